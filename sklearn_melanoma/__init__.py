@@ -1,0 +1,23 @@
+"""Melanoma in dermoscopic photos from few labels, as scikit-learn estimators.
+
+The stages, in the order in which a photo passes them:
+
+=========================================  ==========================================
+:mod:`sklearn_melanoma.images`             read photos, small and upright
+:mod:`sklearn_melanoma.datasets`           synthetic photos; PH², ISIC 2017, HAM10000
+:mod:`sklearn_melanoma.segmentation`       photo → mask
+:mod:`sklearn_melanoma.features`           mask → one row of named numbers
+:mod:`sklearn_melanoma.model_selection`    splitting where most labels are missing
+:mod:`sklearn_melanoma.metrics`            how good a mask is
+:mod:`sklearn_melanoma.inspection`         pictures of what was found
+:mod:`sklearn_melanoma.pipeline`           all of them in one estimator
+=========================================  ==========================================
+
+It is a research tool and not a medical device.
+"""
+
+from sklearn_melanoma._lesion import Lesion
+
+__version__ = "0.1.0"
+
+__all__ = ["Lesion", "__version__"]

@@ -1,0 +1,205 @@
+"""What the transformers of single images share; the only module that imports scikit-learn's private names."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import as_lesion
+from sklearn_melanoma._validation import check_images, element_errors
+
+__all__ = [
+    "BaseComposition",
+    "FeatureTransformer",
+    "ImageTransformer",
+    "Integral",
+    "Interval",
+    "LesionTransformer",
+    "Real",
+    "StrOptions",
+    "iter_lesions",
+]
+
+
+def iter_lesions(X: Any) -> Iterator[tuple[int, Any, Lesion]]:
+    """Yield position, element and `Lesion` of every image; errors name the element."""
+    images = check_images(X)
+    for position in range(len(images)):
+        element = images[position]
+        with element_errors(position, element):
+            lesion = as_lesion(element)
+        yield position, element, lesion
+
+
+class ImageTransformer(BaseEstimator):
+    """Base of the transformers whose input is a sequence of images, each treated on its own."""
+
+    _parameter_constraints: dict[str, list[Any]] = {}
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters; nothing is learned from the images.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions. They are not read.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a value out of its range.
+        """
+        self._validate_params()
+        check_images(X)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.target_tags.required = False
+        tags.requires_fit = False
+        return tags
+
+
+class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_keys=None):
+    """Base of the transformers from images to lesions, one by one."""
+
+    def transform(self, X: Any) -> list[Lesion]:
+        """Return one lesion for each image.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions, of any sizes.
+
+        Returns
+        -------
+        list of Lesion
+            In the order of `X`.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If an image can't be read or is none; the message names it by position and path.
+        """
+        self._validate_params()
+        return [self._transform_at(position, element, lesion) for position, element, lesion in iter_lesions(X)]
+
+    def _transform_at(self, position: int, element: Any, lesion: Lesion) -> Lesion:
+        with element_errors(position, element):
+            return self._transform_lesion(lesion)
+
+    @abstractmethod
+    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+        """Return `lesion` with more of it filled in."""
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Do nothing: lesions fit no table. Lets ``Pipeline.set_output`` reach the steps behind.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, optional
+            Ignored.
+
+        Returns
+        -------
+        self
+            The transformer itself.
+        """
+        return self
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Return the one name of what comes out.
+
+        Parameters
+        ----------
+        input_features : ignored
+            For scikit-learn's interface.
+
+        Returns
+        -------
+        ndarray of shape (1,), dtype object
+            Always ``["lesion"]``.
+        """
+        return np.array(["lesion"], dtype=object)
+
+
+class FeatureTransformer(TransformerMixin, ImageTransformer):
+    """Base of the transformers from segmented images to rows of numbers."""
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Measure every lesion.
+
+        Parameters
+        ----------
+        X : sequence of Lesion
+            Segmented lesions. Those whose mask is all False give a row of NaN.
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_features), dtype float64
+            One row for each lesion; a table with names after ``set_output``.
+
+        Raises
+        ------
+        ValueError
+            If an image has no mask; the message names it.
+        """
+        self._validate_params()
+        names = self._feature_names()
+        rows = np.full((len(check_images(X)), len(names)), np.nan)
+        for position, element, lesion in iter_lesions(X):
+            with element_errors(position, element):
+                if lesion.mask is None:
+                    raise ValueError(
+                        f"{type(self).__name__} needs a mask, got an image without one. "
+                        "Put a segmenter before it, or pass Lesion(image, mask)."
+                    )
+                if lesion.area_px:
+                    rows[position] = self._measure(lesion, names)
+        return rows
+
+    @abstractmethod
+    def _feature_names(self) -> Sequence[str]:
+        """Return the names of the columns."""
+
+    @abstractmethod
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float]:
+        """Return the named measures of a lesion whose mask has at least one pixel."""
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Return the names of the features, in the order of the columns.
+
+        Parameters
+        ----------
+        input_features : ignored
+            For scikit-learn's interface.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), dtype object
+            One name for each column.
+        """
+        return np.array(self._feature_names(), dtype=object)

@@ -1,0 +1,122 @@
+"""The one record that travels from stage to stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_melanoma._validation import check_image, check_mask
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """A dermoscopic photo with what is known about it; each stage fills in more.
+
+    Two lesions are equal only if they are the same object: comparing photos pixel by pixel
+    is never meant. A lesion is never written in place: `with_mask` and
+    :func:`dataclasses.replace` return a new one.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo at the working size. Grey, RGBA, uint16, float in 0..1 and bool arrays
+        are converted.
+    mask : ndarray of shape (height, width), dtype bool, optional
+        Pixels of the lesion. All False means that none was found; None, that nobody looked.
+    source_shape : tuple of int, optional
+        Height and width of the photo that `image` was shrunk from, in pixels. `image`'s own
+        by default.
+    mm_per_pixel : float, optional
+        Width of one pixel *of the source*, in millimetres.
+    source : str, optional
+        Path of the photo; errors name it.
+
+    Attributes
+    ----------
+    scale : float
+        Source pixels per pixel of `image`.
+
+    Raises
+    ------
+    ValueError
+        If the image or the mask has a wrong shape or values, or `mm_per_pixel` is not above 0.
+    TypeError
+        If the image has a dtype that no photo has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma import Lesion
+    >>> lesion = Lesion(np.zeros((120, 160, 3), dtype=np.uint8), source_shape=(480, 640))
+    >>> lesion
+    Lesion(160×120, no mask, scale 4)
+    >>> lesion.with_mask(np.ones((120, 160), dtype=bool)).area_px
+    19200
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None = None
+    source_shape: tuple[int, int] | None = None
+    mm_per_pixel: float | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        image = check_image(self.image)
+        object.__setattr__(self, "image", image)
+        if self.mask is not None:
+            object.__setattr__(self, "mask", check_mask(self.mask, shape=image.shape[:2]))
+        if self.source_shape is None:
+            object.__setattr__(self, "source_shape", image.shape[:2])
+        if self.mm_per_pixel is not None and not self.mm_per_pixel > 0:
+            raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None where it is unknown.")
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        mask = "no mask" if self.mask is None else f"mask of {self.area_px} px"
+        source = f", {self.source!r}" if self.source else ""
+        return f"Lesion({width}×{height}, {mask}, scale {self.scale:.4g}{source})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the cached properties hold: it is cheaper to find again than to send."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def scale(self) -> float:
+        """Source pixels per pixel of `image`, along the longest side."""
+        assert self.source_shape is not None
+        return max(self.source_shape) / max(self.image.shape[:2])
+
+    @cached_property
+    def area_px(self) -> int:
+        """Number of pixels of the mask, at the working size; 0 where there is none."""
+        return 0 if self.mask is None else int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the smallest upright rectangle that holds the mask; empty where there is none."""
+        if self.mask is None:
+            return slice(0, 0), slice(0, 0)
+        bounds = []
+        for axis in (1, 0):
+            hit = np.flatnonzero(self.mask.any(axis=axis))
+            bounds.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
+        return bounds[0], bounds[1]
+
+    def with_mask(self, mask: ArrayLike | None) -> Lesion:
+        """Return the same lesion with another mask.
+
+        Parameters
+        ----------
+        mask : array-like of shape (height, width) or None
+            Pixels of the lesion at the working size.
+
+        Returns
+        -------
+        Lesion
+            A new record that shares the image.
+        """
+        return replace(self, mask=mask)

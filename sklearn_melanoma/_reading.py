@@ -1,0 +1,214 @@
+"""From a path, an array or a PIL image to pixels: decoded no larger than needed, upright, RGB."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import check_image, check_mask, source_name
+
+#: Longest side, in pixels, at which lesions are looked at unless a reader says otherwise.
+WORKING_SIDE = 384
+
+FORMATS = ("BMP", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+
+# Pillow's own limit, above which it warns: a photo of 9 459 x 9 459 pixels.
+MAX_PIXELS = 89_478_485
+
+PathLike = str | os.PathLike[str]
+
+
+def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | None = None) -> NDArray[np.uint8]:
+    """Read a photo as upright RGB bytes, optionally shrunk.
+
+    JPEGs are decoded at the smallest of their built-in sizes (1, 1/2, 1/4, 1/8) that is not
+    below `max_side`, then averaged down to it, so a large photo costs little more than a
+    small one.
+
+    Parameters
+    ----------
+    source : path, array-like or PIL.Image.Image
+        A JPEG, PNG, BMP, TIFF or WebP file; grey, RGB or RGBA pixels as uint8, uint16, float
+        in 0..1 or bool; or a PIL image. Transparent pixels are laid over black.
+    max_side : int, optional
+        Longest side of the result, in pixels. Smaller photos are left as they are.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), dtype uint8
+        The photo, turned upright where its EXIF orientation says how.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, damaged, cut short, of another format or declares more than
+        89 478 485 pixels, or if an array has a wrong shape or values.
+    TypeError
+        If `source` is none of the above.
+    OSError
+        If the file is not there or may not be opened.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.images import read_image
+    >>> read_image(np.full((300, 400), 0.5), max_side=100).shape
+    (75, 100, 3)
+    """
+    return read_lesion(source, max_side=max_side).image
+
+
+def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
+    """Read a mask from a file, an array or a PIL image, at its own size.
+
+    Parameters
+    ----------
+    source : path, array-like or PIL.Image.Image
+        White (255), 1 or True on the lesion; grey levels count from half of the brightest one on.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        True on the lesion.
+
+    Raises
+    ------
+    ValueError
+        If the file can't be read or the mask is not 2-D.
+    OSError
+        If the file is not there or may not be opened.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.images import read_mask
+    >>> read_mask([[0, 255], [0, 0]])
+    array([[False,  True],
+           [False, False]])
+    """
+    if isinstance(source, str | os.PathLike):
+        with _open(source) as opened:
+            return check_mask(np.asarray(_load(opened, source).convert("L")))
+    if isinstance(source, Image.Image):
+        return check_mask(np.asarray(source.convert("L")))
+    return check_mask(source)
+
+
+def as_lesion(image: Any) -> Lesion:
+    """Return a `Lesion` as it is, and anything else as `ImageReader` with its defaults would read it."""
+    return image if isinstance(image, Lesion) else read_lesion(image, max_side=WORKING_SIDE)
+
+
+def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float | None = None) -> Lesion:
+    """Read anything that shows a lesion; a `Lesion` is shrunk with its mask, never enlarged."""
+    if isinstance(image, Lesion):
+        mm_per_pixel = image.mm_per_pixel if image.mm_per_pixel is not None else mm_per_pixel
+        mask = image.mask
+        pixels = shrink(image.image, max_side)
+        if mask is not None and pixels.shape != image.image.shape:
+            mask = resize_mask(mask, pixels.shape[:2])
+        return Lesion(pixels, mask, image.source_shape, mm_per_pixel, image.source)
+    if isinstance(image, str | os.PathLike):
+        with _open(image) as opened:
+            pixels, shape = _decode(opened, image, max_side)
+    elif isinstance(image, Image.Image):
+        pixels, shape = _decode(image, image, max_side)
+    elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
+        array = check_image(image)
+        pixels, shape = shrink(array, max_side), array.shape[:2]
+    else:
+        raise TypeError(
+            f"an image must be a path, an array, a PIL image or a Lesion, got {type(image).__name__}. "
+            "Convert it to an array first."
+        )
+    return Lesion(pixels, None, shape, mm_per_pixel, source_name(image))
+
+
+def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
+    """Average an RGB image down to a longest side; smaller ones come back as they are."""
+    height, width = image.shape[:2]
+    if max_side is None or max(height, width) <= max_side:
+        return image
+    return np.asarray(_shrink(Image.fromarray(image), max_side))
+
+
+def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Bring a mask to another size, its border interpolated between pixels."""
+    if mask.shape == tuple(shape):
+        return mask
+    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
+
+
+def _shrink(image: Image.Image, max_side: int) -> Image.Image:
+    width, height = image.size
+    factor = max_side / max(width, height)
+    size = max(round(width * factor), 1), max(round(height * factor), 1)
+    # The reducing gap averages whole blocks first: the same picture to one grey level, three times as fast.
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _open(path: PathLike) -> Image.Image:
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        size = os.path.getsize(path)
+        what = "the file is empty" if size == 0 else f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image"
+        raise ValueError(_unreadable(path, what)) from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(_unreadable(path, f"it declares more than {2 * MAX_PIXELS:,} pixels")) from error
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise type(error)(f"could not open {os.fspath(path)!r}: {error.strerror}") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise ValueError(_unreadable(path, str(error))) from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise ValueError(
+            _unreadable(path, f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}")
+            + " If that is right, shrink it with a tool of your trust first."
+        )
+    return image
+
+
+def _load(image: Image.Image, source: object) -> Image.Image:
+    """Decode the pixels, or say why that fails."""
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        reason = "the file ends early" if "truncated" in str(error) else "its data are damaged"
+        raise ValueError(_unreadable(source_name(source) or "image", f"{reason} ({error})")) from error
+    return image
+
+
+def _decode(image: Image.Image, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the pixels of an open image, shrunk, and the height and width that it had."""
+    width, height = image.size
+    if max_side is not None and max(width, height) > max_side:
+        image.draft(None, (width * max_side // max(width, height), height * max_side // max(width, height)))
+    image = _load(image, source)
+    if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGB")
+    if max_side is not None and max(image.size) > max_side and image.mode in ("L", "RGB"):
+        image = _shrink(image, max_side)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # a quarter turn
+        height, width = width, height
+    upright = ImageOps.exif_transpose(image)
+    array = np.asarray(upright)
+    if upright.mode == "I":  # how Pillow holds some 16-bit files
+        array = np.clip(array, 0, 65535).astype(np.uint16)
+    elif upright.mode.startswith("I;16"):
+        array = array.astype(np.uint16)
+    elif upright.mode == "LA":
+        array = np.asarray(upright.convert("RGBA"))
+    return shrink(check_image(array), max_side), (height, width)
+
+
+def _unreadable(path: object, reason: str) -> str:
+    return f"could not read {str(path)!r}: {reason.rstrip('.')}."

@@ -1,0 +1,224 @@
+"""Every input error of the package is written here, once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a value stands for "not there": None, or a float that is NaN."""
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
+def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
+    """Return `X` as something with a length whose elements can be taken by position.
+
+    Parameters
+    ----------
+    X : sequence of images
+        A list, a tuple, a 1-D object or string array, a 4-D array, a pandas or polars
+        Series, or any other object with a length and integer indexing.
+    name : str, default="X"
+        What the error calls it.
+
+    Returns
+    -------
+    sequence
+        `X` itself wherever it can be indexed by position.
+
+    Raises
+    ------
+    TypeError
+        If `X` is one image instead of a sequence of them, or a table, or no sequence.
+    ValueError
+        If `X` is an array that is neither 1-D nor 4-D.
+    """
+    way_out = f"Pass a list of images; for one image, [{name}]."
+    if isinstance(X, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a sequence of images, got the single path {os.fspath(X)!r}. {way_out}")
+    if hasattr(X, "columns"):
+        raise TypeError(
+            f"{name} must be a sequence of images, got a table with columns {list(X.columns)!r}. "
+            "Pass the one column that holds the images, such as table['path']."
+        )
+    if isinstance(X, np.ndarray):
+        if X.ndim not in (1, 4):
+            raise ValueError(
+                f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
+                f"got shape {X.shape}. {way_out}"
+            )
+        return X
+    if hasattr(X, "iloc"):
+        return X.to_numpy()
+    if not (hasattr(X, "__len__") and hasattr(X, "__getitem__")) or isinstance(X, dict | set):
+        raise TypeError(f"{name} must be a sequence of images, got {type(X).__name__}. {way_out}")
+    return X
+
+
+def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
+    """Return an image as RGB bytes.
+
+    Parameters
+    ----------
+    image : array-like of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4)
+        Grey, RGB or RGBA, as uint8, as uint16, as float in 0..1 or as bool. Transparent
+        pixels are laid over black, which the segmenters leave out as no part of the view.
+    name : str, default="image"
+        What the error calls it.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), dtype uint8
+        The caller's own array where it already is one.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is none of those above.
+    ValueError
+        If the shape is none of those above, or a float is NaN, infinite or outside 0..1.
+    """
+    array = np.asarray(image)
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))):
+        raise ValueError(f"{name} must have shape (height, width, 3), got {array.shape}. Convert it to RGB first.")
+    if 0 in array.shape:
+        raise ValueError(f"{name} must have at least one pixel, got shape {array.shape}. Leave it out.")
+    array = _to_uint8(array, name=name)
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    if array.shape[2] == 1:
+        return np.repeat(array, 3, axis=2)
+    if array.shape[2] == 4:
+        alpha = array[:, :, 3:].astype(np.uint16)
+        return ((array[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
+    return array
+
+
+def _to_uint8(array: NDArray[Any], *, name: str) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return (array >> 8).astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(f"{name} must hold finite numbers, got NaN or infinity. Fill the missing pixels first.")
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{name} of dtype {array.dtype} must lie in 0..1, got {low:g}..{high:g}. "
+                "Divide it by its full scale, or convert it to uint8."
+            )
+        return np.rint(array * 255).astype(np.uint8)
+    raise TypeError(
+        f"{name} must be of dtype uint8, uint16, float or bool, got {array.dtype}. Convert it to uint8 first."
+    )
+
+
+def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: str = "mask") -> NDArray[np.bool_]:
+    """Return a mask as a 2-D bool array.
+
+    Parameters
+    ----------
+    mask : array-like of shape (height, width) or (height, width, 1)
+        True, 1 or 255 on the lesion, False or 0 elsewhere. Of grey levels, those above half
+        of the largest belong to the lesion; of floats, those above 0.5.
+    shape : tuple of int, optional
+        Height and width that the mask must have.
+    name : str, default="mask"
+        What the error calls it.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        The caller's own array where it already is one.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not 2-D, has no pixel, is NaN anywhere or has another shape.
+    """
+    array = np.asarray(mask)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} must have shape (height, width), got {array.shape}. Pass one channel.")
+    if shape is not None and array.shape != tuple(shape):
+        raise ValueError(
+            f"{name} must have the shape of its image, {tuple(shape)}, got {array.shape}. Resize it to the image."
+        )
+    if array.dtype == np.bool_:
+        return array
+    if np.issubdtype(array.dtype, np.floating):
+        if np.isnan(array).any():
+            raise ValueError(f"{name} must hold no NaN. Set the pixels that are not lesion to 0.")
+        return array > 0.5
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must hold bools or numbers, got dtype {array.dtype}. Convert it to bool first.")
+    return array > array.max() / 2
+
+
+@contextmanager
+def element_errors(position: int, element: object = None, *, name: str = "X") -> Iterator[None]:
+    """Make errors raised inside the block start with the element that they are about.
+
+    ValueError, TypeError and OSError are raised anew, as the nearest of the three, with
+    ``X[17] ('IMD002.bmp'): `` before their message; other exceptions are taken for bugs and
+    get a note.
+
+    Parameters
+    ----------
+    position : int
+        Position of the element in the caller's sequence.
+    element : object, optional
+        The element, named by its path if it has one.
+    name : str, default="X"
+        Name of the caller's sequence.
+
+    Yields
+    ------
+    None
+    """
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        raise _located(error, position, source_name(element), name) from error
+    except Exception as error:
+        error.add_note(f"While working on {_label(position, source_name(element), name)}.")
+        raise
+
+
+def rebase_error(error: Exception, offset: int) -> Exception:
+    """Return an error of `element_errors` with its position moved by `offset`; others come back as they are."""
+    if not hasattr(error, "_element"):
+        return error
+    position, source, name, reason = error._element
+    return _located(type(error)(reason), position + offset, source, name)
+
+
+def _located(error: Exception, position: int, source: str | None, name: str) -> Exception:
+    kinds = (FileNotFoundError, PermissionError, IsADirectoryError, OSError, TypeError, ValueError)
+    kind = next(kind for kind in kinds if isinstance(error, kind))
+    reason = str(error)
+    located = kind(f"{_label(position, source, name)}: {reason}")
+    located._element = (position, source, name, reason)  # type: ignore[attr-defined]  # travels with a pickle
+    return located
+
+
+def _label(position: int, source: str | None, name: str) -> str:
+    return f"{name}[{position}]" + (f" ({source!r})" if source else "")
+
+
+def source_name(element: object) -> str | None:
+    """Return the path of an image, or None where it has none."""
+    if isinstance(element, str | os.PathLike):
+        return os.fsdecode(element)
+    name = getattr(element, "source", None) or getattr(element, "filename", None)
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) and name else None

@@ -1,0 +1,76 @@
+"""Reading as a transformer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sklearn_melanoma._base import Integral, Interval, LesionTransformer, Real
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import WORKING_SIDE, read_lesion
+from sklearn_melanoma._validation import check_images, element_errors
+
+
+class ImageReader(LesionTransformer):
+    """Read photos small, upright and in RGB.
+
+    Parameters
+    ----------
+    max_side : int or None, default=384
+        Longest side of the result, in pixels; smaller photos are never enlarged. None keeps
+        every photo as it is. The masks and features of the whole package depend little on
+        it, their cost grows with its square.
+    mm_per_pixel : float, optional
+        Width of a pixel of the *source*, in millimetres, for the lesions that do not bring
+        their own.
+
+    See Also
+    --------
+    read_image : The same for one photo, as an array.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.images import ImageReader
+    >>> photos = make_lesions(2, image_size=(480, 640), random_state=0).images
+    >>> ImageReader(max_side=320).fit_transform(photos)
+    [Lesion(320×240, no mask, scale 2), Lesion(320×240, no mask, scale 2)]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "max_side": [Interval(Integral, 1, None, closed="left"), None],
+        "mm_per_pixel": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(self, *, max_side: int | None = WORKING_SIDE, mm_per_pixel: float | None = None):
+        self.max_side = max_side
+        self.mm_per_pixel = mm_per_pixel
+
+    def transform(self, X: Any) -> list[Lesion]:
+        """Read every image.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths (JPEG, PNG, BMP, TIFF, WebP), arrays (grey, RGB or RGBA; uint8, uint16,
+            float in 0..1 or bool), PIL images or lesions, of any sizes.
+
+        Returns
+        -------
+        list of Lesion
+            In the order of `X`.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If an image can't be read or is none; the message names it by position and path.
+        """
+        self._validate_params()
+        images = check_images(X)
+        lesions = []
+        for position in range(len(images)):
+            with element_errors(position, images[position]):
+                lesions.append(self._transform_lesion(images[position]))
+        return lesions
+
+    def _transform_lesion(self, lesion: Any) -> Lesion:
+        return read_lesion(lesion, max_side=self.max_side, mm_per_pixel=self.mm_per_pixel)
