@@ -15,7 +15,7 @@ from sklearn_melanoma._validation import check_image, check_mask, source_name
 #: Longest side, in pixels, at which lesions are looked at unless a reader says otherwise.
 WORKING_SIDE = 384
 
-FORMATS = ("BMP", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
 # Pillow's own limit, above which it warns: a photo of 9 459 x 9 459 pixels.
 MAX_PIXELS = 89_478_485
