@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def is_missing(value: object) -> bool:
-    """Tell whether a value stands for "not there": None, or a float that is NaN."""
-    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+    """Tell whether a value stands for "not there": None, a float that is NaN, or pandas' NA."""
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ == "NAType"  # by name, so that pandas need not be imported
 
 
 def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:

@@ -1,0 +1,240 @@
+"""Scores of many photos: their masks, their mean, and a scorer for searches over segmenters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+from sklearn_melanoma._reading import read_mask
+from sklearn_melanoma._validation import check_images, element_errors, is_missing
+
+MaskMetric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
+
+
+def mask_scores(metric: MaskMetric, y_true: Any, y_pred: Any) -> NDArray[np.float64]:
+    """Score the mask of every photo.
+
+    Parameters
+    ----------
+    metric : callable
+        Takes the true and the predicted mask and returns a number, such as
+        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
+    y_true : sequence of masks
+        Arrays or paths; None or NaN where a photo has no true mask.
+    y_pred : sequence of masks
+        Arrays or paths, in the same order and at the same sizes.
+
+    Returns
+    -------
+    ndarray of shape (n_images,), dtype float64
+        One score for each photo, NaN where there is no true mask.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        If no photo has a true mask, the lengths differ, or a mask can't be read or has
+        another shape; the message names it by position and path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.metrics import mask_jaccard, mask_scores
+    >>> whole, half = np.ones((2, 2), dtype=bool), np.array([[True, True], [False, False]])
+    >>> mask_scores(mask_jaccard, [whole, None, half], [half, half, half])
+    array([0.5, nan, 1. ])
+    """
+    y_true, y_pred = _check_masks(y_true, "y"), _check_masks(y_pred, "y_pred")
+    if len(y_true) != len(y_pred):
+        raise ValueError(
+            f"y and y_pred must have the same length, got {len(y_true)} and {len(y_pred)}. Predict every photo once."
+        )
+    scores = np.full(len(y_true), np.nan)
+    for position in _positions_with_mask(y_true):
+        with element_errors(position, y_true[position], name="y"):
+            truth = read_mask(y_true[position])
+        with element_errors(position, y_pred[position], name="y_pred"):
+            prediction = read_mask(y_pred[position])
+        with element_errors(position, y_true[position], name="y"):
+            scores[position] = metric(truth, prediction)
+    return scores
+
+
+def mean_mask_score(metric: MaskMetric, y_true: Any, y_pred: Any) -> float:
+    """Average a score of masks over the photos that have a true one.
+
+    Parameters
+    ----------
+    metric : callable
+        Takes the true and the predicted mask and returns a number, such as
+        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
+    y_true : sequence of masks
+        Arrays or paths; None or NaN where a photo has no true mask.
+    y_pred : sequence of masks
+        Arrays or paths, in the same order and at the same sizes.
+
+    Returns
+    -------
+    float
+        Mean over the photos with a true mask, each counting the same whatever its size.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        As :func:`mask_scores`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.metrics import mask_jaccard, mean_mask_score
+    >>> whole, half = np.ones((2, 2), dtype=bool), np.array([[True, True], [False, False]])
+    >>> mean_mask_score(mask_jaccard, [whole, None, half], [half, half, half])
+    0.75
+    """
+    return float(np.nanmean(mask_scores(metric, y_true, y_pred)))
+
+
+@dataclass(frozen=True, repr=False)
+class MaskScorer:
+    """What `make_mask_scorer` returns."""
+
+    metric: MaskMetric
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        images, masks = check_images(X), _check_masks(y, "y")
+        if len(images) != len(masks):
+            raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
+        positions = _positions_with_mask(masks)
+        # Only the photos that count are segmented: with few masks they are few.
+        found = estimator.predict([images[position] for position in positions])
+        predictions = np.full(len(masks), None, dtype=object)
+        for position, mask in zip(positions, found, strict=True):
+            predictions[position] = mask
+        return mean_mask_score(self.metric, masks, predictions)
+
+    def __repr__(self) -> str:
+        return f"make_mask_scorer({getattr(self.metric, '__name__', self.metric)})"
+
+
+def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
+    """Make a scorer of segmenters out of a measure of masks.
+
+    For `scoring` of :class:`~sklearn.model_selection.GridSearchCV` and of
+    :func:`~sklearn.model_selection.cross_validate`, where the segmenters' own score, the mean
+    Jaccard index, is not the one that counts.
+
+    Parameters
+    ----------
+    metric : callable
+        Takes the true and the predicted mask and returns a number, larger for better ones. A
+        search in several processes needs one that can be pickled:
+        ``functools.partial(threshold_jaccard, threshold=0.8)``, not a lambda.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y)``, the mean of `metric` over the photos in `X` that have a
+        mask in `y` (arrays or paths; None or NaN where there is none). The others are not
+        segmented.
+
+    See Also
+    --------
+    sklearn_melanoma.model_selection.SemiSupervisedSplit : Puts a mask into every test fold.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.metrics import make_mask_scorer, threshold_jaccard
+    >>> make_mask_scorer(threshold_jaccard)
+    make_mask_scorer(threshold_jaccard)
+    """
+    if not callable(metric):
+        raise TypeError(f"metric must be callable, got {metric!r}. Pass a function such as mask_jaccard.")
+    return MaskScorer(metric)
+
+
+class MeanInterval(NamedTuple):
+    """A mean and the bounds of its confidence interval.
+
+    Parameters
+    ----------
+    mean : float
+        Mean of the values.
+    low : float
+        Lower bound, NaN where there was one value only.
+    high : float
+        Upper bound, NaN where there was one value only.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterval:
+    r"""Return the mean of repeated scores and its confidence interval.
+
+    Student's interval, :math:`\bar{x} \pm t_{n-1} \, s / \sqrt{n}` with the standard deviation
+    :math:`s` of the :math:`n` values.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_repeats,)
+        One score for each repeat, or one difference for each pair of repeats.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    MeanInterval
+        Named tuple of `mean`, `low` and `high`. The bounds of a single value are NaN.
+
+    Raises
+    ------
+    ValueError
+        If `values` is empty, not 1-D or holds NaN, or `confidence` is not between 0 and 1.
+
+    Notes
+    -----
+    Repeats over one data set share its photos: the interval says how much the draw of the
+    labels and of the split matters, not how another data set would score. To compare two
+    methods, pass the differences over the same repeats.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.metrics import mean_interval
+    >>> mean, low, high = mean_interval([0.80, 0.84, 0.88])
+    >>> print(f"{mean:.2f} ({low:.2f} to {high:.2f})")
+    0.84 (0.74 to 0.94)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"values must have shape (n_repeats,) with at least one value, got shape {array.shape}.")
+    if np.isnan(array).any():
+        position = int(np.flatnonzero(np.isnan(array))[0])
+        raise ValueError(f"values[{position}] is NaN. Find out why that repeat has no score, or leave it out.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}. Pass 0.95 for 95 %.")
+    mean = float(array.mean())
+    if array.size == 1:
+        return MeanInterval(mean, np.nan, np.nan)
+    half = float(stdtrit(array.size - 1, (1 + confidence) / 2) * array.std(ddof=1) / np.sqrt(array.size))
+    return MeanInterval(mean, mean - half, mean + half)
+
+
+def _check_masks(y: Any, name: str) -> Sequence[Any]:
+    is_stack = getattr(y, "ndim", None) == 3
+    return y if is_stack else check_images(y, name=name)
+
+
+def _positions_with_mask(y: Sequence[Any]) -> list[int]:
+    positions = [position for position in range(len(y)) if not is_missing(y[position])]
+    if not positions:
+        raise ValueError(
+            f"y must hold at least one mask, got none in {len(y)} photos. In a search, "
+            "cv=SemiSupervisedSplit(...) puts masks into every test fold."
+        )
+    return positions

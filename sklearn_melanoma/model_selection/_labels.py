@@ -1,0 +1,128 @@
+"""Which samples are labelled, and how to hide labels for an experiment."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from sklearn.utils import check_random_state
+
+from sklearn_melanoma._validation import is_missing
+
+MASK_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def hide_labels(
+    y: ArrayLike, n_per_class: int, random_state: int | np.random.RandomState | None = None
+) -> NDArray[Any]:
+    """Hide all but a few labels of each class.
+
+    For experiments on fully labelled data: what a classifier would be worth, had only
+    `n_per_class` photos of each diagnosis been labelled.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels, numbers or strings. Those that are -1 already stay so.
+    n_per_class : int
+        Number of labels that each class keeps, at least 1.
+    random_state : int, RandomState instance or None, default=None
+        Draws the labels that stay. Pass an int for the same ones each time.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        A copy with -1 for the hidden labels. Of dtype object where the labels are strings,
+        with the integer -1, as :class:`~sklearn.semi_supervised.SelfTrainingClassifier` wants it.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer than `n_per_class` labels, there are none, or one is missing in
+        another way than by -1.
+
+    See Also
+    --------
+    SemiSupervisedSplit : Cross-validation that keeps the hidden ones out of the test folds.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.model_selection import hide_labels
+    >>> hide_labels([0, 0, 1, 1, 1], 1, random_state=0)
+    array([-1,  0, -1, -1,  1])
+    >>> hide_labels(["nevus", "nevus", "melanoma"], 1, random_state=0)
+    array([-1, 'nevus', 'melanoma'], dtype=object)
+    """
+    if isinstance(n_per_class, bool) or not isinstance(n_per_class, int | np.integer) or n_per_class < 1:
+        raise ValueError(f"n_per_class must be an int of at least 1, got {n_per_class!r}.")
+    labelled, labels = labelled_samples(y)
+    if labels is None:
+        raise ValueError("y must hold labels, got masks. Replace those to be hidden by None.")
+    rng = check_random_state(random_state)
+    positions = np.flatnonzero(labelled)
+    kept = []
+    for value in np.unique(labels):
+        of_class = positions[labels == value]
+        if len(of_class) < n_per_class:
+            raise ValueError(
+                f"y must hold at least n_per_class={n_per_class} labels of each class, "
+                f"got {len(of_class)} of class {value.item()!r}. Lower n_per_class."
+            )
+        kept.append(rng.choice(of_class, n_per_class, replace=False))
+    if labels.dtype.kind in "biu":  # bool and unsigned have no -1
+        dtype: type = np.result_type(labels.dtype, np.int8).type
+    else:
+        dtype = labels.dtype.type if labels.dtype.kind == "f" else object
+    hidden: NDArray[Any] = np.full(len(labelled), -1, dtype=dtype)
+    stay = np.concatenate(kept)
+    hidden[stay] = labels[np.searchsorted(positions, stay)]
+    return hidden
+
+
+def labelled_samples(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
+    """Return where `y` holds a label or a mask, and the labels there; None for them where `y` holds masks."""
+    if y is None:
+        raise ValueError("y must hold labels, with -1 for a missing one, or masks, with None; got None itself.")
+    values = list(y)
+    if any(_is_mask(value) for value in values):
+        return _with_mask(values), None
+    if all(is_missing(value) for value in values):
+        labelled = np.zeros(len(values), dtype=bool)
+    else:
+        labelled = np.array([_is_label(position, value) for position, value in enumerate(values)])
+    if not labelled.any():
+        raise ValueError(
+            f"y must hold at least one label or mask, got none in {len(values)} samples. Label some of each class."
+        )
+    return labelled, np.array([values[position] for position in np.flatnonzero(labelled)])
+
+
+def _is_mask(value: Any) -> bool:
+    if isinstance(value, str):
+        # A diagnosis is a string as well, but none ends like an image.
+        return value.lower().endswith(MASK_SUFFIXES)
+    return isinstance(value, os.PathLike | Image.Image) or getattr(value, "ndim", 0) >= 2
+
+
+def _with_mask(values: list[Any]) -> NDArray[np.bool_]:
+    for position, value in enumerate(values):
+        if not (is_missing(value) or _is_mask(value)):
+            raise ValueError(
+                f"y[{position}]: a mask must be an array or the path of an image, got {value!r}. "
+                "Use None where there is none."
+            )
+    return np.array([not is_missing(value) for value in values])
+
+
+def _is_label(position: int, value: Any) -> bool:
+    if is_missing(value) or (isinstance(value, str) and value == "-1"):
+        raise ValueError(
+            f"y[{position}]: a missing label must be the integer -1, got {value!r}. "
+            "Replace it; among strings, that takes an array of dtype object."
+        )
+    if not np.isscalar(value):
+        raise ValueError(f"y[{position}]: a label must be a number or a string, got {type(value).__name__}.")
+    return bool(value != -1)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from isic_challenge_scoring import metrics as isic
+from isic_challenge_scoring.confusion import create_binary_confusion_matrix
+
+from sklearn_melanoma.metrics import (
+    mask_dice,
+    mask_jaccard,
+    mask_sensitivity,
+    mask_specificity,
+    threshold_jaccard,
+)
+
+SCORES = {
+    mask_jaccard: isic.binary_jaccard,
+    threshold_jaccard: isic.binary_threshold_jaccard,
+    mask_dice: isic.binary_dice,
+    mask_sensitivity: isic.binary_sensitivity,
+    mask_specificity: isic.binary_specificity,
+}
+EMPTY, FULL = np.zeros((3, 4), dtype=bool), np.ones((3, 4), dtype=bool)
+TOP = np.zeros((3, 4), dtype=bool)
+TOP[0] = True
+
+
+def draw_masks(seed, fill):
+    """Two masks that share most of their pixels, each with about `fill` of all."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((23, 31)) < fill
+    return truth, truth ^ (rng.random(truth.shape) < 0.1)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), fill=st.sampled_from([0.0, 0.05, 0.5, 0.9, 1.0]))
+def test_agrees_with_the_challenge(score, seed, fill):
+    truth, prediction = draw_masks(seed, fill)
+    assert score(truth, prediction) == pytest.approx(
+        SCORES[score](create_binary_confusion_matrix(truth, prediction)), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("prediction", [EMPTY, FULL, TOP], ids=["empty", "full", "top"])
+@pytest.mark.parametrize("truth", [EMPTY, FULL, TOP], ids=["empty", "full", "top"])
+def test_agrees_with_the_challenge_where_a_mask_is_empty_or_full(score, truth, prediction):
+    expected = SCORES[score](create_binary_confusion_matrix(truth, prediction))
+    assert score(truth, prediction) == expected
+    assert type(score(truth, prediction)) is float
+
+
+def test_known_overlap():
+    # 3 x 4 pixels: the truth is the top row, the prediction the left two columns; two pixels are in both.
+    left = np.zeros((3, 4), dtype=bool)
+    left[:, :2] = True
+    assert mask_jaccard(TOP, left) == 2 / 8
+    assert mask_dice(TOP, left) == 4 / 10
+    assert mask_sensitivity(TOP, left) == 2 / 4
+    assert mask_specificity(TOP, left) == 4 / 8
+
+
+def test_threshold_is_the_lowest_that_counts():
+    truth = [[1, 1, 1, 0]]
+    assert threshold_jaccard(truth, [[1, 1, 1, 1]], threshold=0.75) == 0.75
+    assert threshold_jaccard(truth, [[1, 1, 1, 1]], threshold=0.76) == 0
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_dtype_does_not_matter_and_masks_stay_untouched(score):
+    truth, prediction = draw_masks(0, 0.4)
+    expected = score(truth, prediction)
+    truth.flags.writeable = prediction.flags.writeable = False
+    assert score(truth, prediction) == expected
+    assert score(truth.astype(np.uint8) * 255, prediction.astype(float)) == expected
+    assert score(truth.astype(int).tolist(), prediction[:, :, np.newaxis]) == expected
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_names_the_mask_that_is_wrong(score):
+    with pytest.raises(ValueError, match=r"y_pred must have the shape of y_true, \(3, 4\), got \(4, 3\)\. Bring"):
+        score(TOP, TOP.T)
+    with pytest.raises(ValueError, match=r"y_true must have shape \(height, width\), got \(12,\)"):
+        score(TOP.ravel(), TOP)
+    with pytest.raises(ValueError, match="y_pred must hold no NaN"):
+        score(TOP, np.full(TOP.shape, np.nan))

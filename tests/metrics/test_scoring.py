@@ -1,0 +1,190 @@
+import functools
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+
+from sklearn_melanoma.metrics import (
+    make_mask_scorer,
+    mask_jaccard,
+    mask_scores,
+    mean_interval,
+    mean_mask_score,
+    threshold_jaccard,
+)
+from sklearn_melanoma.model_selection import SemiSupervisedSplit
+
+WHOLE = np.ones((2, 4), dtype=bool)
+HALF = np.array([[1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool)
+
+
+class Threshold(BaseEstimator):
+    """Takes what is darker than `level` for the lesion."""
+
+    def __init__(self, level=0.5):
+        self.level = level
+
+    def fit(self, X, y=None):
+        self.n_seen_ = len(X)
+        return self
+
+    def predict(self, X):
+        masks = np.empty(len(X), dtype=object)
+        for position, image in enumerate(X):
+            masks[position] = np.asarray(image) < self.level
+        return masks
+
+
+@pytest.fixture
+def photos():
+    """Twelve noise photos whose lesions are the pixels below 0.3."""
+    return list(np.random.default_rng(0).random((12, 6, 8)))
+
+
+@pytest.fixture
+def masks(photos):
+    return [image < 0.3 for image in photos]
+
+
+class TestMaskScores:
+    def test_one_for_each_photo(self):
+        scores = mask_scores(mask_jaccard, [WHOLE, None, HALF], [HALF, HALF, HALF])
+        np.testing.assert_array_equal(scores, [0.5, np.nan, 1])
+        assert mean_mask_score(mask_jaccard, [WHOLE, None, HALF], [HALF, HALF, HALF]) == 0.75
+
+    @pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA])
+    def test_skips_missing(self, missing):
+        assert mean_mask_score(mask_jaccard, [missing, WHOLE], [None, HALF]) == 0.5
+
+    def test_reads_paths(self, tmp_path):
+        path = tmp_path / "mask.png"
+        Image.fromarray(HALF.astype(np.uint8) * 255).save(path)
+        series = pd.Series([str(path), None])
+        assert mean_mask_score(mask_jaccard, series, [WHOLE, WHOLE]) == 0.5
+        assert mean_mask_score(mask_jaccard, [WHOLE], [path]) == 0.5
+
+    def test_takes_stacked_masks(self):
+        assert mean_mask_score(mask_jaccard, np.stack([WHOLE, HALF]), np.stack([HALF, HALF])) == 0.75
+
+    def test_metric_is_the_callers(self):
+        strict = functools.partial(threshold_jaccard, threshold=0.4)
+        assert mean_mask_score(strict, [WHOLE], [HALF]) == 0.5
+        assert mean_mask_score(threshold_jaccard, [WHOLE], [HALF]) == 0
+
+    def test_no_mask_at_all(self):
+        with pytest.raises(ValueError, match=r"at least one mask, got none in 2 photos\. In a search, .*Semi"):
+            mask_scores(mask_jaccard, [None, np.nan], [WHOLE, WHOLE])
+
+    def test_names_the_mask_of_another_shape(self):
+        with pytest.raises(ValueError, match=r"^y\[1\]: y_pred must have the shape of y_true, \(2, 4\), got \(4, 2\)"):
+            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE, WHOLE.T])
+
+    def test_names_the_file_that_can_not_be_read(self, tmp_path):
+        path = tmp_path / "empty.png"
+        path.touch()
+        with pytest.raises(ValueError, match=r"^y\[1\] \('.*empty\.png'\): could not read"):
+            mask_scores(mask_jaccard, [WHOLE, path], [WHOLE, WHOLE])
+        with pytest.raises(FileNotFoundError, match=r"^y_pred\[0\] \('.*absent\.png'\): could not open"):
+            mask_scores(mask_jaccard, [WHOLE], [tmp_path / "absent.png"])
+
+    def test_names_a_missing_prediction(self):
+        with pytest.raises(ValueError, match=r"^y_pred\[1\]: "):
+            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE, None])
+
+    def test_lengths_differ(self):
+        with pytest.raises(ValueError, match="same length, got 2 and 1"):
+            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE])
+
+    def test_one_path_is_no_sequence(self):
+        with pytest.raises(TypeError, match=r"y must be a sequence .* single path 'mask\.png'"):
+            mask_scores(mask_jaccard, "mask.png", [WHOLE])
+
+
+class TestScorer:
+    def test_is_the_mean_over_those_with_a_mask(self, photos, masks):
+        segmenter = Threshold(0.6)
+        masks[3] = masks[7] = None
+        expected = np.mean([mask_jaccard(m, p < 0.6) for m, p in zip(masks, photos, strict=True) if m is not None])
+        assert make_mask_scorer(mask_jaccard)(segmenter, photos, masks) == pytest.approx(expected, abs=1e-12)
+
+    def test_segments_only_photos_that_count(self, photos, masks):
+        photos[5], masks[5] = "no photo at all", None
+        assert make_mask_scorer(mask_jaccard)(Threshold(0.3), photos, masks) == 1
+
+    def test_search_with_few_masks(self, photos, masks):
+        for position in (0, 1, 2, 4, 5, 6, 8, 9, 10):
+            masks[position] = None
+        search = GridSearchCV(
+            Threshold(),
+            {"level": [0.1, 0.3, 0.5]},
+            scoring={"jaccard": make_mask_scorer(mask_jaccard), "threshold": make_mask_scorer(threshold_jaccard)},
+            refit="jaccard",
+            cv=SemiSupervisedSplit(3),
+            error_score="raise",
+        ).fit(photos, masks)
+        assert search.best_params_ == {"level": 0.3}
+        assert search.best_score_ == 1
+        assert search.best_estimator_.n_seen_ == len(photos)
+        assert search.cv_results_["mean_test_threshold"][0] < search.cv_results_["mean_test_jaccard"][0]
+
+    def test_fold_without_masks_says_so(self, photos, masks):
+        with pytest.raises(ValueError, match="at least one mask, got none in 4 photos"):
+            cross_validate(
+                Threshold(),
+                photos,
+                [None] * 4 + masks[4:],
+                scoring=make_mask_scorer(mask_jaccard),
+                cv=KFold(3),
+                error_score="raise",
+            )
+
+    def test_survives_pickling(self, photos, masks):
+        scorer = make_mask_scorer(functools.partial(threshold_jaccard, threshold=0.5))
+        loaded = pickle.loads(pickle.dumps(scorer))
+        assert loaded(Threshold(0.4), photos, masks) == scorer(Threshold(0.4), photos, masks)
+
+    def test_repr(self):
+        assert repr(make_mask_scorer(mask_jaccard)) == "make_mask_scorer(mask_jaccard)"
+        assert "threshold=0.5" in repr(make_mask_scorer(functools.partial(threshold_jaccard, threshold=0.5)))
+
+    def test_refuses_a_name(self):
+        with pytest.raises(TypeError, match="metric must be callable, got 'jaccard'"):
+            make_mask_scorer("jaccard")
+
+    def test_lengths_differ(self, photos, masks):
+        with pytest.raises(ValueError, match="X and y must have the same length, got 12 and 11"):
+            make_mask_scorer(mask_jaccard)(Threshold(), photos, masks[1:])
+
+
+class TestMeanInterval:
+    @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
+    def test_is_students(self, confidence):
+        values = np.random.default_rng(0).normal(0.8, 0.1, 7)
+        low, high = stats.t.interval(confidence, 6, values.mean(), stats.sem(values))
+        interval = mean_interval(values, confidence=confidence)
+        assert interval == pytest.approx((values.mean(), low, high), abs=1e-12)
+        assert interval.low < interval.mean < interval.high
+
+    def test_one_value_has_no_interval(self):
+        assert mean_interval([0.5]) == pytest.approx((0.5, np.nan, np.nan), nan_ok=True)
+
+    def test_equal_values_have_one_of_no_width(self):
+        assert mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+    @pytest.mark.parametrize(
+        ("values", "confidence", "message"),
+        [
+            ([], 0.95, r"shape \(n_repeats,\) with at least one value, got shape \(0,\)"),
+            ([[0.1, 0.2]], 0.95, r"got shape \(1, 2\)"),
+            ([0.1, np.nan], 0.95, r"values\[1\] is NaN"),
+            ([0.1, 0.2], 95, "confidence must be between 0 and 1, got 95"),
+        ],
+    )
+    def test_refuses(self, values, confidence, message):
+        with pytest.raises(ValueError, match=message):
+            mean_interval(values, confidence=confidence)
