@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_melanoma._geometry import bounding_box
 from sklearn_melanoma._validation import check_image, check_mask
 
 
@@ -100,11 +101,7 @@ class Lesion:
         """Rows and columns of the smallest upright rectangle that holds the mask; empty where there is none."""
         if self.mask is None:
             return slice(0, 0), slice(0, 0)
-        bounds = []
-        for axis in (1, 0):
-            hit = np.flatnonzero(self.mask.any(axis=axis))
-            bounds.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
-        return bounds[0], bounds[1]
+        return bounding_box(self.mask)
 
     def with_mask(self, mask: ArrayLike | None) -> Lesion:
         """Return the same lesion with another mask.

@@ -1,0 +1,135 @@
+"""Where the photo shows skin, and how evenly it is lit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+# Light and field of view vary slowly: blocks of 1/48 of the longest side carry all of both.
+_BLOCKS = 48
+
+
+def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
+    """Find the dark surround that a round lens leaves in the corners of a photo.
+
+    Blocks of the photo whose brightest channel is below `darkness` of the median block's, if
+    they reach at least two corners of the frame: a dark lesion may lie in one corner, a
+    surround never lies in one alone. Found areas are grown by two blocks, over the half-light
+    at their edge.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo.
+    darkness : float, default=0.25
+        Share of the median brightness below which a block is dark.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool, or None
+        True on the surround; None if there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photo = np.full((90, 120, 3), 200, dtype=np.uint8)
+    >>> find_dark_corners(photo) is None
+    True
+    >>> photo[:, :10] = 0
+    >>> find_dark_corners(photo)[0, [0, 60, 119]]
+    array([ True, False, False])
+    """
+    height, width = image.shape[:2]
+    blocks = _block_means(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]))
+    dark = blocks < darkness * np.median(blocks)
+    labels, _ = ndi.label(dark)
+    at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if np.count_nonzero(at_corners) < 2:
+        return None
+    surround = np.isin(labels, at_corners[at_corners > 0])
+    surround = ndi.binary_dilation(surround, np.ones((3, 3), dtype=bool), iterations=2)
+    rows = np.arange(height) * len(surround) // height
+    columns = np.arange(width) * surround.shape[1] // width
+    return surround[np.ix_(rows, columns)]
+
+
+def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    r"""Divide a grey image by the slowly varying light that falls on the skin.
+
+    The light is a quadratic surface fitted to the logarithm of the grey levels, robustly: a
+    block darker than the surface by :math:`r` standard deviations counts :math:`1/(1 + r^2)`,
+    since it is likelier a lesion than a shadow. If the surface is darker at the centre of the
+    photo than along its frame, it has followed the lesion, and a plane, which can't, is fitted
+    instead.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (height, width), dtype float32
+        Grey levels, 0 to 255.
+    surround : ndarray of shape (height, width), dtype bool, optional
+        Pixels that show no skin and are left out of the fit.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype float32
+        Grey levels under even light: 1 is the skin's level, dimensionless.
+
+    Notes
+    -----
+    Without the plane in place of a surface that is dark at the centre, large lesions are
+    taken for bad light and vanish.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slope = np.linspace(100, 200, 160, dtype=np.float32)
+    >>> flat = flatten_light(np.tile(slope, (120, 1)))
+    >>> bool(np.ptp(flat) < 0.05)
+    True
+    """
+    log_blocks = np.log(_block_means(grey) + 1)
+    seen = np.ones(log_blocks.shape, dtype=bool) if surround is None else _block_means(surround) < 0.1
+    if np.count_nonzero(seen) < 12:  # twice as many as a quadratic surface has numbers
+        seen[:] = True
+    terms = _surface_terms(grey.shape, _block_size(grey.shape))
+    coefficients = _fit_bright(terms[:, seen], log_blocks[seen])
+    surface = np.tensordot(coefficients, terms, axes=1)
+    frame = np.concatenate([surface[0], surface[-1], surface[:, 0], surface[:, -1]])
+    if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame.mean():
+        coefficients[:3], coefficients[3:] = _fit_bright(terms[:3, seen], log_blocks[seen]), 0
+    log_light = np.tensordot(coefficients.astype(np.float32), _surface_terms(grey.shape, 1), axes=1)
+    return (grey + 1) * np.exp(-log_light)
+
+
+def _surface_terms(shape: tuple[int, ...], step: int) -> NDArray[np.float32]:
+    """Return the terms 1, x, y, x², y² and xy at the centres of square blocks of `step` pixels."""
+    y, x = (
+        (((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape
+    )
+    y = y[:, np.newaxis]
+    return np.stack(np.broadcast_arrays(np.float32(1), x, y, x * x, y * y, x * y))
+
+
+def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
+    terms, values = terms.astype(np.float64), values.astype(np.float64)
+    weights = np.ones(len(values))
+    for _ in range(10):
+        coefficients = np.linalg.lstsq((terms * weights) @ terms.T, (terms * weights) @ values, rcond=None)[0]
+        residuals = values - coefficients @ terms
+        deviation = 1.4826 * np.median(np.abs(residuals - np.median(residuals))) + 1e-3
+        weights = np.where(residuals < 0, 1 / (1 + (residuals / deviation) ** 2), 1.0)
+    return coefficients
+
+
+def _block_size(shape: tuple[int, ...]) -> int:
+    return min(max(round(max(shape) / _BLOCKS), 1), *shape)
+
+
+def _block_means(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Average the square blocks of a photo; what is left over at the right and at the bottom is cut."""
+    size = _block_size(array.shape)
+    rows, columns = (n // size for n in array.shape)
+    blocks = array[: rows * size, : columns * size].reshape(rows, size, columns, size)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)

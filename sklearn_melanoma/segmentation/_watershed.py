@@ -1,0 +1,190 @@
+"""Grey levels → binarise → watershed: the lesion of a photo without any label."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from skimage.filters import threshold_otsu
+from skimage.segmentation import watershed
+
+from sklearn_melanoma._geometry import bounding_box
+from sklearn_melanoma._reading import resize_mask, shrink
+from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
+
+#: How the grey levels of each channel are made from red, green and blue.
+CHANNELS: dict[str, tuple[float, float, float]] = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "grey": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
+}
+
+# Longest side, in pixels, at which the mask is decided. On three data sets the mean Jaccard index is the same,
+# within 0.004, at 128, 160, 192, 256 and 384; the cost grows with the square.
+_SIDE = 192
+
+# All lengths are shares of the longest side.
+_SMOOTHING = 0.008  # wider than a hair, narrower than a notch of the border
+_BAND_INSIDE = 0.005
+_BAND_OUTSIDE = 0.03  # experts draw outside the steepest line far oftener than inside
+
+# A lesion covers at least this share of the photo ...
+_MIN_AREA = 0.001
+# ... and is darker than the skin by at least this share of the skin's level.
+_MIN_CONTRAST = 0.04
+
+
+def segment_watershed(
+    image: NDArray[np.uint8], *, channel: str = "blue", even_light: bool = True, margin: float = 0.01
+) -> NDArray[np.bool_]:
+    """Find the pixels of the one lesion in a dermoscopic photo.
+
+    In the order of the survey's system: grey levels, binarisation (Otsu), watershed.
+
+    1. The grey levels of one channel are smoothed, freed of dark corners and, optionally,
+       brought to even light.
+    2. Otsu's threshold splits them into skin and lesion. Of the connected dark regions the
+       one is taken that weighs most, each pixel counting less the farther it lies from the
+       centre and each region less the more of the frame it touches. Its holes are filled.
+    3. What lies well inside that region and what lies well outside are the markers of a
+       watershed on the gradient, which places the border in the narrow band between.
+    4. The border is moved outwards by `margin`: experts draw around the lesion, not along the
+       steepest line of its edge.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo, of any size.
+    channel : {"blue", "green", "red", "grey", "auto"}, default="blue"
+        Grey levels to look at. "auto" takes, of these, the one that Otsu's threshold separates
+        best.
+    even_light : bool, default=True
+        Whether to divide the grey levels by the slowly varying light.
+    margin : float, default=0.01
+        How far the border is moved outwards, as a share of the longest side.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        True on the lesion. All False if none was found: nothing covers 0.1 % of the photo and
+        is darker than the skin by 4 % of its level.
+
+    References
+    ----------
+    .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Trans. SMC 9,
+           62-66, 1979.
+    .. [2] F. Meyer, "Color image segmentation", Int. Conf. Image Processing, 303-306, 1992.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimage.draw import disk
+    >>> photo = np.full((96, 128, 3), 200, dtype=np.uint8)
+    >>> photo[disk((48, 64), 20)] = 90
+    >>> mask = segment_watershed(photo, margin=0)
+    >>> round(float(np.sqrt(mask.sum() / np.pi)))
+    20
+    """
+    small = shrink(image, _SIDE)
+    surround = find_dark_corners(small)
+    names = list(CHANNELS) if channel == "auto" else [channel]
+    splits = [_split(_grey_levels(small, name, surround, even_light=even_light), surround) for name in names]
+    grey, binary, _ = max(splits, key=lambda split: split[2])
+    core = _choose_region(binary)
+    if np.count_nonzero(core) < _MIN_AREA * core.size or _contrast(grey, core, surround) < _MIN_CONTRAST:
+        return np.zeros(image.shape[:2], dtype=bool)
+    return resize_mask(_place_border(grey, core, margin=margin), image.shape[:2])
+
+
+def _grey_levels(
+    image: NDArray[np.uint8], channel: str, surround: NDArray[np.bool_] | None, *, even_light: bool
+) -> NDArray[np.float32]:
+    """Return smoothed grey levels of one channel: 1 is about the level of the skin."""
+    weights = np.array(CHANNELS[channel], dtype=np.float32)
+    grey = image[:, :, int(weights.argmax())].astype(np.float32) if weights.max() == 1 else image @ weights
+    grey = ndi.gaussian_filter(grey, _SMOOTHING * max(grey.shape), truncate=3)
+    if even_light:
+        return flatten_light(grey, surround)
+    return grey / max(float(np.median(grey[::4, ::4])), 1.0)
+
+
+def _split(
+    grey: NDArray[np.float32], surround: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+    """Return the grey levels, what is darker than Otsu's threshold, and how well that separates it (0 to 1)."""
+    seen = grey if surround is None else grey[~surround]
+    if seen.size == 0 or np.ptp(seen) == 0:
+        return grey, np.zeros(grey.shape, dtype=bool), 0.0
+    threshold = threshold_otsu(seen)
+    binary = grey < threshold if surround is None else (grey < threshold) & ~surround
+    dark = seen < threshold
+    share = float(dark.mean())
+    if not 0 < share < 1:
+        return grey, binary, 0.0
+    gap = float(seen[dark].mean() - seen[~dark].mean())
+    return grey, binary, share * (1 - share) * gap**2 / float(seen.var())
+
+
+def _choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the connected region that is likeliest the lesion, by place and size, and fill its holes."""
+    labels, n_regions = ndi.label(binary)
+    if n_regions == 0:
+        return binary
+    height, width = binary.shape
+    y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in (height, width))
+    weight = np.bincount(labels.ravel(), (y[:, np.newaxis] * x).ravel())
+    area = np.bincount(labels.ravel())
+    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    on_frame = np.bincount(frame, minlength=n_regions + 1)
+    # A lesion that runs off the photo touches the frame along less than twice the root of its area;
+    # stickers, shadows and uneven light hang on the frame along more.
+    weight *= np.maximum(1 - on_frame / (2 * np.sqrt(area)), 0.05)
+    weight[0] = -1
+    return fill_holes(labels == weight.argmax())
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what the frame can't be reached from, four times as fast as by repeated dilation."""
+    labels, n_regions = ndi.label(~mask)
+    outside = np.zeros(n_regions + 1, dtype=bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        outside[edge] = True
+    outside[0] = False
+    return ~outside[labels]
+
+
+def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], surround: NDArray[np.bool_] | None) -> float:
+    skin = ~core if surround is None else ~core & ~surround
+    if not skin.any():
+        return 0.0
+    level = float(grey[skin].mean())
+    return (level - float(grey[core].mean())) / level
+
+
+def _place_border(grey: NDArray[np.float32], core: NDArray[np.bool_], *, margin: float) -> NDArray[np.bool_]:
+    """Let a watershed on the gradient place the border near that of `core`, then move it outwards."""
+    side = max(core.shape)
+    inside, outside = _BAND_INSIDE * side, _BAND_OUTSIDE * side
+    rows, columns = bounding_box(core)
+    pad = int(np.ceil(outside + margin * side)) + 2
+    crop = (
+        slice(max(rows.start - pad, 0), rows.stop + pad),
+        slice(max(columns.start - pad, 0), columns.stop + pad),
+    )
+    core = core[crop]
+    depth, distance = ndi.distance_transform_edt(core), ndi.distance_transform_edt(~core)
+    # A lesion thinner than the band keeps its middle as a marker.
+    lesion = depth > min(inside, 0.5 * depth.max())
+    skin = distance > outside
+    markers = lesion.astype(np.int8) + np.int8(2) * skin
+    band = ndi.binary_dilation(~(lesion | skin), np.ones((3, 3), dtype=bool))
+    slope = np.hypot(*np.gradient(grey[crop])) if min(core.shape) > 1 else grey[crop]
+    # Integers flood twice as fast as floats, and 255 steps are finer than the noise.
+    slope = (slope * (255 / max(float(slope.max()), 1e-6))).astype(np.uint8)
+    found = lesion | (watershed(slope, markers, mask=band) == 1)
+    if margin > 0:
+        found = ndi.distance_transform_edt(~found) <= margin * side
+    mask = np.zeros(grey.shape, dtype=bool)
+    mask[crop] = found
+    return mask
