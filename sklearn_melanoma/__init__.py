@@ -17,7 +17,8 @@ It is a research tool and not a medical device.
 """
 
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma.pipeline import make_melanoma_pipeline
 
 __version__ = "0.1.0"
 
-__all__ = ["Lesion", "__version__"]
+__all__ = ["Lesion", "__version__", "make_melanoma_pipeline"]

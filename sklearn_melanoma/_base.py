@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "Real",
     "StrOptions",
     "iter_lesions",
+    "tag_image_input",
 ]
 
 
@@ -41,10 +42,19 @@ def iter_lesions(X: Any) -> Iterator[tuple[int, Any, Lesion]]:
         yield position, element, lesion
 
 
+def tag_image_input(tags: Tags) -> Tags:
+    """Declare that the input is a sequence of images, arrays or paths, and that no target is needed."""
+    tags.input_tags.one_d_array = True
+    tags.input_tags.two_d_array = False
+    tags.input_tags.string = True
+    tags.target_tags.required = False
+    return tags
+
+
 class ImageTransformer(BaseEstimator):
     """Base of the transformers whose input is a sequence of images, each treated on its own."""
 
-    _parameter_constraints: dict[str, list[Any]] = {}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters; nothing is learned from the images.
@@ -74,11 +84,7 @@ class ImageTransformer(BaseEstimator):
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        tags.target_tags.required = False
+        tags = tag_image_input(super().__sklearn_tags__())
         tags.requires_fit = False
         return tags
 

@@ -193,8 +193,13 @@ def element_errors(position: int, element: object = None, *, name: str = "X") ->
     except (ValueError, TypeError, OSError) as error:
         raise _located(error, position, source_name(element), name) from error
     except Exception as error:
-        error.add_note(f"While working on {_label(position, source_name(element), name)}.")
+        error.add_note(f"While working on {element_label(position, element, name=name)}.")
         raise
+
+
+def element_of_error(error: Exception) -> int | None:
+    """Return the position of the element that an error of `element_errors` is about, None for other errors."""
+    return error._element[0] if hasattr(error, "_element") else None
 
 
 def rebase_error(error: Exception, offset: int) -> Exception:
@@ -209,12 +214,14 @@ def _located(error: Exception, position: int, source: str | None, name: str) -> 
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, OSError, TypeError, ValueError)
     kind = next(kind for kind in kinds if isinstance(error, kind))
     reason = str(error)
-    located = kind(f"{_label(position, source, name)}: {reason}")
+    located = kind(f"{element_label(position, source, name=name)}: {reason}")
     located._element = (position, source, name, reason)  # type: ignore[attr-defined]  # travels with a pickle
     return located
 
 
-def _label(position: int, source: str | None, name: str) -> str:
+def element_label(position: int, element: object = None, *, name: str = "X") -> str:
+    """Return what errors call an element: its position and, where it has one, its path."""
+    source = source_name(element)
     return f"{name}[{position}]" + (f" ({source!r})" if source else "")
 
 

@@ -1,0 +1,241 @@
+"""Shape and color as transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from sklearn_melanoma._base import FeatureTransformer, StrOptions
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma.features._color import COLOR_FEATURES, Colors
+from sklearn_melanoma.features._names import check_names
+from sklearn_melanoma.features._shape import DIMENSIONS, SHAPE_FEATURES, SHAPE_SETS, Shape
+
+
+class MorphologyFeatures(FeatureTransformer):
+    """Measure the shape of lesions.
+
+    Lengths are in pixels of the photo that was read, whatever the working size.
+
+    Parameters
+    ----------
+    features : {"all", "survey"} or list of str, default="all"
+        Names of the measures, in the order of the columns. ``"survey"`` stands for
+        `area`, `perimeter_ratio` and `max_span`.
+    unit : {"px", "mm"}, default="px"
+        Unit of lengths and areas. For ``"mm"`` the lesions must know `mm_per_pixel`, and
+        the names of the columns carry the unit: `area_mm2`, `max_span_mm`.
+
+    Attributes
+    ----------
+    FEATURES : tuple of str
+        All names; an attribute of the class.
+
+    See Also
+    --------
+    measure_shape : The same for one mask.
+    ColorFeatures : Colors instead of shape.
+
+    Notes
+    -----
+    The mask is taken as it is: holes and separate parts count. A lesion that was not found
+    gives a row of NaN; every other mask gives finite numbers. The formulas, where they come
+    from and how exact they are is on the page *The mathematics of the shape features*.
+
+    =====================  ========================================================  ==========
+    name                   measure                                                   unit
+    =====================  ========================================================  ==========
+    `area`                 pixels of the mask                                        px² or mm²
+    `perimeter_ratio`      perimeter over that of the circumscribed circle           1
+    `max_span`             largest distance of two points (maximum Feret diameter)   px or mm
+    `perimeter`            length of the border                                      px or mm
+    `min_feret_diameter`   least width between two parallel lines                    px or mm
+    `equivalent_diameter`  diameter of the disk with the same area                   px or mm
+    `compactness`          perimeter² / (4π area), 1 for a disk                      1
+    `convexity`            perimeter of the convex hull over the perimeter           1
+    `solidity`             area over that of the convex hull                         1
+    `extent`               area over that of the upright bounding box                1
+    `eccentricity`         of the ellipse with the same second moments               1
+    `axis_ratio`           minor over major axis of that ellipse                     1
+    `radial_variance`      variance of the distance from the centroid to the         1
+                           border, over the square of its mean
+    `fractal_dimension`    of the border, 1 for a smooth one                         1
+    `asymmetry_major`      share of the area without a counterpart in the mirror     1
+                           image about the major axis
+    `asymmetry_minor`      the same about the minor axis                             1
+    `hu_1` … `hu_7`        Hu's invariants of degree n, their n-th roots, the sign   1
+                           kept, that of the seventh dropped
+    =====================  ========================================================  ==========
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma import Lesion
+    >>> from sklearn_melanoma.features import MorphologyFeatures
+    >>> mask = np.zeros((60, 80), dtype=bool)
+    >>> mask[10:14, 20:25] = True
+    >>> lesion = Lesion(np.zeros((60, 80, 3), dtype=np.uint8), mask, source_shape=(120, 160), mm_per_pixel=0.1)
+    >>> MorphologyFeatures(["area", "max_span"]).fit_transform([lesion])  # the photo was halved
+    array([[80., 11.]])
+    >>> measure = MorphologyFeatures(["area", "max_span"], unit="mm").set_output(transform="pandas")
+    >>> measure.fit_transform([lesion])
+       area_mm2  max_span_mm
+    0       0.8          1.1
+    """
+
+    FEATURES: ClassVar[tuple[str, ...]] = SHAPE_FEATURES
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "features": [str, list, tuple],
+        "unit": [StrOptions({"px", "mm"})],
+    }
+
+    def __init__(self, features: str | Sequence[str] = "all", *, unit: str = "px"):
+        self.features = features
+        self.unit = unit
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters; nothing is learned from the images.
+
+        Parameters
+        ----------
+        X : sequence of Lesion
+            Not looked at.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If a name or the unit is unknown.
+        """
+        super().fit(X, y)
+        self._chosen()
+        return self
+
+    def _chosen(self) -> tuple[str, ...]:
+        return check_names(self.features, SHAPE_FEATURES, sets=SHAPE_SETS)
+
+    def _feature_names(self) -> list[str]:
+        suffixes = {0: "", 1: "_mm", 2: "_mm2"} if self.unit == "mm" else {0: "", 1: "", 2: ""}
+        return [name + suffixes[DIMENSIONS.get(name, 0)] for name in self._chosen()]
+
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
+        chosen = self._chosen()
+        width = lesion.scale
+        if self.unit == "mm" and any(name in DIMENSIONS for name in chosen):
+            if lesion.mm_per_pixel is None:
+                raise ValueError(
+                    "MorphologyFeatures(unit='mm') needs to know mm_per_pixel, got a lesion without. "
+                    "Read the photos with ImageReader(mm_per_pixel=...), or use unit='px'."
+                )
+            width *= lesion.mm_per_pixel
+        assert lesion.mask is not None
+        shape = Shape(lesion.mask[lesion.box])
+        return [shape.measure(name) * width ** DIMENSIONS.get(name, 0) for name in chosen]
+
+
+class ColorFeatures(FeatureTransformer):
+    """Measure the colors of lesions, and their contrast to the skin around them.
+
+    Parameters
+    ----------
+    features : "all" or list of str, default="all"
+        Names of the measures, in the order of the columns.
+
+    Attributes
+    ----------
+    FEATURES : tuple of str
+        All names; an attribute of the class.
+
+    See Also
+    --------
+    measure_color : The same for one image.
+    MorphologyFeatures : Shape instead of colors.
+
+    Notes
+    -----
+    Colors are CIE L*a*b* for sRGB under daylight (D65): lightness L* from 0 to 100, a* from
+    green to red, b* from blue to yellow. Skin is the ring around the mask, a fifth of
+    the square root of the lesion's area wide, as far as it lies in the frame; a hole in
+    the mask is part of it. Where no skin is left the four contrasts are NaN. Pixels outside
+    the mask and the ring have no influence. A lesion that was not found gives a row of NaN.
+
+    =======================  ====================================================  ======
+    name                     measure                                               unit
+    =======================  ====================================================  ======
+    `lightness_contrast`     mean L* of the lesion minus that of the ring          L*
+    `a_contrast`             the same of a*                                        a*
+    `b_contrast`             the same of b*                                        b*
+    `color_contrast`         distance of the two mean colors                       ΔE
+    `lightness_std`          standard deviation of L* in the lesion                L*
+    `a_std`                  the same of a*                                        a*
+    `b_std`                  the same of b*                                        b*
+    `chroma_std`             the same of the chroma √(a*² + b*²)                   ΔE
+    `lightness_iqr`          distance of the quartiles of L* in the lesion         L*
+    `a_iqr`                  the same of a*                                        a*
+    `b_iqr`                  the same of b*                                        b*
+    `hue_spread`             1 minus the chroma of the mean color over the mean    1
+                             chroma: 0 for one hue, 1 for hues that cancel
+    `color_entropy`          entropy of the colors, in cells 10 wide               bits
+    `blue_grey_share`        share of the pixels with b* below 3: blue or grey     1
+    `color_asymmetry_major`  distance of the mean colors of the two halves on      ΔE
+                             both sides of the major axis
+    `color_asymmetry_minor`  the same of the minor axis                            ΔE
+    =======================  ====================================================  ======
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma import Lesion
+    >>> from sklearn_melanoma.features import ColorFeatures
+    >>> image = np.full((60, 60, 3), 200, dtype=np.uint8)
+    >>> mask = np.zeros((60, 60), dtype=bool)
+    >>> mask[20:40, 20:40] = True
+    >>> image[20:40, 20:30] = 100
+    >>> measure = ColorFeatures(["lightness_contrast", "lightness_iqr", "color_entropy"])
+    >>> measure.fit_transform([Lesion(image, mask)]).round(1)
+    array([[-19.1,  38.2,   1. ]])
+    """
+
+    FEATURES: ClassVar[tuple[str, ...]] = COLOR_FEATURES
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
+
+    def __init__(self, features: str | Sequence[str] = "all"):
+        self.features = features
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters; nothing is learned from the images.
+
+        Parameters
+        ----------
+        X : sequence of Lesion
+            Not looked at.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        super().fit(X, y)
+        self._feature_names()
+        return self
+
+    def _feature_names(self) -> tuple[str, ...]:
+        return check_names(self.features, COLOR_FEATURES)
+
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
+        assert lesion.mask is not None
+        colors = Colors(lesion.image, lesion.mask)
+        return [float(getattr(colors, name)) for name in names]

@@ -1,0 +1,117 @@
+"""Moments of a mask: centroid, principal axes, Hu's invariants, asymmetry about the axes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import atan2, cos, hypot, sin, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Below this difference, relative to their sum, the two principal moments are taken for equal.
+_ISOTROPIC = 1e-9
+
+
+class Moments:
+    """Moments of a mask up to order three, as a set of points at the pixel centres.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (height, width), dtype bool
+        At least one pixel must be True.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]):
+        self.mask = mask
+        height, width = mask.shape
+        # Half-integers counted from the centre: sums are exact, so a turned or mirrored mask has the same moments.
+        self._origin = (height - 1) / 2, (width - 1) / 2
+        rows = np.vander(np.arange(height) - self._origin[0], 4, increasing=True)
+        columns = np.vander(np.arange(width) - self._origin[1], 4, increasing=True)
+        raw = rows.T @ (mask.astype(np.float64) @ columns)
+        self.area = float(raw[0, 0])
+        self._shift = y, x = raw[1, 0] / self.area, raw[0, 1] / self.area
+        m = raw / self.area
+        self.yy, self.xx, self.yx = m[2, 0] - y * y, m[0, 2] - x * x, m[1, 1] - y * x
+        self.yyy = m[3, 0] - 3 * y * m[2, 0] + 2 * y**3
+        self.xxx = m[0, 3] - 3 * x * m[0, 2] + 2 * x**3
+        self.yyx = m[2, 1] - 2 * y * m[1, 1] - x * m[2, 0] + 2 * y * y * x
+        self.yxx = m[1, 2] - 2 * x * m[1, 1] - y * m[0, 2] + 2 * x * x * y
+
+    @property
+    def centroid(self) -> tuple[float, float]:
+        """Row and column of the centre of mass."""
+        return self._origin[0] + float(self._shift[0]), self._origin[1] + float(self._shift[1])
+
+    @cached_property
+    def axis_ratio(self) -> float:
+        """Minor over major principal axis of the ellipse with the same second moments; pixels are unit squares."""
+        mean = (self.yy + self.xx) / 2 + 1 / 12
+        half_difference = hypot((self.yy - self.xx) / 2, self.yx)
+        return sqrt((mean - half_difference) / (mean + half_difference))
+
+    @cached_property
+    def hu(self) -> tuple[float, ...]:
+        """Hu's seven invariants, each brought to degree one by its root, sign kept, the last without sign."""
+        a, b = self.xx / self.area, self.yy / self.area
+        c = self.yx / self.area
+        scale = self.area**1.5
+        p, q, r, s = self.xxx / scale, self.yxx / scale, self.yyx / scale, self.yyy / scale
+        u, v = p + r, s + q  # what each invariant of order three is made of
+        f, g = p - 3 * r, 3 * q - s
+        k, m = u * u - 3 * v * v, 3 * u * u - v * v
+        invariants = (
+            (a + b, 1),
+            ((a - b) ** 2 + 4 * c * c, 2),
+            (f * f + g * g, 2),
+            (u * u + v * v, 2),
+            (f * u * k + g * v * m, 4),
+            ((a - b) * (u * u - v * v) + 4 * c * u * v, 3),
+            (abs(g * u * k - f * v * m), 4),
+        )
+        return tuple(float(np.sign(value) * abs(value) ** (1 / degree)) for value, degree in invariants)
+
+    @cached_property
+    def angle(self) -> float:
+        """Angle of the major axis, in radians, from the direction of the columns towards that of the rows."""
+        return atan2(2 * self.yx, self.xx - self.yy) / 2
+
+    @cached_property
+    def is_isotropic(self) -> bool:
+        """Whether all directions are principal axes, so that none is the major one."""
+        return hypot(self.yy - self.xx, 2 * self.yx) <= _ISOTROPIC * (self.yy + self.xx)
+
+    @cached_property
+    def asymmetry(self) -> tuple[float, float]:
+        """Share of the area without a counterpart in the mirror image about the major and about the minor axis."""
+        if self.is_isotropic:  # rows and columns are principal axes too
+            low, high = sorted((self._asymmetry(-1, 0), self._asymmetry(1, 0)))
+            return low, high
+        cosine, sine = cos(2 * self.angle), sin(2 * self.angle)
+        return self._asymmetry(cosine, sine), self._asymmetry(-cosine, -sine)
+
+    def _asymmetry(self, cosine: float, sine: float) -> float:
+        """Mirror the pixel centres about an axis and read the mask there, bilinearly."""
+        mask = self.mask
+        height, width = mask.shape
+        row, column = self.centroid
+        y, x = np.arange(height) - row, np.arange(width) - column
+        rows = (row - cosine * y)[:, np.newaxis] + sine * x
+        columns = (column + sine * y)[:, np.newaxis] + cosine * x
+        top, left = np.floor(rows), np.floor(columns)
+        padded = np.zeros((height + 4, width + 4), dtype=np.uint8)
+        padded[2:-2, 2:-2] = mask
+        pairs = padded[:-1] + padded[1:]
+        blocks = pairs[:, :-1] + pairs[:, 1:]
+        # Position of the block of 2 × 2 pixels around each mirrored centre; whatever leaves the frame meets zeros.
+        block = (np.clip(top, -2, height) * (width + 3) + np.clip(left, -2, width)).astype(np.intp)
+        found = blocks.ravel()[block + (2 * (width + 3) + 2)]
+        found *= mask
+        matched = float(np.count_nonzero(found == 4))
+        mixed = np.nonzero((found > 0) & (found < 4))
+        i, j = top[mixed].astype(np.intp) + 2, left[mixed].astype(np.intp) + 2
+        down, right = rows[mixed] - top[mixed], columns[mixed] - left[mixed]
+        upper = padded[i, j] * (1 - right) + padded[i, j + 1] * right
+        lower = padded[i + 1, j] * (1 - right) + padded[i + 1, j + 1] * right
+        matched += float((upper * (1 - down) + lower * down).sum())
+        return min(max(1 - matched / self.area, 0.0), 1.0)

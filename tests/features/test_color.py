@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.color import rgb2lab
+
+from sklearn_melanoma.features import ColorFeatures, measure_color
+from sklearn_melanoma.features._color import rgb_to_lab, ring_around
+
+NAMES = ColorFeatures.FEATURES
+CONTRASTS = NAMES[:4]
+BROWN, BLUE, SKIN = (120, 70, 40), (80, 90, 140), (220, 180, 150)
+
+
+def lab(color):
+    return rgb2lab(np.array(color, dtype=np.uint8)[np.newaxis, np.newaxis])[0, 0]
+
+
+def two_colors():
+    """Draw a lesion of 20 × 40 pixels, brown on its left and blue on its right half, on skin."""
+    image = np.full((60, 100, 3), SKIN, dtype=np.uint8)
+    mask = np.zeros((60, 100), dtype=bool)
+    mask[20:40, 30:70] = True
+    image[20:40, 30:50], image[20:40, 50:70] = BROWN, BLUE
+    return image, mask
+
+
+def test_lab_is_that_of_scikit_image():
+    pixels = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
+    np.testing.assert_allclose(rgb_to_lab(pixels).T, rgb2lab(pixels), atol=0.01)
+    greys = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
+    assert abs(rgb_to_lab(greys)[1:]).max() < 1e-3
+
+
+def test_two_colors():
+    found = measure_color(*two_colors())
+    brown, blue, skin = lab(BROWN), lab(BLUE), lab(SKIN)
+    mean = (brown + blue) / 2
+    contrast = mean - skin
+    assert [found[name] for name in CONTRASTS[:3]] == pytest.approx(contrast, abs=0.01)
+    assert found["color_contrast"] == pytest.approx(np.linalg.norm(contrast), abs=0.01)
+    half = abs(brown - blue) / 2
+    assert [found[f"{name}_std"] for name in ("lightness", "a", "b")] == pytest.approx(half, abs=0.01)
+    assert [found[f"{name}_iqr"] for name in ("lightness", "a", "b")] == pytest.approx(2 * half, abs=1 / 16)
+    chromas = np.hypot(brown[1], brown[2]), np.hypot(blue[1], blue[2])
+    assert found["chroma_std"] == pytest.approx(abs(chromas[0] - chromas[1]) / 2, abs=0.01)
+    assert found["hue_spread"] == pytest.approx(1 - np.hypot(*mean[1:]) / np.mean(chromas), abs=0.001)
+    assert found["color_entropy"] == pytest.approx(1)
+    assert found["blue_grey_share"] == 0.5
+    assert found["color_asymmetry_major"] == pytest.approx(0, abs=1e-4)
+    assert found["color_asymmetry_minor"] == pytest.approx(np.linalg.norm(brown - blue), abs=0.01)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_one_grey(level):
+    image = np.full((30, 30, 3), level, dtype=np.uint8)
+    mask = np.zeros((30, 30), dtype=bool)
+    mask[10:20, 10:20] = True
+    found = measure_color(image, mask)
+    assert found.pop("blue_grey_share") == 1
+    assert list(found.values()) == pytest.approx([0] * (len(NAMES) - 1), abs=1e-3)
+
+
+def test_known_quartiles():
+    image = np.zeros((4, 25, 3), dtype=np.uint8)
+    mask = np.ones((4, 25), dtype=bool)
+    image[:] = np.arange(100, dtype=np.uint8).reshape(4, 25, 1)
+    lightness = rgb2lab(image)[..., 0]
+    expected = np.subtract(*np.percentile(lightness, [75, 25], method="inverted_cdf"))
+    assert measure_color(image, mask)["lightness_iqr"] == pytest.approx(expected, abs=1 / 16)
+
+
+@pytest.mark.parametrize("mask_of", ["one pixel", "one row", "whole frame"])
+def test_small_and_whole_masks(mask_of):
+    image = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[{"one pixel": (5, 5), "one row": (5, slice(None)), "whole frame": ...}[mask_of]] = True
+    found = measure_color(image, mask)
+    for name, value in found.items():
+        assert np.isnan(value) if mask_of == "whole frame" and name in CONTRASTS else np.isfinite(value), name
+    if mask_of == "one pixel":
+        assert all(found[name] == 0 for name in NAMES if name.endswith(("std", "iqr", "entropy", "major", "minor")))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 14), st.tuples(st.integers(0, 39), st.integers(0, 49)))
+def test_pixels_outside_lesion_and_ring_do_not_matter(seed, radius, center):
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    y, x = np.mgrid[:40, :50] - np.reshape(center, (2, 1, 1))
+    mask = np.hypot(y, x) <= radius
+    far = ~mask & ~ring_around(mask, max(0.2 * np.sqrt(mask.sum()), 1))
+    other = image.copy()
+    other[far] = random.integers(0, 256, (far.sum(), 3))
+    np.testing.assert_array_equal(list(measure_color(image, mask).values()), list(measure_color(other, mask).values()))
+
+    inside = image.copy()
+    inside[~mask] = 0
+    found, without_skin = measure_color(image, mask), measure_color(inside, mask)
+    assert all(found[name] == without_skin[name] for name in NAMES if name not in CONTRASTS)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(0, 3), st.booleans())
+def test_colors_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
+    random = np.random.default_rng(seed)
+    image, mask = random.integers(0, 256, (18, 22, 3), dtype=np.uint8), np.zeros((18, 22), dtype=bool)
+    mask[5:12, 4:17] = random.random((7, 13)) < 0.7
+    image_2, mask_2 = np.rot90(image, turns), np.rot90(mask, turns)
+    if mirror:
+        image_2, mask_2 = image_2[:, ::-1], mask_2[:, ::-1]
+    before, after = measure_color(image, mask), measure_color(image_2, mask_2)
+    assert list(after.values()) == pytest.approx(list(before.values()), abs=1e-3)
+
+
+def test_ring_is_as_wide_as_said():
+    mask = np.zeros((121, 121), dtype=bool)
+    mask[60, 60] = True
+    y, x = np.mgrid[-60:61, -60:61]
+    distance = np.hypot(y, x)[ring_around(mask, 40)]
+    assert distance.min() == 1
+    assert 40 <= distance.max() <= 1.1 * 40
+    assert np.count_nonzero(distance) == pytest.approx(np.pi * 40**2, rel=0.1)
+
+
+def test_wrong_input_is_refused():
+    image, mask = two_colors()
+    with pytest.raises(ValueError, match="mask must have the shape of its image"):
+        measure_color(image, mask[1:])
+    with pytest.raises(ValueError, match="at least one True pixel"):
+        measure_color(image, np.zeros_like(mask))
+    with pytest.raises(ValueError, match="Known are lightness_contrast"):
+        measure_color(image, mask, ["redness"])

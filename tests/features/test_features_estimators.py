@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, measure_color, measure_shape
+
+ESTIMATORS = (MorphologyFeatures, ColorFeatures)
+
+
+@pytest.fixture
+def lesion():
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:90, :120]
+    mask = np.hypot((y - 40) / 20, (x - 60) / 30) + 0.1 * np.sin(x / 5) <= 1
+    return Lesion(random.integers(0, 256, (90, 120, 3), dtype=np.uint8), mask)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_rows_are_what_the_functions_measure(estimator, lesion):
+    function = {
+        MorphologyFeatures: lambda: measure_shape(lesion.mask),
+        ColorFeatures: lambda: measure_color(lesion.image, lesion.mask),
+    }[estimator]
+    measure = estimator()
+    assert list(measure.get_feature_names_out()) == list(estimator.FEATURES)
+    np.testing.assert_array_equal(measure.fit_transform([lesion])[0], list(function().values()))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_choice_is_the_same_columns_of_all(estimator, lesion):
+    table = estimator().set_output(transform="pandas").fit_transform([lesion, lesion])
+    for names in ([name] for name in estimator.FEATURES):
+        np.testing.assert_array_equal(estimator(names).fit_transform([lesion]), table[names][:1])
+    mixed = list(estimator.FEATURES[::-3])
+    chosen = estimator(mixed).set_output(transform="pandas").fit_transform([lesion])
+    assert list(chosen.columns) == mixed
+    np.testing.assert_array_equal(chosen, table[mixed][:1])
+
+
+def test_the_survey(lesion):
+    measure = MorphologyFeatures("survey")
+    assert list(measure.get_feature_names_out()) == ["area", "perimeter_ratio", "max_span"]
+    assert measure.fit_transform([lesion]).shape == (1, 3)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_no_lesion_found_is_a_row_of_nan(estimator, lesion):
+    rows = estimator().fit_transform([lesion.with_mask(np.zeros((90, 120), dtype=bool)), lesion])
+    assert np.isnan(rows[0]).all()
+    assert np.isfinite(rows[1]).all()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_photo_without_a_mask_is_named(estimator, lesion):
+    with pytest.raises(ValueError, match=rf"X\[1\]: {estimator.__name__} needs a mask"):
+        estimator().fit_transform([lesion, lesion.image])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_unknown_names_fail_at_fit(estimator, lesion):
+    with pytest.raises(ValueError, match="Known are"):
+        estimator(["area", "beauty"]).fit([lesion])
+    with pytest.raises(ValueError, match="or a list of names"):
+        estimator("beauty").fit([lesion])
+
+
+def test_lengths_are_in_pixels_of_the_source(lesion):
+    shrunk = Lesion(lesion.image, lesion.mask, source_shape=(270, 360))
+    once, thrice = (MorphologyFeatures().fit_transform([each])[0] for each in (lesion, shrunk))
+    factors = {"area": 9, "perimeter": 3, "max_span": 3, "min_feret_diameter": 3, "equivalent_diameter": 3}
+    expected = [factors.get(name, 1) for name in MorphologyFeatures.FEATURES]
+    np.testing.assert_allclose(thrice, once * expected)
+
+
+def test_millimetres(lesion):
+    known = Lesion(lesion.image, lesion.mask, source_shape=(180, 240), mm_per_pixel=0.05)
+    names = ["area", "compactness", "max_span"]
+    measure = MorphologyFeatures(names, unit="mm")
+    assert list(measure.get_feature_names_out()) == ["area_mm2", "compactness", "max_span_mm"]
+    pixels = MorphologyFeatures(names).fit_transform([known])
+    np.testing.assert_allclose(measure.fit_transform([known]), pixels * [0.05**2, 1, 0.05])
+
+
+def test_millimetres_need_to_be_known(lesion):
+    with pytest.raises(ValueError, match=r"X\[0\]: .*Read the photos with ImageReader\(mm_per_pixel=\.\.\.\)"):
+        MorphologyFeatures(unit="mm").fit_transform([lesion])
+    assert np.isfinite(MorphologyFeatures(["solidity"], unit="mm").fit_transform([lesion])).all()
+    with pytest.raises(ValueError, match="'unit' parameter"):
+        MorphologyFeatures(unit="cm").fit([lesion])
