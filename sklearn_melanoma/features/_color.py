@@ -39,8 +39,8 @@ RING_WIDTH = 0.2
 _CELL = 10.0
 # Steps per unit in which quartiles are counted.
 _STEPS = 16
-# Largest b* of blue and grey. Brown is near 20; of -5 to 8 this value tells melanomas best, PH2 and HAM10000 together.
-_BLUE = 3.0
+# Largest b* of blue and grey: by the definition of CIELAB, b* is above 0 for yellowish colors and below for bluish.
+_BLUE = 0.0
 # Chroma below which a color has no hue to speak of.
 _GREY = 1.0
 
@@ -220,7 +220,7 @@ class Colors:
     @property
     def blue_grey_share(self) -> float:
         """Share of the pixels that are blue or grey, where brown and red ones are yellowish."""
-        return np.count_nonzero(self.lab[2] < _BLUE) / self.lab.shape[1]
+        return np.count_nonzero(self.lab[2] <= _BLUE) / self.lab.shape[1]
 
     @cached_property
     def asymmetry(self) -> tuple[float, float]:

@@ -1,0 +1,273 @@
+"""Draw one dermoscopic photo, layer by layer: skin, lesion, what lies over it, camera.
+
+Lengths are fractions of the photo's shortest side, so the same seed gives the same lesion at any
+resolution. Each layer has a random stream of its own: leaving one out changes no other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage as ndi
+
+from sklearn_melanoma.datasets._noise import Field, grid, honeycomb, smooth_noise
+
+# Skin as dermoscopes show it, Fitzpatrick types I to VI with the casts of several cameras, in sRGB; with their weights.
+# Read off photos by eye: public collections hold few dark skins, so these are drawn oftener than they occur there.
+SKINS = np.array(
+    [
+        (232, 196, 192),
+        (222, 178, 178),
+        (226, 194, 168),
+        (226, 186, 140),
+        (206, 184, 186),
+        (204, 160, 138),
+        (186, 140, 108),
+        (150, 108, 84),
+        (112, 78, 62),
+    ],
+    dtype=np.float32,
+)
+SKIN_WEIGHTS = np.array([4, 4, 5, 4, 3, 4, 3, 2, 1]) / 30
+
+# What is left of the skin's light under one color of a lesion: the ratio of the two, in R, G and B.
+COLORS = {
+    "light brown": (0.76, 0.60, 0.48),
+    "dark brown": (0.42, 0.28, 0.25),
+    "black": (0.17, 0.14, 0.17),
+    "blue-grey": (0.43, 0.49, 0.62),
+    "red": (0.86, 0.52, 0.54),
+    "white": (1.02, 1.04, 1.10),
+}
+BASES, BASE_WEIGHTS = ("light brown", "dark brown", "red"), (0.55, 0.37, 0.08)
+OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-grey", "red", "white"), (4, 5, 3, 1.5, 2, 1)
+
+# How much of a trait (size, asymmetry, border, colors) is due to the severity; the rest is its own chance.
+LOADING = 0.85
+
+
+class Outline(NamedTuple):
+    """Place, size and border of a lesion."""
+
+    distance: Field  # to the border, negative inside
+    radius: float
+    width: Field  # over which the border fades
+
+
+def draw_photo(
+    seed: int, severity: float, shape: tuple[int, int], *, hair: bool, vignette: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Draw a photo and the truth about it.
+
+    Parameters
+    ----------
+    seed : int
+        Decides everything that the other arguments leave open.
+    severity : float
+        How far size, asymmetry, border and number of colors lean towards melanoma; 0 is the
+        typical nevus, 2 the typical melanoma.
+    shape : tuple of int
+        Height and width in pixels.
+    hair : bool
+        Whether hair lies over the skin.
+    vignette : bool
+        Whether the corners are dark.
+
+    Returns
+    -------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo.
+    mask : ndarray of shape (height, width), dtype bool
+        Where the lesion's color makes up more than half.
+    """
+    # From 1 on: to numpy, [seed, 0] is the same seed as the bare number.
+    streams = [np.random.default_rng([seed, layer]) for layer in range(1, 8)]
+    outline = _outline(streams[0], severity, shape)
+    cover = _fade(outline.distance, outline.width)
+    photo = _skin(streams[1], shape)
+    photo *= 1 - cover[..., np.newaxis] * (1 - _pigment(streams[2], severity, outline))
+    if hair:
+        _lay_hair(streams[3], photo)
+    _lay_ruler(streams[4], photo)
+    _dim(streams[5], photo, vignette=vignette)
+    return _expose(streams[6], photo), outline.distance < 0
+
+
+def _outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) -> Outline:
+    """Shape an ellipse whose radius wavers with the angle, shaken by noise."""
+    size, asymmetry, border = _traits(rng, severity, 3)
+    radius = float(np.clip(0.24 * np.exp(0.15 * size + 0.28 * rng.standard_normal()), 0.08, 0.62))
+    axis_ratio = np.exp(-0.22 * abs(rng.standard_normal()))
+    turn = rng.uniform(0, np.pi)
+    # One photo in six is badly framed, so that the frame cuts many of its lesions.
+    spread = 0.25 if rng.random() < 1 / 6 else 0.07
+    y, x = grid(shape)
+    half = np.array([y[-1, 0], x[0, -1]])
+    center = np.clip(rng.normal(0, spread, 2), -0.75 * half, 0.75 * half)
+
+    low, high = np.arange(1, 4), np.arange(4, 16)
+    amplitudes = np.concatenate(
+        [
+            min(0.055 * np.exp(0.40 * asymmetry), 0.22) * rng.standard_normal(3) / np.sqrt(low),
+            min(0.016 * np.exp(0.38 * border), 0.055) * rng.standard_normal(12) * np.sqrt(4 / high),
+        ]
+    )
+    angles = np.linspace(-np.pi, np.pi, 361)
+    waves = np.cos(np.outer(angles, np.concatenate([low, high])) + rng.uniform(0, 2 * np.pi, 15))
+    radii = radius * np.exp(waves @ amplitudes)
+    # Part of a border may be sharp while another fades.
+    width = np.clip(0.016 * np.exp(0.55 * rng.standard_normal()), 0.004, 0.05)
+    widths = width * np.exp(0.5 * np.cos(angles + rng.uniform(0, 2 * np.pi)) * rng.standard_normal())
+
+    shake = min(0.05 * np.exp(0.35 * border), 0.11) * radius
+    y = y - center[0] + shake * smooth_noise(rng, shape, 2.5 / radius, octaves=3)
+    x = x - center[1] + shake * smooth_noise(rng, shape, 2.5 / radius, octaves=3)
+    along = (np.cos(turn) * x + np.sin(turn) * y) * np.sqrt(axis_ratio)
+    across = (np.cos(turn) * y - np.sin(turn) * x) / np.sqrt(axis_ratio)
+    angle = np.arctan2(across, along)
+    distance = np.hypot(along, across) - np.interp(angle, angles, radii)
+    return Outline(distance.astype(np.float32), radius, np.interp(angle, angles, widths).astype(np.float32))
+
+
+def _pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Field:
+    """Return what the lesion leaves of the skin's light: patches of color, a core, a network or globules."""
+    (variety,) = _traits(rng, severity, 1)
+    shape, radius = outline.distance.shape, outline.radius
+    n_colors = int(np.clip(np.rint(1.7 + 0.75 * variety), 1, 6))
+    names = [str(rng.choice(BASES, p=BASE_WEIGHTS))]
+    weights = np.array([weight * (name != names[0]) for name, weight in zip(OTHERS, OTHER_WEIGHTS, strict=True)])
+    names += [str(name) for name in rng.choice(OTHERS, min(n_colors - 1, 5), replace=False, p=weights / weights.sum())]
+    strength = np.clip(np.exp(0.35 * rng.standard_normal()), 0.45, 1.7)
+    depth, pale_rim = rng.normal(0.1, 0.25), rng.random() < 0.2
+    core_size, core_place = rng.uniform(0.3, 0.7), rng.normal(0, 0.25, 2)
+    net, dots, grain = np.clip(rng.normal((0.15, 0.0, 0.12), (0.18, 0.10, 0.05)), 0, 0.6)
+    period = rng.uniform(0.028, 0.05)
+
+    # Depth below the border, 0 there and about 1 at the centre.
+    inside = np.clip(-outline.distance / radius, 0, 1)
+    patches = []
+    for k, name in enumerate(names):
+        # The first color covers most; veils and scars lie inside, for a white rim would be no lesion at all.
+        lead = 0.6 if k == 0 else 0
+        deep = np.clip(3 * inside - 1.3, -1.5, 0) if name in ("blue-grey", "white") else 0
+        patches.append(np.exp(4.5 * (smooth_noise(rng, shape, 0.9 / radius, octaves=3) + lead + deep)))
+    total = np.sum(patches, axis=0)
+    density = np.zeros((*shape, 3), dtype=np.float32)
+    for name, patch in zip(names, patches, strict=True):
+        density -= (patch / total)[..., np.newaxis] * np.log(np.array(COLORS[name], dtype=np.float32))
+
+    profile = 1 + depth * (2 * inside - 0.7) + grain * smooth_noise(rng, shape, 14, octaves=3)
+    if pale_rim:  # a dark core in a pale whole, which thresholds take for the lesion
+        core_noise = core_place[0] + 0.3 * smooth_noise(rng, shape, 0.8 / radius)
+        profile *= 0.35 + 0.9 * _fade(core_size - core_noise - inside, 0.125)
+    # The meshes of a real network differ in size and close up here and there.
+    wave = 0.7 * honeycomb(rng, shape, period) + 0.25 * smooth_noise(rng, shape, 0.8 / period, octaves=2)
+    local = np.clip(0.6 + 0.7 * smooth_noise(rng, shape, 3), 0, 1.5)
+    profile += local * (net * np.clip(0.6 - wave, -0.6, 1) + dots * np.clip(3 * wave - 1.5, 0, 1))
+    return np.exp(-strength * density * np.clip(profile, 0.1, 2.2)[..., np.newaxis]).astype(np.float32)
+
+
+def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
+    """Draw skin in 0..1, unevenly lit, with furrows, blotches and sometimes freckles or a second spot."""
+    y, x = grid(shape)
+    tone = SKINS[rng.choice(len(SKINS), p=SKIN_WEIGHTS)] / 255
+    tone = tone * np.exp(rng.normal(0, 0.05) + rng.normal(0, 0.03, 3))
+    tilt, falloff = rng.normal(0, 0.12, 2), np.clip(rng.normal(0.15, 0.15), -0.1, 0.6)
+    furrows, blotches, redness = np.abs(rng.normal(0, (0.012, 0.03, 0.022)))
+    freckles = rng.uniform(0.1, 0.3) if rng.random() < 0.25 else 0.0
+    second_spot = rng.random() < 0.12
+    place, direction = rng.uniform(0, 2 * np.pi), rng.uniform(0, np.pi)
+
+    light = tilt[0] * y + tilt[1] * x - falloff * (y**2 + x**2)
+    light = light + blotches * smooth_noise(rng, shape, 4, octaves=4)
+    ripple = np.cos(direction) * x + np.sin(direction) * y + 0.03 * smooth_noise(rng, shape, 5)
+    light += furrows * (np.sin(ripple * 2 * np.pi / rng.uniform(0.02, 0.04)) + smooth_noise(rng, shape, 40, octaves=2))
+    spots = freckles * np.clip(smooth_noise(rng, shape, 12, octaves=2) - 1, 0, 1.5)
+    if second_spot:
+        half_y, half_x = y[-1, 0], x[0, -1]
+        distance = np.hypot(y - 0.85 * half_y * np.sin(place), x - 0.85 * half_x * np.cos(place))
+        distance = distance + 0.02 * smooth_noise(rng, shape, 8, octaves=2)
+        spots += rng.uniform(0.3, 1.2) * _fade(distance - rng.uniform(0.04, 0.1), 0.012)
+    # Melanin takes blue light first, blood takes all but red.
+    melanin = np.array([0.35, 0.65, 0.9], dtype=np.float32)
+    blood = np.array([0.1, 1.0, 0.8], dtype=np.float32)
+    density = spots[..., np.newaxis] * melanin
+    density += (redness * smooth_noise(rng, shape, 3, octaves=4))[..., np.newaxis] * blood
+    return (tone * np.exp(light[..., np.newaxis] - density)).astype(np.float32)
+
+
+def _lay_hair(rng: np.random.Generator, photo: Field) -> None:
+    """Lay a handful to a thicket of curved hairs over the photo, most of them dark."""
+    height, width = photo.shape[:2]
+    unit = min(height, width)
+    count = int(np.clip(np.rint(np.exp(rng.normal(2.2, 0.8))), 2, 60))
+    grow = rng.uniform(0, 2 * np.pi)  # hair lies in one direction, more or less
+    shade = np.float32(rng.uniform(0.04, 0.3)) * np.array([1.0, 0.85, 0.75], dtype=np.float32)
+    if rng.random() < 0.12:
+        shade = np.array([0.93, 0.9, 0.86], dtype=np.float32)
+    supersampling = 3
+    canvas = Image.new("L", (width * supersampling, height * supersampling))
+    pen = ImageDraw.Draw(canvas)
+    step = np.linspace(0, 1, 24)[:, np.newaxis]
+    thickness = rng.uniform(0.004, 0.010)
+    for _ in range(count):
+        angle = grow + rng.normal(0, 0.45)
+        forward = np.array([np.cos(angle), np.sin(angle)])
+        start = rng.uniform(-0.1, 1.1, 2) * (width, height)
+        length, bend = rng.uniform(0.3, 1.1) * unit, rng.normal(0, 0.15) * unit
+        end = start + length * forward
+        control = (start + end) / 2 + 2 * bend * forward[::-1] * (1, -1)
+        curve = (1 - step) ** 2 * start + 2 * step * (1 - step) * control + step**2 * end
+        pen_width = max(round(thickness * rng.uniform(0.7, 1.3) * unit * supersampling), 1)
+        pen.line([tuple(point) for point in curve * supersampling], fill=int(rng.uniform(150, 245)), width=pen_width)
+    cover = np.asarray(canvas.reduce(supersampling), dtype=np.float32)[..., np.newaxis] / 255
+    photo += cover * (shade - photo)
+
+
+def _lay_ruler(rng: np.random.Generator, photo: Field) -> None:
+    """Lay the ticks of a ruler along one edge of every twelfth photo."""
+    side, pitch, long_tick, inset = rng.integers(4), rng.uniform(0.03, 0.07), rng.uniform(0.05, 0.1), rng.random()
+    ink = rng.uniform(0.05, 0.25)
+    if rng.random() >= 1 / 12:
+        return
+    view = np.rot90(photo, int(side))  # a view, so that writing to it writes to the photo
+    length, unit = view.shape[1], min(view.shape[:2])
+    top = round(0.04 * inset * unit)
+    thickness = max(round(0.008 * unit), 1)
+    for tick, left in enumerate(np.arange(0.5 * pitch * unit, length, pitch * unit)):
+        depth = long_tick * (1.0 if tick % 5 == 0 else 0.55)
+        view[top : top + round(depth * unit), round(left) : round(left) + thickness] *= ink
+
+
+def _dim(rng: np.random.Generator, photo: Field, *, vignette: bool) -> None:
+    """Darken what lies outside the round view of the dermoscope."""
+    y, x = grid(photo.shape[:2])
+    half = max(y[-1, 0], x[0, -1])
+    radius, softness = half * rng.uniform(0.9, 1.15), rng.uniform(0.008, 0.05)
+    center, floor = rng.normal(0, 0.03, 2), rng.uniform(0.02, 0.12)
+    if vignette:
+        beyond = np.hypot(y - center[0], x - center[1]) - radius
+        light = floor + (1 - floor) * _fade(beyond, softness)
+        photo *= light[..., np.newaxis]
+
+
+def _expose(rng: np.random.Generator, photo: Field) -> NDArray[np.uint8]:
+    """Blur the photo a little, add the sensor's noise and turn it into bytes."""
+    sigma = rng.uniform(0.0005, 0.0035) * min(photo.shape[:2])
+    grain = rng.uniform(0.004, 0.015)
+    photo = ndi.gaussian_filter(photo, (sigma, sigma, 0), truncate=3)
+    photo += grain * rng.standard_normal(photo.shape, dtype=np.float32)
+    return np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+
+
+def _fade(distance: Field, width: Field | float) -> Field:
+    """Return 1 far inside a border, 0.5 on it and 0 far outside."""
+    return (1 / (1 + np.exp(np.clip(distance / width, -30, 30)))).astype(np.float32)
+
+
+def _traits(rng: np.random.Generator, severity: float, count: int) -> NDArray[np.float64]:
+    """Draw numbers of unit variance that follow the severity, each in its own way."""
+    return LOADING * severity + np.sqrt(1 - LOADING**2) * rng.standard_normal(count)

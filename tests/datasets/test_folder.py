@@ -1,0 +1,190 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_melanoma.datasets import load_folder
+
+
+def put(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6)).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("a.jpg", "b.PNG", "clinic/c.tif", "d.bmp"):
+        put(folder / name)
+    (folder / "._a.jpg").write_bytes(b"resource fork")
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def names(paths):
+    return [None if path is None else os.path.basename(path) for path in paths]
+
+
+def test_photos_alone(photos):
+    bunch = load_folder(photos)
+    assert names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp"]
+    assert bunch.masks is None
+    np.testing.assert_array_equal(bunch.target, [-1, -1, -1, -1])
+    assert bunch.diagnosis == ["unknown"] * 4
+    assert list(bunch.groups) == ["a.jpg", "b.PNG", "clinic/c.tif", "d.bmp"]
+    assert "4 photos, 0 with a mask; 0 melanomas, 0 others, 4 without a diagnosis" in bunch.DESCR
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "image,diagnosis\na,Melanoma\nb,nevus\nc,MEL\n",
+        "diagnosis,file\nMelanoma,a.jpg\nnevus,b.PNG\nMEL,clinic/c.tif\n",
+        "name;dx\na.png;Melanoma\n./b;nevus\nold\\place\\c.jpg;MEL\n",
+        "\ufeffage\tphoto\tlabel\n1\ta\tMelanoma\n2\tb\tnevus\n3\tc.tif\tMEL\n",
+    ],
+)
+def test_labels_are_found(photos, table):
+    (photos.parent / "table.csv").write_text(table, encoding="utf-8")
+    bunch = load_folder(photos, labels=photos.parent / "table.csv")
+    np.testing.assert_array_equal(bunch.target, [1, 0, 1, -1])
+    assert bunch.diagnosis == ["Melanoma", "nevus", "MEL", "unknown"]
+
+
+@pytest.mark.parametrize("place", ["photos/labels.csv", "labels.csv"])
+def test_labels_lie_in_the_folder_or_beside_it(photos, place):
+    (photos.parent / place).write_text("image,melanoma\na,1\nb,0\nc,-1\nz,1\n")
+    bunch = load_folder(photos)
+    np.testing.assert_array_equal(bunch.target, [1, 0, -1, -1])
+    assert bunch.diagnosis == ["melanoma", "other", "unknown", "unknown"]
+    assert "Left out: 1 rows of labels that fit no photo." in bunch.DESCR
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("mel", 1),
+        ("Melanoma in situ", 1),
+        ("TRUE", 1),
+        ("1.0", 1),
+        ("no melanoma", 0),
+        ("false", 0),
+        ("", -1),
+        ("unknown", -1),
+    ],
+)
+def test_what_counts_as_melanoma(photos, text, target):
+    (photos / "labels.csv").write_text(f"image,diagnosis,note\na,{text},x\n")
+    assert load_folder(photos).target[0] == target
+
+
+def test_names_keep_their_zeros(tmp_path):
+    put(tmp_path / "007.jpg")
+    put(tmp_path / "7.jpg")
+    (tmp_path / "labels.csv").write_text("id,dx\n007,mel\n7,nv\n")
+    np.testing.assert_array_equal(load_folder(tmp_path).target, [1, 0])
+
+
+def test_columns_by_name(photos):
+    (photos / "labels.csv").write_text("old,new,diagnosis,histology,doctor\na,b,nevus,mel,x\nb,c,mel,nevus,x\n")
+    bunch = load_folder(photos, image_column="new", label_column="histology", group_column="doctor")
+    np.testing.assert_array_equal(bunch.target, [-1, 1, 0, -1])
+    assert list(bunch.groups) == ["a.jpg", "x", "x", "d.bmp"]
+
+
+def test_groups_are_found(photos):
+    (photos / "labels.csv").write_text("image,patient_id,dx\na,p1,mel\nb,p1,nv\nc,,nv\n")
+    assert list(load_folder(photos).groups) == ["p1", "p1", "clinic/c.tif", "d.bmp"]
+
+
+@pytest.mark.parametrize("ending", ["", "_segmentation", "_mask", "_Lesion", "_seg"])
+@pytest.mark.parametrize("place", ["photos/masks", "masks", "borders"])
+def test_masks_are_found(photos, place, ending):
+    put(photos.parent / place / f"b{ending}.png")
+    put(photos.parent / place / f"c{ending}.png")
+    put(photos.parent / place / "other.png")
+    bunch = load_folder(photos, masks=photos.parent / place if place == "borders" else None)
+    assert names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp"]
+    assert names(bunch.masks) == [None, f"b{ending}.png", f"c{ending}.png", None]
+    assert "Left out: 1 masks that fit no photo." in bunch.DESCR
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_masks_lie_beside_their_photos(photos, given):
+    put(photos / "a_mask.png")
+    put(photos / "clinic" / "c_segmentation.png")
+    put(photos / "e_mask.png")  # a photo of that name: there is no e
+    bunch = load_folder(photos, masks=photos if given else None)
+    assert names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp", "e_mask.png"]
+    assert names(bunch.masks) == ["a_mask.png", None, "c_segmentation.png", None, None]
+
+
+def test_photos_of_one_name_have_masks_in_the_same_place(tmp_path):
+    for place in ("x", "y"):
+        put(tmp_path / "photos" / place / "1.jpg")
+        put(tmp_path / "masks" / place / "1.png")
+    bunch = load_folder(tmp_path / "photos")
+    assert [os.path.basename(os.path.dirname(path)) for path in bunch.masks] == ["x", "y"]
+
+
+def test_masks_that_fit_two_photos(tmp_path):
+    put(tmp_path / "photos" / "x" / "1.jpg")
+    put(tmp_path / "photos" / "y" / "1.jpg")
+    put(tmp_path / "masks" / "1.png")
+    with pytest.raises(ValueError, match=r"a mask must fit one photo, got .* for .*x.* and .*y"):
+        load_folder(tmp_path / "photos")
+
+
+def test_two_masks_of_one_photo(photos):
+    put(photos / "masks" / "a.png")
+    put(photos / "masks" / "a_mask.png")
+    with pytest.raises(ValueError, match=r"a photo must have one mask, got .*a.png' and .*a_mask.png'"):
+        load_folder(photos)
+
+
+def test_masks_that_fit_nothing(photos):
+    put(photos / "masks" / "zzz.png")
+    with pytest.raises(ValueError, match=r"masks must hold a mask named like a photo.*got \['zzz.png'\]"):
+        load_folder(photos)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ("image,diagnosis\nz,mel\n", {}, "must name photos of folder, such as 'a.jpg'"),
+        ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list a photo once, got .*in rows 1 and 2"),
+        ("image,colour\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'colour'\].*label_column"),
+        ("image,diagnosis\na,3\n", {}, "must hold diagnoses as text, or 1 .*got '3'"),
+        ("image,diagnosis\na,mel\n", {"label_column": "dx"}, "label_column must be a column of .*got 'dx'"),
+        ("image,diagnosis\na,mel\n", {"image_column": "file"}, "image_column must be a column of .*got 'file'"),
+        ("image,diagnosis\na,mel\n", {"group_column": "who"}, "group_column must be a column of .*got 'who'"),
+    ],
+)
+def test_bad_tables(photos, table, options, message):
+    (photos / "labels.csv").write_text(table)
+    with pytest.raises(ValueError, match=message):
+        load_folder(photos, **options)
+
+
+def test_a_row_that_fits_two_photos(photos):
+    put(photos / "clinic" / "a.png")
+    (photos / "labels.csv").write_text("image,dx\na.bmp,mel\n")
+    with pytest.raises(ValueError, match=r"must name one photo in each row, got 'a.bmp' for"):
+        load_folder(photos)
+
+
+def test_missing_places(tmp_path, photos):
+    with pytest.raises(FileNotFoundError, match="folder must be a folder that exists"):
+        load_folder(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"labels must be a file that exists, got .*nowhere.csv"):
+        load_folder(photos, labels=tmp_path / "nowhere.csv")
+    with pytest.raises(FileNotFoundError, match=r"masks must be a folder that exists, got .*nowhere"):
+        load_folder(photos, masks=tmp_path / "nowhere")
+    with pytest.raises(TypeError, match="labels must be the path of a table, got list"):
+        load_folder(photos, labels=[0, 1])
+    with pytest.raises(ValueError, match="labels must be given where a column is named"):
+        load_folder(photos, label_column="dx")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="folder must hold at least one photo"):
+        load_folder(tmp_path / "empty")
