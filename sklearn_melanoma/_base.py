@@ -89,7 +89,7 @@ class ImageTransformer(BaseEstimator):
         return tags
 
 
-class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_keys=None):
+class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the transformers from images to lesions, one by one."""
 
     def transform(self, X: Any) -> list[Lesion]:

@@ -61,7 +61,7 @@ class Lesion:
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None = None
-    source_shape: tuple[int, int] | None = None
+    source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
     mm_per_pixel: float | None = None
     source: str | None = None
 
@@ -88,7 +88,6 @@ class Lesion:
     @property
     def scale(self) -> float:
         """Source pixels per pixel of `image`, along the longest side."""
-        assert self.source_shape is not None
         return max(self.source_shape) / max(self.image.shape[:2])
 
     @cached_property
@@ -116,4 +115,4 @@ class Lesion:
         Lesion
             A new record that shares the image.
         """
-        return replace(self, mask=mask)
+        return replace(self, mask=None if mask is None else check_mask(mask))

@@ -55,7 +55,7 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
                 f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
                 f"got shape {X.shape}. {way_out}"
             )
-        return X
+        return X  # type: ignore[return-value]  # an array is one in all that is asked of it
     if hasattr(X, "iloc"):
         return X.to_numpy()
     if not (hasattr(X, "__len__") and hasattr(X, "__getitem__")) or isinstance(X, dict | set):
@@ -215,7 +215,7 @@ def _located(error: Exception, position: int, source: str | None, name: str) -> 
     kind = next(kind for kind in kinds if isinstance(error, kind))
     reason = str(error)
     located = kind(f"{element_label(position, source, name=name)}: {reason}")
-    located._element = (position, source, name, reason)  # type: ignore[attr-defined]  # travels with a pickle
+    vars(located)["_element"] = (position, source, name, reason)  # travels with a pickle
     return located
 
 

@@ -29,7 +29,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 __all__ = ["ImagePipeline", "make_melanoma_pipeline"]
 
 
-class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):
+class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Chain of image steps that takes a few photos at a time through all of them.
 
     It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
@@ -284,7 +284,9 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         steps = self._active()
         for step in steps:
             if isinstance(step, type) or not (hasattr(step, "fit") and hasattr(step, "transform")):
-                raise TypeError(f"every step must be a transformer with fit and transform, or 'passthrough'; got {step!r}.")
+                raise TypeError(
+                    f"every step must be a transformer with fit and transform, or 'passthrough'; got {step!r}."
+                )
         return steps
 
 

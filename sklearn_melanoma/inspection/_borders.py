@@ -148,9 +148,11 @@ class BorderDisplay:
                 axes.set_title("no lesion found")
             elif not np.isnan(jaccard):
                 axes.set_title(f"Jaccard {jaccard:.2f}")
-        self.figure_.suptitle("Found border (yellow) and true border (blue)" if any(
-            mask is not None for mask in self.true_masks
-        ) else "Found border")
+        self.figure_.suptitle(
+            "Found border (yellow) and true border (blue)"
+            if any(mask is not None for mask in self.true_masks)
+            else "Found border"
+        )
         return self
 
 
@@ -166,7 +168,11 @@ def _draw_border(axes: Any, mask: NDArray[np.bool_], color: str) -> None:
     # Padding closes the outline of a lesion that the frame cuts.
     height, width = mask.shape
     axes.contour(
-        np.arange(-1, width + 1), np.arange(-1, height + 1), np.pad(mask.astype(float), 1), [0.5], colors=color,
+        np.arange(-1, width + 1),
+        np.arange(-1, height + 1),
+        np.pad(mask.astype(float), 1),
+        [0.5],
+        colors=color,
         linewidths=1.5,
     )
     axes.set_xlim(-0.5, width - 0.5)

@@ -47,6 +47,7 @@ class Segmenter(LesionTransformer):
         lesions = self.transform(X)
         masks = np.empty(len(lesions), dtype=object)
         for position, lesion in enumerate(lesions):
+            assert lesion.mask is not None
             masks[position] = resize_mask(lesion.mask, lesion.source_shape)
         return masks
 

@@ -104,16 +104,13 @@ def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None 
 
 def _surface_terms(shape: tuple[int, ...], step: int) -> NDArray[np.float32]:
     """Return the terms 1, x, y, x², y² and xy at the centres of square blocks of `step` pixels."""
-    y, x = (
-        (((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape
-    )
+    y, x = ((((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape)
     y = y[:, np.newaxis]
     return np.stack(np.broadcast_arrays(np.float32(1), x, y, x * x, y * y, x * y))
 
 
-def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fit_bright(terms: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.floating]:
     """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
-    terms, values = terms.astype(np.float64), values.astype(np.float64)
     weights = np.ones(len(values))
     for _ in range(10):
         coefficients = np.linalg.lstsq((terms * weights) @ terms.T, (terms * weights) @ values, rcond=None)[0]
