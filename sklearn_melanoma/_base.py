@@ -92,6 +92,10 @@ class ImageTransformer(BaseEstimator):
 class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the transformers from images to lesions, one by one."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Or scikit-learn would put the lesions of a subclass with a `transform` of its own into a table.
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+
     def transform(self, X: Any) -> list[Lesion]:
         """Return one lesion for each image.
 

@@ -148,8 +148,8 @@ def _shrink(image: Image.Image, max_side: int) -> Image.Image:
     width, height = image.size
     factor = max_side / max(width, height)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
-    # The reducing gap averages whole blocks first: the same picture to one grey level, three times as fast.
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # The reducing gap averages whole blocks first, which is faster and hardly less exact.
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
 
 
 def _open(path: PathLike) -> Image.Image:

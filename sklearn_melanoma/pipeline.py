@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
-from sklearn.utils import Bunch, Tags
+from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -125,8 +125,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         ValueError, TypeError
             If a parameter is wrong, or a step is no transformer.
         """
-        images = check_images(X)
         steps = self._check_steps()
+        images = check_images(X)
         for position, step in enumerate(steps):
             step.fit(_Transformed(images, steps[:position]) if position else images)
         return self
@@ -155,8 +155,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         UserWarning
             Once, naming the photos in which no lesion was found, and once for those skipped.
         """
-        images = check_images(X)
         steps = self._check_steps()
+        images = check_images(X)
         # No photo at all still makes one batch: its output has the columns.
         starts = range(0, max(len(images), 1), self.batch_size)
         run = Parallel(n_jobs=self.n_jobs, return_as="generator")
@@ -267,7 +267,9 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        return tag_image_input(super().__sklearn_tags__())
+        tags = tag_image_input(super().__sklearn_tags__())
+        tags.requires_fit = any(get_tags(step).requires_fit for step in self._active())
+        return tags
 
     def _sk_visual_block_(self) -> Any:
         """Let scikit-learn draw the steps as those of its own pipeline."""

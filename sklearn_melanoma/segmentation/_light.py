@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-# Light and field of view vary slowly: blocks of 1/48 of the longest side carry all of both.
-_BLOCKS = 48
+# Light and field of view vary slowly: blocks of 1/24 of the longest side carry all of both.
+_BLOCKS = 24
 
 
 def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
@@ -15,7 +15,7 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
 
     Blocks of the photo whose brightest channel is below `darkness` of the median block's, if
     they reach at least two corners of the frame: a dark lesion may lie in one corner, a
-    surround never lies in one alone. Found areas are grown by two blocks, over the half-light
+    surround never lies in one alone. Found areas are grown by one block, over the half-light
     at their edge.
 
     Parameters
@@ -48,7 +48,7 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
     if np.count_nonzero(at_corners) < 2:
         return None
     surround = np.isin(labels, at_corners[at_corners > 0])
-    surround = ndi.binary_dilation(surround, np.ones((3, 3), dtype=bool), iterations=2)
+    surround = ndi.binary_dilation(surround, np.ones((3, 3), dtype=bool))
     rows = np.arange(height) * len(surround) // height
     columns = np.arange(width) * surround.shape[1] // width
     return surround[np.ix_(rows, columns)]

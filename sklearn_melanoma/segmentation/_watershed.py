@@ -9,7 +9,7 @@ from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 from sklearn_melanoma._geometry import bounding_box
-from sklearn_melanoma._reading import resize_mask, shrink
+from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
 from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
 
 #: How the grey levels of each channel are made from red, green and blue.
@@ -86,7 +86,8 @@ def segment_watershed(
     >>> round(float(np.sqrt(mask.sum() / np.pi)))
     20
     """
-    small = shrink(image, _SIDE)
+    # By way of the reader's size, so that the mask is the same whether or not a reader came before.
+    small = shrink(shrink(image, WORKING_SIDE), _SIDE)
     surround = find_dark_corners(small)
     names = list(CHANNELS) if channel == "auto" else [channel]
     splits = [_split(_grey_levels(small, name, surround, even_light=even_light), surround) for name in names]
