@@ -149,7 +149,7 @@ def _shrink(image: Image.Image, max_side: int) -> Image.Image:
     factor = max_side / max(width, height)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
     # The reducing gap averages whole blocks first, which is faster and hardly less exact.
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def _open(path: PathLike) -> Image.Image:

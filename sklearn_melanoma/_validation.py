@@ -228,8 +228,8 @@ def element_label(position: int, element: object = None, *, name: str = "X") -> 
 def source_name(element: object) -> str | None:
     """Return the path of an image, or None where it has none."""
     if isinstance(element, str | os.PathLike):
-        return os.fsdecode(element)
+        return str(os.fsdecode(element))  # a plain one, of numpy strings too
     if isinstance(element, np.ndarray):
         return None  # a memory map has the name of a file, but that is no photo's
     name = getattr(element, "source", None) or getattr(element, "filename", None)
-    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) and name else None
+    return str(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) and name else None

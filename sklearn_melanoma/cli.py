@@ -24,7 +24,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma import __version__, make_melanoma_pipeline
-from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
@@ -41,12 +41,14 @@ class DatasetName(StrEnum):
     ph2 = "ph2"
     isic2017 = "isic2017"
     ham10000 = "ham10000"
+    folder = "folder"
 
 
 LOADERS = {
     DatasetName.ph2: load_ph2,
     DatasetName.isic2017: load_isic_2017,
     DatasetName.ham10000: load_ham10000,
+    DatasetName.folder: load_folder,
 }
 
 
@@ -69,7 +71,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 @app.command()
 def demo(
     data: Annotated[Path | None, typer.Option(help="Folder of real photos; made ones without it.")] = None,
-    dataset: Annotated[DatasetName | None, typer.Option(help="Layout of that folder.")] = None,
+    dataset: Annotated[
+        DatasetName | None, typer.Option(help="Layout of that folder; 'folder' is photos, labels.csv and masks.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path("melanoma-demo.png"),
     labels: Annotated[int, typer.Option(min=2, help="Known labels per class.")] = 10,
     repeats: Annotated[int, typer.Option(min=2, help="Random choices of the known labels.")] = 20,
@@ -86,9 +90,13 @@ def demo(
     console.print(f"{len(photos.images)} photos, {np.count_nonzero(photos.target == 1)} melanomas.")
     if photos.masks is not None:
         console.print(_segmentation_table(photos, n_jobs))
-    tables = _measure(photos, n_jobs)
-    console.print(_few_labels_table(tables, photos, known, labels, repeats))
-    console.print(_search_table(photos, known, labels, n_jobs))
+    scarcest = min(np.bincount(photos.target[known], minlength=2))
+    if scarcest < labels + 5:
+        console.print(f"Few-label learning left out: it takes {labels + 5} photos of each class, got {scarcest}.")
+    else:
+        tables = _measure(photos, n_jobs)
+        console.print(_few_labels_table(tables, photos, known, labels, repeats))
+        console.print(_search_table(photos, known, labels, n_jobs))
     _save_figure(photos, output)
     console.print(f"Borders over 12 photos: {output}", soft_wrap=True)
     console.print("This is a research tool, not a medical device.")
@@ -132,8 +140,11 @@ def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
     tables = {}
     for kind in ("survey", "all"):
         steps = make_melanoma_pipeline(kind, n_jobs=n_jobs)["features"].set_params(on_error="skip")
-        with _progress() as progress:
+        with _progress() as progress, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
             tables[kind] = steps.fit_transform(_Tracked(photos.images, progress, f"Measuring: {kind} features"))
+        for warning in caught:
+            console.print(f"[yellow]Warning:[/] {warning.message}", soft_wrap=True)
     return tables
 
 
@@ -145,7 +156,7 @@ def _few_labels_table(
     for column in ("pipeline", "ROC AUC", "balanced accuracy", "sensitivity", "specificity"):
         table.add_column(column, justify="right" if column != "pipeline" else "left")
     models = {kind: make_melanoma_pipeline(kind)[1:] for kind in tables}
-    rows = {f"{kind}, self-training": (kind, models[kind]) for kind in models}
+    rows = {kind: (kind, models[kind]) for kind in models}
     # With no round of self-training only the labelled photos are learned from: the baseline.
     rows |= {f"{kind}, labelled only": (kind, clone(models[kind]).set_params(classify__max_iter=0)) for kind in models}
     scores: dict[str, list[list[float]]] = {name: [] for name in rows}
