@@ -1,0 +1,377 @@
+"""Image steps chained, a few photos at a time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch, Tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_melanoma._base import BaseComposition, Integral, Interval, StrOptions, tag_image_input
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import check_images, element_label, element_of_error, rebase_error, source_name
+
+
+class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Chain of image steps that takes a few photos at a time through all of them.
+
+    It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
+    step returns: memory is bounded by the batch, whatever the number of photos.
+
+    Parameters
+    ----------
+    steps : list of (str, transformer)
+        Names and transformers, each taking what the one before returns. ``"passthrough"``
+        skips a step.
+    batch_size : int, default=16
+        Number of photos that pass the steps together.
+    n_jobs : int, optional
+        Number of processes, or what :func:`joblib.parallel_config` says. Use it on one level
+        only: here or in the search around it.
+    on_error : {"raise", "skip"}, default="raise"
+        What happens when a photo can't be read or measured. "raise" stops with an error that
+        names it; "skip" goes on, warns once, and treats it as a photo without a lesion: its
+        features are NaN, its image is one black pixel.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+
+    See Also
+    --------
+    make_melanoma_pipeline : The whole way from photos to diagnoses.
+
+    Notes
+    -----
+    ``fit`` never hands ``y`` to the steps: it holds diagnoses, where a step that learns would
+    need masks. Fit such a step before, and freeze it with
+    :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted in
+    order, on the output of the steps before, which is computed when a photo is asked for.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.features import MorphologyFeatures
+    >>> from sklearn_melanoma.images import ImageReader
+    >>> from sklearn_melanoma.pipeline import ImagePipeline
+    >>> from sklearn_melanoma.segmentation import WatershedSegmenter
+    >>> photos = make_lesions(4, random_state=0).images
+    >>> measure = ImagePipeline([
+    ...     ("read", ImageReader()),
+    ...     ("segment", WatershedSegmenter()),
+    ...     ("measure", MorphologyFeatures("survey")),
+    ... ])
+    >>> measure.fit_transform(photos).shape
+    (4, 3)
+    >>> measure[:-1].transform(photos)[0].mask.shape
+    (192, 256)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "steps": [list, tuple],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "on_error": [StrOptions({"raise", "skip"})],
+    }
+
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        *,
+        batch_size: int = 16,
+        n_jobs: int | None = None,
+        on_error: str = "raise",
+    ):
+        self.steps = steps
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+        self.on_error = on_error
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the steps that learn, in order; check the parameters of all.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions. Read only if a step learns from them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The pipeline itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is wrong, or a step is no transformer.
+        """
+        steps = self._check_steps()
+        images = check_images(X)
+        for position, step in enumerate(steps):
+            step.fit(_Transformed(images, steps[:position]) if position else images)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Take every photo through all steps.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions, of any sizes.
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_features), DataFrame, or list
+            The last step's output for all photos, in their order.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If a photo can't be read or is none; the message names it by position and path.
+            Not with ``on_error="skip"``.
+
+        Warns
+        -----
+        UserWarning
+            Once, naming the photos in which no lesion was found, and once for those skipped.
+        """
+        steps = self._check_steps()
+        images = check_images(X)
+        # No photo at all still makes one batch: its output has the columns.
+        starts = range(0, max(len(images), 1), self.batch_size)
+        run = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        parts: list[Any] = []
+        lost: list[str] = []
+        skipped: list[str] = []
+        for part in run(
+            delayed(_run_batch)(steps, _take(images, start, start + self.batch_size), start, self.on_error)
+            for start in starts
+        ):
+            parts.append(part.output)
+            lost += part.lost
+            skipped += part.skipped
+        if skipped:
+            _warn(f"Skipped {len(skipped)} of {len(images)} photos", skipped)
+        if lost:
+            _warn(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
+        return _stack(parts)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose the container of what the last step returns, as every scikit-learn transformer does.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, optional
+            None leaves it as it is.
+
+        Returns
+        -------
+        self
+            The pipeline itself.
+        """
+        for step in self._active():
+            step.set_output(transform=transform)
+        return self
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Return the names of the columns of the last step.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Handed to the first step.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), dtype object
+            One name for each column.
+        """
+        names = input_features
+        for step in self._active():
+            names = step.get_feature_names_out(names)
+        return np.asarray(names, dtype=object)
+
+    @property
+    def named_steps(self) -> Bunch:
+        """The steps by name."""
+        return Bunch(**dict(self.steps))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int | str | slice) -> Any:
+        """Return a step by position or name, or a pipeline of some of the steps, which are shared."""
+        if isinstance(index, slice):
+            return type(self)(
+                self.steps[index], **{k: v for k, v in self.get_params(deep=False).items() if k != "steps"}
+            )
+        return self.named_steps[index] if isinstance(index, str) else self.steps[index][1]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the steps as ``name__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include those of the steps.
+
+        Returns
+        -------
+        dict
+            Names and values.
+        """
+        return self._get_params("steps", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the steps as ``name__parameter``, or whole steps by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self
+            The pipeline itself.
+        """
+        self._set_params("steps", **params)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        try:
+            for step in self._active():
+                check_is_fitted(step)
+        except NotFittedError:
+            return False
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = tag_image_input(super().__sklearn_tags__())
+        tags.requires_fit = any(get_tags(step).requires_fit for step in self._active())
+        return tags
+
+    def _sk_visual_block_(self) -> Any:
+        """Let scikit-learn draw the steps as those of its own pipeline."""
+        return Pipeline(self.steps)._sk_visual_block_()
+
+    def _active(self) -> list[Any]:
+        return [step for _, step in self.steps if step is not None and step != "passthrough"]
+
+    def _check_steps(self) -> list[Any]:
+        self._validate_params()
+        if not self.steps:
+            raise ValueError("steps must hold at least one (name, transformer), got none.")
+        self._validate_names([name for name, _ in self.steps])
+        steps = self._active()
+        for step in steps:
+            if isinstance(step, type) or not (hasattr(step, "fit") and hasattr(step, "transform")):
+                raise TypeError(
+                    f"every step must be a transformer with fit and transform, or 'passthrough'; got {step!r}."
+                )
+        return steps
+
+
+class _Part(NamedTuple):
+    """What comes back from one batch."""
+
+    output: Any
+    lost: list[str]  # photos in which no lesion was found
+    skipped: list[str]
+
+
+def _run_batch(steps: Sequence[Any], images: list[Any], start: int, on_error: str) -> _Part:
+    """Take some photos through all steps; positions in errors count from `start`."""
+    skipped: dict[int, str] = {}
+    inputs = list(images)
+    while True:
+        try:
+            output, lost = _run_steps(steps, inputs)
+            break
+        except Exception as error:
+            position = element_of_error(error)
+            if position is None:
+                error.add_note(f"While working on X[{start}] to X[{start + len(images) - 1}].")
+                raise
+            located = rebase_error(error, start)
+            if on_error == "raise" or position in skipped:
+                raise located from error
+            skipped[position] = str(located)
+            inputs[position] = _blank(images[position])
+    return _Part(
+        output, [element_label(start + i, images[i]) for i in lost if i not in skipped], list(skipped.values())
+    )
+
+
+def _take(images: Sequence[Any], start: int, stop: int) -> list[Any]:
+    return [images[i] for i in range(start, min(stop, len(images)))]
+
+
+def _blank(image: Any) -> Lesion:
+    """Return what takes the place of a photo that was skipped: no lesion, so every feature is NaN."""
+    return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
+
+
+def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
+    """Return the last step's output, and the positions of the photos in which no lesion was found."""
+    lost: set[int] = set()
+    for step in steps:
+        images = step.transform(images)
+        if isinstance(images, list):
+            lost.update(
+                i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px
+            )
+    return images, sorted(lost)
+
+
+def _stack(parts: list[Any]) -> Any:
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts)
+    if hasattr(first, "iloc"):
+        import pandas as pd
+
+        return pd.concat(parts, ignore_index=True)
+    if hasattr(first, "columns"):
+        import polars as pl
+
+        return pl.concat(parts)
+    return [item for part in parts for item in part]
+
+
+def _warn(what: str, names: list[str]) -> None:
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    warnings.warn(f"{what}: {shown}. Their features are NaN.", UserWarning, stacklevel=3)
+
+
+class _Transformed(Sequence[Any]):
+    """What some steps make of a sequence of images, computed when an element is asked for."""
+
+    def __init__(self, images: Any, steps: Sequence[Any]):
+        self._images = images
+        self._steps = steps
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        position = index + len(self) if index < 0 else index
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {index} is out of range for {len(self)} images")
+        return _run_batch(self._steps, [self._images[position]], position, "raise").output[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
