@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,7 @@ class DatasetName(StrEnum):
     folder = "folder"
 
 
-LOADERS = {
+LOADERS: dict[DatasetName, Callable[[Path], Bunch]] = {
     DatasetName.ph2: load_ph2,
     DatasetName.isic2017: load_isic_2017,
     DatasetName.ham10000: load_ham10000,
@@ -84,8 +84,8 @@ def demo(
         raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for made photos.")
     check_matplotlib("The demo")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with console.status("Making photos" if data is None else "Finding photos"):
-        photos = make_lesions(240, random_state=0) if data is None else LOADERS[dataset](data)  # type: ignore[index]
+    with console.status("Finding photos" if data and dataset else "Making photos"):
+        photos = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
     known = np.flatnonzero(photos.target >= 0)
     console.print(f"{len(photos.images)} photos, {np.count_nonzero(photos.target == 1)} melanomas.")
     if photos.masks is not None:

@@ -182,7 +182,7 @@ class ColorFeatures(FeatureTransformer):
     `hue_spread`             1 minus the chroma of the mean color over the mean    1
                              chroma: 0 for one hue, 1 for hues that cancel
     `color_entropy`          entropy of the colors, in cells 10 wide               bits
-    `blue_grey_share`        share of the pixels with b* of 0 or less: blue, grey   1
+    `blue_grey_share`        share of the pixels with b* of 0 or less: blue, grey  1
     `color_asymmetry_major`  distance of the mean colors of the two halves on      ΔE
                              both sides of the major axis
     `color_asymmetry_minor`  the same of the minor axis                            ΔE
