@@ -215,7 +215,7 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             SemiSupervisedSplit(cv).split(range(len(y or [])), y, groups)
 
-    @pytest.mark.parametrize("cv", ["5", 2.0, None, True, (pair for pair in [])], ids=repr)
+    @pytest.mark.parametrize("cv", ["5", 2.0, None, True, (pair for pair in [])], ids=lambda cv: type(cv).__name__)
     def test_wrong_type(self, cv):
         with pytest.raises(TypeError, match="cv must be an int, a splitter or a list"):
             SemiSupervisedSplit(cv)

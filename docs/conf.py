@@ -1,0 +1,92 @@
+"""Settings of the documentation: ``python -m sphinx -W -b html docs docs/_build/html``."""
+
+import inspect
+import os
+import runpy
+from pathlib import Path
+
+import matplotlib as mpl
+
+import sklearn_melanoma
+
+HERE = Path(__file__).parent
+
+project = "sklearn-melanoma"
+author = "The sklearn-melanoma developers"
+copyright = "2026, the sklearn-melanoma developers"
+version = release = sklearn_melanoma.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_design",
+]
+# The build needs no network. Where there is one, DOCS_ONLINE=1 links to the documentation of the libraries below.
+if os.environ.get("DOCS_ONLINE"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "python": ("https://docs.python.org/3", None),
+        "skimage": ("https://scikit-image.org/docs/stable", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+    }
+
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "literal"
+# Links to the package's own names have to lead somewhere; those to other libraries need the network.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!sklearn_melanoma).*")]
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+toc_object_entries_show_parents = "hide"
+autodoc_typehints = "none"  # the docstrings name the types, in words
+numpydoc_show_class_members = False  # the template of a class lists them
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sklearn-melanoma {version}"
+html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "header_links_before_dropdown": 4,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {page: [] for page in ("quickstart", "not-a-medical-device", "changelog", "deprecation", "references")}
+
+
+def draw_figures(app):
+    """Save what the ``draw()`` of each script in ``figures`` returns as ``images/<name>.png``."""
+    mpl.use("agg")
+    folder = HERE / "images"
+    folder.mkdir(exist_ok=True)
+    for script in sorted((HERE / "figures").glob("*.py")):
+        figure = runpy.run_path(str(script))["draw"]()
+        figure.savefig(folder / f"{script.stem}.png", dpi=150)
+
+
+def skip_foreign_members(app, what, name, obj, skip, options):
+    """Leave out what a class inherits from scikit-learn or Python: their own documentation tells."""
+    if type(obj).__name__ == "_tuplegetter":  # the fields of a named tuple, listed as its parameters
+        return True
+    if not callable(obj):
+        return None
+    return None if str(getattr(inspect.unwrap(obj), "__module__", None)).startswith("sklearn_melanoma") else True
+
+
+def setup(app):
+    app.connect("builder-inited", draw_figures)
+    app.connect("autodoc-skip-member", skip_foreign_members)

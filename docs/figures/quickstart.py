@@ -1,0 +1,12 @@
+"""Borders found on eight synthetic photos, beside the true ones."""
+
+from matplotlib.figure import Figure
+
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.inspection import BorderDisplay
+from sklearn_melanoma.segmentation import WatershedSegmenter
+
+
+def draw() -> Figure:
+    photos = make_lesions(8, random_state=0)
+    return BorderDisplay.from_estimator(WatershedSegmenter(), photos.images, photos.masks).figure_

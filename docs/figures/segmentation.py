@@ -1,0 +1,43 @@
+"""The steps of the watershed segmenter, on one synthetic photo."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import ndimage as ndi
+
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation import _watershed, segment_watershed
+from sklearn_melanoma.segmentation._light import find_dark_corners
+
+
+def draw() -> Figure:
+    photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
+    photo, truth = photos.images[0], photos.masks[0]
+    surround = find_dark_corners(photo)
+    grey, binary, _ = _watershed._split(_watershed._grey_levels(photo, "blue", surround, even_light=True), surround)
+    core = _watershed._choose_region(binary)
+    side = max(core.shape)
+    band = (ndi.distance_transform_edt(core) <= _watershed._BAND_INSIDE * side) & (
+        ndi.distance_transform_edt(~core) <= _watershed._BAND_OUTSIDE * side
+    )
+    found = segment_watershed(photo)
+
+    figure = Figure(figsize=(8.5, 5), layout="constrained")
+    panels = {
+        "photo": photo,
+        "1  grey levels: blue, smoothed,\neven light, dark corners out": np.ma.masked_array(grey, surround),
+        "2  darker than Otsu's threshold": binary,
+        "3  the one region, holes filled": core,
+        "4  watershed on the slope,\nin the narrow band only": np.hypot(*np.gradient(grey)),
+        f"5  border, moved outwards\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": photo,
+    }
+    grid = figure.subplots(2, 3).ravel()
+    for axes, (title, image) in zip(grid, panels.items(), strict=True):
+        axes.imshow(image, cmap="gray")
+        axes.set_title(title, fontsize="medium")
+        axes.set_axis_off()
+    grid[4].imshow(np.where(band, 1.0, np.nan), cmap="autumn", alpha=0.35)
+    grid[4].contour(segment_watershed(photo, margin=0), levels=[0.5], colors="#ffd400", linewidths=1.5)
+    grid[5].contour(found, levels=[0.5], colors="#ffd400", linewidths=1.5)
+    grid[5].contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
+    return figure

@@ -1,0 +1,85 @@
+"""Tests of the command line, called in this process."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from sklearn_melanoma import __version__
+from sklearn_melanoma.cli import app, main
+from sklearn_melanoma.datasets import make_lesions
+
+run = CliRunner().invoke
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Make a plain folder of photos, masks and labels."""
+    folder = tmp_path_factory.mktemp("photos")
+    photos = make_lesions(40, melanoma_fraction=0.5, image_size=(48, 64), random_state=0)
+    (folder / "masks").mkdir()
+    rows = [("image", "target")]
+    for i, (image, mask, target) in enumerate(zip(photos.images, photos.masks, photos.target, strict=True)):
+        Image.fromarray(image).save(folder / f"photo{i:02}.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / f"photo{i:02}.png")
+        rows.append((f"photo{i:02}.png", int(target)))
+    with open(folder / "labels.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+def demo(*arguments):
+    return run(app, ["demo", *map(str, arguments)])
+
+
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+def test_demo_goes_the_whole_way_and_writes_the_figure(folder, tmp_path):
+    output = tmp_path / "new" / "borders.png"
+    result = demo(
+        "--data", folder, "--dataset", "folder", "--labels", 6, "--repeats", 2, "--output", output, "--n-jobs", 1
+    )
+    assert result.exit_code == 0, result.output
+    for words in (
+        "40 photos, 20 melanomas",
+        "mean Jaccard",
+        "ROC AUC",
+        "labelled only",
+        "threshold 0.",
+        "not a medical",
+    ):
+        assert words in result.output
+    with Image.open(output) as figure:
+        assert figure.size[0] > 500
+
+
+def test_demo_says_what_it_leaves_out_where_labels_are_too_few(folder, tmp_path):
+    result = demo(
+        "--data", folder, "--dataset", "folder", "--labels", 16, "--output", tmp_path / "a.png", "--n-jobs", 1
+    )
+    assert result.exit_code == 0, result.output
+    assert "left out: it takes 21 photos of each class, got 20" in result.output
+    assert (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--data", "."), ("--dataset", "ph2")])
+def test_folder_and_layout_go_together(arguments):
+    result = demo(*arguments)
+    assert result.exit_code == 2
+    assert "go together" in result.output
+
+
+def test_input_errors_end_in_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "demo", "--data", str(tmp_path), "--dataset", "ph2"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    printed = capsys.readouterr().out
+    assert "Error:" in printed
+    assert str(tmp_path) in printed
+    assert "Traceback" not in printed
+
+
+def test_version():
+    assert run(app, ["--version"]).output.strip() == __version__

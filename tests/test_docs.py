@@ -1,0 +1,78 @@
+"""The Python blocks of the README and of every page run, and the reference lists every public name.
+
+A block is left out by a line ``% not run: <reason>`` just before it.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"(?P<skip>^% not run: .+\n)?^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+STAGES = ["datasets", "features", "images", "inspection", "metrics", "model_selection", "pipeline", "segmentation"]
+
+
+def read_blocks(text: str) -> list[tuple[int, str]]:
+    """Return the line before each block that is to be run, and its code."""
+    return [(text[: m.start("code")].count("\n"), m["code"]) for m in BLOCK.finditer(text) if not m["skip"]]
+
+
+def page_params() -> list[object]:
+    pages = (page for page in PAGES if read_blocks(page.read_text("utf-8")))
+    return [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages]
+
+
+def run_block(code: str, line: int, page: Path, namespace: dict[str, object]) -> None:
+    """Run one block; of a session with prompts, compare the output as well."""
+    if not code.startswith(">>>"):
+        # Line numbers of the page, so that a traceback points into it.
+        exec(compile("\n" * line + code, page, "exec"), namespace)
+        return
+    session = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    runner.run(session, out=report.append, clear_globs=False)
+    assert not runner.failures, "".join(report)
+
+
+@pytest.mark.parametrize("page", page_params())
+def test_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for line, code in read_blocks(page.read_text("utf-8")):
+        run_block(code, line, page, namespace)
+
+
+def test_pages_are_found():
+    names = {page.name for page in PAGES if read_blocks(page.read_text("utf-8"))}
+    assert {"README.md", "quickstart.md", "segmentation.md", "pipeline.md"} <= names
+
+
+def test_a_wrong_output_fails():
+    with pytest.raises(AssertionError, match="Expected"):
+        run_block(">>> 1 + 1\n3\n", 0, Path("page.md"), {})
+
+
+def test_marked_blocks_are_left_out():
+    text = "```python\na = 1\n```\n\n% not run: needs photos\n```python\na = 2\n```\n"
+    assert read_blocks(text) == [(1, "a = 1\n")]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_reference_lists_every_public_name(stage):
+    page = (ROOT / "docs" / "reference" / f"{stage}.md").read_text("utf-8")
+    listed = re.findall(r"^   (\w+)$", page, re.MULTILINE)
+    assert sorted(listed) == sorted(importlib.import_module(f"sklearn_melanoma.{stage}").__all__)
+
+
+def test_every_stage_has_a_reference_page():
+    package = ROOT / "sklearn_melanoma"
+    public = {path.parent.name for path in package.glob("*/__init__.py")}
+    public |= {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")} - {"cli"}
+    assert public == set(STAGES)
