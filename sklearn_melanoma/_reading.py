@@ -92,9 +92,9 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
     """
     if isinstance(source, str | os.PathLike):
         with _open(source) as opened:
-            return check_mask(np.asarray(_load(opened, source).convert("L")))
+            return _decode_mask(opened, source)
     if isinstance(source, Image.Image):
-        return check_mask(np.asarray(source.convert("L")))
+        return _decode_mask(source, source)
     return check_mask(source)
 
 
@@ -144,23 +144,28 @@ def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.b
     return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
 
 
-def _shrink(image: Image.Image, max_side: int) -> Image.Image:
-    width, height = image.size
+def _shrink(
+    image: Image.Image, max_side: int, box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Average an image down; `box` is where the photo lies in it: JPEG rounds sizes up when it decodes small."""
+    width, height = box[2:] if box else image.size
     factor = max_side / max(width, height)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
     # The reducing gap averages whole blocks first, which is faster and hardly less exact.
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2.0)
 
 
 def _open(path: PathLike) -> Image.Image:
+    if not os.fspath(path):
+        raise FileNotFoundError("could not open '': the path is empty.")
     try:
         image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
         size = os.path.getsize(path)
         what = "the file is empty" if size == 0 else f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image"
         raise ValueError(_unreadable(path, what)) from error
-    except Image.DecompressionBombError as error:
-        raise ValueError(_unreadable(path, f"it declares more than {2 * MAX_PIXELS:,} pixels")) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where it is an error
+        raise ValueError(_unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise type(error)(f"could not open {os.fspath(path)!r}: {error.strerror}") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
@@ -185,19 +190,30 @@ def _load(image: Image.Image, source: object) -> Image.Image:
     return image
 
 
+def _decode_mask(image: Image.Image, source: object) -> NDArray[np.bool_]:
+    image = _load(image, source)
+    # Conversion to 8 bits would clip whatever has more.
+    return check_mask(np.asarray(image if image.mode[0] in "IF" else image.convert("L")))
+
+
 def _decode(image: Image.Image, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Return the pixels of an open image, shrunk, and the height and width that it had."""
     width, height = image.size
-    if max_side is not None and max(width, height) > max_side:
-        image.draft(None, (width * max_side // max(width, height), height * max_side // max(width, height)))
+    longest = max(width, height)
+    box: tuple[float, float, float, float] | None = None
+    if max_side is not None and longest > max_side and image is not source:  # the caller's stays as it is
+        drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
+        box = drafted[1] if drafted else None
     image = _load(image, source)
-    if image.mode in ("P", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode == "La":  # which Pillow turns into nothing else at once
+        image = image.convert("LA")
+    if image.mode in ("P", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         image = image.convert("RGB")
-    if max_side is not None and max(image.size) > max_side and image.mode in ("L", "RGB"):
-        image = _shrink(image, max_side)
-    if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # a quarter turn
+    if max_side is not None and longest > max_side and image.mode in ("L", "RGB"):
+        image = _shrink(image, max_side, box)
+    if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # a quarter turn
         height, width = width, height
     upright = ImageOps.exif_transpose(image)
     array = np.asarray(upright)

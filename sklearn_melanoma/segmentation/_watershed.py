@@ -115,7 +115,7 @@ def _split(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
     """Return the grey levels, what is darker than Otsu's threshold, and how well that separates it (0 to 1)."""
     seen = grey if surround is None else grey[~surround]
-    if seen.size == 0 or np.ptp(seen) == 0:
+    if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
         return grey, np.zeros(grey.shape, dtype=bool), 0.0
     threshold = threshold_otsu(seen)
     binary = grey < threshold if surround is None else (grey < threshold) & ~surround
