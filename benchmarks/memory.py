@@ -1,0 +1,136 @@
+"""Peak memory of measuring many photos in one process, everything included."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+# Nothing large is imported here: a process starts with the peak of the one that started it.
+from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
+
+COUNTS = (0, 100, 1000, 3000)
+SET = "ham10000"  # the one with 3 000 photos of its own
+OTHERS = ("ph2", "isic2017")  # their photos are taken again and again
+DRAWN = "made"
+LIMIT = 600  # MB
+
+COLUMNS = {
+    "photos": number("n_photos", ",d"),
+    "of": text("set"),
+    "peak memory (MB)": number("peak_mb", ".0f"),
+    "seconds": number("seconds", ".0f"),
+}
+
+
+def list_paths(data: str | None, folder: str) -> dict[str, list[str]]:
+    """Return the paths of the photos of each set; without data, of drawn ones, saved in a folder."""
+    from benchmarks._data import load_sets
+
+    if data is not None:
+        return {name: list(photos.images) for name, photos in load_sets(Path(data), (SET, *OTHERS)).items()}
+    from PIL import Image
+
+    paths = []
+    for position, image in enumerate(load_sets(None, ())[DRAWN].images):
+        path = Path(folder, f"{position}.jpg")
+        Image.fromarray(image).save(path, quality=90)
+        paths.append(str(path))
+    return {DRAWN: paths}
+
+
+def measure_photos(paths: list[str]) -> dict[str, float]:
+    """Measure photos and return the peak memory of this process so far, in MB, and the seconds it took."""
+    import warnings
+    from time import perf_counter
+
+    from sklearn_melanoma import make_melanoma_pipeline
+
+    warnings.filterwarnings("ignore", message="No lesion was found")
+    start = perf_counter()
+    table = make_melanoma_pipeline("all")["features"].transform(paths)
+    assert len(table) == len(paths)
+    seconds = perf_counter() - start
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "seconds": seconds}
+
+
+def in_new_process(function: str, *arguments: Any) -> Any:
+    """Call a function of this module in a Python process of its own; arguments and result travel as JSON."""
+    code = (
+        "import json, sys; from benchmarks import memory; "
+        "result, sys.stdout = sys.stdout, sys.stderr; "  # messages are for the user
+        f"json.dump(memory.{function}(*json.load(sys.stdin)), result)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(arguments),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    return json.loads(run.stdout)
+
+
+def repeat(paths: list[str], size: int) -> list[str]:
+    """Return `size` paths, from the start again where there are fewer."""
+    return (paths * -(-size // len(paths)))[:size]
+
+
+def plan(sets: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """Return what each process measures: the name of a set, and paths."""
+    main_set = SET if SET in sets else next(iter(sets))
+    cases = [(main_set, count) for count in COUNTS]
+    cases += [(name, COUNTS[-1]) for name in sets if name != main_set]
+    return [(name, repeat(sets[name], count)) for name, count in cases]
+
+
+def main(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SKLEARN_MELANOMA_DATA",
+            exists=True,
+            file_okay=False,
+            help="Folder that holds the data sets, each in a folder of its own: ham10000, ph2, isic2017.",
+        ),
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = RESULTS,
+) -> None:
+    """Measure the peak memory of processes that take photos to features."""
+    records = []
+    with TemporaryDirectory() as folder, progress_bar() as progress:
+        sets = in_new_process("list_paths", None if data is None else os.fspath(data.absolute()), folder)
+        cases = plan(sets)
+        task = progress.add_task("processes", total=len(cases))
+        for name, paths in cases:
+            progress.update(task, description=f"{len(paths)} photos of {name}")
+            outcome = in_new_process("measure_photos", paths)
+            records.append({"n_photos": len(paths), "set": name, **outcome})
+            progress.advance(task)
+    intro = [
+        "Largest resident set (`ru_maxrss`) of a fresh Python process that runs "
+        '`make_melanoma_pipeline("all")["features"].transform(paths)` and nothing else, interpreter and libraries '
+        f"included. 0 photos: what the imports alone take. The limit is {LIMIT} MB.",
+        "Photos: "
+        + ", ".join(f"{name} ({len(paths)} files, repeated where more are asked for)" for name, paths in sets.items())
+        + ".",
+    ]
+    if DRAWN in sets:
+        intro.append("**No real photos were given**: these are photos drawn by `make_lesions`, saved as JPEG.")
+    most = max(record["peak_mb"] for record in records)
+    verdict = f"Most: {most:.0f} MB, {'within' if most < LIMIT else '**above**'} the limit of {LIMIT} MB."
+    sections = [Section("Peak memory", COLUMNS, records, [verdict])]
+    write_report("memory", title="Memory", intro=intro, sections=sections, folder=results)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,145 @@
+"""From a file to three features: time beside the usual OpenCV and scikit-image scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+from rich.progress import Progress
+from threadpoolctl import threadpool_limits
+
+from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets
+from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from benchmarks._scripts import opencv_script, skimage_script
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.images import read_image
+
+WIDTHS = (768, 1536, 3072)
+SET = "isic2017_large"
+REFERENCE = "OpenCV script"
+LARGE_BLOCK = 31 * 2**20  # bytes; glibc learns from blocks up to 32 MB
+
+COLUMNS = {
+    "width": number("width", "d"),
+    "method": text("method"),
+    "ms per photo (quartiles)": interval("milliseconds", ".1f"),
+    "time over the OpenCV script's (quartiles)": interval("ratio", ".2f"),
+}
+
+
+def make_methods() -> dict[str, Callable[[str], Any]]:
+    """Return what is timed: functions of the path of one photo."""
+    survey, everything = (make_melanoma_pipeline(features)["features"] for features in ("survey", "all"))
+    return {
+        REFERENCE: opencv_script,
+        'ours, "survey": three features': lambda path: survey.transform([path]),
+        'ours, "all": every feature': lambda path: everything.transform([path]),
+        "scikit-image script": skimage_script,
+    }
+
+
+def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
+    """Save photos as JPEGs of one width, at quality 90 and 4:2:0 as cameras do."""
+    paths = []
+    for position, image in enumerate(images):
+        photo = Image.fromarray(read_image(image))
+        size = width, round(photo.height * width / photo.width)
+        path = folder / f"{width}_{position}.jpg"
+        photo.resize(size, Image.Resampling.LANCZOS).save(path, quality=90, subsampling="4:2:0")
+        paths.append(str(path))
+    return paths
+
+
+def time_methods(
+    methods: dict[str, Callable[[str], Any]], paths: Sequence[str], *, rounds: int, advance: Callable[[], None]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the seconds of each method on each photo, the least of all rounds.
+
+    The methods take turns on each photo, starting with another one at each photo and round.
+    """
+    names = list(methods)
+    seconds = {name: np.full(len(paths), np.inf) for name in names}
+    for name in names:
+        methods[name](paths[0])  # loads what is imported late
+    for number_of_round in range(rounds):
+        for position, path in enumerate(paths):
+            shift = (number_of_round + position) % len(names)
+            for name in names[shift:] + names[:shift]:
+                start = perf_counter()
+                methods[name](path)
+                seconds[name][position] = min(seconds[name][position], perf_counter() - start)
+            advance()
+    return seconds
+
+
+def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Time every method at every width."""
+    methods = make_methods()
+    records = []
+    # Freeing a large block makes glibc keep what is freed from now on instead of handing it back to the system. Else
+    # the OpenCV script takes 6 or 10 ms at 768 pixels, by what happened to run before.
+    np.ones(LARGE_BLOCK, dtype=np.uint8)
+    with TemporaryDirectory() as folder:
+        for width in WIDTHS:
+            task = progress.add_task(f"{width} pixels", total=rounds * len(images))
+            paths = write_jpegs(images, width, Path(folder))
+            seconds = time_methods(methods, paths, rounds=rounds, advance=partial(progress.advance, task))
+            records += [
+                {
+                    "width": width,
+                    "method": name,
+                    "milliseconds": _quartiles(seconds[name] * 1e3),
+                    "ratio": None if name == REFERENCE else _quartiles(seconds[name] / seconds[REFERENCE]),
+                }
+                for name in methods
+            ]
+    return records
+
+
+def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    return middle, low, high
+
+
+def main(
+    data: DataOption = None,
+    photos: Annotated[int, typer.Option(min=1, help="Number of photos.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, help="How often every photo is timed.")] = 5,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Time the way from a JPEG file to features, one photo at a time, on one thread."""
+    if data is None:
+        source, images = DRAWN, make_lesions(photos, image_size=(576, 768), random_state=0).images
+    else:
+        source, images = SET, load_sets(data, (SET,))[SET].images[:photos]
+    cv2.setNumThreads(1)
+    with threadpool_limits(1), progress_bar() as progress:
+        records = run(images, rounds=rounds, progress=progress)
+    intro = [
+        "From a JPEG file to area, perimeter over that of the circumscribed circle, and maximum span; "
+        f'`"all"` measures every shape and color feature. {len(images)} photos ({source}), brought to each width, '
+        "saved at quality 90 with 4:2:0. One thread. The four methods take turns on each photo; a photo's time is the "
+        f"least of {rounds} rounds, after a warm-up. Shown: the median over photos, quartiles in brackets; ratios are "
+        "of the same photo.",
+        'Ours is called as a loop over photos would: `make_melanoma_pipeline("survey")["features"].transform([path])`. '
+        "The scripts are in `_scripts.py`.",
+        *([DRAWN_NOTE] if source == DRAWN else []),
+    ]
+    sections = [Section("Time", COLUMNS, records)]
+    write_report(
+        "speed", title="Speed", intro=intro, sections=sections, folder=results, packages=("opencv-python-headless",)
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
