@@ -119,7 +119,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         steps = self._check_steps()
         images = check_images(X)
         for position, step in enumerate(steps):
-            step.fit(_Transformed(images, steps[:position]) if position else images)
+            # FrozenEstimator insists on a y.
+            step.fit(_Transformed(images, steps[:position]) if position else images, None)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -150,7 +151,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         images = check_images(X)
         # No photo at all still makes one batch: its output has the columns.
         starts = range(0, max(len(images), 1), self.batch_size)
-        run = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
+        run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
         parts: list[Any] = []
         lost: list[str] = []
         skipped: list[str] = []

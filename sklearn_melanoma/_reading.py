@@ -144,15 +144,14 @@ def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.b
     return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
 
 
-def _shrink(
-    image: Image.Image, max_side: int, box: tuple[float, float, float, float] | None = None
-) -> Image.Image:
+def _shrink(image: Image.Image, max_side: int, box: tuple[float, float, float, float] | None = None) -> Image.Image:
     """Average an image down; `box` is where the photo lies in it: JPEG rounds sizes up when it decodes small."""
     width, height = box[2:] if box else image.size
     factor = max_side / max(width, height)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
-    # The reducing gap averages whole blocks first, which is faster and hardly less exact.
-    return image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2.0)
+    # Averaging whole blocks first is several times as fast, and the same where the factor is whole.
+    blocks = max(int(max(width, height) / max_side), 1)
+    return image.reduce(blocks).resize(size, Image.Resampling.BILINEAR, box=(0, 0, width / blocks, height / blocks))
 
 
 def _open(path: PathLike) -> Image.Image:

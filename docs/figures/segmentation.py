@@ -17,9 +17,7 @@ def draw() -> Figure:
     grey, binary, _ = _watershed._split(_watershed._grey_levels(photo, "blue", surround, even_light=True), surround)
     core = _watershed._choose_region(binary)
     side = max(core.shape)
-    band = (ndi.distance_transform_edt(core) <= _watershed._BAND_INSIDE * side) & (
-        ndi.distance_transform_edt(~core) <= _watershed._BAND_OUTSIDE * side
-    )
+    band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)
     found = segment_watershed(photo)
 
     figure = Figure(figsize=(8.5, 5), layout="constrained")
