@@ -1,0 +1,60 @@
+"""Factories that every stage's tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_melanoma import Lesion
+
+SKIN = (224, 172, 150)
+SPOT = (120, 72, 60)
+
+
+def _ellipse(height, width, center, radii):
+    """Return the signed distance, in pixels, to an ellipse given in shares of the longest side; negative inside."""
+    side = max(height, width)
+    y, x = np.mgrid[:height, :width].astype(float) + 0.5
+    vertical = (y - height / 2) / side - center[0]
+    across = (x - width / 2) / side - center[1]
+    radius = np.hypot(vertical / radii[0], across / radii[1])
+    return (radius - 1) * min(radii) * side
+
+
+def _draw(height=96, width=128, *, center=(0, 0), radii=(0.16, 0.22), skin=SKIN, spot=SPOT, noise=2.0, seed=0):
+    """Draw one spot on skin; lengths are shares of the longest side, `center` counts from the middle."""
+    distance = _ellipse(height, width, center, radii)
+    inside = np.clip(0.5 - distance, 0, 1)[:, :, np.newaxis]
+    photo = inside * np.array(spot) + (1 - inside) * np.array(skin)
+    photo += np.random.default_rng(seed).normal(0, noise, photo.shape)
+    return np.clip(np.rint(photo), 0, 255).astype(np.uint8), distance < 0
+
+
+@pytest.fixture(scope="session")
+def make_image():
+    """Return a function that draws a photo; it takes what `_draw` takes."""
+    return lambda *args, **options: _draw(*args, **options)[0]
+
+
+@pytest.fixture(scope="session")
+def make_lesion():
+    """Return a function that draws a photo like `make_image` and returns it as a lesion with its true mask."""
+
+    def make(*args, source_shape=None, mm_per_pixel=None, source=None, **options):
+        return Lesion(*_draw(*args, **options), source_shape, mm_per_pixel, source)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Return a function from the name of a data set to its folder; it skips the test where that is not at hand."""
+
+    def folder(name):
+        root = os.environ.get("SKLEARN_MELANOMA_DATA")
+        if not root or not (Path(root) / name).is_dir():
+            pytest.skip(f"needs real photos: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
+        return Path(root) / name
+
+    return folder

@@ -1,0 +1,528 @@
+"""What every public estimator of images owes its user, checked on each of them, new ones included."""
+
+import importlib
+import inspect
+import io
+import pkgutil
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from PIL import Image
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+import sklearn_melanoma
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.pipeline import ImagePipeline
+from sklearn_melanoma.segmentation import WatershedSegmenter
+
+# Packages whose estimators take tables: scikit-learn's own suite is for those.
+TABULAR = {"semi_supervised"}
+
+# Constructor arguments, where there are required ones or the kind of output depends on them.
+ARGUMENTS = {
+    "ImagePipeline": [
+        {"steps": [("read", ImageReader()), ("segment", WatershedSegmenter())], "batch_size": 2},
+        {"steps": [("clean", "passthrough"), ("segment", WatershedSegmenter()), ("measure", ColorFeatures())]},
+        {"steps": [("measure", MorphologyFeatures("survey"))], "batch_size": 2},
+    ],
+    "MorphologyFeatures": [{}, {"features": ["max_span", "area"], "unit": "mm"}],
+}
+
+
+def public_estimators():
+    for module in pkgutil.iter_modules(sklearn_melanoma.__path__):
+        if module.name.startswith("_") or module.name in TABULAR | {"cli"}:
+            continue
+        package = importlib.import_module(f"sklearn_melanoma.{module.name}")
+        things = [getattr(package, name) for name in package.__all__]
+        yield from (thing for thing in things if inspect.isclass(thing) and issubclass(thing, BaseEstimator))
+
+
+CLASSES = sorted(set(public_estimators()), key=lambda cls: cls.__name__)
+ESTIMATORS = [cls(**arguments) for cls in CLASSES for arguments in ARGUMENTS.get(cls.__name__, [{}])]
+
+
+def makes_rows(estimator):
+    return list(estimator.get_feature_names_out()) != ["lesion"]
+
+
+def needs_masks(estimator):
+    first = (
+        next(step for step in estimator if step != "passthrough") if isinstance(estimator, ImagePipeline) else estimator
+    )
+    return isinstance(first, MorphologyFeatures | ColorFeatures)
+
+
+def label(estimator):
+    alike = [other for other in ESTIMATORS if type(other) is type(estimator)]
+    return type(estimator).__name__ + (f"-{alike.index(estimator)}" if len(alike) > 1 else "")
+
+
+every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=label, indirect=True)
+every_of_rows = pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if makes_rows(e)], ids=label, indirect=True)
+every_of_lesions = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if not makes_rows(e)], ids=label, indirect=True
+)
+every_of_photos = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if not needs_masks(e)], ids=label, indirect=True
+)
+every_of_masks = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if needs_masks(e)], ids=label, indirect=True
+)
+
+
+@pytest.fixture
+def estimator(request):
+    """Hand each test a copy of its own."""
+    return clone(request.param)
+
+
+@pytest.fixture(scope="session")
+def lesions(make_lesion):
+    sizes = [(60, 80), (48, 64), (64, 64), (80, 50), (60, 80), (40, 96)]
+    return [
+        make_lesion(*size, center=(0.02 * i - 0.05, 0.03), radii=(0.12 + 0.01 * i, 0.2), mm_per_pixel=0.02, seed=i)
+        for i, size in enumerate(sizes)
+    ]
+
+
+@pytest.fixture(scope="session")
+def photos(make_image):
+    """Return photos of one size, so that they fit a 4-D array."""
+    return [make_image(48, 64, center=(0.03 * i, -0.02 * i), seed=i) for i in range(3)]
+
+
+@pytest.fixture(scope="session")
+def paths(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for i, photo in enumerate(photos):
+        Image.fromarray(photo).save(folder / f"{i}.png")
+    return [str(folder / f"{i}.png") for i in range(len(photos))]
+
+
+def assert_same(left, right, *, sources=True):
+    assert type(left) is type(right)
+    if isinstance(left, pl.DataFrame):
+        assert left.equals(right, null_equal=True)
+    elif isinstance(left, pd.DataFrame):
+        pd.testing.assert_frame_equal(left, right)
+    elif isinstance(left, np.ndarray):
+        np.testing.assert_array_equal(left, right)
+    else:
+        assert len(left) == len(right)
+        for a, b in zip(left, right, strict=True):
+            np.testing.assert_array_equal(a.image, b.image)
+            np.testing.assert_array_equal(a.mask, b.mask)
+            assert (a.source_shape, a.mm_per_pixel) == (b.source_shape, b.mm_per_pixel)
+            assert a.source == b.source or not sources
+
+
+def test_the_suite_finds_the_estimators_that_are_there():
+    found = {cls.__name__ for cls in CLASSES}
+    assert found >= {"ImageReader", "WatershedSegmenter", "MorphologyFeatures", "ColorFeatures", "ImagePipeline"}
+
+
+# Parameters
+
+
+@every
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_estimator_cloneable",
+        "check_estimator_tags_renamed",
+        "check_valid_tag_types",
+        "check_estimator_repr",
+        "check_no_attributes_set_in_init",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_mixin_order",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_param_validation",
+    ],
+)
+def test_scikit_learns_own_checks(estimator, check):
+    """Run those of scikit-learn's checks that ask nothing of the input: its suite skips them all."""
+    getattr(estimator_checks, check)(type(estimator).__name__, estimator)
+
+
+@every
+def test_nothing_is_set_but_parameters(estimator):
+    assert vars(estimator).keys() == estimator.get_params(deep=False).keys()
+
+
+@every
+def test_fit_returns_self_and_leaves_the_parameters(estimator, lesions):
+    before = dict(estimator.get_params())
+    assert estimator.fit(lesions) is estimator
+    after = estimator.get_params()
+    assert before.keys() == after.keys()
+    assert all(before[name] is after[name] for name in before)
+
+
+@every
+def test_clone_is_another_with_the_same_parameters(estimator, lesions):
+    copy = clone(estimator.fit(lesions))
+    assert copy is not estimator
+    assert repr(copy) == repr(estimator)
+    assert vars(copy).keys() == copy.get_params(deep=False).keys()
+
+
+@every
+def test_invalid_parameters_are_refused_by_name(estimator, lesions):
+    for name in estimator.get_params(deep=False):
+        for method in ("fit", "transform", "fit_transform", "predict"):
+            if not hasattr(estimator, method):
+                continue
+            wrong = clone(estimator).set_params(**{name: object()})
+            with pytest.raises((ValueError, TypeError), match=f"'{name}' parameter of {type(estimator).__name__} must"):
+                getattr(wrong, method)(lesions)
+
+
+@every
+def test_set_params_refuses_unknown_names(estimator):
+    with pytest.raises(ValueError, match="Invalid parameter 'no_such_option'"):
+        estimator.set_params(no_such_option=1)
+
+
+@every
+def test_tags(estimator, lesions):
+    tags = get_tags(estimator)
+    assert not tags.input_tags.two_d_array
+    assert tags.input_tags.one_d_array
+    assert tags.input_tags.string
+    assert not tags.target_tags.required
+    assert tags.estimator_type is None
+    assert not is_classifier(estimator)
+    assert not is_regressor(estimator)
+    assert not hasattr(estimator.fit(lesions), "n_features_in_")
+    check_is_fitted(estimator)
+
+
+@every
+def test_only_what_learns_needs_a_fit(estimator, lesions):
+    if get_tags(estimator).requires_fit:
+        with pytest.raises(NotFittedError):
+            estimator.transform(lesions)
+    else:
+        check_is_fitted(estimator)
+        assert_same(estimator.transform(lesions), clone(estimator).fit(lesions).transform(lesions))
+
+
+@every
+def test_drawn_in_notebooks(estimator):
+    assert type(estimator).__name__ in estimator._repr_html_()
+
+
+# Output
+
+
+@every
+def test_fit_transform_is_fit_and_transform(estimator, lesions):
+    assert_same(clone(estimator).fit_transform(lesions), estimator.fit(lesions).transform(lesions))
+
+
+@every
+def test_each_image_is_independent_of_its_batch(estimator, lesions):
+    whole = estimator.fit(lesions).transform(lesions)
+    for position, lesion in enumerate(lesions):
+        assert_same(estimator.transform([lesion]), whole[position : position + 1])
+
+
+@every
+def test_order_is_kept(estimator, lesions):
+    order = [3, 0, 5, 1, 4, 2]
+    whole = estimator.fit(lesions).transform(lesions)
+    shuffled = estimator.transform([lesions[i] for i in order])
+    assert_same(shuffled, whole[order] if makes_rows(estimator) else [whole[i] for i in order])
+
+
+@every
+def test_processes_give_the_same(estimator, lesions):
+    estimator.fit(lesions)
+    parallel = ImagePipeline([("step", estimator)], batch_size=2, n_jobs=2)
+    assert_same(parallel.transform(lesions), estimator.transform(lesions))
+
+
+@every
+def test_threads_give_the_same(estimator, lesions):
+    estimator.fit(lesions)
+    with joblib.parallel_config(backend="threading"):
+        threaded = ImagePipeline([("step", estimator)], batch_size=1, n_jobs=4).transform(lesions * 3)
+    assert_same(threaded, estimator.transform(lesions * 3))
+
+
+@every
+@pytest.mark.parametrize("name", ["pickle", "cloudpickle", "joblib"])
+def test_pickle_round_trip(estimator, lesions, name):
+    package = pytest.importorskip(name)
+    estimator.set_output(transform="pandas").fit(lesions)
+    file = io.BytesIO()
+    package.dump(estimator, file)
+    file.seek(0)
+    again = package.load(file)
+    assert repr(again) == repr(estimator)
+    assert_same(again.transform(lesions), estimator.transform(lesions))
+
+
+@every
+def test_no_image_gives_nothing(estimator, lesions):
+    estimator.fit(lesions)
+    for empty in ([], (), np.empty(0, dtype=object), np.empty((0, 8, 8, 3), np.uint8), pd.Series([], dtype=object)):
+        result = estimator.transform(empty)
+        if makes_rows(estimator):
+            assert result.shape == (0, len(estimator.get_feature_names_out()))
+            assert result.dtype == np.float64
+        else:
+            assert result == []
+    assert len(estimator.fit([]).transform([])) == 0
+
+
+@every_of_rows
+def test_names_are_columns(estimator, lesions):
+    names = estimator.get_feature_names_out()
+    assert names.dtype == object
+    assert len(set(names)) == len(names)
+    rows = estimator.fit_transform(lesions)
+    assert (rows.shape, rows.dtype) == ((len(lesions), len(names)), np.float64)
+    assert np.isfinite(rows).all()
+    assert len({tuple(row) for row in rows}) == len(lesions)  # six lesions, six rows
+    assert list(estimator.get_feature_names_out(["photo"])) == list(names)
+
+
+@every_of_rows
+@pytest.mark.parametrize(("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
+def test_set_output_makes_tables(estimator, lesions, container, frame):
+    rows = estimator.fit_transform(lesions)
+    assert estimator.set_output(transform=container) is estimator
+    for images in (lesions, []):
+        table = estimator.fit_transform(images)
+        assert type(table) is frame
+        assert list(table.columns) == list(estimator.get_feature_names_out())
+        assert len(table) == len(images)
+    np.testing.assert_array_equal(estimator.transform(lesions).to_numpy(), rows)
+    assert_same(clone(estimator).transform(lesions), estimator.transform(lesions))
+    assert_same(estimator.set_output(transform="default").transform(lesions), rows)
+    with sklearn.config_context(transform_output=container):
+        assert type(clone(estimator).set_output(transform="default").transform(lesions)) is np.ndarray
+
+
+@every
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_global_output(estimator, lesions, container):
+    expected = estimator.fit_transform(lesions)
+    with sklearn.config_context(transform_output=container):
+        result = estimator.transform(lesions)
+    if makes_rows(estimator):
+        assert type(result) is {"pandas": pd.DataFrame, "polars": pl.DataFrame}[container]
+        np.testing.assert_array_equal(result.to_numpy(), expected)
+    else:
+        assert_same(result, expected)
+
+
+@every_of_lesions
+@pytest.mark.parametrize("container", ["pandas", "polars", "default", None])
+def test_set_output_leaves_lesions_alone(estimator, lesions, container):
+    expected = clone(estimator).transform(lesions)
+    assert estimator.set_output(transform=container) is estimator
+    assert_same(estimator.fit_transform(lesions), expected)
+    assert all(isinstance(lesion, Lesion) for lesion in expected)
+
+
+# Input
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+@every
+def test_input_is_untouched_and_may_be_read_only(estimator, lesions, tmp_path):
+    expected = estimator.fit_transform(lesions)
+    frozen = [Lesion(read_only(x.image), read_only(x.mask), mm_per_pixel=x.mm_per_pixel) for x in lesions]
+    assert_same(estimator.fit(frozen).transform(frozen), expected)
+    joblib.dump(lesions, tmp_path / "lesions.joblib")
+    mapped = joblib.load(tmp_path / "lesions.joblib", mmap_mode="r")
+    assert isinstance(mapped[0].image, np.memmap)
+    assert not mapped[0].image.flags.writeable
+    assert_same(estimator.fit(mapped).transform(mapped), expected)
+    copies = [(x.image.copy(), x.mask.copy()) for x in lesions]
+    estimator.fit(lesions).transform(lesions)
+    for lesion, (image, mask) in zip(lesions, copies, strict=True):
+        np.testing.assert_array_equal(lesion.image, image)
+        np.testing.assert_array_equal(lesion.mask, mask)
+
+
+@every_of_photos
+def test_photos_are_untouched_and_may_be_read_only(estimator, photos, tmp_path):
+    stack = np.stack(photos)
+    expected = estimator.fit_transform(photos)
+    assert_same(estimator.transform(read_only(stack)), expected)
+    np.save(tmp_path / "photos.npy", stack)
+    assert_same(estimator.transform(np.load(tmp_path / "photos.npy", mmap_mode="r")), expected)
+    estimator.fit(stack).transform(stack)
+    np.testing.assert_array_equal(stack, np.stack(photos))
+
+
+def as_objects(elements):
+    array = np.empty(len(elements), dtype=object)
+    for position, element in enumerate(elements):  # assigned as a whole, equal shapes would be merged
+        array[position] = element
+    return array
+
+
+@every_of_photos
+def test_every_kind_of_photos(estimator, photos, paths):
+    expected = estimator.fit_transform(photos)
+    pictures = [Image.fromarray(photo) for photo in photos]
+    records = [Lesion(photo) for photo in photos]
+    kinds = {
+        "tuple of arrays": tuple(photos),
+        "object array of arrays": as_objects(photos),
+        "4-D array": np.stack(photos),
+        "4-D array of floats": np.stack(photos) / 255,
+        "nested lists of floats": [(photo / 255).tolist() for photo in photos],
+        "list of paths": paths,
+        "tuple of paths": tuple(paths),
+        "string array of paths": np.array(paths),
+        "object array of paths": as_objects(paths),
+        "pandas Series of paths": pd.Series(paths, index=[7, 3, 7]),
+        "polars Series of paths": pl.Series(paths),
+        "pandas Series of arrays": pd.Series(photos),
+        "PIL images": pictures,
+        "object array of PIL images": as_objects(pictures),
+        "lesions": records,
+        "object array of lesions": as_objects(records),
+        "mixed": [photos[0], paths[1], records[2]],
+    }
+    for kind, images in kinds.items():
+        try:
+            assert_same(estimator.fit(images).transform(images), expected, sources=False)
+        except Exception as error:
+            error.add_note(kind)
+            raise
+
+
+@every_of_masks
+def test_every_kind_of_lesions(estimator, lesions):
+    expected = estimator.fit_transform(lesions)
+    for images in (tuple(lesions), as_objects(lesions), pd.Series(lesions, index=list("xyzxyz"))):
+        assert_same(estimator.fit(images).transform(images), expected)
+
+
+@every_of_masks
+def test_photos_without_a_mask_are_refused(estimator, lesions, photos, paths):
+    for missing in (photos[0], Lesion(photos[0])):
+        with pytest.raises(ValueError, match=r"X\[2\]: \w+ needs a mask, got an image without one\. Put a segmenter"):
+            estimator.transform([*lesions[:2], missing])
+    with pytest.raises(ValueError, match=r"X\[1\] \('.*0\.png'\): \w+ needs a mask"):
+        estimator.transform([lesions[0], paths[0]])
+
+
+@every
+def test_what_is_no_sequence_of_images_is_refused(estimator, paths, photos):
+    refused = [
+        (pd.DataFrame({"path": paths}), TypeError, r"columns \['path'\]\. Pass the one column that holds the images"),
+        (pl.DataFrame({"path": paths}), TypeError, r"columns \['path'\]\. Pass the one column that holds the images"),
+        (paths[0], TypeError, r"the single path .* for one image, \[X\]"),
+        (photos[0], ValueError, r"got shape \(48, 64, 3\)\. Pass a list of images; for one image, \[X\]"),
+        (Image.fromarray(photos[0]), TypeError, r"got Image\. Pass a list of images; for one image, \[X\]"),
+        (Lesion(photos[0]), TypeError, r"got Lesion\. Pass a list of images; for one image, \[X\]"),
+        (iter(photos), TypeError, "must be a sequence of images, got list_iterator"),
+        (None, TypeError, "must be a sequence of images, got NoneType"),
+    ]
+    for images, kind, message in refused:
+        for method in ("fit", "transform", "fit_transform", "predict"):
+            if hasattr(estimator, method):
+                with pytest.raises(kind, match=message):
+                    getattr(estimator, method)(images)
+
+
+@every
+def test_a_bad_element_is_named(estimator, lesions, tmp_path):
+    (tmp_path / "notes.png").write_text("not a photo")
+    refused = [
+        (
+            np.zeros((4, 4, 2)),
+            ValueError,
+            r"^X\[4\]: image must have shape \(height, width, 3\), got \(4, 4, 2\)\. Con",
+        ),
+        (np.full((4, 4), np.nan), ValueError, r"^X\[4\]: image must hold finite numbers"),
+        (np.zeros((4, 4), dtype=int), TypeError, r"^X\[4\]: image must be of dtype uint8.*got int64\. Convert"),
+        (None, TypeError, r"^X\[4\]: an image must be a path, an array, a PIL image or a Lesion, got NoneType\. Con"),
+        (str(tmp_path / "gone.png"), FileNotFoundError, r"^X\[4\] \('.*gone\.png'\): could not open"),
+        (tmp_path / "notes.png", ValueError, r"^X\[4\] \('.*notes\.png'\): could not read .*are no JPEG, PNG"),
+    ]
+    estimator.fit(lesions)
+    for element, kind, message in refused:
+        for method in ("transform", "predict"):
+            if hasattr(estimator, method):
+                with pytest.raises(kind, match=message):
+                    getattr(estimator, method)([*lesions[:4], element, *lesions[4:]])
+
+
+# In scikit-learn's own composites
+
+
+@every
+def test_in_a_pipeline(estimator, lesions):
+    segmented = WatershedSegmenter().transform(lesions)
+    pipeline = make_pipeline(WatershedSegmenter(), estimator)
+    assert_same(pipeline.fit_transform(lesions), estimator.transform(segmented))
+    assert list(pipeline.get_feature_names_out()) == list(estimator.get_feature_names_out())
+    pipeline.set_output(transform="pandas")
+    assert_same(pipeline.fit(lesions).transform(lesions), estimator.transform(segmented))
+    assert type(estimator).__name__ in pipeline._repr_html_()
+
+
+@every_of_rows
+def test_in_a_feature_union(estimator, lesions):
+    rows = estimator.fit_transform(lesions)
+    union = FeatureUnion([("one", estimator), ("two", clone(estimator))])
+    np.testing.assert_array_equal(union.fit_transform(lesions), np.hstack([rows, rows]))
+    table = union.set_output(transform="pandas").fit_transform(lesions)
+    names = estimator.get_feature_names_out()
+    assert list(table.columns) == [f"{part}__{name}" for part in ("one", "two") for name in names]
+
+
+@every
+def test_in_a_grid_search(estimator, lesions):
+    measure = [] if makes_rows(estimator) else [("segment", WatershedSegmenter()), ("rows", MorphologyFeatures())]
+    model = Pipeline(
+        [
+            ("step", estimator),
+            *measure,
+            ("impute", SimpleImputer()),
+            ("scale", StandardScaler()),
+            ("classify", LogisticRegression()),
+        ]
+    )
+    diagnosis = ["nevus", "melanoma", "nevus", "nevus", "melanoma", "melanoma"]
+    search = GridSearchCV(
+        model,
+        {"classify__C": [0.01, 10], "step": [estimator]},
+        cv=StratifiedKFold(3),
+        scoring="neg_log_loss",
+        error_score="raise",
+        n_jobs=2,
+    )
+    parallel = search.fit(lesions, diagnosis)
+    alone = clone(search).set_params(n_jobs=None).fit(lesions, diagnosis)
+    np.testing.assert_array_equal(parallel.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    assert set(parallel.predict(lesions)) <= {"nevus", "melanoma"}

@@ -1,0 +1,318 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma._validation import (
+    check_image,
+    check_images,
+    check_mask,
+    element_errors,
+    element_label,
+    element_of_error,
+    is_missing,
+    rebase_error,
+    source_name,
+)
+
+
+@pytest.mark.parametrize("value", [None, np.nan, float("nan"), np.float32("nan"), pd.NA])
+def test_missing(value):
+    assert is_missing(value)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, "", "nan", "mask.png", np.zeros(2), np.nan * np.ones(1), False, pd.Timestamp(0)]
+)
+def test_not_missing(value):
+    assert not is_missing(value)
+
+
+# Sequences
+
+
+@pytest.mark.parametrize(
+    "images",
+    [["a.png"], ("a.png",), np.array(["a.png"]), np.zeros((2, 4, 4, 3)), np.array([object()]), pl.Series(["a.png"])],
+    ids=["list", "tuple", "strings", "4-D", "objects", "polars"],
+)
+def test_sequences_come_back_as_they_are(images):
+    assert check_images(images) is images
+
+
+def test_a_series_is_taken_by_position():
+    images = check_images(pd.Series(["a", "b", "c"], index=[2, 0, 1]))
+    assert [images[i] for i in range(len(images))] == ["a", "b", "c"]
+
+
+def test_anything_with_a_length_and_positions_is_a_sequence():
+    class Lazy:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return f"{index}.png"
+
+    lazy = Lazy()
+    assert check_images(lazy) is lazy
+
+
+@pytest.mark.parametrize(
+    ("images", "kind", "message"),
+    [
+        (
+            "a.png",
+            TypeError,
+            r"^photos must be a sequence of images, got the single path 'a\.png'\. Pass .*, \[photos\]",
+        ),
+        (b"a.png", TypeError, "the single path b'a.png'"),
+        (Path("a.png"), TypeError, "the single path 'a.png'"),
+        (
+            pd.DataFrame({"path": ["a"], "y": [1]}),
+            TypeError,
+            r"got a table with columns \['path', 'y'\]\. Pass the one",
+        ),
+        (np.zeros(()), ValueError, r"got shape \(\)"),
+        (np.zeros((4, 4)), ValueError, r"1-D array of images or a 4-D array .*, got shape \(4, 4\)"),
+        (np.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one image, \[photos\]"),
+        ({"a.png"}, TypeError, "got set"),
+        ({0: "a.png"}, TypeError, "got dict"),
+        ((name for name in ["a.png"]), TypeError, "got generator"),
+        (3, TypeError, "got int"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_what_is_no_sequence_is_refused(images, kind, message):
+    with pytest.raises(kind, match=message):
+        check_images(images, name="photos")
+
+
+# Images
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.array([[0, 128, 255]], np.uint8),
+        np.array([[0, 128, 255]], np.uint16) * np.uint16(257),
+        np.array([[0, 128, 255]], np.float64) / 255,
+        np.array([[0, 128, 255]], np.float32) / np.float32(255),
+        np.array([[0, 128, 255]], np.float16) / np.float16(255),
+        np.array([[[0], [128], [255]]], np.uint8),
+        np.array([[[0] * 3, [128] * 3, [255] * 3]], np.uint8),
+        np.array([[[0] * 3 + [255], [128] * 3 + [255], [255] * 4]], np.uint8),
+        (np.array([[0, 128, 255]]) / 255).tolist(),
+    ],
+    ids=["uint8", "uint16", "float64", "float32", "float16", "one channel", "RGB", "RGBA", "nested list"],
+)
+def test_the_same_image_in_every_guise(image):
+    expected = np.repeat(np.array([[0, 128, 255]], np.uint8)[:, :, np.newaxis], 3, axis=2)
+    result = check_image(image)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_bools_are_black_and_white():
+    np.testing.assert_array_equal(check_image([[False, True]])[:, :, 0], [[0, 255]])
+
+
+def test_rgb_bytes_are_not_copied():
+    image = np.zeros((3, 4, 3), np.uint8)
+    assert check_image(image) is image
+
+
+def test_transparent_pixels_turn_black():
+    image = np.full((1, 3, 4), 200, np.uint8)
+    image[0, :, 3] = 0, 51, 255
+    np.testing.assert_array_equal(check_image(image), np.repeat([[[0], [40], [200]]], 3, axis=2))
+    for other in (image.astype(np.uint16) * np.uint16(257), image / 255):
+        np.testing.assert_array_equal(check_image(other), check_image(image))
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "message"),
+    [
+        (np.zeros((4, 4, 2)), ValueError, r"^photo must have shape \(height, width, 3\), got \(4, 4, 2\)\. Convert it"),
+        (np.zeros((4, 4, 5)), ValueError, r"got \(4, 4, 5\)"),
+        (np.zeros((3, 4, 4, 3)), ValueError, r"got \(3, 4, 4, 3\)"),
+        (np.zeros(4), ValueError, r"got \(4,\)"),
+        (0.5, ValueError, r"got \(\)"),
+        (np.zeros((0, 4, 3)), ValueError, r"at least one pixel, got shape \(0, 4, 3\)"),
+        (np.zeros((4, 0)), ValueError, r"at least one pixel, got shape \(4, 0\)"),
+        (np.full((2, 2), np.nan), ValueError, "must hold finite numbers, got NaN or infinity"),
+        (np.array([[0, np.inf]]), ValueError, "must hold finite numbers, got NaN or infinity"),
+        (np.array([[0, 1.5]]), ValueError, r"float64 must lie in 0\.\.1, got 0\.\.1\.5\. Divide it"),
+        (np.array([[-0.5, 1]], np.float32), ValueError, r"float32 must lie in 0\.\.1, got -0\.5\.\.1"),
+        (np.zeros((2, 2), np.int64), TypeError, r"dtype uint8, uint16, float or bool, got int64\. Convert it to uint8"),
+        (np.zeros((2, 2), np.int8), TypeError, "got int8"),
+        (np.zeros((2, 2), np.uint32), TypeError, "got uint32"),
+        (np.zeros((2, 2), complex), TypeError, "got complex128"),
+        (np.zeros((2, 2), object), TypeError, "got object"),
+        ([["a", "b"]], TypeError, "got <U1"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, kind, message):
+    with pytest.raises(kind, match=message):
+        check_image(image, name="photo")
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.uint16, np.bool_, np.float32, np.float64]),
+        hnp.array_shapes(min_dims=2, max_dims=3, max_side=5),
+        elements={"min_value": 0, "max_value": 1},
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_an_image_is_rgb_bytes_or_an_error_about_its_shape(image):
+    if image.ndim == 2 or image.shape[2] in (1, 3, 4):
+        result = check_image(image)
+        assert (result.shape, result.dtype) == ((*image.shape[:2], 3), np.uint8)
+    else:
+        with pytest.raises(ValueError, match="must have shape"):
+            check_image(image)
+
+
+# Masks
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        [[False, True]],
+        np.array([[0, 1]]),
+        np.array([[0, 255]], np.uint8),
+        np.array([[0, 65535]], np.uint16),
+        np.array([[0.0, 1.0]]),
+        np.array([[0.5, 0.51]]),
+        np.array([[100, 200]], np.uint8),
+        np.array([[[0], [255]]], np.uint8),
+    ],
+)
+def test_the_same_mask_in_every_guise(mask):
+    result = check_mask(mask)
+    assert result.dtype == bool
+    np.testing.assert_array_equal(result, [[False, True]])
+
+
+def test_an_empty_mask_stays_empty():
+    for dtype in (bool, np.uint8, np.int64, float):
+        assert not check_mask(np.zeros((2, 3), dtype)).any()
+
+
+def test_bool_masks_are_not_copied():
+    mask = np.zeros((2, 3), bool)
+    assert check_mask(mask) is mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "kind", "message"),
+    [
+        (
+            np.zeros((4, 4, 3)),
+            ValueError,
+            r"^truth must have shape \(height, width\), got \(4, 4, 3\)\. Pass one channel",
+        ),
+        (np.zeros(4), ValueError, r"got \(4,\)"),
+        (np.zeros((0, 3)), ValueError, r"got \(0, 3\)"),
+        (np.zeros((2, 3), bool), ValueError, r"the shape of its image, \(3, 2\), got \(2, 3\)\. Resize it"),
+        (np.full((3, 2), np.nan), ValueError, "must hold no NaN"),
+        (np.zeros((3, 2), complex), TypeError, "must hold bools or numbers, got dtype complex128"),
+        (np.full((3, 2), "a"), TypeError, "must hold bools or numbers, got dtype <U1"),
+    ],
+)
+def test_what_is_no_mask_is_refused(mask, kind, message):
+    with pytest.raises(kind, match=message):
+        check_mask(mask, shape=(3, 2), name="truth")
+
+
+# Errors that name an element
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (ValueError, ValueError),
+        (TypeError, TypeError),
+        (OSError, OSError),
+        (FileNotFoundError, FileNotFoundError),
+        (PermissionError, PermissionError),
+        (IsADirectoryError, IsADirectoryError),
+        (UnicodeError, ValueError),
+        (ConnectionError, OSError),
+    ],
+)
+def test_errors_name_the_element(raised, kind):
+    original = raised("it is broken.")
+    with (
+        pytest.raises(kind, match=r"^photos\[3\] \('IMD002\.bmp'\): it is broken\.$") as caught,
+        element_errors(3, "IMD002.bmp", name="photos"),
+    ):
+        raise original
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is original
+    assert element_of_error(caught.value) == 3
+
+
+def test_an_element_without_a_path_is_named_by_position():
+    with pytest.raises(ValueError, match=r"^X\[0\]: no$"), element_errors(0, np.zeros(3)):
+        raise ValueError("no")
+
+
+def test_bugs_keep_their_kind_and_get_a_note():
+    with pytest.raises(ZeroDivisionError) as caught, element_errors(7, "a.png"):
+        1 / 0  # noqa: B018
+    assert caught.value.__notes__ == ["While working on X[7] ('a.png')."]
+    assert element_of_error(caught.value) is None
+    assert rebase_error(caught.value, 5) is caught.value
+
+
+@pytest.mark.parametrize("travel", [lambda error: error, lambda error: pickle.loads(pickle.dumps(error))])
+def test_errors_are_rebased_also_behind_a_pickle(travel):
+    with pytest.raises(FileNotFoundError) as caught, element_errors(3, "a.png"):
+        raise FileNotFoundError("it is gone")
+    moved = rebase_error(travel(rebase_error(travel(caught.value), 16)), 100)
+    assert type(moved) is FileNotFoundError
+    assert str(moved) == "X[119] ('a.png'): it is gone"
+    assert element_of_error(moved) == 119
+
+
+def test_no_error_no_change():
+    with element_errors(0):
+        value = 1
+    assert value == 1
+
+
+@pytest.mark.parametrize(
+    ("element", "name"),
+    [
+        ("photos/a.png", "photos/a.png"),
+        (Path("photos") / "a.png", str(Path("photos") / "a.png")),
+        (np.str_("a.png"), "a.png"),
+        (Lesion(np.zeros((2, 2, 3), np.uint8), source="a.png"), "a.png"),
+        (Lesion(np.zeros((2, 2, 3), np.uint8)), None),
+        (np.zeros(3), None),
+        (None, None),
+        (3, None),
+    ],
+)
+def test_names_of_elements(element, name):
+    assert source_name(element) == name
+    assert element_label(2, element) == ("X[2]" if name is None else f"X[2] ({name!r})")
+
+
+def test_pil_images_know_their_file_and_memory_maps_do_not(tmp_path):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert source_name(image) == str(tmp_path / "a.png")
+    assert source_name(Image.new("RGB", (2, 2))) is None
+    # joblib hands workers the photos in files of its own: their names would only mislead.
+    assert source_name(np.memmap(tmp_path / "a.png", mode="r")) is None
