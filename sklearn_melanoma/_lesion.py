@@ -28,23 +28,21 @@ class Lesion:
         are converted.
     mask : ndarray of shape (height, width), dtype bool, optional
         Pixels of the lesion. All False means that none was found; None, that nobody looked.
-    source_shape : tuple of int, optional
-        Height and width of the photo that `image` was shrunk from, in pixels. `image`'s own
-        by default.
+    scale : float, optional
+        Source pixels per pixel of `image`. By default what `source_shape` says, else 1.
     mm_per_pixel : float, optional
         Width of one pixel *of the source*, in millimetres.
     source : str, optional
         Path of the photo; errors name it.
-
-    Attributes
-    ----------
-    scale : float
-        Source pixels per pixel of `image`.
+    source_shape : tuple of int, optional
+        Height and width of the photo that `image` was shrunk from, in pixels. By default
+        what `scale` says.
 
     Raises
     ------
     ValueError
-        If the image or the mask has a wrong shape or values, or `mm_per_pixel` is not above 0.
+        If the image or the mask has a wrong shape or values, `scale` or `mm_per_pixel` is not
+        above 0, or `scale` and `source_shape` contradict each other.
     TypeError
         If the image has a dtype that no photo has.
 
@@ -52,7 +50,7 @@ class Lesion:
     --------
     >>> import numpy as np
     >>> from sklearn_melanoma import Lesion
-    >>> lesion = Lesion(np.zeros((120, 160, 3), dtype=np.uint8), source_shape=(480, 640))
+    >>> lesion = Lesion(np.zeros((120, 160, 3), dtype=np.uint8), scale=4)
     >>> lesion
     Lesion(160×120, no mask, scale 4)
     >>> lesion.with_mask(np.ones((120, 160), dtype=bool)).area_px
@@ -61,19 +59,35 @@ class Lesion:
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None = None
-    source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
+    scale: float = None  # type: ignore[assignment]  # never None once made
     mm_per_pixel: float | None = None
     source: str | None = None
+    source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
 
     def __post_init__(self) -> None:
         image = check_image(self.image)
         object.__setattr__(self, "image", image)
         if self.mask is not None:
             object.__setattr__(self, "mask", check_mask(self.mask, shape=image.shape[:2]))
-        if self.source_shape is None:
-            object.__setattr__(self, "source_shape", image.shape[:2])
+        self._settle_scale(image.shape[0], image.shape[1])
         if self.mm_per_pixel is not None and not self.mm_per_pixel > 0:
             raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None where it is unknown.")
+
+    def _settle_scale(self, height: int, width: int) -> None:
+        """Fill in the one of scale and source shape that was not given, or hold one against the other."""
+        longest = max(height, width)
+        if self.scale is None:
+            object.__setattr__(self, "source_shape", self.source_shape or (height, width))
+            object.__setattr__(self, "scale", max(self.source_shape) / longest)
+        if not self.scale > 0:
+            raise ValueError(f"scale must be above 0, got {self.scale!r}. Use 1 for a photo at its own size.")
+        if self.source_shape is None:
+            object.__setattr__(self, "source_shape", (round(height * self.scale), round(width * self.scale)))
+        if abs(max(self.source_shape) - longest * self.scale) > max(self.scale, 1):
+            raise ValueError(
+                f"scale and source_shape must agree, got {self.scale:g} and {self.source_shape} "
+                f"for an image of shape {(height, width)}. Give one of them."
+            )
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -84,11 +98,6 @@ class Lesion:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what the cached properties hold: it is cheaper to find again than to send."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @property
-    def scale(self) -> float:
-        """Source pixels per pixel of `image`, along the longest side."""
-        return max(self.source_shape) / max(self.image.shape[:2])
 
     @cached_property
     def area_px(self) -> int:

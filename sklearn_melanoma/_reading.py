@@ -111,7 +111,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
         pixels = shrink(image.image, max_side)
         if mask is not None and pixels.shape != image.image.shape:
             mask = resize_mask(mask, pixels.shape[:2])
-        return Lesion(pixels, mask, image.source_shape, mm_per_pixel, image.source)
+        return Lesion(pixels, mask, mm_per_pixel=mm_per_pixel, source=image.source, source_shape=image.source_shape)
     if isinstance(image, str | os.PathLike):
         with _open(image) as opened:
             pixels, shape = _decode(opened, image, max_side)
@@ -125,7 +125,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             f"an image must be a path, an array, a PIL image or a Lesion, got {type(image).__name__}. "
             "Convert it to an array first."
         )
-    return Lesion(pixels, None, shape, mm_per_pixel, source_name(image))
+    return Lesion(pixels, mm_per_pixel=mm_per_pixel, source=source_name(image), source_shape=shape)
 
 
 def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:

@@ -42,7 +42,7 @@ def make_lesion():
     """Return a function that draws a photo like `make_image` and returns it as a lesion with its true mask."""
 
     def make(*args, source_shape=None, mm_per_pixel=None, source=None, **options):
-        return Lesion(*_draw(*args, **options), source_shape, mm_per_pixel, source)
+        return Lesion(*_draw(*args, **options), None, mm_per_pixel, source, source_shape)
 
     return make
 

@@ -62,6 +62,13 @@ def test_scale_is_along_the_longest_side():
     assert Lesion(np.zeros((8, 6, 3), np.uint8), source_shape=(80, 61)).scale == 10
 
 
+def test_scale_and_source_shape_follow_from_each_other():
+    assert (Lesion(IMAGE).scale, Lesion(IMAGE).source_shape) == (1, (6, 8))
+    assert Lesion(IMAGE, scale=2.5).source_shape == (15, 20)
+    both = Lesion(IMAGE, scale=2.5, source_shape=(15, 20))
+    assert (both.scale, both.source_shape) == (2.5, (15, 20))
+
+
 def test_it_is_frozen_and_compared_by_identity():
     lesion = Lesion(IMAGE)
     with pytest.raises(FrozenInstanceError):
@@ -72,7 +79,7 @@ def test_it_is_frozen_and_compared_by_identity():
 
 
 def test_a_new_mask_makes_a_new_record():
-    lesion = Lesion(IMAGE, mask_of((2, 2)), (60, 80), 0.02, "a.png")
+    lesion = Lesion(IMAGE, mask_of((2, 2)), 10, 0.02, "a.png")
     assert lesion.area_px == 1  # now cached
     other = lesion.with_mask(mask_of((2, slice(None))))
     assert (other.area_px, lesion.area_px) == (8, 1)
@@ -84,17 +91,17 @@ def test_a_new_mask_makes_a_new_record():
 
 def test_repr():
     assert repr(Lesion(IMAGE)) == "Lesion(8×6, no mask, scale 1)"
-    lesion = Lesion(IMAGE, mask_of((2, 2)), (600, 800), source="a.png")
+    lesion = Lesion(IMAGE, mask_of((2, 2)), 100, source="a.png")
     assert repr(lesion) == "Lesion(8×6, mask of 1 px, scale 100, 'a.png')"
 
 
 @pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda lesion: pickle.loads(pickle.dumps(lesion))])
 def test_copies_leave_the_cache_behind(travel):
-    lesion = Lesion(IMAGE, mask_of((2, slice(1, 4))), (60, 80), 0.02, "a.png")
+    lesion = Lesion(IMAGE, mask_of((2, slice(1, 4))), 10, 0.02, "a.png")
     assert (lesion.area_px, lesion.box) == (3, (slice(2, 3), slice(1, 4)))
     assert {"area_px", "box"} <= vars(lesion).keys()
     again = travel(lesion)
-    assert vars(again).keys() == {"image", "mask", "source_shape", "mm_per_pixel", "source"}
+    assert vars(again).keys() == {"image", "mask", "scale", "mm_per_pixel", "source", "source_shape"}
     np.testing.assert_array_equal(again.image, lesion.image)
     np.testing.assert_array_equal(again.mask, lesion.mask)
     assert (again.source_shape, again.mm_per_pixel, again.source) == ((60, 80), 0.02, "a.png")
@@ -108,6 +115,8 @@ def test_copies_leave_the_cache_behind(travel):
         ({"image": np.zeros((6, 8), int)}, TypeError, "image must be of dtype"),
         ({"mask": np.zeros((8, 6))}, ValueError, r"mask must have the shape of its image, \(6, 8\), got \(8, 6\)"),
         ({"mask": np.zeros((6, 8, 3))}, ValueError, r"mask must have shape \(height, width\)"),
+        ({"scale": 0}, ValueError, r"scale must be above 0, got 0\. Use 1"),
+        ({"scale": 3, "source_shape": (60, 80)}, ValueError, r"must agree, got 3 and \(60, 80\) for an image of shape"),
         ({"mm_per_pixel": 0}, ValueError, r"mm_per_pixel must be above 0, got 0\. Use None"),
         ({"mm_per_pixel": -1.5}, ValueError, r"got -1\.5"),
         ({"mm_per_pixel": float("nan")}, ValueError, "got nan"),

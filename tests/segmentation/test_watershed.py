@@ -173,7 +173,7 @@ def test_what_hangs_on_the_frame_is_not_the_lesion(make_lesion, even_light):
     lesion = make_lesion(288, 384, radii=(0.1, 0.1))
     image = lesion.image.copy()
     image[:, :80] = (60, 90, 60)  # a sticker, five times as large as the lesion
-    assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=even_light, margin=0)) > 0.9
+    assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=even_light, margin=0)) > 0.85
 
 
 def test_channels_see_different_things(make_lesion):
