@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -27,19 +27,8 @@ __all__ = [
     "LesionTransformer",
     "Real",
     "StrOptions",
-    "iter_lesions",
     "tag_image_input",
 ]
-
-
-def iter_lesions(X: Any) -> Iterator[tuple[int, Any, Lesion]]:
-    """Yield position, element and `Lesion` of every image; errors name the element."""
-    images = check_images(X)
-    for position in range(len(images)):
-        element = images[position]
-        with element_errors(position, element):
-            lesion = as_lesion(element)
-        yield position, element, lesion
 
 
 def tag_image_input(tags: Tags) -> Tags:
@@ -76,9 +65,12 @@ class ImageTransformer(BaseEstimator):
         ValueError
             If a parameter has a value out of its range.
         """
-        self._validate_params()
+        self._check_parameters()
         check_images(X)
         return self
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -114,16 +106,20 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         ValueError, TypeError, OSError
             If an image can't be read or is none; the message names it by position and path.
         """
-        self._validate_params()
-        return [self._transform_at(position, element, lesion) for position, element, lesion in iter_lesions(X)]
+        self._check_parameters()
+        images = check_images(X)
+        return [self._transform_at(position, images[position]) for position in range(len(images))]
 
-    def _transform_at(self, position: int, element: Any, lesion: Lesion) -> Lesion:
-        with element_errors(position, element):
-            return self._transform_lesion(lesion)
+    def _transform_at(self, position: int, image: Any) -> Lesion:
+        with element_errors(position, image):
+            return self._transform_image(image)
 
-    @abstractmethod
+    def _transform_image(self, image: Any) -> Lesion:
+        return self._transform_lesion(as_lesion(image))
+
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         """Return `lesion` with more of it filled in."""
+        raise NotImplementedError
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: lesions fit no table. Lets ``Pipeline.set_output`` reach the steps behind.
@@ -177,11 +173,13 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         ValueError
             If an image has no mask; the message names it.
         """
-        self._validate_params()
-        names = self._feature_names()
-        rows = np.full((len(check_images(X)), len(names)), np.nan)
-        for position, element, lesion in iter_lesions(X):
-            with element_errors(position, element):
+        self._check_parameters()
+        images, names = check_images(X), self._feature_names()
+        rows = np.full((len(images), len(names)), np.nan)
+        for position in range(len(images)):
+            image = images[position]
+            with element_errors(position, image):
+                lesion = as_lesion(image)
                 if lesion.mask is None:
                     raise ValueError(
                         f"{type(self).__name__} needs a mask, got an image without one. "
@@ -191,9 +189,13 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
                     rows[position] = self._measure(lesion, names)
         return rows
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._feature_names()
+
     @abstractmethod
     def _feature_names(self) -> Sequence[str]:
-        """Return the names of the columns."""
+        """Return the names of the columns; an error if a parameter asks for unknown ones."""
 
     @abstractmethod
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from sklearn_melanoma._base import FeatureTransformer, StrOptions
 from sklearn_melanoma._lesion import Lesion
@@ -92,30 +92,6 @@ class MorphologyFeatures(FeatureTransformer):
     def __init__(self, features: str | Sequence[str] = "all", *, unit: str = "px"):
         self.features = features
         self.unit = unit
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters; nothing is learned from the images.
-
-        Parameters
-        ----------
-        X : sequence of Lesion
-            Not looked at.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self
-            The transformer itself.
-
-        Raises
-        ------
-        ValueError
-            If a name or the unit is unknown.
-        """
-        super().fit(X, y)
-        self._chosen()
-        return self
 
     def _chosen(self) -> tuple[str, ...]:
         return check_names(self.features, SHAPE_FEATURES, sets=SHAPE_SETS)
@@ -207,30 +183,6 @@ class ColorFeatures(FeatureTransformer):
 
     def __init__(self, features: str | Sequence[str] = "all"):
         self.features = features
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters; nothing is learned from the images.
-
-        Parameters
-        ----------
-        X : sequence of Lesion
-            Not looked at.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self
-            The transformer itself.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown.
-        """
-        super().fit(X, y)
-        self._feature_names()
-        return self
 
     def _feature_names(self) -> tuple[str, ...]:
         return check_names(self.features, COLOR_FEATURES)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from sklearn_melanoma._base import Integral, Interval, LesionTransformer, Real
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import WORKING_SIDE, read_lesion
-from sklearn_melanoma._validation import check_images, element_errors
 
 
 class ImageReader(LesionTransformer):
@@ -45,32 +44,5 @@ class ImageReader(LesionTransformer):
         self.max_side = max_side
         self.mm_per_pixel = mm_per_pixel
 
-    def transform(self, X: Any) -> list[Lesion]:
-        """Read every image.
-
-        Parameters
-        ----------
-        X : sequence of images
-            Paths (JPEG, PNG, BMP, TIFF, WebP), arrays (grey, RGB or RGBA; uint8, uint16,
-            float in 0..1 or bool), PIL images or lesions, of any sizes.
-
-        Returns
-        -------
-        list of Lesion
-            In the order of `X`.
-
-        Raises
-        ------
-        ValueError, TypeError, OSError
-            If an image can't be read or is none; the message names it by position and path.
-        """
-        self._validate_params()
-        images = check_images(X)
-        lesions = []
-        for position in range(len(images)):
-            with element_errors(position, images[position]):
-                lesions.append(self._transform_lesion(images[position]))
-        return lesions
-
-    def _transform_lesion(self, lesion: Any) -> Lesion:
-        return read_lesion(lesion, max_side=self.max_side, mm_per_pixel=self.mm_per_pixel)
+    def _transform_image(self, image: Any) -> Lesion:
+        return read_lesion(image, max_side=self.max_side, mm_per_pixel=self.mm_per_pixel)

@@ -126,6 +126,12 @@ def test_dark_corners_are_not_taken_for_the_lesion(make_lesion, even_light):
     assert mask_jaccard(lesion.mask, mask) > 0.9
 
 
+def test_one_dark_corner_may_be_the_lesion(make_lesion):
+    lesion = make_lesion(288, 384, center=(-0.3, -0.42), radii=(0.22, 0.22), spot=(20, 12, 10))
+    assert lesion.mask[0, 0]
+    assert mask_jaccard(lesion.mask, segment_watershed(lesion.image, margin=0)) > 0.9
+
+
 def test_dark_corners_alone_are_no_lesion(make_image):
     skin = make_image(288, 384, radii=(1e-9, 1e-9))
     assert not segment_watershed(dark_corners(skin)).any()
@@ -217,6 +223,11 @@ def test_resolution_does_not_matter(irregular, form):
     assert mask_jaccard(np.kron(small, np.ones((2, 2), bool)), middle) >= 0.95
     assert mask_jaccard(np.kron(small, np.ones((8, 8), bool)), large) >= 0.95
     assert mask_jaccard(np.kron(middle, np.ones((4, 4), bool)), large) >= 0.95
+
+
+def test_photos_below_the_working_size(irregular):
+    small, large = (segment_watershed(irregular(width)) for width in (96, 384))
+    assert mask_jaccard(np.kron(small, np.ones((4, 4), bool)), large) > 0.9
 
 
 TURNS = {
