@@ -12,7 +12,7 @@ from sklearn_melanoma._base import Interval, LesionTransformer, Real, StrOptions
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import resize_mask
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
-from sklearn_melanoma.segmentation._watershed import CHANNELS, segment_watershed
+from sklearn_melanoma.segmentation._watershed import CHANNELS, MAX_MARGIN, segment_watershed
 
 
 class Segmenter(LesionTransformer):
@@ -89,9 +89,9 @@ class WatershedSegmenter(Segmenter):
         channel that its threshold separates best.
     even_light : bool, default=True
         Whether to divide the grey levels by the slowly varying light before the threshold.
-    margin : float, default=0.01
+    margin : float, default=0.005
         How far the border is moved outwards from the steepest line of the lesion's edge, as a
-        share of the photo's longest side, 0 to 0.2. Tune it to the annotators' style with a
+        share of the photo's longest side, 0 to 0.1. Tune it to the annotators' style with a
         few masks.
 
     See Also
@@ -119,10 +119,10 @@ class WatershedSegmenter(Segmenter):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "channel": [StrOptions({*CHANNELS, "auto"})],
         "even_light": ["boolean"],
-        "margin": [Interval(Real, 0, 0.2, closed="both")],
+        "margin": [Interval(Real, 0, MAX_MARGIN, closed="both")],
     }
 
-    def __init__(self, *, channel: str = "blue", even_light: bool = True, margin: float = 0.01):
+    def __init__(self, *, channel: str = "blue", even_light: bool = True, margin: float = 0.005):
         self.channel = channel
         self.even_light = even_light
         self.margin = margin

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 from sklearn_melanoma._geometry import bounding_box
-from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
+from sklearn_melanoma._reading import WORKING_SIDE, shrink
 from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
 
 #: How the grey levels of each channel are made from red, green and blue.
@@ -26,6 +27,7 @@ _SIDE = 192
 
 # All lengths are shares of the longest side.
 _SMOOTHING = 0.008  # wider than a hair, narrower than a notch of the border
+MAX_MARGIN = 0.1
 _BAND = 0.03  # how far outside the threshold's border the watershed may place it
 
 # A lesion covers at least this share of the photo ...
@@ -35,7 +37,7 @@ _MIN_CONTRAST = 0.04
 
 
 def segment_watershed(
-    image: NDArray[np.uint8], *, channel: str = "blue", even_light: bool = True, margin: float = 0.01
+    image: NDArray[np.uint8], *, channel: str = "blue", even_light: bool = True, margin: float = 0.005
 ) -> NDArray[np.bool_]:
     """Find the pixels of the one lesion in a dermoscopic photo.
 
@@ -61,7 +63,7 @@ def segment_watershed(
         best.
     even_light : bool, default=True
         Whether to divide the grey levels by the slowly varying light.
-    margin : float, default=0.01
+    margin : float, default=0.005
         How far the border is moved outwards, as a share of the longest side.
 
     Returns
@@ -95,7 +97,10 @@ def segment_watershed(
     core = _choose_region(binary)
     if np.count_nonzero(core) < _MIN_AREA * core.size or _contrast(grey, core, surround) < _MIN_CONTRAST:
         return np.zeros(image.shape[:2], dtype=bool)
-    return resize_mask(_place_border(grey, core, margin=margin), image.shape[:2])
+    # Between the pixels at which it was decided, the border follows the distance from the lesion.
+    height, width = image.shape[:2]
+    distance = Image.fromarray(_distance_from_border(grey, core)).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(distance) <= margin * max(core.shape)
 
 
 def _grey_levels(
@@ -163,23 +168,24 @@ def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], surround: NDAr
     return (level - float(grey[core].mean())) / level
 
 
-def _place_border(grey: NDArray[np.float32], core: NDArray[np.bool_], *, margin: float) -> NDArray[np.bool_]:
-    """Let a watershed on the gradient place the border near that of `core`, then move it outwards."""
-    band, margin = _BAND * max(core.shape), margin * max(core.shape)
-    pad = int(band + margin) + 2
+def _distance_from_border(grey: NDArray[np.float32], core: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Let a watershed on the gradient place the border near that of `core`; return how far outside of it pixels lie.
+
+    In pixels, exact up to the farthest margin; -0.5 for every pixel of the lesion.
+    """
+    side = max(core.shape)
+    pad = int(max(_BAND, MAX_MARGIN) * side) + 2
     rows, columns = bounding_box(core)
     crop = slice(max(rows.start - pad, 0), rows.stop + pad), slice(max(columns.start - pad, 0), columns.stop + pad)
+    distance = np.full(core.shape, side, dtype=np.float32)
     core = core[crop]
-    skin = ndi.distance_transform_edt(~core) > band
+    skin = ndi.distance_transform_edt(~core) > _BAND * side
     markers = core.astype(np.int8) + np.int8(2) * skin
     # The flood needs the pixels between the markers and those of the markers that touch them.
     between = ndi.binary_dilation(markers == 0, np.ones((3, 3), dtype=bool))
     slope = np.hypot(*np.gradient(grey[crop])) if min(core.shape) > 1 else grey[crop]
     # Integers flood twice as fast as floats, and 255 steps are finer than the noise.
     slope = (slope * (255 / max(float(slope.max()), 1e-6))).astype(np.uint8)
-    found = core | (watershed(slope, markers, mask=between) == 1)
-    if margin > 0:
-        found = ndi.distance_transform_edt(~found) <= margin
-    mask = np.zeros(grey.shape, dtype=bool)
-    mask[crop] = found
-    return mask
+    lesion = core | (watershed(slope, markers, mask=between) == 1)
+    distance[crop] = ndi.distance_transform_edt(~lesion) - 0.5
+    return distance

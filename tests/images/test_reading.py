@@ -82,7 +82,7 @@ def test_grey(photo, tmp_path, suffix):
 def test_palette(tmp_path, suffix):
     colors = np.array([[230, 180, 150], [90, 60, 50], [0, 0, 0], [255, 255, 255]], np.uint8)
     indices = np.arange(24).reshape(4, 6) % 4
-    image = Image.fromarray(indices.astype(np.uint8), mode=None)
+    image = Image.fromarray(indices.astype(np.uint8))
     image.putpalette(colors.tobytes())
     assert image.mode == "P"
     for side in (None, 6):

@@ -111,9 +111,9 @@ def test_what_cannot_be_scored(photos, paths):
 @pytest.mark.parametrize("kind", ["arrays", "paths"])
 def test_grid_search_over_channel_and_margin(photos, paths, kind):
     masks = {"arrays": photos.masks, "paths": paths}[kind]
-    grid = {"channel": ["blue", "red"], "margin": [0, 0.01, 0.2]}
+    grid = {"channel": ["blue", "red"], "margin": [0, 0.01, 0.1]}
     search = GridSearchCV(WatershedSegmenter(), grid, cv=3, error_score="raise").fit(photos.images, masks)
-    assert search.best_params_["margin"] < 0.2
+    assert search.best_params_["margin"] < 0.1
     scores = search.cv_results_["mean_test_score"]
     assert len(set(scores)) == 6
     best = WatershedSegmenter(**search.best_params_)
@@ -125,7 +125,7 @@ def test_grid_search_over_channel_and_margin(photos, paths, kind):
 def test_grid_search_with_few_masks(photos):
     masks = [mask if i % 2 else None for i, mask in enumerate(photos.masks)]
     search = GridSearchCV(
-        WatershedSegmenter(), {"margin": [0.01, 0.2]}, cv=SemiSupervisedSplit(2), error_score="raise", n_jobs=2
+        WatershedSegmenter(), {"margin": [0.01, 0.1]}, cv=SemiSupervisedSplit(2), error_score="raise", n_jobs=2
     )
     search.fit(photos.images, masks)
     assert search.best_params_ == {"margin": 0.01}
