@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -151,15 +152,18 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         images = check_images(X)
         # No photo at all still makes one batch: its output has the columns.
         starts = range(0, max(len(images), 1), self.batch_size)
-        # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
-        run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
+        calls = ((steps, _take(images, start, start + self.batch_size), start, self.on_error) for start in starts)
+        done: Iterable[_Part]
+        if len(starts) == 1:  # no workers for one batch: setting them up takes as long as a small photo
+            done = starmap(_run_batch, calls)
+        else:
+            # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
+            run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
+            done = run(delayed(_run_batch)(*call) for call in calls)
         parts: list[Any] = []
         lost: list[str] = []
         skipped: list[str] = []
-        for part in run(
-            delayed(_run_batch)(steps, _take(images, start, start + self.batch_size), start, self.on_error)
-            for start in starts
-        ):
+        for part in done:
             parts.append(part.output)
             lost += part.lost
             skipped += part.skipped

@@ -99,8 +99,9 @@ def segment_watershed(
         return np.zeros(image.shape[:2], dtype=bool)
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
-    distance = Image.fromarray(_distance_from_border(grey, core)).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(distance) <= margin * max(core.shape)
+    margin *= max(core.shape)
+    distance = Image.fromarray(_distance_from_border(grey, core, reach=margin + 2))
+    return np.asarray(distance.resize((width, height), Image.Resampling.BILINEAR)) <= margin
 
 
 def _grey_levels(
@@ -168,18 +169,18 @@ def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], surround: NDAr
     return (level - float(grey[core].mean())) / level
 
 
-def _distance_from_border(grey: NDArray[np.float32], core: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _distance_from_border(grey: NDArray[np.float32], core: NDArray[np.bool_], *, reach: float) -> NDArray[np.float32]:
     """Let a watershed on the gradient place the border near that of `core`; return how far outside of it pixels lie.
 
-    In pixels, exact up to the farthest margin; -0.5 for every pixel of the lesion.
+    In pixels, exact up to `reach`, some large number beyond; -0.5 for every pixel of the lesion.
     """
     side = max(core.shape)
-    pad = int(max(_BAND, MAX_MARGIN) * side) + 2
+    pad = int(_BAND * side + reach) + 1
     rows, columns = bounding_box(core)
     crop = slice(max(rows.start - pad, 0), rows.stop + pad), slice(max(columns.start - pad, 0), columns.stop + pad)
     distance = np.full(core.shape, side, dtype=np.float32)
     core = core[crop]
-    skin = ndi.distance_transform_edt(~core) > _BAND * side
+    skin = ndi.distance_transform_cdt(~core, "chessboard") > _BAND * side
     markers = core.astype(np.int8) + np.int8(2) * skin
     # The flood needs the pixels between the markers and those of the markers that touch them.
     between = ndi.binary_dilation(markers == 0, np.ones((3, 3), dtype=bool))
