@@ -259,3 +259,17 @@ def test_brightness_hardly_matters(irregular, factor):
     image = irregular(384)
     darker = np.rint(image * factor).astype(np.uint8)
     assert mask_jaccard(segment_watershed(image), segment_watershed(darker)) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"channel": "violet"}, "channel must be one of red, green, blue, grey or auto, got 'violet'"),
+        ({"margin": 0.2}, r"margin must lie in 0\.\.0\.1, got 0\.2"),
+        ({"margin": -0.01}, r"got -0\.01"),
+        ({"image": np.zeros((4, 4, 2))}, r"image must have shape \(height, width, 3\), got \(4, 4, 2\)"),
+    ],
+)
+def test_wrong_arguments_of_the_function(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        segment_watershed(**{"image": np.zeros((40, 60, 3), np.uint8)} | arguments)
