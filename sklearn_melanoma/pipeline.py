@@ -13,6 +13,7 @@ from sklearn_melanoma._image_pipeline import ImagePipeline
 from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.segmentation import WatershedSegmenter
+from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
 
 __all__ = ["ImagePipeline", "make_melanoma_pipeline"]
 
@@ -27,8 +28,9 @@ def make_melanoma_pipeline(
     features : {"all", "survey"}, default="all"
         "survey" is the system of the survey that this package comes from: grey levels,
         threshold and watershed, the three features area, perimeter over that of the
-        circumscribed circle, and maximum span, and scikit-learn's self-training. "all"
-        measures every shape and color feature, under even light.
+        circumscribed circle, and maximum span, and scikit-learn's self-training. It reads
+        photos at 192 pixels, at which the mask is decided. "all" measures every shape and
+        color feature at 384 pixels, under even light.
     classifier : estimator, optional
         Any scikit-learn classifier. If it does not know -1 as a missing label, wrap it in
         :class:`~sklearn.semi_supervised.SelfTrainingClassifier`. By default, self-training on
@@ -60,9 +62,10 @@ def make_melanoma_pipeline(
     (5, 2)
     """
     if features == "survey":
-        segment, measure = WatershedSegmenter(even_light=False), MorphologyFeatures("survey")
+        read, segment = ImageReader(max_side=DECIDING_SIDE), WatershedSegmenter(even_light=False)
+        measure = MorphologyFeatures("survey")
     elif features == "all":
-        segment = WatershedSegmenter()
+        read, segment = ImageReader(), WatershedSegmenter()
         measure = FeatureUnion(
             [("shape", MorphologyFeatures()), ("color", ColorFeatures())], verbose_feature_names_out=False
         )
@@ -70,7 +73,7 @@ def make_melanoma_pipeline(
         raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")
     if classifier is None:
         classifier = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000))
-    image_steps = [("read", ImageReader()), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
+    image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
     return Pipeline(
         [
             ("features", ImagePipeline(image_steps, n_jobs=n_jobs)),
