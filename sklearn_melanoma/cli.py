@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from scipy.stats import bootstrap
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
@@ -228,9 +227,11 @@ def _auc_interval(truth: NDArray[np.int_], chances: NDArray[np.float64]) -> tupl
     def auc(melanomas: NDArray[np.float64], others: NDArray[np.float64]) -> float:
         return roc_auc_score([1] * len(melanomas) + [0] * len(others), np.concatenate([melanomas, others]))
 
-    classes = chances[truth == 1], chances[truth == 0]
-    result = bootstrap(classes, auc, vectorized=False, n_resamples=999, method="percentile", rng=0)
-    return auc(*classes), result.confidence_interval.low, result.confidence_interval.high
+    melanomas, others = chances[truth == 1], chances[truth == 0]
+    random = np.random.default_rng(0)
+    drawn = [auc(random.choice(melanomas, len(melanomas)), random.choice(others, len(others))) for _ in range(999)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return auc(melanomas, others), low, high
 
 
 def _save_figure(photos: Bunch, output: Path) -> None:
