@@ -141,7 +141,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         ------
         ValueError, TypeError, OSError
             If a photo can't be read or is none; the message names it by position and path.
-            Not with ``on_error="skip"``.
+            What came out for the photos of earlier batches is in the error's attribute
+            ``computed``. Not with ``on_error="skip"``.
 
         Warns
         -----
@@ -163,10 +164,19 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
         parts: list[Any] = []
         lost: list[str] = []
         skipped: list[str] = []
-        for part in done:
-            parts.append(part.output)
-            lost += part.lost
-            skipped += part.skipped
+        try:
+            for part in done:
+                parts.append(part.output)
+                lost += part.lost
+                skipped += part.skipped
+        except Exception as error:
+            if parts:
+                n_done = len(parts) * self.batch_size
+                vars(error)["computed"] = _stack(parts)
+                error.add_note(f"What came out for the first {n_done} photos is in `computed` of this error.")
+            if element_of_error(error) is not None and self.on_error == "raise":
+                error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
+            raise
         if skipped:
             _warn(f"Skipped {len(skipped)} of {len(images)} photos", skipped)
         if lost:

@@ -259,6 +259,27 @@ def test_errors_count_from_the_start_of_the_callers_sequence(photos, n_jobs):
     assert type(caught.value) is FileNotFoundError
 
 
+@one_and_two
+def test_an_error_brings_along_what_was_computed_before(photos, n_jobs):
+    images = [*photos[:20], "gone.jpg", *photos[20:]]
+    with pytest.raises(FileNotFoundError) as caught:
+        survey(batch_size=4, n_jobs=n_jobs).transform(images)
+    notes = " ".join(caught.value.__notes__)
+    assert "on_error='skip'" in notes
+    computed = getattr(caught.value, "computed", np.empty((0, 3)))
+    np.testing.assert_array_equal(computed, survey().transform(photos)[: len(computed)])
+    if n_jobs is None:  # workers may fail before an earlier batch is back
+        assert len(computed) == 20
+        assert "first 20 photos is in `computed`" in notes
+
+
+def test_an_error_in_the_first_batch_promises_nothing():
+    with pytest.raises(FileNotFoundError) as caught:
+        survey().transform(["gone.jpg"])
+    assert not hasattr(caught.value, "computed")
+    assert "computed" not in " ".join(caught.value.__notes__)
+
+
 @pytest.mark.parametrize(
     ("element", "kind", "message"),
     [
