@@ -100,9 +100,9 @@ class WatershedSegmenter(Segmenter):
 
     Notes
     -----
-    Nothing depends on the number of pixels: a photo at 384 and at 3072 pixels gives the same
-    mask, up to a Jaccard index of 0.95 or better. A photo in which nothing stands out gets a
-    mask that is all False.
+    All lengths are shares of the longest side. A photo at 384, 768 and 3072 pixels gives
+    nearly the same mask: on 107 of 108 real photos, the Jaccard index of any two is 0.95 or
+    better. A photo in which nothing stands out gets a mask that is all False.
 
     Examples
     --------
