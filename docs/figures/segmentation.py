@@ -14,7 +14,8 @@ def draw() -> Figure:
     photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
     photo, truth = photos.images[0], photos.masks[0]
     surround = find_dark_corners(photo)
-    grey, binary, _ = _watershed._split(_watershed._grey_levels(photo, "blue", surround, even_light=True), surround)
+    grey = _watershed._grey_levels(photo, "blue", surround, even_light=True)
+    binary = _watershed._binarize(grey, surround)
     core = _watershed._choose_region(binary)
     side = max(core.shape)
     band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)

@@ -105,8 +105,9 @@ def segment_watershed(
     small = shrink(shrink(image, WORKING_SIDE), DECIDING_SIDE)
     surround = find_dark_corners(small)
     names = list(CHANNELS) if channel == "auto" else [channel]
-    splits = [_split(_grey_levels(small, name, surround, even_light=even_light), surround) for name in names]
-    grey, binary, _ = max(splits, key=lambda split: split[2])
+    levels = [_grey_levels(small, name, surround, even_light=even_light) for name in names]
+    splits = [(grey, _binarize(grey, surround)) for grey in levels]
+    grey, binary = splits[0] if len(splits) == 1 else max(splits, key=lambda split: _separability(*split, surround))
     core = _choose_region(binary)
     if np.count_nonzero(core) < _MIN_AREA * core.size or _contrast(grey, core, surround) < _MIN_CONTRAST:
         return np.zeros(image.shape[:2], dtype=bool)
@@ -129,22 +130,25 @@ def _grey_levels(
     return grey / max(float(np.median(grey[::4, ::4])), 1.0)
 
 
-def _split(
-    grey: NDArray[np.float32], surround: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
-    """Return the grey levels, what is darker than Otsu's threshold, and how well that separates it (0 to 1)."""
+def _binarize(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return what is darker than Otsu's threshold, the dark corners left out."""
     seen = grey if surround is None else grey[~surround]
     if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
-        return grey, np.zeros(grey.shape, dtype=bool), 0.0
+        return np.zeros(grey.shape, dtype=bool)
     # Whole numbers are counted faster than floats; the step is finer than the noise.
     threshold = (threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8)) + 1) / 128
-    binary = grey < threshold if surround is None else (grey < threshold) & ~surround
-    dark = seen < threshold
-    share = float(dark.mean())
+    binary: NDArray[np.bool_] = grey < threshold
+    return binary if surround is None else binary & ~surround
+
+
+def _separability(grey: NDArray[np.float32], binary: NDArray[np.bool_], surround: NDArray[np.bool_] | None) -> float:
+    """Return the share of the variance that lies between the two sides of the threshold, from 0 to 1."""
+    seen, dark = (grey, binary) if surround is None else (grey[~surround], binary[~surround])
+    share = float(dark.mean()) if dark.size else 0.0
     if not 0 < share < 1:
-        return grey, binary, 0.0
+        return 0.0
     gap = float(seen[dark].mean() - seen[~dark].mean())
-    return grey, binary, share * (1 - share) * gap**2 / float(seen.var())
+    return share * (1 - share) * gap**2 / float(seen.var())
 
 
 def _choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
