@@ -107,7 +107,9 @@ def segment_watershed(
     names = list(CHANNELS) if channel == "auto" else [channel]
     levels = [_grey_levels(small, name, surround, even_light=even_light) for name in names]
     splits = [(grey, _binarize(grey, surround)) for grey in levels]
-    grey, binary = splits[0] if len(splits) == 1 else max(splits, key=lambda split: _separability(*split, surround))
+    grey, binary = (
+        splits[0] if len(splits) == 1 else max(splits, key=lambda split: _separability(split[0], split[1], surround))
+    )
     core = _choose_region(binary)
     if np.count_nonzero(core) < _MIN_AREA * core.size or _contrast(grey, core, surround) < _MIN_CONTRAST:
         return np.zeros(image.shape[:2], dtype=bool)
@@ -137,8 +139,7 @@ def _binarize(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None) -> 
         return np.zeros(grey.shape, dtype=bool)
     # Whole numbers are counted faster than floats; the step is finer than the noise.
     threshold = (threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8)) + 1) / 128
-    binary: NDArray[np.bool_] = grey < threshold
-    return binary if surround is None else binary & ~surround
+    return grey < threshold if surround is None else (grey < threshold) & ~surround
 
 
 def _separability(grey: NDArray[np.float32], binary: NDArray[np.bool_], surround: NDArray[np.bool_] | None) -> float:
