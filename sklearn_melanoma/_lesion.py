@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._geometry import bounding_box
-from sklearn_melanoma._validation import check_image, check_mask
+from sklearn_melanoma._validation import check_image, check_mask, check_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,14 @@ class Lesion:
     source_shape : tuple of int, optional
         Height and width of the photo that `image` was shrunk from, in pixels. By default
         what `scale` says.
+    probability : ndarray of shape (height, width), dtype float32, optional
+        How likely each pixel belongs to the lesion, 0 to 1, where a segmenter says so.
 
     Raises
     ------
     ValueError
-        If the image or the mask has a wrong shape or values, `scale` or `mm_per_pixel` is not
-        above 0, or `scale` and `source_shape` contradict each other.
+        If the image, the mask or the probability has a wrong shape or values, `scale` or
+        `mm_per_pixel` is not above 0, or `scale` and `source_shape` contradict each other.
     TypeError
         If the image has a dtype that no photo has.
 
@@ -63,12 +65,15 @@ class Lesion:
     mm_per_pixel: float | None = None
     source: str | None = None
     source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
+    probability: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         image = check_image(self.image)
         object.__setattr__(self, "image", image)
         if self.mask is not None:
             object.__setattr__(self, "mask", check_mask(self.mask, shape=image.shape[:2]))
+        if self.probability is not None:
+            object.__setattr__(self, "probability", check_probability(self.probability, shape=image.shape[:2]))
         self._settle_scale(image.shape[0], image.shape[1])
         if self.mm_per_pixel is not None and not self.mm_per_pixel > 0:
             raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None where it is unknown.")
@@ -111,17 +116,20 @@ class Lesion:
             return slice(0, 0), slice(0, 0)
         return bounding_box(self.mask)
 
-    def with_mask(self, mask: ArrayLike | None) -> Lesion:
+    def with_mask(self, mask: ArrayLike | None, probability: ArrayLike | None = None) -> Lesion:
         """Return the same lesion with another mask.
 
         Parameters
         ----------
         mask : array-like of shape (height, width) or None
             Pixels of the lesion at the working size.
+        probability : array-like of shape (height, width), optional
+            How likely each pixel belongs to the lesion. That of another mask is not kept.
 
         Returns
         -------
         Lesion
             A new record that shares the image.
         """
-        return replace(self, mask=None if mask is None else check_mask(mask))
+        mask = None if mask is None else np.asarray(mask)
+        return replace(self, mask=mask, probability=None if probability is None else np.asarray(probability))

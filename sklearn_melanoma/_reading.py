@@ -107,11 +107,19 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
     """Read anything that shows a lesion; a `Lesion` is shrunk with its mask, never enlarged."""
     if isinstance(image, Lesion):
         mm_per_pixel = image.mm_per_pixel if image.mm_per_pixel is not None else mm_per_pixel
-        mask = image.mask
+        mask, probability = image.mask, image.probability
         pixels = shrink(image.image, max_side)
-        if mask is not None and pixels.shape != image.image.shape:
-            mask = resize_mask(mask, pixels.shape[:2])
-        return Lesion(pixels, mask, mm_per_pixel=mm_per_pixel, source=image.source, source_shape=image.source_shape)
+        if pixels.shape != image.image.shape:
+            mask = None if mask is None else resize_mask(mask, pixels.shape[:2])
+            probability = None if probability is None else resize_map(probability, pixels.shape[:2])
+        return Lesion(
+            pixels,
+            mask,
+            mm_per_pixel=mm_per_pixel,
+            source=image.source,
+            source_shape=image.source_shape,
+            probability=probability,
+        )
     if isinstance(image, str | os.PathLike):
         with _open(image) as opened:
             pixels, shape = _decode(opened, image, max_side)
@@ -142,6 +150,13 @@ def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.b
         return mask
     grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
     return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
+
+
+def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring a map of numbers to another size by linear interpolation, averaged where it shrinks."""
+    if values.shape == tuple(shape):
+        return values
+    return np.asarray(Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
 def _shrink(image: Image.Image, max_side: int, box: tuple[float, float, float, float] | None = None) -> Image.Image:

@@ -167,6 +167,36 @@ def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: s
     return array > array.max() / 2
 
 
+def check_probability(probability: ArrayLike, *, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a map of probabilities as 32-bit floats.
+
+    Parameters
+    ----------
+    probability : array-like of shape (height, width)
+        Numbers in 0..1.
+    shape : tuple of int
+        Height and width that it must have.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype float32
+        The caller's own array where it already is one.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a number is NaN or outside 0..1.
+    """
+    array = np.asarray(probability, dtype=np.float32)
+    if array.shape != tuple(shape):
+        raise ValueError(f"probability must have the shape of its image, {tuple(shape)}, got {array.shape}.")
+    if not (array.min() >= 0 and array.max() <= 1):  # NaN is neither
+        raise ValueError(
+            f"probability must lie in 0..1, got {array.min():g}..{array.max():g}. Divide by its full scale."
+        )
+    return array
+
+
 @contextmanager
 def element_errors(position: int, element: object = None, *, name: str = "X") -> Iterator[None]:
     """Make errors raised inside the block start with the element that they are about.

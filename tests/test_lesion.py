@@ -89,6 +89,15 @@ def test_a_new_mask_makes_a_new_record():
     assert replace(lesion, source="b.png").source == "b.png"
 
 
+def test_the_probability_belongs_to_its_mask():
+    mask = mask_of((2, 2))
+    lesion = Lesion(IMAGE).with_mask(mask, np.where(mask, 0.75, 0.25))
+    assert lesion.probability.dtype == np.float32
+    np.testing.assert_array_equal(lesion.probability > 0.5, mask)
+    assert lesion.with_mask(mask).probability is None
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(lesion)).probability, lesion.probability)
+
+
 def test_repr():
     assert repr(Lesion(IMAGE)) == "Lesion(8×6, no mask, scale 1)"
     lesion = Lesion(IMAGE, mask_of((2, 2)), 100, source="a.png")
@@ -101,7 +110,7 @@ def test_copies_leave_the_cache_behind(travel):
     assert (lesion.area_px, lesion.box) == (3, (slice(2, 3), slice(1, 4)))
     assert {"area_px", "box"} <= vars(lesion).keys()
     again = travel(lesion)
-    assert vars(again).keys() == {"image", "mask", "scale", "mm_per_pixel", "source", "source_shape"}
+    assert vars(again).keys() == {"image", "mask", "scale", "mm_per_pixel", "source", "source_shape", "probability"}
     np.testing.assert_array_equal(again.image, lesion.image)
     np.testing.assert_array_equal(again.mask, lesion.mask)
     assert (again.source_shape, again.mm_per_pixel, again.source) == ((60, 80), 0.02, "a.png")
@@ -115,6 +124,9 @@ def test_copies_leave_the_cache_behind(travel):
         ({"image": np.zeros((6, 8), int)}, TypeError, "image must be of dtype"),
         ({"mask": np.zeros((8, 6))}, ValueError, r"mask must have the shape of its image, \(6, 8\), got \(8, 6\)"),
         ({"mask": np.zeros((6, 8, 3))}, ValueError, r"mask must have shape \(height, width\)"),
+        ({"probability": np.zeros((8, 6))}, ValueError, r"probability must have the shape of its image, \(6, 8\)"),
+        ({"probability": np.full((6, 8), np.nan)}, ValueError, r"probability must lie in 0\.\.1, got nan"),
+        ({"probability": np.full((6, 8), 1.5)}, ValueError, r"got 1\.5\.\.1\.5"),
         ({"scale": 0}, ValueError, r"scale must be above 0, got 0\. Use 1"),
         ({"scale": 3, "source_shape": (60, 80)}, ValueError, r"must agree, got 3 and \(60, 80\) for an image of shape"),
         ({"mm_per_pixel": 0}, ValueError, r"mm_per_pixel must be above 0, got 0\. Use None"),

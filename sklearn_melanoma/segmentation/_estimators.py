@@ -16,14 +16,11 @@ from sklearn_melanoma.segmentation._watershed import CHANNELS, MAX_MARGIN, segme
 
 
 class Segmenter(LesionTransformer):
-    """Base of the segmenters: subclasses find the mask of one image."""
+    """Base of the segmenters: subclasses fill in the mask of a lesion and, where they have one, the probability."""
 
     @abstractmethod
-    def _find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return the pixels of the lesion, all False if there is none."""
-
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        return lesion.with_mask(self._find_mask(lesion.image))
+        """Return `lesion` with a mask, all False if nothing was found."""
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Return the masks at the size of the photos as they came.
@@ -127,5 +124,6 @@ class WatershedSegmenter(Segmenter):
         self.even_light = even_light
         self.margin = margin
 
-    def _find_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        return segment_watershed(image, channel=self.channel, even_light=self.even_light, margin=self.margin)
+    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+        mask = segment_watershed(lesion.image, channel=self.channel, even_light=self.even_light, margin=self.margin)
+        return lesion.with_mask(mask)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 from sklearn_melanoma._geometry import bounding_box
-from sklearn_melanoma._reading import WORKING_SIDE, shrink
+from sklearn_melanoma._reading import WORKING_SIDE, resize_map, shrink
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
 
@@ -116,8 +115,7 @@ def segment_watershed(
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
     margin *= max(core.shape)
-    distance = Image.fromarray(_distance_from_border(grey, core, reach=margin + 2))
-    return np.asarray(distance.resize((width, height), Image.Resampling.BILINEAR)) <= margin
+    return resize_map(_distance_from_border(grey, core, reach=margin + 2), (height, width)) <= margin
 
 
 def _grey_levels(
