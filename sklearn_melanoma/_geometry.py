@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage as ndi
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -13,3 +14,15 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
         hit = np.flatnonzero(mask.any(axis=axis))
         bounds.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(0, 0))
     return bounds[0], bounds[1]
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what can't be reached from outside, several times as fast as by repeated dilation."""
+    labels, _ = ndi.label(np.pad(~mask, 1, constant_values=True))
+    return (labels != labels[0, 0])[1:-1, 1:-1]
+
+
+def padded_box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
+    """Return the bounding box of a mask, `pad` pixels wider on every side but not wider than the image."""
+    rows, columns = bounding_box(mask)
+    return slice(max(rows.start - pad, 0), rows.stop + pad), slice(max(columns.start - pad, 0), columns.stop + pad)

@@ -62,7 +62,8 @@ def make_melanoma_pipeline(
     (5, 2)
     """
     if features == "survey":
-        read, segment = ImageReader(max_side=DECIDING_SIDE), WatershedSegmenter(even_light=False)
+        read = ImageReader(max_side=DECIDING_SIDE)
+        segment = WatershedSegmenter(even_light=False, leave_out_artefacts=False, level=None, margin=0.005)
         measure = MorphologyFeatures("survey")
     elif features == "all":
         read, segment = ImageReader(), WatershedSegmenter()

@@ -88,7 +88,7 @@ def test_it_does_what_its_steps_do_one_by_one(photos):
 
 def test_nested_parameters():
     pipeline = survey()
-    assert pipeline.get_params()["segment__margin"] == 0.005
+    assert pipeline.get_params()["segment__margin"] == 0
     assert pipeline.get_params()["segment"] is pipeline["segment"]
     assert set(pipeline.get_params(deep=False)) == {"steps", "batch_size", "n_jobs", "on_error"}
     assert pipeline.set_params(segment__margin=0.02, batch_size=2) is pipeline

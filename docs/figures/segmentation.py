@@ -7,15 +7,15 @@ from scipy import ndimage as ndi
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import _watershed, segment_watershed
-from sklearn_melanoma.segmentation._light import find_dark_corners
+from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
 
 
 def draw() -> Figure:
     photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
     photo, truth = photos.images[0], photos.masks[0]
-    surround = find_dark_corners(photo)
-    grey = _watershed._grey_levels(photo, "blue", surround, even_light=True)
-    binary = _watershed._binarize(grey, surround)
+    surround = find_artefacts(photo)
+    view = _watershed._view(_watershed._smooth(erase_dark_lines(photo)), "blue", surround, even_light=True)
+    grey, binary = view.grey, view.dark
     core = _watershed._choose_region(binary)
     side = max(core.shape)
     band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)

@@ -55,7 +55,33 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
 
 
 def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    r"""Divide a grey image by the slowly varying light that falls on the skin.
+    """Divide a grey image by the slowly varying light that falls on the skin, as `fit_light` finds it.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (height, width), dtype float32
+        Grey levels, 0 to 255.
+    surround : ndarray of shape (height, width), dtype bool, optional
+        Pixels that show no skin.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype float32
+        Grey levels under even light: 1 is the skin's level, dimensionless.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slope = np.linspace(100, 200, 160, dtype=np.float32)
+    >>> flat = flatten_light(np.tile(slope, (120, 1)))
+    >>> bool(np.ptp(flat) < 0.05)
+    True
+    """
+    return (grey + 1) / fit_light(grey, surround)
+
+
+def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    r"""Find the slowly varying light that falls on the skin.
 
     The light is a quadratic surface fitted to the logarithm of the grey levels, robustly: a
     block darker than the surface by :math:`r` standard deviations counts :math:`1/(1 + r^2)`,
@@ -73,7 +99,7 @@ def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None 
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        Grey levels under even light: 1 is the skin's level, dimensionless.
+        The level, plus 1, that skin would have at each pixel; above 0.
 
     Notes
     -----
@@ -84,9 +110,9 @@ def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None 
     --------
     >>> import numpy as np
     >>> slope = np.linspace(100, 200, 160, dtype=np.float32)
-    >>> flat = flatten_light(np.tile(slope, (120, 1)))
-    >>> bool(np.ptp(flat) < 0.05)
-    True
+    >>> light = fit_light(np.tile(slope, (120, 1)))
+    >>> light[60, [0, 80, 159]].round(-1)
+    array([100., 150., 200.], dtype=float32)
     """
     log_blocks = np.log(_block_means(grey) + 1)
     seen = np.ones(log_blocks.shape, dtype=bool) if surround is None else _block_means(surround) < 0.1
@@ -98,8 +124,7 @@ def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None 
     frame = np.concatenate([surface[0], surface[-1], surface[:, 0], surface[:, -1]])
     if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame.mean():
         coefficients[:3], coefficients[3:] = _fit_bright(terms[:3, seen], log_blocks[seen]), 0
-    log_light = np.tensordot(coefficients.astype(np.float32), _surface_terms(grey.shape, 1), axes=1)
-    return (grey + 1) * np.exp(-log_light)
+    return np.exp(np.tensordot(coefficients.astype(np.float32), _surface_terms(grey.shape, 1), axes=1))
 
 
 def _surface_terms(shape: tuple[int, ...], step: int) -> NDArray[np.float32]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
-from sklearn_melanoma._geometry import bounding_box
+from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
 from sklearn_melanoma._reading import WORKING_SIDE, resize_map, shrink
 from sklearn_melanoma._validation import check_image
-from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
+from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
+from sklearn_melanoma.segmentation._light import find_dark_corners, fit_light
+from sklearn_melanoma.segmentation._refine import refine_by_color
 
 #: How the grey levels of each channel are made from red, green and blue.
 CHANNELS: dict[str, tuple[float, float, float]] = {
@@ -25,6 +29,8 @@ CHANNELS: dict[str, tuple[float, float, float]] = {
 # within 0.006, at 128, 160, 192, 256 and 384; the cost grows with the square.
 DECIDING_SIDE = 192
 
+_fill_holes = fill_holes  # TEMP for files being written
+
 # All lengths are shares of the longest side.
 _SMOOTHING = 0.008  # wider than a hair, narrower than a notch of the border
 MAX_MARGIN = 0.1
@@ -37,22 +43,31 @@ _MIN_CONTRAST = 0.04
 
 
 def segment_watershed(
-    image: ArrayLike, *, channel: str = "blue", even_light: bool = True, margin: float = 0.005
+    image: ArrayLike,
+    *,
+    channel: str = "blue",
+    even_light: bool = True,
+    leave_out_artefacts: bool = True,
+    level: float | None = 0.5,
+    margin: float = 0,
 ) -> NDArray[np.bool_]:
     """Find the pixels of the one lesion in a dermoscopic photo.
 
     In the order of the survey's system: grey levels, binarisation (Otsu), watershed.
 
-    1. The grey levels of one channel are smoothed, freed of dark corners and, optionally,
-       brought to even light.
-    2. Otsu's threshold splits them into skin and lesion. Of the connected dark regions the
+    1. Hairs and other thin dark lines are erased; dark corners, stickers and ink on the frame
+       are left out.
+    2. The grey levels of one channel are smoothed and brought to even light.
+    3. Otsu's threshold splits them into skin and lesion. Of the connected dark regions the
        one is taken that weighs most, each pixel counting less the farther it lies from the
        centre and each region less the more of the frame it touches. Its holes are filled.
-    3. That region and what lies well outside it are the markers of a watershed on the
+    4. That region and what lies well outside it are the markers of a watershed on the
        gradient, which places the border in the narrow band between: Otsu's threshold, half
        way to the dark core, lies inside the border rather than outside.
-    4. The border is moved outwards by `margin`: experts draw around the lesion, not along the
-       steepest line of its edge.
+    5. The border is moved to where the color, on the axis that best tells the lesion from the
+       skin around it, passes `level`; bays are filled, and the watershed places the border
+       once more.
+    6. The border is moved outwards by `margin`.
 
     Parameters
     ----------
@@ -63,7 +78,13 @@ def segment_watershed(
         best.
     even_light : bool, default=True
         Whether to divide the grey levels by the slowly varying light.
-    margin : float, default=0.005
+    leave_out_artefacts : bool, default=True
+        Whether to erase thin dark lines and leave out stickers and ink; dark corners are left
+        out in any case.
+    level : float or None, default=0.5
+        Where between skin (0) and lesion (1) the border lies in color: the lower, the wider.
+        None leaves out step 5.
+    margin : float, default=0
         How far the border is moved outwards, as a share of the longest side.
 
     Returns
@@ -75,7 +96,8 @@ def segment_watershed(
     Raises
     ------
     ValueError
-        If `image` is no photo, `channel` is unknown, or `margin` is not in 0..0.1.
+        If `image` is no photo, `channel` is unknown, `level` is not in 0..1 or `margin` not in
+        0..0.1.
     TypeError
         If `image` has a dtype that no photo has.
 
@@ -84,6 +106,8 @@ def segment_watershed(
     .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Trans. SMC 9,
            62-66, 1979.
     .. [2] F. Meyer, "Color image segmentation", Int. Conf. Image Processing, 303-306, 1992.
+    .. [3] R. A. Fisher, "The use of multiple measurements in taxonomic problems", Annals of
+           Eugenics 7, 179-188, 1936.
 
     Examples
     --------
@@ -91,58 +115,82 @@ def segment_watershed(
     >>> from skimage.draw import disk
     >>> photo = np.full((96, 128, 3), 200, dtype=np.uint8)
     >>> photo[disk((48, 64), 20)] = 90
-    >>> mask = segment_watershed(photo, margin=0)
+    >>> mask = segment_watershed(photo)
     >>> round(float(np.sqrt(mask.sum() / np.pi)))
     20
     """
     image = check_image(image)
     if channel not in {*CHANNELS, "auto"}:
         raise ValueError(f"channel must be one of {', '.join(CHANNELS)} or auto, got {channel!r}.")
+    if level is not None and not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, or be None for no refinement, got {level!r}.")
     if not 0 <= margin <= MAX_MARGIN:
         raise ValueError(f"margin must lie in 0..{MAX_MARGIN}, got {margin!r}. It is a share of the longest side.")
     # By way of the reader's size, so that the mask is the same whether or not a reader came before.
     small = shrink(shrink(image, WORKING_SIDE), DECIDING_SIDE)
-    surround = find_dark_corners(small)
-    names = list(CHANNELS) if channel == "auto" else [channel]
-    levels = [_grey_levels(small, name, surround, even_light=even_light) for name in names]
-    splits = [(grey, _binarize(grey, surround)) for grey in levels]
-    grey, binary = (
-        splits[0] if len(splits) == 1 else max(splits, key=lambda split: _separability(split[0], split[1], surround))
-    )
-    core = _choose_region(binary)
-    if np.count_nonzero(core) < _MIN_AREA * core.size or _contrast(grey, core, surround) < _MIN_CONTRAST:
+    artefacts = find_artefacts(small) if leave_out_artefacts else find_dark_corners(small)
+    if leave_out_artefacts:
+        small = erase_dark_lines(small)
+    colors = _smooth(small)
+    views = [_view(colors, name, artefacts, even_light=even_light) for name in _channel_names(channel)]
+    view = views[0] if len(views) == 1 else max(views, key=lambda view: _separability(view, artefacts))
+    region = _choose_region(view.dark)
+    if np.count_nonzero(region) < _MIN_AREA * region.size or _contrast(view.grey, region, artefacts) < _MIN_CONTRAST:
         return np.zeros(image.shape[:2], dtype=bool)
+    if level is not None:
+        region = _distance_from_border(view.grey, region, reach=0) < 0
+        region = refine_by_color(view.even(colors), region, artefacts, level=level)
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
-    margin *= max(core.shape)
-    return resize_map(_distance_from_border(grey, core, reach=margin + 2), (height, width)) <= margin
+    margin *= max(region.shape)
+    return resize_map(_distance_from_border(view.grey, region, reach=margin + 2), (height, width)) <= margin
 
 
-def _grey_levels(
-    image: NDArray[np.uint8], channel: str, surround: NDArray[np.bool_] | None, *, even_light: bool
-) -> NDArray[np.float32]:
-    """Return smoothed grey levels of one channel: 1 is about the level of the skin."""
-    weights = np.array(CHANNELS[channel], dtype=np.float32)
-    grey = image[:, :, int(weights.argmax())].astype(np.float32) if weights.max() == 1 else image @ weights
-    grey = ndi.gaussian_filter(grey, _SMOOTHING * max(grey.shape), truncate=3)
-    if even_light:
-        return flatten_light(grey, surround)
-    return grey / max(float(np.median(grey[::4, ::4])), 1.0)
+class _View(NamedTuple):
+    """A photo as one channel shows it."""
+
+    grey: NDArray[np.float32]  # 1 is about the level of the skin
+    dark: NDArray[np.bool_]  # below Otsu's threshold
+    light: NDArray[np.float32] | float  # that the grey levels were divided by
+
+    def even(self, colors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring the colors to even light as well."""
+        if isinstance(self.light, float):
+            return colors
+        return np.minimum(colors * (np.median(self.light) / self.light)[:, :, np.newaxis], np.float32(255))
 
 
-def _binarize(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _channel_names(channel: str) -> list[str]:
+    return list(CHANNELS) if channel == "auto" else [channel]
+
+
+def _view(colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool) -> _View:
+    """Look at smoothed colors through one channel."""
+    grey = colors @ np.array(CHANNELS[channel], dtype=np.float32)
+    light = fit_light(grey, artefacts) if even_light else max(float(np.median(grey[::4, ::4])), 1.0)
+    grey = (grey + 1) / light if even_light else grey / light
+    return _View(grey, _binarize(grey, artefacts), light)
+
+
+def _smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Average over less than the border's notches, each channel on its own."""
+    sigma = _SMOOTHING * max(levels.shape)
+    return ndi.gaussian_filter(levels.astype(np.float32), (sigma, sigma, 0)[: levels.ndim], truncate=3)
+
+
+def _binarize(grey: NDArray[np.float32], artefacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Return what is darker than Otsu's threshold, the dark corners left out."""
-    seen = grey if surround is None else grey[~surround]
+    seen = grey if artefacts is None else grey[~artefacts]
     if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
         return np.zeros(grey.shape, dtype=bool)
     # Whole numbers are counted faster than floats; the step is finer than the noise.
     threshold = (threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8)) + 1) / 128
-    return grey < threshold if surround is None else (grey < threshold) & ~surround
+    return grey < threshold if artefacts is None else (grey < threshold) & ~artefacts
 
 
-def _separability(grey: NDArray[np.float32], binary: NDArray[np.bool_], surround: NDArray[np.bool_] | None) -> float:
+def _separability(view: _View, artefacts: NDArray[np.bool_] | None) -> float:
     """Return the share of the variance that lies between the two sides of the threshold, from 0 to 1."""
-    seen, dark = (grey, binary) if surround is None else (grey[~surround], binary[~surround])
+    seen, dark = (view.grey, view.dark) if artefacts is None else (view.grey[~artefacts], view.dark[~artefacts])
     share = float(dark.mean()) if dark.size else 0.0
     if not 0 < share < 1:
         return 0.0
@@ -167,18 +215,12 @@ def _choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     weight[0] = -1
     region = labels == weight.argmax()
     box = bounding_box(region)
-    region[box] = _fill_holes(region[box])
+    region[box] = fill_holes(region[box])
     return region
 
 
-def _fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill what can't be reached from outside, several times as fast as by repeated dilation."""
-    labels, _ = ndi.label(np.pad(~mask, 1, constant_values=True))
-    return (labels != labels[0, 0])[1:-1, 1:-1]
-
-
-def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], surround: NDArray[np.bool_] | None) -> float:
-    skin = ~core if surround is None else ~core & ~surround
+def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None) -> float:
+    skin = ~core if artefacts is None else ~core & ~artefacts
     if not skin.any():
         return 0.0
     level = float(grey[skin].mean())
@@ -192,8 +234,7 @@ def _distance_from_border(grey: NDArray[np.float32], core: NDArray[np.bool_], *,
     """
     side = max(core.shape)
     pad = int(_BAND * side + reach) + 1
-    rows, columns = bounding_box(core)
-    crop = slice(max(rows.start - pad, 0), rows.stop + pad), slice(max(columns.start - pad, 0), columns.stop + pad)
+    crop = padded_box(core, pad)
     distance = np.full(core.shape, side, dtype=np.float32)
     core = core[crop]
     skin = ndi.distance_transform_cdt(~core, "chessboard") > _BAND * side

@@ -1,0 +1,113 @@
+"""Parts of a photo that show neither skin nor lesion: stickers, ink, thin dark lines."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from sklearn_melanoma.segmentation._light import find_dark_corners
+
+# Melanin and blood take blue and green light first: skin and lesions are redder than they are blue or green. Paint is
+# called cool if it is bluer or greener than red by the first ratio (a blue-white veil stays below) and, against the
+# light of the photo, than its median pixel by the second.
+_COOL, _COOLER = 1.1, 1.4
+
+# Pigment saturates a color only by taking light away. Paint is called vivid if it is nearly as bright as the photo's
+# median pixel, and of a saturation, from 0 to 1, that is high and far above the median.
+_BRIGHT, _SATURATED, _MORE_SATURATED = 0.75, 0.7, 0.3
+
+# As shares: the smallest area of the photo that counts, and the length along the frame per root of the area from
+# which a part is said to hang on the frame.
+_MIN_AREA, _ON_FRAME = 0.001, 0.3
+
+# How far beyond its border a sticker casts a shadow, and ink fades, as a share of the longest side.
+_FADE = 0.026
+
+# Width up to which dark lines are erased, as a share of the longest side: a hair's, not a lesion's.
+_LINE = 0.025
+
+
+def find_artefacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    """Find the parts of a photo that are no skin: dark corners, stickers, rulers' cards and ink on the frame.
+
+    Besides :func:`find_dark_corners`, these are the connected parts that reach the frame and
+    have a color that no skin and no lesion takes: bluer or greener than red, or both vivid and
+    bright.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool, or None
+        True on the artefacts; None if there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photo = np.full((90, 120, 3), (200, 150, 130), dtype=np.uint8)
+    >>> find_artefacts(photo) is None
+    True
+    >>> photo[30:60, :25] = (40, 90, 200)
+    >>> find_artefacts(photo)[45, [0, 24, 60]]
+    array([ True,  True, False])
+    """
+    artefacts = find_dark_corners(image)
+    pixels = image.astype(np.float32) + 8  # keeps the ratios of dark pixels, which are noise, near those of grey
+    coolness = np.maximum(pixels[:, :, 1], pixels[:, :, 2]) / pixels[:, :, 0]
+    cool = (coolness > _COOL) & (coolness > _COOLER * np.median(coolness))
+    brightest = pixels.max(axis=2)
+    saturation = 1 - pixels.min(axis=2) / brightest
+    vivid = (saturation > max(_SATURATED, np.median(saturation) + _MORE_SATURATED)) & (
+        brightest > _BRIGHT * np.median(brightest)
+    )
+    for odd in (cool, vivid):
+        hanging = _on_frame(ndi.uniform_filter(odd.astype(np.float32), 3) > 0.5)
+        if hanging is not None:
+            near = ndi.distance_transform_edt(~hanging) <= _FADE * max(hanging.shape)
+            artefacts = near if artefacts is None else artefacts | near
+    return artefacts
+
+
+def _on_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Keep the connected parts that are not tiny and lie along the frame; None if no part does."""
+    labels, n_parts = ndi.label(mask)
+    if n_parts == 0:
+        return None
+    area = np.bincount(labels.ravel())
+    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    on_frame = np.bincount(frame, minlength=n_parts + 1)
+    kept = (area > _MIN_AREA * mask.size) & (on_frame > _ON_FRAME * np.sqrt(area))
+    kept[0] = False
+    return kept[labels] if kept.any() else None
+
+
+def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Erase what is dark and thinner than a fortieth of the longest side: hairs, ticks of a ruler.
+
+    A grey-level closing of each channel: dark lines take the level beside them, and whatever
+    is wider stays as it is.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype uint8
+        RGB photo.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), dtype uint8
+        The photo without them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photo = np.full((80, 120, 3), 200, dtype=np.uint8)
+    >>> photo[:, 50:52] = 30
+    >>> int(erase_dark_lines(photo).min())
+    200
+    """
+    size = max(round(_LINE * max(image.shape)), 1)
+    return ndi.grey_closing(image, size=(size, size, 1))

@@ -1,0 +1,111 @@
+"""Where between skin and lesion the border lies, by the colors of both sides of a first border."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from skimage.color import rgb2lab
+
+from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
+
+# All as shares of the root of the lesion's area. Skin is looked at from here ...
+_RING_START = 0.15
+# ... to here: near by, since farther away light and skin differ.
+_RING_END = 0.5
+# The lesion grows no farther than this,
+_GROWTH = 0.35
+# and its bays narrower than twice this are filled: experts draw past them.
+_BAY = 0.25
+
+# Fewer pixels on either side say nothing of colors; a new region with a smaller share of the first is another one.
+_MIN_PIXELS = 30
+_MIN_KEPT = 0.3
+
+# Added to the variances, in squared units of CIELAB: the least difference of colors that can be seen.
+_JUST_VISIBLE = 1.0
+
+
+def refine_by_color(
+    image: NDArray[np.float32],
+    region: NDArray[np.bool_],
+    artefacts: NDArray[np.bool_] | None = None,
+    *,
+    level: float = 0.5,
+) -> NDArray[np.bool_]:
+    r"""Move the border of a region to a level of color between the skin around it and the lesion.
+
+    Fisher's linear discriminant between the region and a ring of skin around it is the axis
+    in CIELAB on which the two differ most for their spread,
+    :math:`a = \Sigma^{-1} (c_l - c_s)` with the mean color :math:`c_l` of the region, the
+    median color :math:`c_s` of the ring and the mean :math:`\Sigma` of their covariances. A
+    pixel of color :math:`c` lies at
+    :math:`t = a^\top (c - c_s) / a^\top (c_l - c_s)`, 0 on the skin and 1 on the lesion. The
+    connected part with :math:`t >` `level` that shares most with the region is the new one,
+    its bays and holes filled.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width, 3), dtype float32
+        RGB photo, 0 to 255, smoothed.
+    region : ndarray of shape (height, width), dtype bool
+        First guess, at least one pixel.
+    artefacts : ndarray of shape (height, width), dtype bool, optional
+        Pixels that are neither skin nor lesion.
+    level : float, default=0.5
+        Where the border lies between skin and lesion, 0 to 1: the lower, the wider.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        The refined region; `region` where there are too few pixels of either.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photo = np.full((80, 120, 3), 200, dtype=np.float32)
+    >>> photo[20:60, 40:80] = (150, 110, 90)
+    >>> core = np.zeros((80, 120), dtype=bool)
+    >>> core[25:55, 45:75] = True
+    >>> int(refine_by_color(photo, core).sum())
+    1600
+    """
+    root = np.sqrt(np.count_nonzero(region))
+    pad = int(max(_RING_END, _GROWTH) * root) + 5
+    crop = padded_box(region, pad)
+    inside = region[crop]
+    seen = np.ones(inside.shape, dtype=bool) if artefacts is None else ~artefacts[crop]
+    distance = ndi.distance_transform_edt(~inside)
+    ring = (distance > _RING_START * root) & (distance <= max(_RING_END, _RING_START + 4 / root) * root) & seen
+    if min(np.count_nonzero(ring), np.count_nonzero(inside)) < _MIN_PIXELS:
+        return region
+    color = rgb2lab(image[crop] / np.float32(255))
+    lesion, skin = color[inside], color[ring]
+    start, step = np.median(skin, axis=0), lesion.mean(axis=0) - np.median(skin, axis=0)
+    spread = (np.cov(lesion.T) + np.cov(skin.T)) / 2 + _JUST_VISIBLE * np.eye(3)
+    axis = np.linalg.solve(spread, step)
+    span = float(axis @ step)
+    if not span > 0:
+        return region
+    place = (color - start) @ (axis / span).astype(color.dtype)
+    labels, n_parts = ndi.label((place > level) & seen & (distance <= _GROWTH * root))
+    shared = np.bincount(labels[inside], minlength=n_parts + 1)
+    shared[0] = 0
+    if shared.max() < _MIN_KEPT * np.count_nonzero(inside):
+        return region
+    refined = np.zeros_like(region)
+    refined[crop] = labels == shared.argmax()
+    return fill_bays(refined)
+
+
+def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill the holes and the bays of a mask: a closing by a disk whose radius follows the mask's size."""
+    radius = _BAY * np.sqrt(np.count_nonzero(mask))
+    pad = int(radius) + 2
+    box = bounding_box(mask)
+    padded = np.pad(mask[box], pad)
+    near = ndi.distance_transform_edt(~padded) <= radius
+    closed = ndi.distance_transform_edt(near) > radius
+    filled = mask.copy()
+    filled[box] = fill_holes(mask[box] | closed[pad:-pad, pad:-pad])
+    return filled
