@@ -161,7 +161,8 @@ def _plain(value: Any) -> Any:
 def _command(name: str) -> str:
     """Return the command line, without the folders, which are another's on another machine."""
     words = sys.argv[1:]
-    for option, word in (("--data", "DATA"), ("--results", "RESULTS")):
+    for option in ("--data", "--results", "--sheets", "--causes"):
+        word = option.strip("-").upper()
         for position, argument in enumerate(words):
             if argument.startswith(f"{option}="):
                 words[position] = f"{option}={word}"

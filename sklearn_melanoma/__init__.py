@@ -5,6 +5,7 @@ The stages, in the order in which a photo passes them:
 =========================================  ==========================================
 :mod:`sklearn_melanoma.images`             read photos, small and upright
 :mod:`sklearn_melanoma.datasets`           synthetic photos; PH², ISIC 2017, HAM10000
+:mod:`sklearn_melanoma.preprocessing`      photo → photo without hair, in neutral light
 :mod:`sklearn_melanoma.segmentation`       photo → mask
 :mod:`sklearn_melanoma.features`           mask → one row of named numbers
 :mod:`sklearn_melanoma.model_selection`    splitting where most labels are missing

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 
 from sklearn_melanoma._lesion import Lesion
@@ -21,6 +21,7 @@ from sklearn_melanoma._validation import check_images, element_errors
 __all__ = [
     "BaseComposition",
     "FeatureTransformer",
+    "HasMethods",
     "ImageTransformer",
     "Integral",
     "Interval",

@@ -15,7 +15,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?P<skip>^% not run: .+\n)?^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-STAGES = ["datasets", "features", "images", "inspection", "metrics", "model_selection", "pipeline", "segmentation"]
+STAGES = [
+    "datasets",
+    "features",
+    "images",
+    "inspection",
+    "metrics",
+    "model_selection",
+    "pipeline",
+    "preprocessing",
+    "segmentation",
+]
 
 
 def read_blocks(text: str) -> list[tuple[int, str]]:

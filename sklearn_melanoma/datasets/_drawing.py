@@ -45,6 +45,11 @@ COLORS = {
 BASES, BASE_WEIGHTS = ("light brown", "dark brown", "red"), (0.55, 0.37, 0.08)
 OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-grey", "red", "white"), (4, 5, 3, 1.5, 2, 1)
 
+# Adhesive markers beside lesions: blue, turquoise, orange, yellow, red, green, in sRGB. Read off photos by eye.
+STICKERS = np.array(
+    [(20, 130, 180), (90, 185, 180), (235, 150, 60), (225, 190, 60), (235, 60, 35), (70, 150, 80)], dtype=np.float32
+)
+
 # How much of a trait (size, asymmetry, border, colors) is due to the severity; the rest is its own chance.
 LOADING = 0.85
 
@@ -58,7 +63,17 @@ class Outline(NamedTuple):
 
 
 def draw_photo(
-    seed: int, severity: float, shape: tuple[int, int], *, hair: bool, vignette: bool
+    seed: int,
+    severity: float,
+    shape: tuple[int, int],
+    *,
+    hair: bool = False,
+    light_hair: float = 0,
+    vignette: bool = False,
+    ruler: float = 0,
+    sticker: bool = False,
+    bubbles: bool = False,
+    uneven_light: bool = False,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Draw a photo and the truth about it.
 
@@ -73,8 +88,18 @@ def draw_photo(
         Height and width in pixels.
     hair : bool
         Whether hair lies over the skin.
+    light_hair : float
+        Probability that the hair, if there is any, is light.
     vignette : bool
         Whether the corners are dark.
+    ruler : float
+        Probability of a ruler along one side.
+    sticker : bool
+        Whether a colored marker sticks beside the lesion.
+    bubbles : bool
+        Whether there are bubbles in the gel.
+    uneven_light : bool
+        Whether the light falls off to one side.
 
     Returns
     -------
@@ -84,14 +109,20 @@ def draw_photo(
         Where the lesion's color makes up more than half.
     """
     # From 1 on: to numpy, [seed, 0] is the same seed as the bare number.
-    streams = [np.random.default_rng([seed, layer]) for layer in range(1, 8)]
+    streams = [np.random.default_rng([seed, layer]) for layer in range(1, 11)]
     outline = _outline(streams[0], severity, shape)
     cover = _fade(outline.distance, outline.width)
     photo = _skin(streams[1], shape)
     photo *= 1 - cover[..., np.newaxis] * (1 - _pigment(streams[2], severity, outline))
     if hair:
-        _lay_hair(streams[3], photo)
-    _lay_ruler(streams[4], photo)
+        _lay_hair(streams[3], photo, light_hair)
+    _lay_ruler(streams[4], photo, ruler)
+    if sticker:
+        _lay_sticker(streams[7], photo, outline.distance)
+    if bubbles:
+        _lay_bubbles(streams[8], photo)
+    if uneven_light:
+        _shade(streams[9], photo)
     _dim(streams[5], photo, vignette=vignette)
     return _expose(streams[6], photo), outline.distance < 0
 
@@ -199,14 +230,14 @@ def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
     return (tone * np.exp(light[..., np.newaxis] - density)).astype(np.float32)
 
 
-def _lay_hair(rng: np.random.Generator, photo: Field) -> None:
-    """Lay a handful to a thicket of curved hairs over the photo, most of them dark."""
+def _lay_hair(rng: np.random.Generator, photo: Field, light: float) -> None:
+    """Lay a handful to a thicket of curved hairs over the photo, all of them light or all dark."""
     height, width = photo.shape[:2]
     unit = min(height, width)
     count = int(np.clip(np.rint(np.exp(rng.normal(2.2, 0.8))), 2, 60))
     grow = rng.uniform(0, 2 * np.pi)  # hair lies in one direction, more or less
     shade = np.float32(rng.uniform(0.04, 0.3)) * np.array([1.0, 0.85, 0.75], dtype=np.float32)
-    if rng.random() < 0.12:
+    if rng.random() < light:
         shade = np.array([0.93, 0.9, 0.86], dtype=np.float32)
     supersampling = 3
     canvas = Image.new("L", (width * supersampling, height * supersampling))
@@ -227,11 +258,11 @@ def _lay_hair(rng: np.random.Generator, photo: Field) -> None:
     photo += cover * (shade - photo)
 
 
-def _lay_ruler(rng: np.random.Generator, photo: Field) -> None:
-    """Lay the ticks of a ruler along one edge of every twelfth photo."""
+def _lay_ruler(rng: np.random.Generator, photo: Field, probability: float) -> None:
+    """Lay the ticks of a ruler along one edge, as often as asked for."""
     side, pitch, long_tick, inset = rng.integers(4), rng.uniform(0.03, 0.07), rng.uniform(0.05, 0.1), rng.random()
     ink = rng.uniform(0.05, 0.25)
-    if rng.random() >= 1 / 12:
+    if rng.random() >= probability:
         return
     view = np.rot90(photo, int(side))  # a view, so that writing to it writes to the photo
     length, unit = view.shape[1], min(view.shape[:2])
@@ -240,6 +271,60 @@ def _lay_ruler(rng: np.random.Generator, photo: Field) -> None:
     for tick, left in enumerate(np.arange(0.5 * pitch * unit, length, pitch * unit)):
         depth = long_tick * (1.0 if tick % 5 == 0 else 0.55)
         view[top : top + round(depth * unit), round(left) : round(left) + thickness] *= ink
+
+
+def _lay_sticker(rng: np.random.Generator, photo: Field, distance: Field) -> None:
+    """Stick a colored disk or square over the frame, as far from the lesion as there is room."""
+    shape = photo.shape[:2]
+    y, x = grid(shape)
+    # Of some points on the frame, the one farthest from the lesion, so that the marker hides none of it.
+    places = np.concatenate([rng.choice([-1, 1], (6, 1)), rng.uniform(-0.8, 0.8, (6, 1))], axis=1)
+    places[3:] = places[3:, ::-1]
+    rows, columns = (np.rint((places + 1) / 2 * (np.array(shape) - 1)).astype(int)).T
+    best = int(distance[rows, columns].argmax())
+    outwards = np.where(np.abs(places[best]) == 1, places[best], 0)
+    depth = float(np.clip(0.7 * distance[rows[best], columns[best]], 0.03, rng.uniform(0.08, 0.35)))
+    size = rng.uniform(0.25, 0.5)
+    center = np.array([y[rows[best], 0], x[0, columns[best]]]) + (size - depth) * outwards
+    square, turn = rng.random() < 0.3, rng.normal(0, 0.1)
+    down, right = y - center[0], x - center[1]
+    if square:
+        beyond = np.maximum(
+            np.abs(np.cos(turn) * down + np.sin(turn) * right), np.abs(np.cos(turn) * right - np.sin(turn) * down)
+        )
+    else:
+        beyond = np.hypot(down, right)
+    color = STICKERS[rng.integers(len(STICKERS))] / 255 * np.exp(rng.normal(0, 0.1))
+    weave = 1 + 0.04 * smooth_noise(rng, shape, 60)
+    cover = _fade(beyond - size, 0.002)[..., np.newaxis]
+    photo += cover * (color * weave[..., np.newaxis] - photo)
+
+
+def _lay_bubbles(rng: np.random.Generator, photo: Field) -> None:
+    """Blow a few bubbles into the gel: a dark outline, a bright ring within, and the lamp's reflection."""
+    y, x = grid(photo.shape[:2])
+    lamp = rng.uniform(0, 2 * np.pi)
+    for _ in range(rng.integers(4, 16)):
+        radius = float(np.clip(0.025 * np.exp(0.6 * rng.standard_normal()), 0.008, 0.1))
+        center = rng.uniform(-1, 1, 2) * (y[-1, 0], x[0, -1])
+        outline, ring, glare = rng.uniform((0.2, 0.1, 0.3), (0.6, 0.35, 0.8))
+        width = 0.12 * radius + 0.002
+        from_center = np.hypot(y - center[0], x - center[1])
+        spot = center + 0.55 * radius * np.array([np.sin(lamp), np.cos(lamp)])
+        from_spot = np.hypot(y - spot[0], x - spot[1])
+        dark = outline * _bump(from_center - radius, width)
+        bright = ring * _bump(from_center - radius + 2 * width, width) + glare * _bump(from_spot, 0.2 * radius)
+        photo *= 1 - dark[..., np.newaxis]
+        photo += np.minimum(bright, 1)[..., np.newaxis] * (1 - photo)
+
+
+def _shade(rng: np.random.Generator, photo: Field) -> None:
+    """Let the light fall off to one side, down to a half or a fifth."""
+    y, x = grid(photo.shape[:2])
+    direction, loss = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 1.6)
+    away = np.sin(direction) * y + np.cos(direction) * x
+    away = (away - away.min()) / np.ptp(away)
+    photo *= np.exp(-loss * away)[..., np.newaxis]
 
 
 def _dim(rng: np.random.Generator, photo: Field, *, vignette: bool) -> None:
@@ -266,6 +351,11 @@ def _expose(rng: np.random.Generator, photo: Field) -> NDArray[np.uint8]:
 def _fade(distance: Field, width: Field | float) -> Field:
     """Return 1 far inside a border, 0.5 on it and 0 far outside."""
     return (1 / (1 + np.exp(np.clip(distance / width, -30, 30)))).astype(np.float32)
+
+
+def _bump(distance: Field, width: float) -> Field:
+    """Return 1 on a line and less beside it."""
+    return np.exp(-((distance / width) ** 2) / 2).astype(np.float32)
 
 
 def _traits(rng: np.random.Generator, severity: float, count: int) -> NDArray[np.float64]:

@@ -22,15 +22,20 @@ def make_lesions(
     melanoma_fraction: float = 0.3,
     image_size: tuple[int, int] = (192, 256),
     hair: float = 0.3,
+    light_hair: float = 0.12,
     vignette: float = 0.2,
+    ruler: float = 1 / 12,
+    sticker: float = 0.0,
+    bubbles: float = 0.0,
+    uneven_light: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
     r"""Draw dermoscopic photos of nevi and melanomas, with the true border of each.
 
     Made to be failed on: skin of several tones, unevenly lit; lesions of one to six colors with
     an irregular, faded border, a pigment network or globules, some of them pale around a dark
-    core; now and then freckles, a second spot, a ruler, a lesion cut by the frame; hair and
-    dark corners as often as asked for.
+    core; now and then freckles, a second spot, a lesion cut by the frame; and as often as asked
+    for what gets between the camera and the lesion.
 
     Parameters
     ----------
@@ -44,8 +49,19 @@ def make_lesions(
         shortest side: another resolution of the same shape shows the same lesions.
     hair : float, default=0.3
         Probability that a photo has hair over it, in 0..1.
+    light_hair : float, default=0.12
+        Probability that hair is light, in 0..1, where there is hair.
     vignette : float, default=0.2
         Probability that a photo has dark corners, in 0..1.
+    ruler : float, default=1/12
+        Probability that a photo has the ticks of a ruler along one side, in 0..1.
+    sticker : float, default=0
+        Probability that a colored adhesive marker reaches into a photo, beside the lesion, in
+        0..1.
+    bubbles : float, default=0
+        Probability that a photo has bubbles in the gel between skin and glass, in 0..1.
+    uneven_light : float, default=0
+        Probability that the light falls off to one side, to a half or less, in 0..1.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same photos at every call.
 
@@ -88,7 +104,8 @@ def make_lesions(
 
     A photo depends on its class and on a seed of its own. With the same `random_state`, photo `i`
     is the same at any `n_samples` if it gets the same class; with `melanoma_fraction` 0 or 1 it
-    always does. Changing `hair` or `vignette` only adds or takes away hair or dark corners.
+    always does. Changing the probability of hair, dark corners, rulers, markers, bubbles or uneven
+    light only adds or takes these away: what lies under them and the masks stay the same.
 
     Examples
     --------
@@ -98,7 +115,17 @@ def make_lesions(
     ((64, 64, 3), dtype('bool'), 3)
     """
     _check_count("n_samples", n_samples, 0)
-    for name, value in (("melanoma_fraction", melanoma_fraction), ("hair", hair), ("vignette", vignette)):
+    fractions = {
+        "melanoma_fraction": melanoma_fraction,
+        "hair": hair,
+        "light_hair": light_hair,
+        "vignette": vignette,
+        "ruler": ruler,
+        "sticker": sticker,
+        "bubbles": bubbles,
+        "uneven_light": uneven_light,
+    }
+    for name, value in fractions.items():
         _check_fraction(name, value)
     if not (isinstance(image_size, tuple | list) and len(image_size) == 2):
         raise TypeError(f"image_size must be a tuple (height, width), got {image_size!r}. Pass for example (192, 256).")
@@ -116,8 +143,9 @@ def make_lesions(
     for i, seed in enumerate(seeds):
         own = np.random.default_rng(seed)
         severity[i] = own.standard_normal() + SEPARATION * target[i]
-        with_hair, with_vignette = own.random(2) < (hair, vignette)
-        image, mask = draw_photo(int(seed), severity[i], shape, hair=bool(with_hair), vignette=bool(with_vignette))
+        switches = ("hair", "vignette", "sticker", "bubbles", "uneven_light")
+        present = {name: bool(own.random() < fractions[name]) for name in switches}
+        image, mask = draw_photo(int(seed), severity[i], shape, **present, light_hair=light_hair, ruler=ruler)
         images.append(image)
         masks.append(mask)
     n_melanomas = int(target.sum())

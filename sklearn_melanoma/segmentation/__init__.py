@@ -1,6 +1,19 @@
 """Stage 3: from a photo to the pixels of its lesion."""
 
+from sklearn_melanoma.segmentation._candidates import describe_candidates
+from sklearn_melanoma.segmentation._crf import refine_probability
+from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
 from sklearn_melanoma.segmentation._estimators import WatershedSegmenter
+from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
+from sklearn_melanoma.segmentation._selector import SegmenterSelector
 from sklearn_melanoma.segmentation._watershed import segment_watershed
 
-__all__ = ["WatershedSegmenter", "segment_watershed"]
+__all__ = [
+    "CRFRefiner",
+    "PixelClassifierSegmenter",
+    "SegmenterSelector",
+    "WatershedSegmenter",
+    "describe_candidates",
+    "refine_probability",
+    "segment_watershed",
+]

@@ -12,7 +12,7 @@ from sklearn_melanoma._base import Interval, LesionTransformer, Real, StrOptions
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import resize_mask
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
-from sklearn_melanoma.segmentation._watershed import CHANNELS, MAX_MARGIN, segment_watershed
+from sklearn_melanoma.segmentation._watershed import CHANNELS, MAX_MARGIN, RATIOS, segment_watershed
 
 
 class Segmenter(LesionTransformer):
@@ -82,9 +82,10 @@ class WatershedSegmenter(Segmenter):
 
     Parameters
     ----------
-    channel : {"blue", "green", "red", "grey", "auto"}, default="blue"
-        Grey levels to look at. Pigment shows best in blue. "auto" takes for each photo the
-        channel that its threshold separates best.
+    channel : {"blue", "green", "red", "grey", "blue/red", "green/red", "auto"}, default="blue"
+        Grey levels to look at. Pigment shows best in blue. "auto" takes for each photo, of the
+        first four, the one that its threshold separates best. The ratios see color alone,
+        whatever the shadows.
     even_light : bool, default=True
         Whether to divide the grey levels by the slowly varying light before the threshold.
     leave_out_artefacts : bool, default=True
@@ -123,7 +124,7 @@ class WatershedSegmenter(Segmenter):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "channel": [StrOptions({*CHANNELS, "auto"})],
+        "channel": [StrOptions({*CHANNELS, *RATIOS, "auto"})],
         "even_light": ["boolean"],
         "leave_out_artefacts": ["boolean"],
         "level": [Interval(Real, 0, 1, closed="neither"), None],

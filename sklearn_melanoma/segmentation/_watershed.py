@@ -25,6 +25,9 @@ CHANNELS: dict[str, tuple[float, float, float]] = {
     "grey": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
 }
 
+#: Channels whose level is that of one color over red: pigment and blood lower it, shadows do not.
+RATIOS: dict[str, int] = {"blue/red": 2, "green/red": 1}
+
 # Longest side, in pixels, at which the mask is decided. On three data sets the mean Jaccard index is the same,
 # within 0.006, at 128, 160, 192, 256 and 384; the cost grows with the square.
 DECIDING_SIDE = 192
@@ -73,9 +76,9 @@ def segment_watershed(
     ----------
     image : array-like of shape (height, width, 3)
         Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
-    channel : {"blue", "green", "red", "grey", "auto"}, default="blue"
-        Grey levels to look at. "auto" takes, of these, the one that Otsu's threshold separates
-        best.
+    channel : {"blue", "green", "red", "grey", "blue/red", "green/red", "auto"}, default="blue"
+        Grey levels to look at. "auto" takes, of the first four, the one that Otsu's threshold
+        separates best. The ratios see color alone, whatever the shadows.
     even_light : bool, default=True
         Whether to divide the grey levels by the slowly varying light.
     leave_out_artefacts : bool, default=True
@@ -120,8 +123,8 @@ def segment_watershed(
     20
     """
     image = check_image(image)
-    if channel not in {*CHANNELS, "auto"}:
-        raise ValueError(f"channel must be one of {', '.join(CHANNELS)} or auto, got {channel!r}.")
+    if channel not in {*CHANNELS, *RATIOS, "auto"}:
+        raise ValueError(f"channel must be one of {', '.join([*CHANNELS, *RATIOS])} or auto, got {channel!r}.")
     if level is not None and not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, or be None for no refinement, got {level!r}.")
     if not 0 <= margin <= MAX_MARGIN:
@@ -151,11 +154,11 @@ class _View(NamedTuple):
 
     grey: NDArray[np.float32]  # 1 is about the level of the skin
     dark: NDArray[np.bool_]  # below Otsu's threshold
-    light: NDArray[np.float32] | float  # that the grey levels were divided by
+    light: NDArray[np.float32] | None  # that falls on the skin; None where it is taken for even
 
     def even(self, colors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring the colors to even light as well."""
-        if isinstance(self.light, float):
+        if self.light is None:
             return colors
         return np.minimum(colors * (np.median(self.light) / self.light)[:, :, np.newaxis], np.float32(255))
 
@@ -166,10 +169,20 @@ def _channel_names(channel: str) -> list[str]:
 
 def _view(colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool) -> _View:
     """Look at smoothed colors through one channel."""
-    grey = colors @ np.array(CHANNELS[channel], dtype=np.float32)
-    light = fit_light(grey, artefacts) if even_light else max(float(np.median(grey[::4, ::4])), 1.0)
-    grey = (grey + 1) / light if even_light else grey / light
-    return _View(grey, _binarize(grey, artefacts), light)
+    if channel in RATIOS:
+        # The 8 levels keep the ratios of dark pixels, which are noise, near that of grey.
+        grey = 128 * (colors[:, :, RATIOS[channel]] + 8) / (colors[:, :, 0] + 8)
+    else:
+        grey = colors @ np.array(CHANNELS[channel], dtype=np.float32)
+    if not even_light:
+        level = max(float(np.median(grey[::4, ::4])), 1.0)
+        return _View(grey / level, _binarize(grey / level, artefacts), None)
+    light = fit_light(grey, artefacts)
+    grey = (grey + 1) / light
+    # What a ratio varies by is no light.
+    return _View(
+        grey, _binarize(grey, artefacts), fit_light(colors[:, :, 2], artefacts) if channel in RATIOS else light
+    )
 
 
 def _smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:

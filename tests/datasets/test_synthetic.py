@@ -95,13 +95,15 @@ def test_some_lesions_are_cut_by_the_frame_and_most_are_not(many):
 
 @pytest.mark.parametrize("size", [(64, 64), (480, 640), (33, 400), (400, 33)])
 def test_any_size(size):
-    lesions = make_lesions(2, image_size=size, hair=1, vignette=1, random_state=0)
+    every = dict.fromkeys(["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"], 1)
+    lesions = make_lesions(2, image_size=size, **every, random_state=0)
     assert [image.shape for image in lesions.images] == [(*size, 3)] * 2
     assert all(mask.any() for mask in lesions.masks)
 
 
 def test_another_resolution_shows_the_same_lesions():
-    small, large = (make_lesions(5, image_size=(96 * k, 128 * k), random_state=2) for k in (1, 3))
+    artefacts = {"sticker": 0.5, "bubbles": 0.5, "uneven_light": 0.5}
+    small, large = (make_lesions(5, image_size=(96 * k, 128 * k), random_state=2, **artefacts) for k in (1, 3))
     for i in range(5):
         shrunk = large.masks[i][1::3, 1::3]  # the middle of every 3 x 3 pixels is the middle of the small one
         assert np.mean(shrunk != small.masks[i]) < 0.01
@@ -124,6 +126,76 @@ def test_a_vignette_darkens_the_corners_only():
     for before, after in zip(plain.images, round_view.images, strict=True):
         assert after[[0, 0, -1, -1], [0, -1, 0, -1]].mean() < 0.6 * before[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
         np.testing.assert_allclose(after[44:52, 60:68].astype(int), before[44:52, 60:68], atol=3)
+
+
+BARE = {"hair": 0, "vignette": 0, "ruler": 0}
+
+
+@pytest.mark.parametrize("artefact", ["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"])
+def test_an_artefact_is_all_that_changes(artefact):
+    options = {"n_samples": 8, "image_size": (96, 128), "random_state": 8, **BARE}
+    without, some, every = (make_lesions(**options | {artefact: share}) for share in (0, 0.5, 1))
+    kinds = []
+    for i in range(8):
+        np.testing.assert_array_equal(without.masks[i], every.masks[i])
+        np.testing.assert_array_equal(without.severity, every.severity)
+        assert not np.array_equal(without.images[i], every.images[i])
+        is_without, is_with = (np.array_equal(some.images[i], other.images[i]) for other in (without, every))
+        assert is_without != is_with
+        kinds.append(is_with)
+    assert set(kinds) == {False, True}
+
+
+def test_photos_of_a_seed_stay_what_they_are():
+    """Of version 0.1, before there were markers, bubbles and uneven light."""
+    photos = make_lesions(6, image_size=(64, 80), hair=0.5, random_state=0).images
+    sums = [int(photo.sum()) for photo in photos]
+    assert sums == pytest.approx([1827505, 2269761, 1546572, 2321720, 2155001, 2687426], rel=1e-4)
+
+
+def test_hair_is_light_or_dark():
+    options = {"n_samples": 6, "image_size": (96, 128), "random_state": 8, **BARE}
+    bald = make_lesions(**options).images
+    for share, sign in ((1, 1), (0, -1)):
+        hairy = make_lesions(**options | {"hair": 1, "light_hair": share}).images
+        for before, after in zip(bald, hairy, strict=True):
+            change = after.astype(int) - before
+            changed = change[np.abs(change).max(axis=2) > 25]
+            assert sign * changed.sum() > 0
+
+
+def test_a_marker_touches_the_frame_and_hides_no_lesion():
+    plain, marked = (
+        make_lesions(60, image_size=(96, 128), random_state=3, **BARE | {"sticker": share}) for share in (0, 1)
+    )
+    hidden = []
+    for before, after, mask in zip(plain.images, marked.images, plain.masks, strict=True):
+        changed = np.abs(after.astype(int) - before).max(axis=2) > 12
+        assert 0.003 < changed.mean() < 0.3
+        assert changed[[0, -1]].any() or changed[:, [0, -1]].any()
+        hidden.append((changed & mask).sum() / mask.sum())
+    assert np.mean(hidden) < 0.01
+
+
+def test_bubbles_are_rings_dark_and_bright():
+    plain, gel = (
+        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"bubbles": share}) for share in (0, 1)
+    )
+    for before, after in zip(plain.images, gel.images, strict=True):
+        change = (after.astype(int) - before).mean(axis=2)
+        assert change.min() < -12
+        assert change.max() > 12
+        assert (np.abs(change) > 8).mean() < 0.3
+
+
+def test_uneven_light_falls_off_to_one_side():
+    plain, shaded = (
+        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"uneven_light": share}) for share in (0, 1)
+    )
+    for before, after in zip(plain.images, shaded.images, strict=True):
+        ratio = ndi.gaussian_filter((after + 1.0).mean(axis=2) / (before + 1.0).mean(axis=2), 3)
+        assert 0.15 < ratio.min() / ratio.max() < 0.6
+        assert ratio.max() > 0.9
 
 
 def test_the_border_lies_at_half_contrast():
@@ -174,6 +246,11 @@ def test_noise_has_unit_variance_and_is_smooth():
         ({"n_samples": True}, TypeError, "n_samples must be an int"),
         ({"melanoma_fraction": 30}, ValueError, r"melanoma_fraction must lie in 0..1, got 30"),
         ({"hair": "some"}, TypeError, "hair must be a number, got 'some'"),
+        ({"light_hair": 2}, ValueError, r"light_hair must lie in 0..1, got 2"),
+        ({"ruler": None}, TypeError, "ruler must be a number, got None"),
+        ({"sticker": -1}, ValueError, r"sticker must lie in 0..1, got -1"),
+        ({"bubbles": 3}, ValueError, r"bubbles must lie in 0..1, got 3"),
+        ({"uneven_light": True}, TypeError, "uneven_light must be a number, got True"),
         ({"vignette": float("nan")}, ValueError, r"vignette must lie in 0..1, got nan"),
         ({"image_size": 64}, TypeError, r"image_size must be a tuple \(height, width\), got 64"),
         ({"image_size": (64, 31)}, ValueError, r"image_size \(width\) must be 32 or more, got 31"),

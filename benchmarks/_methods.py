@@ -1,0 +1,72 @@
+"""What the benchmarks of masks compare; a line added here is a row in their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from skimage.filters import threshold_li
+from sklearn.pipeline import make_pipeline
+
+from benchmarks._segmenters import (
+    ChanVeseSegmenter,
+    ForestSegmenter,
+    GrabCutSegmenter,
+    RandomWalkerSegmenter,
+    ThresholdSegmenter,
+    WatershedScript,
+)
+from sklearn_melanoma.preprocessing import HairRemover
+from sklearn_melanoma.segmentation import WatershedSegmenter
+
+
+class Segmenter(Protocol):
+    """What the benchmarks ask of a method; those that learn have a `fit` as well."""
+
+    def predict(self, X: Any) -> Any:
+        """Return a mask at the size of its photo for every photo."""
+
+
+# Makes a method that learns from masks, not yet fitted. It is given those above it in the table, fitted on the same
+# masks, so that one can be built on another: `lambda fitted: make_pipeline(FrozenEstimator(fitted["..."]), ...)`.
+MakeLearner = Callable[[Mapping[str, Any]], Any]
+
+
+def switch_off(segmenter: type[Any], values: Mapping[str, Any]) -> dict[str, Segmenter]:
+    """Return a segmenter for each parameter, that parameter alone at the value that switches it off."""
+    return {f"`{name}={value!r}`": segmenter(**{name: value}) for name, value in values.items()}
+
+
+OURS = "`WatershedSegmenter()`"
+REFERENCE = "Otsu on blue"
+
+METHODS: dict[str, Segmenter] = {
+    OURS: WatershedSegmenter(),
+    "`WatershedSegmenter(even_light=False)`, the survey's": WatershedSegmenter(even_light=False),
+    "`HairRemover()`, `WatershedSegmenter()`": make_pipeline(HairRemover(), WatershedSegmenter()),
+    REFERENCE: ThresholdSegmenter("blue"),
+    "Otsu on grey": ThresholdSegmenter("grey"),
+    "Li on blue": ThresholdSegmenter("blue", threshold_li),
+    "watershed of scikit-image's gallery": WatershedScript(),
+    "random walker": RandomWalkerSegmenter(),
+    "morphological Chan-Vese": ChanVeseSegmenter(),
+    "GrabCut (OpenCV)": GrabCutSegmenter(),
+}
+
+LEARNERS: dict[str, MakeLearner] = {
+    "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
+}
+
+# Over 100 ms a photo: scored on a sample of the photos.
+SLOW = {
+    "random walker",
+    "morphological Chan-Vese",
+    "GrabCut (OpenCV)",
+    "random forest on pixels (scikit-image)",
+}
+
+# One part off at a time, beside `OURS`.
+VARIANTS: dict[str, Segmenter] = switch_off(WatershedSegmenter, {"channel": "grey", "even_light": False, "margin": 0})
+
+# The same for methods that learn: the one that is varied, and its variants.
+LEARNED_VARIANTS: dict[str, dict[str, MakeLearner]] = {}

@@ -1,0 +1,34 @@
+"""What the conditional random field does to a rough border, on one synthetic photo."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import ndimage as ndi
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation import CRFRefiner
+
+
+def draw() -> Figure:
+    photos = make_lesions(1, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=1, random_state=11)
+    photo, truth = photos.images[0], photos.masks[0]
+    # As of a classifier of coarse pixels: blurred, and a little beside the lesion.
+    rough = ndi.shift(ndi.gaussian_filter(truth.astype(np.float32), 10), (4, -5), mode="nearest").clip(0, 1)
+    before = Lesion(photo, rough > 0.5, probability=rough)
+    (after,) = CRFRefiner(appearance_weight=2, smoothness_weight=2, threshold=0.35).transform([before])
+
+    figure = Figure(figsize=(10, 3.1), layout="constrained")
+    panels = {
+        "probability, blurred": (rough, before.mask),
+        "after the field": (after.probability, after.mask),
+        "border before (dashed) and after": (photo, after.mask),
+    }
+    for axes, (title, (image, mask)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+        axes.contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
+        axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
+        axes.set_title(f"{title}\nJaccard {mask_jaccard(truth, mask):.2f} (true: blue)", fontsize="medium")
+        axes.set_axis_off()
+    figure.axes[2].contour(before.mask, levels=[0.5], colors="#ffd400", linewidths=1.2, linestyles="dashed")
+    return figure

@@ -1,0 +1,187 @@
+"""Several candidate masks of one photo: what tells good ones from bad without the truth, and their consensus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage as ndi
+
+from sklearn_melanoma._validation import check_image, check_mask
+from sklearn_melanoma.segmentation._light import find_dark_corners, fit_light
+
+#: What `describe_candidates` measures of each candidate.
+CANDIDATE_MEASURES = (
+    "area_share",
+    "mean_agreement",
+    "median_agreement",
+    "best_agreement",
+    "border_length",
+    "frame_share",
+    "eccentricity_of_place",
+    "blue_contrast",
+    "green_contrast",
+    "red_contrast",
+    "edge_contrast",
+    "core_contrast",
+    "ring_contrast",
+    "spread_inside",
+    "spread_around",
+    "pale_inside",
+    "dark_around",
+    "dark_beyond",
+    "border_slope",
+    "ring_slope",
+)
+
+_BLUE = 2
+
+# As shares of the root of a candidate's area: the rim on both sides of its border, and where the ring of skin starts
+# and ends.
+_RIM = 0.15
+_RING = (0.1, 0.5)
+
+# The core is what lies deeper than this share of the greatest depth.
+_CORE = 0.5
+
+_SMOOTHING = 0.008  # of the longest side, as in the watershed
+
+
+def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    r"""Measure what can be seen of candidate masks without the truth.
+
+    Colors are logarithms of red, green and blue under even light. Of each candidate are
+    measured: its share of the photo; its agreement with the others, mean, median and best
+    (:func:`agreement`); the length of its border over the root of its area; the share of the
+    frame that it covers; its distance from the centre; the contrasts between it and a ring of
+    skin around it in three channels, and in blue across the border, between core and rim, and
+    between the ring and what lies beyond; the spread of blue inside and in the ring; the
+    shares of its pixels that look like skin and of the pixels around and beyond that look
+    like lesion; the slope at the border and in the ring over the photo's median slope.
+
+    Parameters
+    ----------
+    image : array-like of shape (height, width, 3)
+        Photo, best at a longest side of about 200 pixels.
+    masks : sequence of array-like of shape (height, width)
+        Candidate masks.
+
+    Returns
+    -------
+    ndarray of shape (n_masks, 20), dtype float64
+        The measures named in ``CANDIDATE_MEASURES``, dimensionless. 0 where there is nothing to
+        measure: an empty mask is a row of zeros.
+
+    Raises
+    ------
+    ValueError
+        If a mask has another shape than the photo.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> photo = np.full((60, 80, 3), 200, dtype=np.uint8)
+    >>> photo[20:40, 30:50] = 90
+    >>> true, shifted = np.zeros((2, 60, 80), dtype=bool)
+    >>> true[20:40, 30:50], shifted[25:45, 38:58] = True, True
+    >>> contrast = describe_candidates(photo, [true, shifted])[:, 7]
+    >>> bool(contrast[0] > contrast[1])
+    True
+    """
+    image = check_image(image)
+    height, width = image.shape[:2]
+    candidates = [check_mask(mask, shape=(height, width)) for mask in masks]
+    surround = find_dark_corners(image)
+    seen = np.ones((height, width), dtype=bool) if surround is None else ~surround
+    sigma = _SMOOTHING * max(height, width)
+    smooth = ndi.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), truncate=3)
+    log_levels = np.stack(
+        [np.log(np.maximum((smooth[:, :, i] + 1) / fit_light(smooth[:, :, i], surround), 0.02)) for i in range(3)]
+    )
+    slope = ndi.gaussian_gradient_magnitude(log_levels[_BLUE], 1.0)
+    slope = slope / (float(np.median(slope)) + 1e-4)
+    agreements = agreement(candidates)
+    np.fill_diagonal(agreements, np.nan)
+    rows = np.zeros((len(candidates), len(CANDIDATE_MEASURES)))
+    for row, mask, of_others in zip(rows, candidates, agreements, strict=True):
+        if mask.any():
+            row[:] = _describe(mask, of_others[~np.isnan(of_others)], log_levels, slope, seen)
+    return np.nan_to_num(rows)
+
+
+def _describe(
+    mask: NDArray[np.bool_],
+    agreements: NDArray[np.float64],
+    log_levels: NDArray[np.float32],
+    slope: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+) -> list[float]:
+    root = float(np.sqrt(np.count_nonzero(mask)))
+    outside, depth = ndi.distance_transform_edt(~mask), ndi.distance_transform_edt(mask)
+    ring = (outside > _RING[0] * root) & (outside <= max(_RING[1] * root, 4)) & seen
+    beyond = (outside > _RING[1] * root) & seen
+    rim, near = ((distance > 0) & (distance <= max(_RIM * root, 2)) & seen for distance in (depth, outside))
+    core = depth > _CORE * depth.max()
+    border = (depth > 0) & (depth <= 1.5)
+    inside, around = _mean(log_levels, mask), _mean(log_levels, ring)
+    blue = log_levels[_BLUE]
+    toward_skin = np.tensordot(around - inside, log_levels - ((inside + around) / 2)[:, np.newaxis, np.newaxis], axes=1)
+    frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    place = [np.average(np.arange(n), weights=mask.sum(axis=1 - axis)) / n - 0.5 for axis, n in enumerate(mask.shape)]
+    return [
+        float(mask.mean()),
+        *(
+            (float(agreements.mean()), float(np.median(agreements)), float(agreements.max()))
+            if agreements.size
+            else (1, 1, 1)
+        ),
+        np.count_nonzero(border) / root,
+        float(frame.mean()),
+        float(np.hypot(*place)),
+        *(around - inside)[::-1],
+        float(_mean(blue, near) - _mean(blue, rim)),
+        float(_mean(blue, rim) - _mean(blue, core)),
+        float(_mean(blue, beyond) - around[_BLUE]),
+        float(blue[mask].std()),
+        float(blue[ring].std()) if ring.any() else 0.0,
+        float((toward_skin[mask] > 0).mean()),
+        float((toward_skin[ring] < 0).mean()) if ring.any() else 0.0,
+        float((toward_skin[beyond] < 0).mean()) if beyond.any() else 0.0,
+        float(_mean(slope, border)),
+        float(_mean(slope, ring)),
+    ]
+
+
+def _mean(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Average the last two axes over some pixels; NaN where there are none."""
+    if not where.any():
+        return np.full(values.shape[:-2], np.nan, dtype=np.float32)
+    return values[..., where].mean(axis=-1)
+
+
+def agreement(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """Measure the Jaccard index of every pair of masks.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray of shape (height, width), dtype bool
+        Masks of one photo.
+
+    Returns
+    -------
+    ndarray of shape (n_masks, n_masks), dtype float64
+        Jaccard indices, 1 on the diagonal; two empty masks agree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> agreement([np.array([[True, True]]), np.array([[False, True]])])
+    array([[1. , 0.5],
+           [0.5, 1. ]])
+    """
+    flat = np.array([mask.ravel() for mask in masks], dtype=np.float32)
+    both = flat @ flat.T
+    sizes = flat.sum(axis=1)
+    union = sizes[:, np.newaxis] + sizes - both
+    return np.where(union > 0, both / np.maximum(union, 1), 1.0).astype(np.float64)

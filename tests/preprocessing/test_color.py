@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.images import read_image
+from sklearn_melanoma.preprocessing import normalize_color
+
+CASTS = [(1.0, 0.8, 0.6), (0.7, 0.9, 1.0), (1.0, 1.0, 0.5)]
+
+
+def mean_of_order(photo, norm):
+    return (photo.reshape(-1, 3).astype(float) ** norm).mean(axis=0) ** (1 / norm)
+
+
+@pytest.fixture(scope="module")
+def grey_world():
+    """Return a photo of many colors whose channels are the same numbers in another order."""
+    random = np.random.default_rng(0)
+    levels = random.integers(20, 200, 64 * 64)
+    return np.stack([random.permutation(levels) for _ in range(3)], axis=1).reshape(64, 64, 3).astype(np.uint8)
+
+
+@pytest.mark.parametrize("cast", CASTS)
+@pytest.mark.parametrize("norm", [1, 6, 1000, float("inf")])
+def test_a_grey_world_comes_back_from_colored_light(grey_world, cast, norm):
+    lit = np.rint(grey_world * np.array(cast)).astype(np.uint8)
+    brightness = np.prod(cast) ** (1 / 3)
+    back = normalize_color(lit, norm=norm)
+    np.testing.assert_allclose(back, grey_world * brightness, atol=2)
+
+
+@pytest.mark.parametrize("norm", [1, 6])
+def test_the_means_are_equal_and_their_product_is_kept(norm):
+    for photo in make_lesions(5, random_state=2).images:
+        photo = (photo * 0.7).astype(np.uint8)  # nothing is clipped
+        before = mean_of_order(read_image(photo, max_side=128), norm)
+        after = mean_of_order(read_image(normalize_color(photo, norm=norm), max_side=128), norm)
+        np.testing.assert_allclose(after, after.mean(), rtol=0.01)
+        assert np.prod(after) == pytest.approx(np.prod(before), rel=0.03)
+
+
+def test_neutral_light_is_left_alone(grey_world):
+    assert normalize_color(grey_world, norm=1) is grey_world
+    grey = np.tile(np.arange(96, dtype=np.uint8)[:, np.newaxis], (64, 1, 3)).reshape(64, 96, 3)
+    assert normalize_color(np.repeat(grey[:, :, :1], 3, axis=2)).shape == (64, 96, 3)
+
+
+def test_twice_is_once():
+    for photo in make_lesions(3, random_state=4).images:
+        once = normalize_color((photo * 0.7).astype(np.uint8))
+        np.testing.assert_allclose(normalize_color(once).astype(int), once, atol=1)
+
+
+def test_dark_corners_change_little():
+    plain, round_view = (
+        make_lesions(4, hair=0, ruler=0, vignette=vignette, random_state=8).images for vignette in (0, 1)
+    )
+    for one, other in zip(plain, round_view, strict=True):
+        middle = np.s_[80:112, 110:146]
+        difference = normalize_color(one)[middle].mean(axis=(0, 1)) - normalize_color(other)[middle].mean(axis=(0, 1))
+        assert np.abs(difference).max() < 4
+
+
+def test_the_same_at_every_size():
+    photo = make_lesions(1, image_size=(576, 768), random_state=0).images[0]
+    large, small = normalize_color(photo), normalize_color(read_image(photo, max_side=192))
+    assert np.abs(read_image(large, max_side=192).astype(int) - small).mean() < 1
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (0, 100, 200), (90, 0, 0)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (40, 50)])
+def test_photos_that_say_nothing_of_the_light(color, shape):
+    photo = np.full((*shape, 3), color, dtype=np.uint8)
+    assert normalize_color(photo) is photo
+
+
+@settings(max_examples=60, deadline=None)
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))), st.floats(1, 1e9))
+def test_any_photo_keeps_shape_and_input(photo, norm):
+    before = photo.copy()
+    result = normalize_color(photo, norm=norm)
+    assert (result.shape, result.dtype) == (photo.shape, np.uint8)
+    np.testing.assert_array_equal(photo, before)
+
+
+@pytest.mark.parametrize("norm", [0.5, -1, float("nan")])
+def test_wrong_norm(norm):
+    with pytest.raises(ValueError, match=f"norm must be 1 or more, got {norm}. Use 1 for grey world"):
+        normalize_color(np.zeros((8, 8, 3), np.uint8), norm=norm)
