@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion
@@ -109,6 +110,7 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         """
         self._check_parameters()
         images = check_images(X)
+        check_is_fitted(self)  # here, where its error is not taken for the image's
         return [self._transform_at(position, images[position]) for position in range(len(images))]
 
     def _transform_at(self, position: int, image: Any) -> Lesion:

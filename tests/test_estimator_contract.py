@@ -29,7 +29,7 @@ from sklearn_melanoma import Lesion
 from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.pipeline import ImagePipeline
-from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, WatershedSegmenter
+from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 
 # Packages whose estimators take tables: scikit-learn's own suite is for those.
 TABULAR = {"semi_supervised"}
@@ -520,7 +520,7 @@ def test_in_a_feature_union(estimator, lesions):
 @every
 def test_in_a_grid_search(estimator, lesions):
     measure = [] if makes_rows(estimator) else [("segment", WatershedSegmenter()), ("rows", MorphologyFeatures())]
-    if isinstance(estimator, LEARNERS):  # y are diagnoses here, not masks
+    if isinstance(estimator, (*LEARNERS, SegmenterSelector)):  # y are diagnoses here, not masks
         estimator = FrozenEstimator(estimator.fit(lesions))
     model = Pipeline(
         [

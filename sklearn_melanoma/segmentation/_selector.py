@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
@@ -271,11 +270,7 @@ class SegmenterSelector(Segmenter, BaseComposition):
         return default_segmenters() if self.segmenters is None else list(self.segmenters)
 
     def _active(self) -> list[Any]:
-        if hasattr(self, "segmenters_"):
-            return self.segmenters_
-        if not self.__sklearn_is_fitted__():
-            raise NotFittedError("SegmenterSelector has segmenters that learn: call fit with masks before transform.")
-        return [segmenter for _, segmenter in self._named()]
+        return getattr(self, "segmenters_", [segmenter for _, segmenter in self._named()])
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

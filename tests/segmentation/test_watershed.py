@@ -264,7 +264,10 @@ def test_brightness_hardly_matters(irregular, factor):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"channel": "violet"}, "channel must be one of red, green, blue, grey, blue/red, green/red or auto, got 'violet'"),
+        (
+            {"channel": "violet"},
+            "channel must be one of red, green, blue, grey, blue/red, green/red or auto, got 'violet'",
+        ),
         ({"margin": 0.2}, r"margin must lie in 0\.\.0\.1, got 0\.2"),
         ({"margin": -0.01}, r"got -0\.01"),
         ({"image": np.zeros((4, 4, 2))}, r"image must have shape \(height, width, 3\), got \(4, 4, 2\)"),

@@ -1,0 +1,295 @@
+"""A segmenter that learns from a few masks what the pixels of a lesion look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.model_selection import KFold
+from sklearn.utils import Tags, check_random_state
+
+from sklearn_melanoma._base import HasMethods, Integral, Interval, Real
+from sklearn_melanoma._geometry import fill_holes
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import as_lesion, read_mask, resize_map, resize_mask
+from sklearn_melanoma._validation import check_images, check_mask, element_errors, is_missing
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation._estimators import Segmenter
+from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
+from sklearn_melanoma.segmentation._watershed import _MIN_AREA
+
+# Thresholds among which the one is taken whose masks agree best with those given.
+_THRESHOLDS = np.linspace(0.2, 0.8, 13)
+
+# Photos on which that is decided; more of them take memory and change nothing.
+_MAX_TUNED = 100
+_FOLDS = 5
+
+# A pixel of a photo without a mask teaches only if a first classifier gives it at least this probability.
+_SURE = 0.9
+
+Mask = NDArray[np.bool_]
+Sample = tuple[NDArray[np.float32], Mask]
+
+
+class PixelClassifierSegmenter(Segmenter):
+    """Find the lesion of each photo by a classifier of pixels, trained on a few masks.
+
+    Each pixel is described by its color against the skin's, its place, and what masks found
+    without any label say of it. Any classifier of scikit-learn learns from a
+    few hundred pixels of each photo that has a mask, and its probability is blended with the
+    mask of :class:`WatershedSegmenter`, which counts the less the more masks there are. The
+    threshold is the one that agrees best with the given masks when each is predicted by a
+    classifier that has not seen it, so that tight or wide drawing is learned too.
+
+    Parameters
+    ----------
+    estimator : classifier, optional
+        Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
+        extremely randomized trees.
+    n_pixels : int, default=300
+        Pixels drawn from each photo that has a mask, more of them near the border. Each photo
+        counts the same.
+    prior_masks : float, default=10
+        How many masks the unsupervised guess is worth: with :math:`n` masks, its share in the
+        probability is ``prior_masks / (prior_masks + n)``.
+    self_training : bool, default=False
+        Whether to learn also from photos without a mask, from the pixels of which a first
+        classifier is sure. On real photos it was no gain.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the draw of pixels and folds, and of the default classifier. A classifier that
+        is passed keeps its own.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The classifier, fitted on all drawn pixels.
+    threshold_ : float
+        Probability above which a pixel belongs to the lesion.
+    prior_share_ : float
+        Share of the unsupervised guess in the probability.
+    out_of_fold_jaccard_ : float
+        Mean Jaccard index at `threshold_` over the given masks, each predicted without it; a
+        little too good, since the threshold is chosen on it. NaN with a single mask.
+
+    See Also
+    --------
+    WatershedSegmenter : Needs no mask.
+
+    Notes
+    -----
+    Photos are looked at with a longest side of 96 pixels; the probability is interpolated
+    between them, and of what is above the threshold, the connected region with the largest sum
+    is the lesion, its holes filled. All lengths are shares of the photo's longest side or of
+    the lesion's own size. Where nothing is darker than the skin, mask and probability are all
+    zero.
+
+    With 20 masks the mean Jaccard index is 0.864 on PH², 0.800 on ISIC 2017 and 0.825 on
+    HAM10000, against 0.863, 0.793 and 0.801 without any.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.segmentation import PixelClassifierSegmenter
+    >>> photos = make_lesions(10, random_state=0)
+    >>> masks = photos.masks[:5] + [None] * 5
+    >>> segmenter = PixelClassifierSegmenter().fit(photos.images, masks)
+    >>> segmenter.score(photos.images[5:], photos.masks[5:]) > 0.8
+    True
+    >>> segmenter.transform(photos.images[5:6])[0].probability.shape
+    (192, 256)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "predict_proba"]), None],
+        "n_pixels": [Interval(Integral, 2, None, closed="left")],
+        "prior_masks": [Interval(Real, 0, None, closed="left")],
+        "self_training": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        estimator: BaseEstimator | None = None,
+        n_pixels: int = 300,
+        prior_masks: float = 10,
+        self_training: bool = False,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        self.estimator = estimator
+        self.n_pixels = n_pixels
+        self.prior_masks = prior_masks
+        self.self_training = self_training
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from the photos that have a mask.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions. Those without a mask are read with
+            `self_training` only.
+        y : sequence of masks
+            Arrays or paths, at the size of the photos; None or NaN where there is none.
+
+        Returns
+        -------
+        self
+            The fitted segmenter.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If there is no mask, one has another size than its photo, all are empty or all are
+            full, or a parameter has a value out of its range.
+        """
+        self._check_parameters()
+        images = check_images(X)
+        masks = _check_masks(y, len(images))
+        labelled = [position for position in range(len(images)) if not is_missing(masks[position])]
+        if not labelled:
+            raise ValueError(
+                f"y must hold at least one mask, got none in {len(images)} photos. "
+                "Draw some, or use WatershedSegmenter, which needs none."
+            )
+        rng = check_random_state(self.random_state)
+        tuned = set(rng.permutation(len(labelled))[:_MAX_TUNED].tolist())
+        samples, kept = [], []
+        for order, position in enumerate(labelled):
+            with element_errors(position, images[position]):
+                lesion = as_lesion(images[position])
+            with element_errors(position, masks[position], name="y"):
+                mask = check_mask(read_mask(masks[position]), shape=lesion.source_shape)
+            pixels = describe_pixels(lesion.image)
+            samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
+            if order in tuned:
+                # Twice the size of the features: more costs memory and changes nothing.
+                kept.append((order, pixels, _at_most(mask, 2 * FEATURE_SIDE)))
+        counts = np.bincount(np.concatenate([labels for _, labels in samples]), minlength=2)
+        if not counts.all():
+            what = "all full" if counts[1] else "all empty"
+            raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
+        self.prior_share_ = self.prior_masks / (self.prior_masks + len(labelled)) if self.prior_masks else 0.0
+        seed = int(rng.randint(2**31 - 1))
+        extra: list[Sample] = []
+        if self.self_training:
+            first = self._fit_classifier(samples, seed)
+            others = [position for position in range(len(images)) if is_missing(masks[position])]
+            # Together they count no more than the photos with a mask.
+            n_pixels = min(self.n_pixels * len(labelled) // max(len(others), 1), self.n_pixels)
+            extra = [self._sure_pixels(position, images[position], first, n_pixels, rng) for position in others]
+        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, extra, kept, seed)
+        self.estimator_ = self._fit_classifier(samples + extra, seed)
+        return self
+
+    def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
+        if self.estimator is None:
+            classifier = ExtraTreesClassifier(50, min_samples_leaf=5, max_features=0.1, random_state=seed)
+        else:
+            classifier = clone(self.estimator)
+        rows, labels = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+        return classifier.fit(rows, labels)
+
+    def _choose_threshold(
+        self, samples: list[Sample], extra: list[Sample], kept: list[tuple[int, PixelDescription, Mask]], seed: int
+    ) -> tuple[float, float]:
+        """Return the threshold with the best mean Jaccard index on photos left out, and that index."""
+        if len(samples) < 2:
+            return 0.5, np.nan
+        scores = []
+        for train, test in KFold(min(_FOLDS, len(samples)), shuffle=True, random_state=seed).split(samples):
+            part = [samples[order] for order in train]
+            if len(np.unique(np.concatenate([labels for _, labels in part]))) < 2:
+                continue
+            classifier = self._fit_classifier(part + extra, seed)
+            for order, pixels, mask in kept:
+                if order in test:
+                    probability = resize_map(self._probability(pixels, classifier), mask.shape)
+                    scores.append([mask_jaccard(mask, _choose_mask(probability, at)) for at in _THRESHOLDS])
+        if not scores:
+            return 0.5, np.nan
+        # Neighbours are averaged in, or a few photos choose a threshold by chance.
+        means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
+        best = int(means.argmax())
+        return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
+
+    def _sure_pixels(
+        self, position: int, image: Any, classifier: BaseEstimator, n_pixels: int, rng: np.random.RandomState
+    ) -> Sample:
+        """Draw pixels of a photo without a mask of which a classifier is sure, with its own labels."""
+        with element_errors(position, image):
+            pixels = describe_pixels(as_lesion(image).image)
+        probability = self._probability(pixels, classifier).ravel()
+        drawn = rng.permutation(np.flatnonzero((probability < 1 - _SURE) | (probability > _SURE)))[:n_pixels]
+        return pixels.features.reshape(probability.size, -1)[drawn], probability[drawn] > 0.5
+
+    def _probability(self, pixels: PixelDescription, classifier: BaseEstimator) -> NDArray[np.float32]:
+        """Return the probability of the lesion at each described pixel."""
+        if not pixels.found:
+            return np.zeros(pixels.guess.shape, dtype=np.float32)
+        rows = pixels.features.reshape(-1, len(pixels.names))
+        lesion = int(np.argmax(classifier.classes_))  # True, wherever it stands
+        learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.guess.shape).astype(np.float32)
+        return (1 - self.prior_share_) * learned + self.prior_share_ * pixels.guess
+
+    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+        pixels = describe_pixels(lesion.image)
+        probability = resize_map(self._probability(pixels, self.estimator_), lesion.image.shape[:2])
+        probability = np.clip(probability, 0, 1)
+        return lesion.with_mask(_choose_mask(probability, self.threshold_), probability)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        tags.target_tags.required = True
+        return tags
+
+
+def _check_masks(y: Any, n_images: int) -> Sequence[Any]:
+    if y is None:
+        raise ValueError("y must hold the masks of some photos, got None. WatershedSegmenter needs none.")
+    masks = y if getattr(y, "ndim", None) == 3 else check_images(y, name="y")
+    if len(masks) != n_images:
+        raise ValueError(
+            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for a photo without a mask."
+        )
+    return masks
+
+
+def _draw_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
+    """Draw pixels of one photo, the more of them the nearer to the border of its mask, with their labels."""
+    lesion = resize_map(mask.astype(np.float32), pixels.guess.shape) > 0.5
+    weights = np.ones(lesion.shape)
+    if lesion.any() and not lesion.all():
+        distance = ndi.distance_transform_edt(lesion) + ndi.distance_transform_edt(~lesion)
+        weights = 1 / (0.05 + distance / max(lesion.shape))
+    drawn = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=weights.ravel() / weights.sum())
+    return pixels.features.reshape(lesion.size, -1)[drawn], lesion.ravel()[drawn]
+
+
+def _at_most(mask: Mask, side: int) -> Mask:
+    """Shrink a mask to a longest side."""
+    factor = min(side / max(mask.shape), 1)
+    height, width = (max(round(n * factor), 1) for n in mask.shape)
+    return resize_mask(mask, (height, width))
+
+
+def _choose_mask(probability: NDArray[np.float32], threshold: float) -> Mask:
+    """Keep, of the connected pixels above a threshold, those with the largest sum, and fill their holes."""
+    labels, n_regions = ndi.label(probability > threshold)
+    if n_regions == 0:
+        return labels > 0
+    weight = np.bincount(labels.ravel(), probability.ravel())
+    weight[0] = -1
+    mask = fill_holes(labels == weight.argmax())
+    return mask if np.count_nonzero(mask) >= _MIN_AREA * mask.size else np.zeros_like(mask)

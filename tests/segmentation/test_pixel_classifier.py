@@ -1,0 +1,345 @@
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage as ndi
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.model_selection import SemiSupervisedSplit
+from sklearn_melanoma.segmentation import PixelClassifierSegmenter, WatershedSegmenter
+from sklearn_melanoma.segmentation._pixel_features import describe_pixels
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return make_lesions(24, image_size=(96, 128), random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(photos):
+    return PixelClassifierSegmenter().fit(photos.images[:8], photos.masks[:8])
+
+
+def quick():
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01))
+
+
+def areas(masks):
+    return np.array([mask.sum() for mask in masks])
+
+
+# What it learns
+
+
+def test_eight_masks_are_no_worse_than_none(photos, fitted):
+    rest = photos.images[8:], photos.masks[8:]
+    assert fitted.score(*rest) > WatershedSegmenter().score(*rest) - 0.02
+
+
+def test_eight_masks_drawn_wide_beat_none(photos):
+    wide = [ndi.binary_dilation(mask, iterations=5) for mask in photos.masks]
+    segmenter = PixelClassifierSegmenter().fit(photos.images[:8], wide[:8])
+    rest = photos.images[8:], wide[8:]
+    assert segmenter.score(*rest) > WatershedSegmenter().score(*rest) + 0.1
+
+
+def test_tight_and_wide_drawing_is_learned(photos):
+    change = {
+        "tight": lambda mask: ndi.binary_erosion(mask, iterations=3),
+        "wide": lambda mask: ndi.binary_dilation(mask, iterations=3),
+    }
+    drawn = {style: [alter(mask) for mask in photos.masks] for style, alter in change.items()}
+    found = {
+        style: PixelClassifierSegmenter().fit(photos.images[:8], masks[:8]).predict(photos.images[8:])
+        for style, masks in drawn.items()
+    }
+    assert (areas(found["tight"]) < areas(found["wide"])).mean() > 0.9
+    for style, other in (("tight", "wide"), ("wide", "tight")):
+        own = np.mean([mask_jaccard(a, b) for a, b in zip(drawn[style][8:], found[style], strict=True)])
+        crossed = np.mean([mask_jaccard(a, b) for a, b in zip(drawn[style][8:], found[other], strict=True)])
+        assert own > crossed + 0.1
+
+
+def test_the_out_of_fold_index_is_about_what_other_photos_get(photos, fitted):
+    assert fitted.out_of_fold_jaccard_ == pytest.approx(fitted.score(photos.images[8:], photos.masks[8:]), abs=0.1)
+
+
+def test_the_guess_fades_as_masks_come(photos):
+    images, masks = photos.images[:6], photos.masks[:6]
+    share = PixelClassifierSegmenter(estimator=quick()).fit(images, masks).prior_share_
+    assert share == pytest.approx(10 / 16)
+    assert PixelClassifierSegmenter(estimator=quick(), prior_masks=0).fit(images, masks).prior_share_ == 0
+    alone = PixelClassifierSegmenter(estimator=quick(), prior_masks=1e9).fit(images, masks)
+    plain = WatershedSegmenter(margin=0)
+    for found, guess in zip(alone.predict(photos.images[8:]), plain.predict(photos.images[8:]), strict=True):
+        assert mask_jaccard(guess, found) > 0.9
+
+
+def test_one_mask_is_enough_to_fit(photos):
+    segmenter = PixelClassifierSegmenter(random_state=1).fit(photos.images[:1], photos.masks[:1])
+    assert segmenter.threshold_ == 0.5
+    assert np.isnan(segmenter.out_of_fold_jaccard_)
+    assert segmenter.score(photos.images[8:], photos.masks[8:]) > 0.6
+
+
+@pytest.mark.parametrize("style", ["all True", "all False"])
+def test_full_and_empty_masks_among_others(photos, style):
+    masks = [*photos.masks[:3], np.full((96, 128), style == "all True")]
+    segmenter = PixelClassifierSegmenter(estimator=quick()).fit(photos.images[:4], masks)
+    assert segmenter.predict(photos.images[8:9])[0].any()
+
+
+# Masks given and missing
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, float("nan")])
+def test_photos_without_a_mask_are_neither_used_nor_read(photos, fitted, missing):
+    images = [*photos.images[:4], "gone.jpg", *photos.images[4:8]]
+    masks = [*photos.masks[:4], missing, *photos.masks[4:8]]
+    other = PixelClassifierSegmenter().fit(images, masks)
+    for a, b in zip(other.transform(photos.images[8:12]), fitted.transform(photos.images[8:12]), strict=True):
+        np.testing.assert_array_equal(a.probability, b.probability)
+
+
+def test_self_training_uses_photos_without_a_mask(photos):
+    images, masks = photos.images[:16], [*photos.masks[:3], *[None] * 13]
+    supervised = PixelClassifierSegmenter(estimator=quick()).fit(images, masks)
+    trained = PixelClassifierSegmenter(estimator=quick(), self_training=True).fit(images, masks)
+    assert not np.array_equal(trained.estimator_[-1].coef_, supervised.estimator_[-1].coef_)
+    assert trained.score(photos.images[16:], photos.masks[16:]) > 0.7
+    with pytest.raises(FileNotFoundError, match=r"X\[3\] \('gone\.jpg'\)"):
+        trained.fit([*images[:3], "gone.jpg"], masks[:4])
+
+
+def test_every_kind_of_masks(photos, fitted, tmp_path):
+    for i, mask in enumerate(photos.masks[:8]):
+        Image.fromarray(mask).save(tmp_path / f"{i}.png")
+    stack = np.stack(photos.masks[:8])
+    expected = fitted.transform(photos.images[8:9])[0]
+    for masks in ([str(tmp_path / f"{i}.png") for i in range(8)], stack, stack * np.uint8(255)):
+        other = PixelClassifierSegmenter().fit(photos.images[:8], masks)
+        np.testing.assert_array_equal(other.transform(photos.images[8:9])[0].probability, expected.probability)
+
+
+def test_masks_are_of_the_size_of_the_source(make_lesion):
+    lesions = [make_lesion(600, 800, center=(0.02 * i, 0), seed=i) for i in range(3)]
+    images = [lesion.image for lesion in lesions]
+    segmenter = PixelClassifierSegmenter().fit(images, [lesion.mask for lesion in lesions])
+    found = segmenter.transform(images)[0]
+    assert found.mask.shape == found.probability.shape == found.image.shape[:2] == (288, 384)
+    assert segmenter.predict(images)[0].shape == (600, 800)
+    assert segmenter.score(images, [lesion.mask for lesion in lesions]) > 0.95
+    with pytest.raises(ValueError, match=r"^y\[1\]: mask must have the shape of its image, \(600, 800\), got \(9, 9\)"):
+        segmenter.fit(images, [lesions[0].mask, np.ones((9, 9), bool), None])
+
+
+@pytest.mark.parametrize(
+    ("masks", "kind", "message"),
+    [
+        (lambda masks: None, ValueError, "y must hold the masks of some photos, got None"),
+        (lambda masks: [None, np.nan, None], ValueError, "y must hold at least one mask, got none in 3 photos"),
+        (lambda masks: masks[:2], ValueError, "X and y must have the same length, got 3 and 2"),
+        (lambda masks: [np.zeros_like(mask) for mask in masks], ValueError, "got all empty ones"),
+        (lambda masks: [np.ones_like(mask) for mask in masks], ValueError, "got all full ones"),
+        (lambda masks: [masks[0], "gone.png", None], FileNotFoundError, r"^y\[1\] \('gone\.png'\): could not open"),
+        (lambda masks: [masks[0], 5, None], ValueError, r"^y\[1\]: mask must have shape"),
+        (lambda masks: 7, TypeError, "y must be a sequence"),
+    ],
+)
+def test_what_nothing_can_be_learned_from(photos, masks, kind, message):
+    with pytest.raises(kind, match=message):
+        PixelClassifierSegmenter().fit(photos.images[:3], masks(photos.masks[:3]))
+
+
+# Output
+
+
+def test_the_mask_is_what_is_probable(photos, fitted):
+    for lesion in fitted.transform(photos.images[8:]):
+        assert (lesion.probability.dtype, lesion.mask.dtype) == (np.float32, bool)
+        inside = lesion.probability[lesion.mask]
+        assert np.median(inside) > fitted.threshold_ > lesion.probability[~lesion.mask].mean()
+        assert ndi.label(lesion.mask)[1] == 1
+        assert ndi.label(np.pad(~lesion.mask, 1, constant_values=True))[1] == 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((96, 128, 3), (224, 172, 150), np.uint8),
+        np.zeros((96, 128, 3), np.uint8),
+        np.full((8, 8, 3), 200, np.uint8),
+        np.full((1, 80, 3), 200, np.uint8),
+        np.full((80, 1, 3), 200, np.uint8),
+        np.full((1, 1, 3), 200, np.uint8),
+        np.full((2, 3, 3), 200, np.uint8),
+    ],
+    ids=["skin", "black", "8x8", "row", "column", "pixel", "2x3"],
+)
+def test_nothing_to_see(fitted, image):
+    lesion = fitted.transform([image])[0]
+    assert lesion.mask.shape == image.shape[:2]
+    assert not lesion.mask.any()
+    assert not lesion.probability.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_faint_noise_is_no_lesion(fitted, make_image, seed):
+    skin = make_image(192, 256, radii=(1e-9, 1e-9), noise=8, seed=seed)
+    assert not fitted.predict([skin])[0].any()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 300), (300, 1), (2, 2), (3, 400), (400, 5), (1, 1), (30, 30)])
+def test_odd_shapes_of_noise(fitted, shape):
+    for seed in range(5):
+        image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        pixels = describe_pixels(image)
+        assert np.isfinite(pixels.features).all()
+        assert pixels.features.shape == (*pixels.guess.shape, len(pixels.names))
+        assert fitted.predict([image])[0].shape == shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (8, 8)])
+def test_fitted_on_tiny_photos(shape):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for _ in range(4)]
+    masks = [np.full(shape, i % 2 == 0) for i in range(4)]
+    assert PixelClassifierSegmenter().fit(images, masks).predict(images)[0].shape == shape
+
+
+@pytest.mark.parametrize("size", [(192, 256), (768, 1024)])
+def test_any_resolution_gives_the_same(photos, fitted, make_lesion, size):
+    small, other = (
+        fitted.predict([make_lesion(*shape, center=(0.05, -0.1), noise=0).image])[0] for shape in ((384, 512), size)
+    )
+    other = np.asarray(Image.fromarray(other).resize((512, 384), Image.Resampling.NEAREST))
+    assert mask_jaccard(small, other) > 0.97
+
+
+def test_a_mask_that_was_there_says_nothing(photos, fitted):
+    lesion = Lesion(photos.images[8], ~photos.masks[8])
+    np.testing.assert_array_equal(fitted.predict([lesion])[0], fitted.predict([photos.images[8]])[0])
+
+
+# As an estimator
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [quick(), ExtraTreesClassifier(20, random_state=0), KNeighborsClassifier(15)],
+    ids=["logistic", "trees", "neighbors"],
+)
+def test_any_classifier(photos, classifier):
+    segmenter = PixelClassifierSegmenter(estimator=classifier).fit(photos.images[:8], photos.masks[:8])
+    assert segmenter.score(photos.images[8:], photos.masks[8:]) > 0.75
+    assert type(segmenter.estimator_) is type(classifier)
+    assert segmenter.estimator_ is not classifier
+
+
+class Backwards(ClassifierMixin, BaseEstimator):
+    """A classifier whose columns come in another order than usual."""
+
+    def fit(self, X, y):
+        self.inner_ = quick().fit(X, ~y)
+        self.classes_ = np.array([True, False])
+        return self
+
+    def predict_proba(self, X):
+        return self.inner_.predict_proba(X)
+
+
+def test_columns_are_taken_by_class(photos):
+    pair = [
+        PixelClassifierSegmenter(estimator=classifier, prior_masks=0).fit(photos.images[:4], photos.masks[:4])
+        for classifier in (quick(), Backwards())
+    ]
+    for a, b in zip(*(segmenter.predict(photos.images[8:12]) for segmenter in pair), strict=True):
+        assert mask_jaccard(a, b) > 0.99
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"estimator": LinearSVC()},
+        {"estimator": make_pipeline(StandardScaler(), LinearSVC())},
+        {"estimator": "trees"},
+        {"n_pixels": 1},
+        {"n_pixels": 10.5},
+        {"prior_masks": -1},
+        {"self_training": "yes"},
+        {"random_state": "now"},
+    ],
+)
+def test_wrong_arguments(photos, arguments):
+    with pytest.raises(ValueError, match=f"'{next(iter(arguments))}' parameter of PixelClassifierSegmenter must be"):
+        PixelClassifierSegmenter(**arguments).fit(photos.images[:2], photos.masks[:2])
+
+
+def test_the_seed_decides(photos):
+    def probability(seed):
+        segmenter = PixelClassifierSegmenter(random_state=seed).fit(photos.images[:4], photos.masks[:4])
+        return segmenter.transform(photos.images[8:9])[0].probability
+
+    np.testing.assert_array_equal(probability(3), probability(3))
+    assert not np.array_equal(probability(3), probability(4))
+
+
+def test_clone_and_pickle(photos, fitted):
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(photos.images[8:9])[0], fitted.predict(photos.images[8:9])[0])
+    assert len(pickle.dumps(fitted)) < 10e6
+    assert not hasattr(clone(fitted), "estimator_")
+
+
+def test_grid_search_with_few_masks(photos):
+    masks = [mask if i % 2 else None for i, mask in enumerate(photos.masks[:16])]
+    search = GridSearchCV(
+        PixelClassifierSegmenter(estimator=quick()),
+        {"prior_masks": [0, 1e9], "estimator__logisticregression__C": [1e-9, 0.01]},
+        cv=SemiSupervisedSplit(2),
+        error_score="raise",
+    ).fit(photos.images[:16], masks)
+    assert len(set(search.cv_results_["mean_test_score"])) > 2
+    assert search.best_params_["prior_masks"] == 0
+    assert search.best_params_["estimator__logisticregression__C"] == 0.01
+    assert search.score(photos.images[16:], photos.masks[16:]) > 0.75
+
+
+def test_cross_val_score(photos):
+    masks = [mask if i % 2 else None for i, mask in enumerate(photos.masks[:12])]
+    scores = cross_val_score(
+        PixelClassifierSegmenter(estimator=quick()),
+        photos.images[:12],
+        masks,
+        cv=SemiSupervisedSplit(3),
+        error_score="raise",
+    )
+    assert scores.shape == (3,)
+    assert (scores > 0.5).all()
+
+
+# Real photos: a change that makes masks worse fails
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("load", "name", "step", "floor"),
+    [(load_ph2, "ph2", 1, 0.85), (load_isic_2017, "isic2017", 6, 0.765), (load_ham10000, "ham10000", 30, 0.84)],
+    ids=["ph2", "isic2017", "ham10000"],
+)
+def test_twenty_masks_of_real_photos(real_data, load, name, step, floor):
+    photos = load(real_data(name))
+    images, masks = photos.images[::step], photos.masks[::step]
+    segmenter = PixelClassifierSegmenter().fit(images[:20], masks[:20])
+    assert segmenter.score(images[20:], masks[20:]) >= floor

@@ -1,0 +1,83 @@
+"""The border goes where the color says."""
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation._refine import fill_bays, refine_by_color
+
+
+def disk(radius, shape=(160, 200), center=(80, 100)):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return np.hypot(y - center[0], x - center[1]) <= radius
+
+
+def two_colors(mask, *, blur=0.0, lesion=(150, 105, 85), skin=(210, 170, 145)):
+    photo = np.where(mask[:, :, np.newaxis], lesion, skin).astype(np.float32)
+    return ndi.gaussian_filter(photo, (blur, blur, 0)) if blur else photo
+
+
+@pytest.mark.parametrize("first", [30, 36, 40, 44, 46])
+def test_any_first_border_leads_to_the_edge(first):
+    truth = disk(40)
+    assert mask_jaccard(truth, refine_by_color(two_colors(truth), disk(first))) > 0.95
+
+
+def test_the_level_moves_the_border_of_a_soft_edge():
+    photo = two_colors(disk(40), blur=6)
+    radii = [np.sqrt(refine_by_color(photo, disk(40), level=level).sum() / np.pi) for level in (0.3, 0.5, 0.7)]
+    assert radii[0] - 2 > radii[1] > radii[2] + 2
+    assert radii[1] == pytest.approx(40, abs=1)
+
+
+def test_a_dark_core_leads_to_the_pale_whole():
+    whole, core = disk(40), disk(26)
+    photo = two_colors(whole)
+    photo[core] = (90, 60, 50)
+    assert mask_jaccard(whole, refine_by_color(photo, disk(34), level=0.3)) > 0.9
+
+
+def test_it_grows_no_farther_than_a_third_of_its_root_area():
+    truth = disk(70)
+    core = disk(30)
+    refined = refine_by_color(two_colors(truth), core)
+    assert np.sqrt(refined.sum() / np.pi) < 30 + 0.36 * np.sqrt(core.sum()) + 1
+
+
+def test_artefacts_are_left_out():
+    truth = disk(40)
+    photo = two_colors(truth)
+    sticker = np.zeros(truth.shape, bool)
+    sticker[:, 135:] = True
+    photo[sticker] = (40, 40, 200)
+    refined = refine_by_color(photo, disk(36), sticker)
+    assert not (refined & sticker).any()
+    assert mask_jaccard(truth & ~sticker, refined) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("photo", "region"),
+    [
+        (two_colors(disk(40)), disk(2)),
+        (two_colors(disk(40)), np.ones((160, 200), bool)),
+        (np.full((160, 200, 3), 128, np.float32), disk(40)),
+        (np.zeros((160, 200, 3), np.float32), disk(40)),
+    ],
+    ids=["few pixels", "no skin", "one color", "black"],
+)
+def test_where_colors_say_nothing_the_region_stays(photo, region):
+    np.testing.assert_array_equal(refine_by_color(photo, region), region)
+
+
+def test_bays_and_holes_are_filled_and_nothing_is_lost():
+    mask = disk(40)
+    mask[70:90, 100:] = False  # a bay as wide as half the radius
+    mask[60:63, 80:83] = False
+    filled = fill_bays(mask)
+    assert filled[mask].all()
+    assert filled[61, 81]
+    assert filled[80, 125]
+    np.testing.assert_array_equal(fill_bays(disk(40)), disk(40))
+    cut = disk(60, center=(80, 10))
+    assert mask_jaccard(cut, fill_bays(cut)) > 0.99

@@ -1,0 +1,310 @@
+"""Several candidates, one mask."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage as ndi
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.model_selection import SemiSupervisedSplit
+from sklearn_melanoma.segmentation import (
+    PixelClassifierSegmenter,
+    SegmenterSelector,
+    WatershedSegmenter,
+    describe_candidates,
+)
+from sklearn_melanoma.segmentation._candidates import CANDIDATE_MEASURES, agreement
+from sklearn_melanoma.segmentation._estimators import Segmenter
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return make_lesions(14, image_size=(96, 128), random_state=0)
+
+
+class Fixed(Segmenter):
+    """Answer with a disk of the given radius, wherever the lesion is."""
+
+    def __init__(self, radius=10, place=0.5):
+        self.radius = radius
+        self.place = place
+
+    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+        height, width = lesion.image.shape[:2]
+        y, x = np.mgrid[:height, :width]
+        return lesion.with_mask(np.hypot(y - height / 2, x - width * self.place) < self.radius)
+
+
+def disks(*radii):
+    return [(f"disk{i}", Fixed(radius)) for i, radius in enumerate(radii)]
+
+
+# Vote
+
+
+def test_the_majority_decides_pixel_by_pixel(make_image):
+    image = make_image(96, 128)
+    masks = [Fixed(radius).predict([image])[0] for radius in (10, 20, 30)]
+    found = SegmenterSelector(disks(10, 20, 30), share=0.5).transform([image])[0]
+    np.testing.assert_array_equal(found.mask, masks[1])
+    weights = (agreement(masks).sum(axis=1) - 1) / 2
+    np.testing.assert_allclose(found.probability, np.tensordot(weights / weights.sum(), masks, axes=1), atol=1e-6)
+
+
+def test_the_share_makes_it_wide_or_tight(make_image):
+    image = make_image(96, 128)
+    areas = [
+        SegmenterSelector(disks(10, 12, 14, 16, 18), share=share).transform([image])[0].area_px
+        for share in (0.1, 0.5, 0.9)
+    ]
+    assert areas[0] > areas[1] > areas[2]
+
+
+def test_who_disagrees_is_outvoted(make_image):
+    image = make_image(96, 128)
+    astray = [("a", Fixed(20)), ("b", Fixed(21)), ("c", Fixed(25, place=0.15))]
+    found = SegmenterSelector(astray).predict([image])[0]
+    assert mask_jaccard(Fixed(20).predict([image])[0], found) > 0.85
+    best = SegmenterSelector(astray, n_best=1).predict([image])[0]
+    assert best.sum() in {Fixed(20).predict([image])[0].sum(), Fixed(21).predict([image])[0].sum()}
+
+
+def test_no_candidate_no_lesion(make_image):
+    assert not SegmenterSelector().predict([make_image(96, 128, radii=(1e-9, 1e-9))])[0].any()
+    assert not SegmenterSelector(disks(-1, -1)).predict([make_image(96, 128)])[0].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (1, 60), (60, 1), (2, 3)])
+def test_tiny_photos(shape):
+    for seed in range(3):
+        image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        mask = SegmenterSelector().predict([image])[0]
+        assert (mask.shape, mask.dtype) == (shape, bool)
+
+
+def test_predictions_are_of_the_size_of_the_photo(make_lesion):
+    lesion = make_lesion(600, 800)
+    mask = SegmenterSelector().predict([lesion.image])[0]
+    assert mask.shape == (600, 800)
+    assert mask_jaccard(lesion.mask, mask) > 0.93
+
+
+# Learning
+
+
+def test_it_learns_whom_to_trust(make_lesion):
+    """All photos show disks of radius 20; one candidate is right, and a majority of the others agrees on too much."""
+    lesions = [make_lesion(96, 128, radii=(20 / 128, 20 / 128), seed=seed) for seed in range(12)]
+    images, masks = [lesion.image for lesion in lesions], [lesion.mask for lesion in lesions]
+    candidates = disks(20, 33, 34, 35)
+    assert SegmenterSelector(candidates).score(images, masks) < 0.5
+    selector = SegmenterSelector(candidates).fit(images[:8], masks[:8])
+    assert selector.score(images[8:], masks[8:]) > 0.9
+
+
+@pytest.mark.parametrize("grown", [-3, 4])
+def test_it_learns_the_annotators_style(photos, grown):
+    def redraw(mask):
+        distance = ndi.distance_transform_edt(mask) - ndi.distance_transform_edt(~mask)
+        return distance > -grown
+
+    masks = [redraw(mask) for mask in photos.masks]
+    plain = SegmenterSelector().score(photos.images[8:], masks[8:])
+    learned = SegmenterSelector().fit(photos.images[:8], masks[:8])
+    assert learned.score(photos.images[8:], masks[8:]) > plain
+    assert (learned.share_ < 0.4) == (grown > 0) or learned.share_ == 0.4
+
+
+def test_few_masks_or_none_leave_the_vote(photos):
+    vote = SegmenterSelector().transform(photos.images[:2])
+    for y in (None, [None] * 14, photos.masks[:4] + [None] * 10):
+        selector = SegmenterSelector().fit(photos.images, y)
+        assert (selector.ranker_, selector.share_) == (None, 0.4)
+        for a, b in zip(vote, selector.transform(photos.images[:2]), strict=True):
+            np.testing.assert_array_equal(a.mask, b.mask)
+
+
+def test_paths_of_masks_and_any_ranker(photos, tmp_path):
+    for i, mask in enumerate(photos.masks[:6]):
+        Image.fromarray(mask).save(tmp_path / f"{i}.png")
+    paths = [str(tmp_path / f"{i}.png") for i in range(6)]
+    by_path, by_array = (
+        SegmenterSelector(ranker=LinearRegression()).fit(photos.images[:6], masks)
+        for masks in (paths, photos.masks[:6])
+    )
+    assert isinstance(by_path.ranker_, LinearRegression)
+    assert by_path.share_ == by_array.share_
+    np.testing.assert_array_equal(by_path.ranker_.coef_, by_array.ranker_.coef_)
+
+
+def test_segmenters_that_learn_are_judged_on_photos_they_have_not_seen(photos):
+    class Memory(Segmenter):
+        """Knows the masks that it was fitted on, and nothing else."""
+
+        def fit(self, X, y=None):
+            self.known_ = {
+                np.asarray(image).tobytes(): mask for image, mask in zip(X, y, strict=True) if mask is not None
+            }
+            return self
+
+        def _transform_lesion(self, lesion):
+            empty = np.zeros(lesion.image.shape[:2], bool)
+            return lesion.with_mask(self.known_.get(lesion.image.tobytes(), empty))
+
+        def __sklearn_is_fitted__(self):
+            return hasattr(self, "known_")
+
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.requires_fit = True
+            return tags
+
+    candidates = [("memory", Memory()), ("watershed", WatershedSegmenter())]
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        SegmenterSelector(candidates).predict(photos.images)
+    selector = SegmenterSelector(candidates, n_best=1).fit(photos.images[:10], photos.masks[:10])
+    watershed = WatershedSegmenter().score(photos.images[10:], photos.masks[10:])
+    assert selector.score(photos.images[10:], photos.masks[10:]) == pytest.approx(watershed, abs=0.03)
+
+
+def test_a_pixel_classifier_among_the_candidates(photos):
+    candidates = [("watershed", WatershedSegmenter()), ("pixels", PixelClassifierSegmenter(n_pixels=50))]
+    selector = SegmenterSelector(candidates).fit(photos.images[:8], photos.masks[:8])
+    assert selector.score(photos.images[8:], photos.masks[8:]) > 0.75
+
+
+def test_it_is_reproducible_and_travels(photos):
+    one, two = (SegmenterSelector(random_state=1).fit(photos.images[:8], photos.masks[:8]) for _ in range(2))
+    thawed = pickle.loads(pickle.dumps(one))
+    for lesions in zip(*(s.transform(photos.images[8:10]) for s in (one, two, thawed)), strict=True):
+        for other in lesions[1:]:
+            np.testing.assert_array_equal(lesions[0].probability, other.probability)
+    assert not hasattr(clone(one), "ranker_")
+
+
+def test_processes_change_nothing(photos):
+    one, two = (SegmenterSelector(n_jobs=n).fit(photos.images[:6], photos.masks[:6]) for n in (1, 2))
+    assert one.share_ == two.share_
+    lesions = [s.transform(photos.images[6:7])[0] for s in (one, two)]
+    np.testing.assert_array_equal(lesions[0].probability, lesions[1].probability)
+
+
+# Searches and parameters
+
+
+def test_nested_parameters_in_a_search(photos):
+    candidates = [("blue", WatershedSegmenter()), ("green", WatershedSegmenter(channel="green"))]
+    search = GridSearchCV(
+        SegmenterSelector(candidates), {"blue__level": [0.3, 0.6], "share": [0.4, 0.6]}, cv=2, error_score="raise"
+    )
+    search.fit(photos.images[:6], photos.masks[:6])
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+    assert search.best_estimator_.get_params()["blue__level"] in (0.3, 0.6)
+    selector = SegmenterSelector(candidates).set_params(green=WatershedSegmenter(channel="red"))
+    assert selector.get_params()["green__channel"] == "red"
+
+
+def test_cross_val_score_with_few_masks(photos):
+    masks = photos.masks[:10] + [None] * 4
+    scores = cross_val_score(SegmenterSelector(), photos.images, masks, cv=SemiSupervisedSplit(2), error_score="raise")
+    assert ((scores > 0.5) & (scores <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("segmenters", "kind", "message"),
+    [
+        ([], ValueError, "at least one"),
+        ([("a", WatershedSegmenter)], TypeError, "must have fit and transform"),
+        ([("a", "passthrough")], TypeError, "must have fit and transform"),
+        ([("a", WatershedSegmenter()), ("a", WatershedSegmenter())], ValueError, "not unique"),
+        ([("share", WatershedSegmenter())], ValueError, "conflict with constructor arguments"),
+        ("blue", ValueError, "'segmenters' parameter"),
+    ],
+)
+def test_wrong_segmenters(photos, segmenters, kind, message):
+    for call in (SegmenterSelector(segmenters).fit, SegmenterSelector(segmenters).predict):
+        with pytest.raises(kind, match=message):
+            call(photos.images[:1])
+
+
+def test_wrong_masks(photos):
+    with pytest.raises(ValueError, match="same length, got 6 and 5"):
+        SegmenterSelector().fit(photos.images[:6], photos.masks[:5])
+    wrong = [*photos.masks[:5], np.zeros((9, 9), bool)]
+    with pytest.raises(ValueError, match=r"y\[5\]: mask must have the shape of its image, \(96, 128\), got \(9, 9\)"):
+        SegmenterSelector().fit(photos.images[:6], wrong)
+    with pytest.raises(FileNotFoundError, match=r"y\[0\] \('gone\.png'\)"):
+        SegmenterSelector().fit(photos.images[:6], ["gone.png", *photos.masks[1:6]])
+
+
+# What the ranker sees
+
+
+def test_measures_of_a_known_candidate(make_lesion):
+    lesion = make_lesion(96, 128, radii=(20 / 128, 20 / 128), noise=0)
+    row = dict(zip(CANDIDATE_MEASURES, describe_candidates(lesion.image, [lesion.mask])[0], strict=True))
+    assert row["area_share"] == pytest.approx(lesion.mask.mean())
+    assert row["mean_agreement"] == 1
+    assert row["frame_share"] == 0
+    assert row["eccentricity_of_place"] == pytest.approx(0, abs=0.01)
+    assert row["blue_contrast"] == pytest.approx(np.log(150 / 60), abs=0.1)
+    assert row["dark_around"] < 0.05
+    assert row["pale_inside"] < 0.1
+    assert row["border_slope"] > row["ring_slope"]
+
+
+def test_better_candidates_look_better(make_lesion):
+    lesion = make_lesion(96, 128, radii=(20 / 128, 20 / 128))
+    shifted = np.roll(lesion.mask, 15, axis=1)
+    small = ndi.binary_erosion(lesion.mask, iterations=8)
+    names = list(CANDIDATE_MEASURES)
+    rows = describe_candidates(lesion.image, [lesion.mask, shifted, small])
+    assert rows[0, names.index("edge_contrast")] == rows[:, names.index("edge_contrast")].max()
+    assert rows[0, names.index("border_slope")] == rows[:, names.index("border_slope")].max()
+    assert rows[2, names.index("dark_around")] > rows[0, names.index("dark_around")] + 0.3
+    assert rows[1, names.index("pale_inside")] > rows[0, names.index("pale_inside")] + 0.1
+
+
+def test_empty_full_and_tiny_candidates():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    pixel = np.zeros((20, 30), bool)
+    pixel[3, 4] = True
+    rows = describe_candidates(image, [np.zeros((20, 30), bool), np.ones((20, 30), bool), pixel])
+    assert np.isfinite(rows).all()
+    assert not rows[0].any()
+    with pytest.raises(ValueError, match="must have the shape of its image"):
+        describe_candidates(image, [np.zeros((4, 4), bool)])
+
+
+def test_agreement():
+    rng = np.random.default_rng(0)
+    masks = list(rng.random((4, 9, 11)) > 0.5)
+    table = agreement(masks)
+    for i in range(4):
+        for j in range(4):
+            assert table[i, j] == pytest.approx(mask_jaccard(masks[i], masks[j]))
+    np.testing.assert_array_equal(agreement([np.zeros((2, 2), bool)] * 2), np.ones((2, 2)))
+
+
+# Real photos: a change that makes masks worse fails
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("load", "name", "step", "floor"),
+    [(load_ph2, "ph2", 2, 0.83), (load_isic_2017, "isic2017", 12, 0.79), (load_ham10000, "ham10000", 60, 0.80)],
+    ids=["ph2", "isic2017", "ham10000"],
+)
+def test_votes_on_real_photos(real_data, load, name, step, floor):
+    photos = load(real_data(name))
+    images, masks = photos.images[::step], photos.masks[::step]
+    assert len(images) >= 50
+    assert SegmenterSelector().score(images, masks) >= floor
