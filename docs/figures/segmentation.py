@@ -6,7 +6,7 @@ from scipy import ndimage as ndi
 
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.metrics import mask_jaccard
-from sklearn_melanoma.segmentation import _watershed, segment_watershed
+from sklearn_melanoma.segmentation import _regions, _watershed, segment_watershed
 from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
 
 
@@ -14,12 +14,12 @@ def draw() -> Figure:
     photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
     photo, truth = photos.images[0], photos.masks[0]
     surround = find_artefacts(photo)
-    view = _watershed._view(_watershed._smooth(erase_dark_lines(photo)), "blue", surround, even_light=True)
+    view = _regions.view_channel(_regions.smooth(erase_dark_lines(photo)), "blue", surround, even_light=True)
     grey, binary = view.grey, view.dark
-    core = _watershed._choose_region(binary)
+    core = _regions.choose_region(binary)
     side = max(core.shape)
     band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)
-    slope = ndi.gaussian_gradient_magnitude(grey, _watershed._SMOOTHING * side, truncate=3)
+    slope = ndi.gaussian_gradient_magnitude(grey, _regions.SMOOTHING * side, truncate=3)
     found = segment_watershed(photo)
 
     figure = Figure(figsize=(8.5, 5), layout="constrained")

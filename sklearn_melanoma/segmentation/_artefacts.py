@@ -21,6 +21,9 @@ _BRIGHT, _SATURATED, _MORE_SATURATED = 0.75, 0.7, 0.3
 # which a part is said to hang on the frame.
 _MIN_AREA, _ON_FRAME = 0.001, 0.3
 
+# Length along the frame, per root of the area, of a region that hangs on it: half a disk touches it along 1.6.
+_ALONG_FRAME = 1.5
+
 # How far beyond its border a sticker casts a shadow, and ink fades, as a share of the longest side.
 _FADE = 0.026
 
@@ -83,6 +86,37 @@ def _on_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     kept = (area > _MIN_AREA * mask.size) & (on_frame > _ON_FRAME * np.sqrt(area))
     kept[0] = False
     return kept[labels] if kept.any() else None
+
+
+def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
+    """Tell whether a dark region is likelier a shadow, a card or the room behind than a lesion.
+
+    It touches the frame along more than one and a half times the root of its area, more than a
+    disk cut in half, and stays out of the central half of the photo, where lesions are put.
+
+    Parameters
+    ----------
+    region : ndarray of shape (height, width), dtype bool
+        A connected region.
+
+    Returns
+    -------
+    bool
+        False for an empty one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> region = np.zeros((80, 120), dtype=bool)
+    >>> region[:, :10] = True
+    >>> hangs_on_frame(region), hangs_on_frame(~region)
+    (True, False)
+    """
+    height, width = region.shape
+    if region[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None].any():
+        return False
+    on_frame = sum(np.count_nonzero(edge) for edge in (region[0], region[-1], region[:, 0], region[:, -1]))
+    return bool(on_frame > _ALONG_FRAME * np.sqrt(np.count_nonzero(region)))
 
 
 def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,7 +12,8 @@ from sklearn_melanoma._base import Interval, LesionTransformer, Real, StrOptions
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import resize_mask
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
-from sklearn_melanoma.segmentation._watershed import CHANNELS, MAX_MARGIN, RATIOS, segment_watershed
+from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS
+from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watershed
 
 
 class Segmenter(LesionTransformer):

@@ -21,7 +21,7 @@ from sklearn_melanoma._validation import check_images, check_mask, element_error
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
-from sklearn_melanoma.segmentation._watershed import _MIN_AREA
+from sklearn_melanoma.segmentation._regions import MIN_AREA
 
 # Thresholds among which the one is taken whose masks agree best with those given.
 _THRESHOLDS = np.linspace(0.2, 0.8, 13)
@@ -292,4 +292,4 @@ def _choose_mask(probability: NDArray[np.float32], threshold: float) -> Mask:
     weight = np.bincount(labels.ravel(), probability.ravel())
     weight[0] = -1
     mask = fill_holes(labels == weight.argmax())
-    return mask if np.count_nonzero(mask) >= _MIN_AREA * mask.size else np.zeros_like(mask)
+    return mask if np.count_nonzero(mask) >= MIN_AREA * mask.size else np.zeros_like(mask)

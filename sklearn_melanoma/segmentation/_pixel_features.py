@@ -14,14 +14,8 @@ from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
 from sklearn_melanoma.segmentation._light import flatten_light
 from sklearn_melanoma.segmentation._refine import fill_bays
-from sklearn_melanoma.segmentation._watershed import (
-    _MIN_CONTRAST,
-    CHANNELS,
-    DECIDING_SIDE,
-    _binarize,
-    _choose_region,
-    segment_watershed,
-)
+from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, choose_region
+from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE, segment_watershed
 
 # Longest side, in pixels, at which pixels are described. The probability varies smoothly, so that its level sets
 # are found between these pixels.
@@ -158,7 +152,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     for column, values in enumerate(features.values()):
         stacked[:, :, column] = values
     contrast = 1 - np.exp(min(features[f"photo_{channel}"] for channel in ("red", "green", "blue")))
-    return PixelDescription(stacked, list(features), guess, bool(contrast >= _MIN_CONTRAST))
+    return PixelDescription(stacked, list(features), guess, bool(contrast >= MIN_CONTRAST))
 
 
 def _look(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _View:
@@ -188,13 +182,13 @@ def _candidates(view: _View) -> tuple[Map, Map]:
     ]
     tight, wide = [], []
     for values in kinds:
-        region = _choose_region(_binarize(values, view.artefacts))
+        region = choose_region(binarize(values, view.artefacts))
         tight.append(region)
         skin = ~region & view.visible
         if region.any() and skin.any():
             level = float(np.median(values[skin]))
             # Experts draw around the lesion; Otsu's threshold lies half way to its core.
-            region = _choose_region((values < level - 0.3 * (level - float(np.median(values[region])))) & view.visible)
+            region = choose_region((values < level - 0.3 * (level - float(np.median(values[region])))) & view.visible)
         wide.append(region)
     return np.array(tight, dtype=np.float32), np.array(wide, dtype=np.float32)
 
@@ -328,7 +322,7 @@ def _grown(view: _View, fisher: Map, reach: Mask) -> Features:
 
     On photos drawn wide, the one cut at 0.2 is better than any threshold on grey levels.
     """
-    masks = [fill_bays(_choose_region((fisher > cut) & reach & view.visible)) for cut in _CUTS]
+    masks = [fill_bays(choose_region((fisher > cut) & reach & view.visible)) for cut in _CUTS]
     level = np.stack(masks).mean(axis=0, dtype=np.float32)
     features: Features = {f"grown_{cut}": mask for cut, mask in zip(_CUTS[1:], masks[1:], strict=True)}
     features |= {"grown": level, "grown_near": view.blur(level, 0.02), "grown_wide": view.blur(level, 0.05)}

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import segment_watershed
-from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
+from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts, hangs_on_frame
 
 SKIN = (212, 168, 140)
 STICKERS = {
@@ -115,3 +115,23 @@ def test_tiny_photos(shape):
         found = find_artefacts(image)
         assert found is None or found.shape == shape
         assert erase_dark_lines(image).shape == image.shape
+
+
+def test_a_dark_card_on_the_frame_is_not_the_lesion(make_lesion):
+    lesion = make_lesion(288, 384, spot=(195, 140, 118), radii=(0.1, 0.1))
+    image = lesion.image.copy()
+    image[:60, 290:] = (25, 25, 28)
+    assert mask_jaccard(lesion.mask, segment_watershed(image)) > 0.9
+    assert mask_jaccard(lesion.mask, segment_watershed(image, leave_out_artefacts=False)) < 0.1
+
+
+def test_a_region_hangs_on_the_frame_by_shape_and_place():
+    region = np.zeros((144, 192), bool)
+    assert not hangs_on_frame(region)
+    y, x = np.mgrid[:144, :192]
+    assert not hangs_on_frame(np.hypot(y - 72, x - 96) < 40)
+    assert not hangs_on_frame(np.hypot(y - 72, x) < 60)  # cut by the frame, but it reaches the middle
+    assert hangs_on_frame(np.hypot(y, x) < 40)
+    assert not hangs_on_frame(np.hypot(y - 25, x - 25) < 26)  # in a corner, but whole
+    assert hangs_on_frame(y < 15)
+    assert not hangs_on_frame(y < 100)

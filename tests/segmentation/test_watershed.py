@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import WatershedSegmenter, segment_watershed
-from sklearn_melanoma.segmentation._watershed import CHANNELS, RATIOS
+from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS
 
 ALL_CHANNELS = [*CHANNELS, *RATIOS, "auto"]
 

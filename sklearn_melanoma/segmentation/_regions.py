@@ -1,0 +1,195 @@
+"""Which dark region of a photo is the lesion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from skimage.filters import threshold_otsu
+
+from sklearn_melanoma._geometry import bounding_box, fill_holes
+from sklearn_melanoma.segmentation._light import fit_light
+
+#: How the grey levels of each channel are made from red, green and blue.
+CHANNELS: dict[str, tuple[float, float, float]] = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "grey": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
+}
+
+#: Channels whose level is that of one color over red: pigment and blood lower it, shadows do not.
+RATIOS: dict[str, int] = {"blue/red": 2, "green/red": 1}
+
+#: Standard deviation of the smoothing, as a share of the longest side: wider than a hair, narrower than a notch.
+SMOOTHING = 0.008
+
+#: A lesion covers at least this share of the photo ...
+MIN_AREA = 0.001
+#: ... and is darker than the skin by at least this share of the skin's level.
+MIN_CONTRAST = 0.04
+
+# Length of the border and along the frame, per root of the area, from which a region is called ragged, and up to which
+# a core is called compact. In pixels, a disk has 3.2 and a square 4.
+_RAGGED, _COMPACT = 6.0, 5.0
+
+# A core takes no more than this share of the ragged region around it.
+_CORE_SHARE = 0.6
+
+
+class View(NamedTuple):
+    """A photo as one channel shows it."""
+
+    grey: NDArray[np.float32]  # 1 is about the level of the skin
+    dark: NDArray[np.bool_]  # below Otsu's threshold
+    light: NDArray[np.float32] | None  # that falls on the skin; None where it is taken for even
+
+    def even(self, colors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring the colors to even light as well."""
+        if self.light is None:
+            return colors
+        return np.minimum(colors * (np.median(self.light) / self.light)[:, :, np.newaxis], np.float32(255))
+
+
+def find_region(
+    colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
+) -> tuple[View, NDArray[np.bool_]]:
+    """Return the region that is likeliest the lesion, empty if it is too small or too pale, and where it was seen."""
+    views = [view_channel(colors, name, artefacts, even_light=even_light) for name in _channel_names(channel)]
+    view = views[0] if len(views) == 1 else max(views, key=lambda view: _separability(view, artefacts))
+    region = choose_region(view.dark)
+    if np.count_nonzero(region) < MIN_AREA * region.size or _contrast(view.grey, region, artefacts) < MIN_CONTRAST:
+        region = np.zeros_like(region)
+    return view, region
+
+
+def _channel_names(channel: str) -> list[str]:
+    return list(CHANNELS) if channel == "auto" else [channel]
+
+
+def view_channel(
+    colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
+) -> View:
+    """Look at smoothed colors through one channel."""
+    if channel in RATIOS:
+        # The 8 levels keep the ratios of dark pixels, which are noise, near that of grey.
+        grey = 128 * (colors[:, :, RATIOS[channel]] + 8) / (colors[:, :, 0] + 8)
+    else:
+        grey = colors @ np.array(CHANNELS[channel], dtype=np.float32)
+    if not even_light:
+        level = max(float(np.median(grey[::4, ::4])), 1.0)
+        return View(grey / level, binarize(grey / level, artefacts), None)
+    light = fit_light(grey, artefacts)
+    grey = (grey + 1) / light
+    # What a ratio varies by is no light.
+    return View(grey, binarize(grey, artefacts), fit_light(colors[:, :, 2], artefacts) if channel in RATIOS else light)
+
+
+def smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Average over less than the border's notches, each channel on its own."""
+    sigma = SMOOTHING * max(levels.shape)
+    return ndi.gaussian_filter(levels.astype(np.float32), (sigma, sigma, 0)[: levels.ndim], truncate=3)
+
+
+def binarize(grey: NDArray[np.float32], artefacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return what is darker than Otsu's threshold, the dark corners left out."""
+    seen = grey if artefacts is None else grey[~artefacts]
+    if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
+        return np.zeros(grey.shape, dtype=bool)
+    # Whole numbers are counted faster than floats; the step is finer than the noise.
+    threshold = (threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8)) + 1) / 128
+    return grey < threshold if artefacts is None else (grey < threshold) & ~artefacts
+
+
+def _separability(view: View, artefacts: NDArray[np.bool_] | None) -> float:
+    """Return the share of the variance that lies between the two sides of the threshold, from 0 to 1."""
+    seen, dark = (view.grey, view.dark) if artefacts is None else (view.grey[~artefacts], view.dark[~artefacts])
+    share = float(dark.mean()) if dark.size else 0.0
+    if not 0 < share < 1:
+        return 0.0
+    gap = float(seen[dark].mean() - seen[~dark].mean())
+    return share * (1 - share) * gap**2 / float(seen.var())
+
+
+def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the connected region that is likeliest the lesion, by place and size, and fill its holes."""
+    labels, n_regions = ndi.label(binary)
+    if n_regions == 0:
+        return binary
+    height, width = binary.shape
+    y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in (height, width))
+    weight = np.bincount(labels.ravel(), (y[:, np.newaxis] * x).ravel())
+    area = np.bincount(labels.ravel())
+    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    on_frame = np.bincount(frame, minlength=n_regions + 1)
+    # A lesion that runs off the photo touches the frame along less than twice the root of its area;
+    # stickers, shadows and uneven light hang on the frame along more.
+    weight *= np.maximum(1 - on_frame / (2 * np.sqrt(area)), 0.05)
+    weight[0] = -1
+    region = labels == weight.argmax()
+    box = bounding_box(region)
+    region[box] = fill_holes(region[box])
+    return region
+
+
+def find_core(
+    grey: NDArray[np.float32], region: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Find the lesion in a region that is mostly skin.
+
+    Where a small lesion lies on uneven skin, the threshold splits the skin. The region is then
+    ragged or hangs on the frame, and holds a compact core that is darker than the rest of
+    the region by more than that is darker than the skin.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (height, width), dtype float32
+        Grey levels, about 1 on the skin.
+    region : ndarray of shape (height, width), dtype bool
+        A connected region.
+    artefacts : ndarray of shape (height, width), dtype bool, optional
+        Pixels that are neither skin nor lesion.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        The core, or `region` itself if there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> grey = np.ones((80, 120), dtype=np.float32)
+    >>> grey[:6], grey[:60, :50], grey[:, 20:24] = 0.9, 0.9, 0.9
+    >>> grey[30:50, 20:40] = 0.4
+    >>> int(find_core(grey, grey < 0.95).sum())
+    400
+    """
+    if _outline(region) < _RAGGED:
+        return region
+    core = choose_region(binarize(grey, ~region))
+    size = np.count_nonzero(core)
+    if not MIN_AREA * core.size <= size <= _CORE_SHARE * np.count_nonzero(region) or _outline(core) > _COMPACT:
+        return region
+    skin = ~region if artefacts is None else ~region & ~artefacts
+    rest = region & ~core
+    if not (skin.any() and rest.any()):
+        return region
+    levels = [float(grey[part].mean()) for part in (core, rest, skin)]
+    return core if levels[1] - levels[0] > levels[2] - levels[1] else region
+
+
+def _outline(region: NDArray[np.bool_]) -> float:
+    """Return the number of pixels along the border and the frame, per root of the area."""
+    inner = ndi.binary_erosion(region, border_value=1)
+    on_frame = sum(np.count_nonzero(edge) for edge in (region[0], region[-1], region[:, 0], region[:, -1]))
+    return (np.count_nonzero(region ^ inner) + on_frame) / max(np.sqrt(np.count_nonzero(region)), 1.0)
+
+
+def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None) -> float:
+    skin = ~core if artefacts is None else ~core & ~artefacts
+    if not skin.any():
+        return 0.0
+    level = float(grey[skin].mean())
+    return (level - float(grey[core].mean())) / level

@@ -1,0 +1,63 @@
+"""Which region is the lesion."""
+
+import numpy as np
+import pytest
+
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation import segment_watershed
+from sklearn_melanoma.segmentation._regions import choose_region, find_core
+
+SHAPE = (144, 192)
+Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
+
+
+def disk(radius, y=72, x=96):
+    return np.hypot(Y - y, X - x) <= radius
+
+
+def levels(region, rest=0.9, core=None, dark=0.4):
+    grey = np.where(region, rest, 1.0).astype(np.float32)
+    if core is not None:
+        grey[core] = dark
+    return grey
+
+
+RAGGED = (Y < 20) | ((X > 40) & (X < 140) & (Y < 100)) | ((X > 60) & (X < 70))
+
+
+def test_a_small_dark_lesion_in_uneven_skin_is_its_core():
+    core = disk(14, 60, 90)
+    np.testing.assert_array_equal(find_core(levels(RAGGED, core=core), RAGGED), core)
+
+
+@pytest.mark.parametrize(
+    ("region", "core", "dark"),
+    [
+        (disk(50), disk(14), 0.4),
+        (RAGGED, disk(14, 60, 90), 0.85),
+        (RAGGED, (X > 42) & (X < 138) & (Y > 2) & (Y < 98), 0.4),
+        (RAGGED, (Y > 60) & (Y < 64) & (X > 45) & (X < 135), 0.4),
+        (RAGGED, disk(2, 60, 90), 0.4),
+        (RAGGED, None, 0.4),
+        (np.ones(SHAPE, bool), disk(14), 0.4),
+    ],
+    ids=["compact whole", "faint core", "large core", "line", "speck", "no core", "no skin"],
+)
+def test_otherwise_the_region_stays(region, core, dark):
+    np.testing.assert_array_equal(find_core(levels(region, core=core, dark=dark), region), region)
+
+
+def test_a_lesion_in_a_shadow_is_found(make_lesion):
+    lesion = make_lesion(288, 384, center=(-0.03, 0.02), radii=(0.05, 0.06), noise=1.0)
+    y, x = np.mgrid[:288, :384]
+    shadow = (x > 120) & (x < 270) & (y < 200) | (y < 40) | (np.abs(x - 150) < 12)
+    image = (lesion.image * np.where(shadow, 0.75, 1.0)[:, :, np.newaxis]).astype(np.uint8)
+    assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=False)) > 0.8
+    assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=False, level=None)) < 0.3
+
+
+def test_place_and_frame_choose_among_regions():
+    small, large, on_frame = disk(15), disk(17, 30, 170), (X < 12)
+    np.testing.assert_array_equal(choose_region(small | large), small)
+    np.testing.assert_array_equal(choose_region(small | on_frame), small)
+    np.testing.assert_array_equal(choose_region(disk(20) & ~disk(5) | disk(4, 20, 20)), disk(20))
