@@ -59,15 +59,19 @@ def find_artefacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     array([ True,  True, False])
     """
     artefacts = find_dark_corners(image)
-    pixels = image.astype(np.float32) + 8  # keeps the ratios of dark pixels, which are noise, near those of grey
-    coolness = np.maximum(pixels[:, :, 1], pixels[:, :, 2]) / pixels[:, :, 0]
+    # The 8 levels keep the ratios of dark pixels, which are noise, near those of grey.
+    red, green, blue = (image[:, :, i].astype(np.float32) + 8 for i in range(3))
+    cooler = np.maximum(green, blue)
+    coolness = cooler / red
     cool = (coolness > _COOL) & (coolness > _COOLER * np.median(coolness))
-    brightest = pixels.max(axis=2)
-    saturation = 1 - pixels.min(axis=2) / brightest
+    brightest = np.maximum(cooler, red)
+    saturation = 1 - np.minimum(np.minimum(green, blue), red) / brightest
     vivid = (saturation > max(_SATURATED, np.median(saturation) + _MORE_SATURATED)) & (
         brightest > _BRIGHT * np.median(brightest)
     )
     for odd in (cool, vivid):
+        if np.count_nonzero(odd) <= _MIN_AREA * odd.size:
+            continue
         hanging = _on_frame(ndi.uniform_filter(odd.astype(np.float32), 3) > 0.5)
         if hanging is not None:
             near = ndi.distance_transform_edt(~hanging) <= _FADE * max(hanging.shape)

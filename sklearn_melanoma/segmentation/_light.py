@@ -140,9 +140,15 @@ def _fit_bright(terms: NDArray[np.float32], values: NDArray[np.float32]) -> NDAr
     for _ in range(10):
         coefficients = np.linalg.lstsq((terms * weights) @ terms.T, (terms * weights) @ values, rcond=None)[0]
         residuals = values - coefficients @ terms
-        deviation = 1.4826 * np.median(np.abs(residuals - np.median(residuals))) + 1e-3
+        deviation = 1.4826 * _middle(np.abs(residuals - _middle(residuals))) + 1e-3
         weights = np.where(residuals < 0, 1 / (1 + (residuals / deviation) ** 2), 1.0)
     return coefficients
+
+
+def _middle(values: NDArray[np.floating]) -> float:
+    """Return the median, or the upper one of the two in the middle, at a fraction of the cost."""
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])
 
 
 def _block_size(shape: tuple[int, ...]) -> int:

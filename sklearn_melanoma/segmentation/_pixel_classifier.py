@@ -14,14 +14,14 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real
-from sklearn_melanoma._geometry import fill_holes
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import as_lesion, read_mask, resize_map, resize_mask
-from sklearn_melanoma._validation import check_images, check_mask, element_errors, is_missing
+from sklearn_melanoma._reading import as_lesion, resize_map, resize_mask
+from sklearn_melanoma._validation import check_images, element_errors, is_missing
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
-from sklearn_melanoma.segmentation._regions import MIN_AREA
+from sklearn_melanoma.segmentation._regions import cut_probability
+from sklearn_melanoma.segmentation._training import check_masks, read_pair
 
 # Thresholds among which the one is taken whose masks agree best with those given.
 _THRESHOLDS = np.linspace(0.2, 0.8, 13)
@@ -152,8 +152,7 @@ class PixelClassifierSegmenter(Segmenter):
         """
         self._check_parameters()
         images = check_images(X)
-        masks = _check_masks(y, len(images))
-        labelled = [position for position in range(len(images)) if not is_missing(masks[position])]
+        masks, labelled = check_masks(y, len(images))
         if not labelled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} photos. "
@@ -163,10 +162,7 @@ class PixelClassifierSegmenter(Segmenter):
         tuned = set(rng.permutation(len(labelled))[:_MAX_TUNED].tolist())
         samples, kept = [], []
         for order, position in enumerate(labelled):
-            with element_errors(position, images[position]):
-                lesion = as_lesion(images[position])
-            with element_errors(position, masks[position], name="y"):
-                mask = check_mask(read_mask(masks[position]), shape=lesion.source_shape)
+            lesion, mask = read_pair(images, masks, position)
             pixels = describe_pixels(lesion.image)
             samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
             if order in tuned:
@@ -212,7 +208,7 @@ class PixelClassifierSegmenter(Segmenter):
             for order, pixels, mask in kept:
                 if order in test:
                     probability = resize_map(self._probability(pixels, classifier), mask.shape)
-                    scores.append([mask_jaccard(mask, _choose_mask(probability, at)) for at in _THRESHOLDS])
+                    scores.append([mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS])
         if not scores:
             return 0.5, np.nan
         # Neighbours are averaged in, or a few photos choose a threshold by chance.
@@ -243,7 +239,7 @@ class PixelClassifierSegmenter(Segmenter):
         pixels = describe_pixels(lesion.image)
         probability = resize_map(self._probability(pixels, self.estimator_), lesion.image.shape[:2])
         probability = np.clip(probability, 0, 1)
-        return lesion.with_mask(_choose_mask(probability, self.threshold_), probability)
+        return lesion.with_mask(cut_probability(probability, self.threshold_), probability)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
@@ -253,17 +249,6 @@ class PixelClassifierSegmenter(Segmenter):
         tags.requires_fit = True
         tags.target_tags.required = True
         return tags
-
-
-def _check_masks(y: Any, n_images: int) -> Sequence[Any]:
-    if y is None:
-        raise ValueError("y must hold the masks of some photos, got None. WatershedSegmenter needs none.")
-    masks = y if getattr(y, "ndim", None) == 3 else check_images(y, name="y")
-    if len(masks) != n_images:
-        raise ValueError(
-            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for a photo without a mask."
-        )
-    return masks
 
 
 def _draw_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
@@ -282,14 +267,3 @@ def _at_most(mask: Mask, side: int) -> Mask:
     factor = min(side / max(mask.shape), 1)
     height, width = (max(round(n * factor), 1) for n in mask.shape)
     return resize_mask(mask, (height, width))
-
-
-def _choose_mask(probability: NDArray[np.float32], threshold: float) -> Mask:
-    """Keep, of the connected pixels above a threshold, those with the largest sum, and fill their holes."""
-    labels, n_regions = ndi.label(probability > threshold)
-    if n_regions == 0:
-        return labels > 0
-    weight = np.bincount(labels.ravel(), probability.ravel())
-    weight[0] = -1
-    mask = fill_holes(labels == weight.argmax())
-    return mask if np.count_nonzero(mask) >= MIN_AREA * mask.size else np.zeros_like(mask)

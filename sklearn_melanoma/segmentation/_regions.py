@@ -134,6 +134,36 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return region
 
 
+def cut_probability(probability: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Return the connected part above a threshold whose sum is largest, its holes filled.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (height, width), dtype float32
+        Probability, or share of a vote, of each pixel.
+    threshold : float
+        What a pixel of the lesion is above.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        All False if the part covers less than 0.1 % of the photo.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cut_probability(np.array([[0.9, 0.1, 0.6, 0.6]], dtype=np.float32), 0.5)
+    array([[False, False,  True,  True]])
+    """
+    labels, n_parts = ndi.label(probability > threshold)
+    if n_parts == 0:
+        return np.zeros(probability.shape, dtype=bool)
+    weight = np.bincount(labels.ravel(), probability.ravel())
+    weight[0] = -1
+    mask = fill_holes(labels == weight.argmax())
+    return mask if np.count_nonzero(mask) >= MIN_AREA * mask.size else np.zeros_like(mask)
+
+
 def find_core(
     grey: NDArray[np.float32], region: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold
@@ -15,17 +14,19 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._base import BaseComposition, HasMethods, Integral, Interval, Real
-from sklearn_melanoma._geometry import fill_holes
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import WORKING_SIDE, as_lesion, read_mask, resize_map, resize_mask, shrink
-from sklearn_melanoma._validation import check_images, check_mask, element_errors, is_missing
+from sklearn_melanoma._reading import WORKING_SIDE, resize_map, resize_mask, shrink
+from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._candidates import agreement, describe_candidates
 from sklearn_melanoma.segmentation._estimators import Segmenter, WatershedSegmenter
+from sklearn_melanoma.segmentation._regions import cut_probability
+from sklearn_melanoma.segmentation._training import check_masks, read_pair
 from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
 
-# How much a candidate's vote grows with its expected Jaccard index: e-fold for 0.1.
-_SHARPNESS = 10.0
+# How much a candidate's vote grows with its expected Jaccard index: e-fold for 0.05, half an
+# expert's disagreement with another.
+_SHARPNESS = 20.0
 
 # Shares of the vote among which the one is taken that agrees best with the given masks.
 _SHARES = np.linspace(0.2, 0.7, 11)
@@ -36,20 +37,16 @@ Mask = NDArray[np.bool_]
 
 
 def default_segmenters() -> list[tuple[str, Segmenter]]:
-    """Return the twelve ways of drawing a border that a `SegmenterSelector` chooses among unless it is told others."""
+    """Return the eight ways of drawing a border that a `SegmenterSelector` chooses among unless it is told others."""
     ways: dict[str, dict[str, Any]] = {
         "blue": {},
         "green": {"channel": "green"},
-        "grey": {"channel": "grey"},
         "blue_red": {"channel": "blue/red"},
         "green_red": {"channel": "green/red"},
-        "blue_uneven": {"even_light": False},
-        "green_uneven": {"channel": "green", "even_light": False},
-        "blue_red_uneven": {"channel": "blue/red", "even_light": False},
+        "uneven": {"even_light": False},
         "plain": {"level": None, "margin": 0.005},
         "wide": {"level": 0.3},
         "tight": {"level": 0.65},
-        "green_wide": {"channel": "green", "level": 0.3},
     }
     return [(name, WatershedSegmenter(**{"level": 0.45} | options)) for name, options in ways.items()]
 
@@ -68,7 +65,8 @@ class SegmenterSelector(Segmenter, BaseComposition):
     Parameters
     ----------
     segmenters : list of (str, segmenter), optional
-        Names and segmenters. By default twelve variants of :class:`WatershedSegmenter`. Those
+        Names and segmenters. By default eight variants of :class:`WatershedSegmenter`: four
+        channels, without even light, without refinement, a wide and a tight one. Those
         that learn are fitted on the same masks.
     ranker : regressor, optional
         Expects a Jaccard index from the measures of a candidate, for ``fit`` with masks. By
@@ -170,41 +168,36 @@ class SegmenterSelector(Segmenter, BaseComposition):
         """
         self._check_parameters()
         images = check_images(X)
-        masks = [None] * len(images) if y is None else check_images(y, name="y")
-        if len(masks) != len(images):
-            raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
-        positions = [i for i, mask in enumerate(masks) if not is_missing(mask)]
+        masks, positions = check_masks(y, len(images))
         self.ranker_, self.share_ = None, self.share
         if len(positions) < _FOLDS:
             self.segmenters_ = [clone(segmenter).fit(X, y) for _, segmenter in self._named()]
             return self
-        lesions, truths = zip(*(self._read_pair(images, masks, i) for i in positions), strict=True)
+        lesions, truths = [], []
+        for position in positions:
+            lesion, truth = read_pair(images, masks, position)
+            lesions.append(_at_deciding_side(lesion))
+            truths.append(resize_mask(truth, lesions[-1].image.shape[:2]))
         random = check_random_state(self.random_state)
         folds = list(KFold(_FOLDS, shuffle=True, random_state=random).split(positions))
         candidates = self._cross_fitted_candidates(images, masks, positions, lesions, folds)
         self.segmenters_ = [clone(segmenter).fit(X, y) for _, segmenter in self._named()]
-        rows = [self._rows(lesion, masks) for lesion, masks in zip(lesions, candidates, strict=True)]
+        rows = [self._rows(lesion, found) for lesion, found in zip(lesions, candidates, strict=True)]
         jaccard = [
-            [mask_jaccard(truth, mask) for mask in masks] for truth, masks in zip(truths, candidates, strict=True)
+            [mask_jaccard(truth, mask) for mask in found] for truth, found in zip(truths, candidates, strict=True)
         ]
         ranker = self.ranker
         if ranker is None:
             seed = int(random.randint(np.iinfo(np.int32).max))
             ranker = ExtraTreesRegressor(100, min_samples_leaf=5, max_features=0.3, random_state=seed)
-        expected = np.empty((len(positions), len(candidates[0])))
+        agreed = np.empty((len(positions), len(_SHARES)))
         for train, test in folds:
-            fitted = clone(ranker).fit(
-                np.concatenate([rows[i] for i in train]), np.concatenate([jaccard[i] for i in train])
-            )
+            fitted = _fit_ranker(ranker, rows, jaccard, train)
             for i in test:
-                expected[i] = fitted.predict(rows[i])
-        votes = [_consensus(masks, self._weights(quality)) for masks, quality in zip(candidates, expected, strict=True)]
-        agreed = [
-            np.mean([mask_jaccard(truth, _cut(vote, share)) for truth, vote in zip(truths, votes, strict=True)])
-            for share in _SHARES
-        ]
-        self.share_ = float(_SHARES[int(np.argmax(agreed))])
-        self.ranker_ = clone(ranker).fit(np.concatenate(rows), np.concatenate(jaccard))
+                vote = _consensus(candidates[i], self._weights(fitted.predict(rows[i])))
+                agreed[i] = [mask_jaccard(truths[i], cut_probability(vote, share)) for share in _SHARES]
+        self.share_ = float(_SHARES[int(agreed.mean(axis=0).argmax())])
+        self.ranker_ = _fit_ranker(ranker, rows, jaccard, range(len(positions)))
         return self
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
@@ -216,10 +209,8 @@ class SegmenterSelector(Segmenter, BaseComposition):
             weights = self._kept((agreements.sum(axis=1) - 1) / max(len(masks) - 1, 1))
         else:
             weights = self._weights(ranker.predict(self._rows(small, masks)))
-        vote = _consensus(masks, weights)
-        share = getattr(self, "share_", self.share)
-        mask = _cut(resize_map(vote, lesion.image.shape[:2]), share)
-        return lesion.with_mask(mask, resize_map(vote, lesion.image.shape[:2]))
+        vote = resize_map(_consensus(masks, weights), lesion.image.shape[:2])
+        return lesion.with_mask(cut_probability(vote, getattr(self, "share_", self.share)), vote)
 
     def _weights(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn expected Jaccard indices into weights of the vote."""
@@ -236,15 +227,6 @@ class SegmenterSelector(Segmenter, BaseComposition):
         """Return what the ranker sees: measures, the same against the photo's median, and which candidate it is."""
         measures = describe_candidates(lesion.image, masks)
         return np.hstack([measures, measures - np.median(measures, axis=0), np.eye(len(masks))])
-
-    def _read_pair(self, images: Any, masks: Any, position: int) -> tuple[Lesion, Mask]:
-        """Read a photo and its mask at the deciding size."""
-        with element_errors(position, images[position]):
-            lesion = as_lesion(images[position])
-        with element_errors(position, masks[position], name="y"):
-            truth = check_mask(read_mask(masks[position]), shape=lesion.source_shape)
-        small = _at_deciding_side(lesion)
-        return small, resize_mask(truth, small.image.shape[:2])
 
     def _cross_fitted_candidates(
         self, images: Any, masks: Any, positions: list[int], lesions: Sequence[Lesion], folds: list[Any]
@@ -335,17 +317,15 @@ def _mask_of(segmenter: Any, lesion: Lesion) -> Mask:
     return segmenter.transform([lesion])[0].mask
 
 
+def _fit_ranker(
+    ranker: BaseEstimator, rows: list[NDArray[np.float64]], jaccard: list[list[float]], which: Iterable[int]
+) -> BaseEstimator:
+    """Fit a copy of the ranker to all candidates of some photos."""
+    which = list(which)
+    return clone(ranker).fit(np.concatenate([rows[i] for i in which]), np.concatenate([jaccard[i] for i in which]))
+
+
 def _consensus(masks: Sequence[Mask], weights: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the share of the vote that each pixel gets."""
     vote = np.tensordot(weights.astype(np.float32), np.array(masks, dtype=np.float32), axes=1)
     return np.minimum(vote, 1)
-
-
-def _cut(vote: NDArray[np.float32], share: float) -> Mask:
-    """Return the connected part with the most votes of what gets at least a share of them, its holes filled."""
-    labels, n_parts = ndi.label(vote > share)
-    if n_parts == 0:
-        return np.zeros(vote.shape, dtype=bool)
-    votes = np.bincount(labels.ravel(), vote.ravel())
-    votes[0] = -1
-    return fill_holes(labels == votes.argmax())

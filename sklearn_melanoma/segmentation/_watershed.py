@@ -127,32 +127,35 @@ def segment_watershed(
         return np.zeros(image.shape[:2], dtype=bool)
     if level is not None:
         region = find_core(view.grey, region, artefacts)
-        region = _distance_from_border(view.grey, region, reach=0) < 0
-        region = refine_by_color(view.even(colors), region, artefacts, level=level)
+        region = refine_by_color(view.even(colors), _flood(view.grey, region), artefacts, level=level)
+    region = _flood(view.grey, region)
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
     margin *= max(region.shape)
-    return resize_map(_distance_from_border(view.grey, region, reach=margin + 2), (height, width)) <= margin
+    return resize_map(_distance(region, reach=margin + 2), (height, width)) <= margin
 
 
-def _distance_from_border(grey: NDArray[np.float32], core: NDArray[np.bool_], *, reach: float) -> NDArray[np.float32]:
-    """Let a watershed on the gradient place the border near that of `core`; return how far outside of it pixels lie.
-
-    In pixels, exact up to `reach`, some large number beyond; -0.5 for every pixel of the lesion.
-    """
-    side = max(core.shape)
-    pad = int(_BAND * side + reach) + 1
-    crop = padded_box(core, pad)
-    distance = np.full(core.shape, side, dtype=np.float32)
-    core = core[crop]
-    skin = ndi.distance_transform_cdt(~core, "chessboard") > _BAND * side
-    markers = core.astype(np.int8) + np.int8(2) * skin
+def _flood(grey: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Let a watershed on the gradient move the border of a region outwards, within a narrow band."""
+    side = max(region.shape)
+    crop = padded_box(region, int(_BAND * side) + 1)
+    inner = region[crop]
+    skin = ndi.distance_transform_cdt(~inner, "chessboard") > _BAND * side
+    markers = inner.astype(np.int8) + np.int8(2) * skin
     # The flood needs the pixels between the markers and those of the markers that touch them.
     between = ndi.binary_dilation(markers == 0, np.ones((3, 3), dtype=bool))
     # Smoothed once more: where there is hardly any slope, a flood follows the noise, another one at every size.
     slope = ndi.gaussian_gradient_magnitude(grey[crop], SMOOTHING * side, truncate=3)
     # Integers flood twice as fast as floats, and 255 steps are finer than the noise.
     slope = (slope * (255 / max(float(slope.max()), 1e-6))).astype(np.uint8)
-    lesion = core | (watershed(slope, markers, mask=between) == 1)
-    distance[crop] = ndi.distance_transform_edt(~lesion) - 0.5
+    flooded = np.zeros_like(region)
+    flooded[crop] = inner | (watershed(slope, markers, mask=between) == 1)
+    return flooded
+
+
+def _distance(region: NDArray[np.bool_], *, reach: float) -> NDArray[np.float32]:
+    """Return how far outside of the border of a region pixels lie; -0.5 inside, some large number beyond `reach`."""
+    crop = padded_box(region, int(reach) + 1)
+    distance = np.full(region.shape, max(region.shape), dtype=np.float32)
+    distance[crop] = ndi.distance_transform_edt(~region[crop]) - 0.5
     return distance

@@ -1,0 +1,73 @@
+"""Photos and masks as segmenters that learn take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import as_lesion, read_mask
+from sklearn_melanoma._validation import check_images, check_mask, element_errors, is_missing
+
+
+def check_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
+    """Return the masks as a sequence, and the positions of those that are there.
+
+    Parameters
+    ----------
+    y : sequence of masks or None
+        Arrays or paths; None or NaN where a photo has no mask. None stands for no mask at all.
+    n_images : int
+        Number of photos.
+
+    Returns
+    -------
+    masks : sequence
+        One entry for each photo.
+    positions : list of int
+        Positions of the photos that have a mask.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer masks than photos.
+    """
+    if y is None:
+        return [None] * n_images, []
+    masks = y if getattr(y, "ndim", None) == 3 else check_images(y, name="y")
+    if len(masks) != n_images:
+        raise ValueError(
+            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for a photo without a mask."
+        )
+    return masks, [position for position in range(n_images) if not is_missing(masks[position])]
+
+
+def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tuple[Lesion, NDArray[np.bool_]]:
+    """Read a photo at the working size, and its mask at the photo's own.
+
+    Parameters
+    ----------
+    images, masks : sequence
+        Photos and masks, arrays or paths.
+    position : int
+        Which pair to read.
+
+    Returns
+    -------
+    lesion : Lesion
+        The photo.
+    mask : ndarray of shape (height, width), dtype bool
+        The mask.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        If one can't be read, or the mask has another size than the photo; the message names it.
+    """
+    with element_errors(position, images[position]):
+        lesion = as_lesion(images[position])
+    with element_errors(position, masks[position], name="y"):
+        return lesion, check_mask(read_mask(masks[position]), shape=lesion.source_shape)
