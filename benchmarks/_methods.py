@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from skimage.filters import threshold_li
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from benchmarks._segmenters import (
@@ -17,7 +19,12 @@ from benchmarks._segmenters import (
     WatershedScript,
 )
 from sklearn_melanoma.preprocessing import HairRemover
-from sklearn_melanoma.segmentation import WatershedSegmenter
+from sklearn_melanoma.segmentation import (
+    CRFRefiner,
+    PixelClassifierSegmenter,
+    SegmenterSelector,
+    WatershedSegmenter,
+)
 
 
 class Segmenter(Protocol):
@@ -42,7 +49,11 @@ REFERENCE = "Otsu on blue"
 
 METHODS: dict[str, Segmenter] = {
     OURS: WatershedSegmenter(),
-    "`WatershedSegmenter(even_light=False)`, the survey's": WatershedSegmenter(even_light=False),
+    "the survey's: `even_light=False, leave_out_artefacts=False, level=None`": WatershedSegmenter(
+        even_light=False, leave_out_artefacts=False, level=None, margin=0.005
+    ),
+    "`WatershedSegmenter()`, `CRFRefiner()`": make_pipeline(WatershedSegmenter(), CRFRefiner()),
+    "`SegmenterSelector()`, the vote": SegmenterSelector(),
     "`HairRemover()`, `WatershedSegmenter()`": make_pipeline(HairRemover(), WatershedSegmenter()),
     REFERENCE: ThresholdSegmenter("blue"),
     "Otsu on grey": ThresholdSegmenter("grey"),
@@ -53,12 +64,25 @@ METHODS: dict[str, Segmenter] = {
     "GrabCut (OpenCV)": GrabCutSegmenter(),
 }
 
+PIXELS = "`PixelClassifierSegmenter(prior=SegmenterSelector(), prior_masks=20)`"
+
 LEARNERS: dict[str, MakeLearner] = {
+    "`WatershedSegmenter(level=…)`, searched": lambda fitted: GridSearchCV(
+        WatershedSegmenter(), {"level": [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65]}, cv=5, error_score="raise"
+    ),
+    "`SegmenterSelector()`": lambda fitted: SegmenterSelector(),
+    "`PixelClassifierSegmenter()`": lambda fitted: PixelClassifierSegmenter(),
+    PIXELS: lambda fitted: PixelClassifierSegmenter(prior=SegmenterSelector(), prior_masks=20),
+    "the last, `CRFRefiner()`": lambda fitted: make_pipeline(FrozenEstimator(fitted[PIXELS]), CRFRefiner()),
     "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
 }
 
 # Over 100 ms a photo: scored on a sample of the photos.
 SLOW = {
+    "`SegmenterSelector()`, the vote",
+    "`SegmenterSelector()`",
+    PIXELS,
+    "the last, `CRFRefiner()`",
     "random walker",
     "morphological Chan-Vese",
     "GrabCut (OpenCV)",
@@ -66,7 +90,10 @@ SLOW = {
 }
 
 # One part off at a time, beside `OURS`.
-VARIANTS: dict[str, Segmenter] = switch_off(WatershedSegmenter, {"channel": "grey", "even_light": False, "margin": 0})
+VARIANTS: dict[str, Segmenter] = switch_off(
+    WatershedSegmenter,
+    {"channel": "grey", "even_light": False, "leave_out_artefacts": False, "level": None, "margin": 0.005},
+)
 
 # The same for methods that learn: the one that is varied, and its variants.
 LEARNED_VARIANTS: dict[str, dict[str, MakeLearner]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -42,8 +43,8 @@ class PixelClassifierSegmenter(Segmenter):
 
     Each pixel is described by its color against the skin's, its place, and what masks found
     without any label say of it. Any classifier of scikit-learn learns from a
-    few hundred pixels of each photo that has a mask, and its probability is blended with the
-    mask of :class:`WatershedSegmenter`, which counts the less the more masks there are. The
+    few hundred pixels of each photo that has a mask, and its probability is blended with what
+    a segmenter without masks says, which counts the less the more masks there are. The
     threshold is the one that agrees best with the given masks when each is predicted by a
     classifier that has not seen it, so that tight or wide drawing is learned too.
 
@@ -55,6 +56,9 @@ class PixelClassifierSegmenter(Segmenter):
     n_pixels : int, default=300
         Pixels drawn from each photo that has a mask, more of them near the border. Each photo
         counts the same.
+    prior : segmenter, optional
+        Segmenter that needs no mask, whose probability, or mask, is blended in. By default
+        :class:`WatershedSegmenter`; :class:`SegmenterSelector` is better and slower.
     prior_masks : float, default=10
         How many masks the unsupervised guess is worth: with :math:`n` masks, its share in the
         probability is ``prior_masks / (prior_masks + n)``.
@@ -71,6 +75,8 @@ class PixelClassifierSegmenter(Segmenter):
         The classifier, fitted on all drawn pixels.
     threshold_ : float
         Probability above which a pixel belongs to the lesion.
+    prior_ : segmenter or None
+        The prior, fitted without masks.
     prior_share_ : float
         Share of the unsupervised guess in the probability.
     out_of_fold_jaccard_ : float
@@ -108,6 +114,7 @@ class PixelClassifierSegmenter(Segmenter):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
         "n_pixels": [Interval(Integral, 2, None, closed="left")],
+        "prior": [HasMethods(["fit", "transform"]), None],
         "prior_masks": [Interval(Real, 0, None, closed="left")],
         "self_training": ["boolean"],
         "random_state": ["random_state"],
@@ -118,12 +125,14 @@ class PixelClassifierSegmenter(Segmenter):
         *,
         estimator: BaseEstimator | None = None,
         n_pixels: int = 300,
+        prior: Any = None,
         prior_masks: float = 10,
         self_training: bool = False,
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.estimator = estimator
         self.n_pixels = n_pixels
+        self.prior = prior
         self.prior_masks = prior_masks
         self.self_training = self_training
         self.random_state = random_state
@@ -158,12 +167,14 @@ class PixelClassifierSegmenter(Segmenter):
                 f"y must hold at least one mask, got none in {len(images)} photos. "
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
+        # Without the masks: the threshold is found on photos whose masks the prior has not seen.
+        self.prior_ = None if self.prior is None else clone(self.prior).fit(X)
         rng = check_random_state(self.random_state)
         tuned = set(rng.permutation(len(labelled))[:_MAX_TUNED].tolist())
         samples, kept = [], []
         for order, position in enumerate(labelled):
             lesion, mask = read_pair(images, masks, position)
-            pixels = describe_pixels(lesion.image)
+            pixels = self._describe(lesion)
             samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
             if order in tuned:
                 # Twice the size of the features: more costs memory and changes nothing.
@@ -221,10 +232,19 @@ class PixelClassifierSegmenter(Segmenter):
     ) -> Sample:
         """Draw pixels of a photo without a mask of which a classifier is sure, with its own labels."""
         with element_errors(position, image):
-            pixels = describe_pixels(as_lesion(image).image)
+            pixels = self._describe(as_lesion(image))
         probability = self._probability(pixels, classifier).ravel()
         drawn = rng.permutation(np.flatnonzero((probability < 1 - _SURE) | (probability > _SURE)))[:n_pixels]
         return pixels.features.reshape(probability.size, -1)[drawn], probability[drawn] > 0.5
+
+    def _describe(self, lesion: Lesion) -> PixelDescription:
+        """Describe the pixels of a photo, with the prior's guess."""
+        pixels = describe_pixels(lesion.image)
+        if self.prior_ is None:
+            return pixels
+        (found,) = self.prior_.transform([Lesion(lesion.image)])
+        guess = found.mask.astype(np.float32) if found.probability is None else found.probability
+        return replace(pixels, guess=np.clip(resize_map(guess, pixels.guess.shape), 0, 1))
 
     def _probability(self, pixels: PixelDescription, classifier: BaseEstimator) -> NDArray[np.float32]:
         """Return the probability of the lesion at each described pixel."""
@@ -236,7 +256,7 @@ class PixelClassifierSegmenter(Segmenter):
         return (1 - self.prior_share_) * learned + self.prior_share_ * pixels.guess
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        pixels = describe_pixels(lesion.image)
+        pixels = self._describe(lesion)
         probability = resize_map(self._probability(pixels, self.estimator_), lesion.image.shape[:2])
         probability = np.clip(probability, 0, 1)
         return lesion.with_mask(cut_probability(probability, self.threshold_), probability)

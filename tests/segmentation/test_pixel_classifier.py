@@ -17,7 +17,7 @@ from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
-from sklearn_melanoma.segmentation import PixelClassifierSegmenter, WatershedSegmenter
+from sklearn_melanoma.segmentation import PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 from sklearn_melanoma.segmentation._pixel_features import describe_pixels
 
 
@@ -343,3 +343,20 @@ def test_twenty_masks_of_real_photos(real_data, load, name, step, floor):
     images, masks = photos.images[::step], photos.masks[::step]
     segmenter = PixelClassifierSegmenter().fit(images[:20], masks[:20])
     assert segmenter.score(images[20:], masks[20:]) >= floor
+
+
+def test_the_prior_is_blended_in(photos):
+    masks = photos.masks[:4]
+    plain, voted = (
+        PixelClassifierSegmenter(n_pixels=50, prior=prior, prior_masks=1e9).fit(photos.images[:4], masks)
+        for prior in (None, SegmenterSelector())
+    )
+    for segmenter, prior in ((plain, WatershedSegmenter()), (voted, SegmenterSelector())):
+        found = segmenter.transform(photos.images[4:6])
+        for lesion, guess in zip(found, prior.transform(photos.images[4:6]), strict=True):
+            expected = guess.mask if guess.probability is None else guess.probability
+            assert np.abs(lesion.probability - expected).mean() < 0.02
+    one, other = (segmenter.transform(photos.images[4:5])[0].probability for segmenter in (plain, voted))
+    assert not np.array_equal(one, other)
+    with pytest.raises(ValueError, match="at least one mask"):
+        PixelClassifierSegmenter(prior=PixelClassifierSegmenter()).fit(photos.images[:4], masks)
