@@ -64,15 +64,16 @@ def run_set(
         learned[method, n_masks][0].scores.record(method, n_masks, scores[REFERENCE])
         for method in LEARNERS
         for n_masks in photos.mask_counts
+        if repeats
     ]
     varied = [
         scores[method].record(method, 0, None if method == OURS else scores[OURS]) for method in (OURS, *VARIANTS)
     ]
     return [
         Section(f"{name}: {len(photos)} photos with a true mask", METHOD_COLUMNS, compared),
-        _learned_section(name, learned, photos.mask_counts, scores),
+        *([_learned_section(name, learned, photos.mask_counts, scores)] if repeats else []),
         Section(f"{name}: {OURS}, one part off at a time", VARIANT_COLUMNS, varied),
-        *_learned_variants(name, learned, photos.mask_counts[-1]),
+        *(_learned_variants(name, learned, photos.mask_counts[-1]) if repeats else []),
     ]
 
 
@@ -129,7 +130,9 @@ def main(
     data: DataOption = None,
     max_photos: MaxPhotosOption = None,
     sample: Annotated[int, typer.Option(min=2, help="Number of photos of each set that slow methods run on.")] = 150,
-    repeats: Annotated[int, typer.Option(min=2, help="Number of draws of the masks that are learned from.")] = 5,
+    repeats: Annotated[
+        int, typer.Option(min=0, help="Number of draws of masks; 0 leaves out what learns from them.")
+    ] = 5,
     n_jobs: Annotated[int, typer.Option(help="Number of processes that score the methods that learn.")] = 1,
     results: ResultsOption = RESULTS,
 ) -> None:
@@ -147,8 +150,10 @@ def main(
         "that need no masks in turn on each photo. Masks: how many the method learned from; those that learn are "
         "scored on photos of other lesions, and stand here with the first draw of masks.",
         f"*Second table*: the same methods over {repeats} draws of masks, scored on the photos of all other lesions; "
-        "brackets are Student's 95 % interval over the draws. *Third table*: paired differences to the default, over "
-        "photos.",
+        "brackets are Student's 95 % interval over the draws."
+        if repeats
+        else "Methods that learn from masks were left out.",
+        "*Last table*: paired differences to the default, over photos.",
         f"Slow methods run on {sample} photos of each set, drawn at random (column photos). What is not ours is "
         "in `_segmenters.py`: the photo at 384 pixels (the forest: 192), one region kept by place and size, "
         "holes filled, the same for all.",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._lesion import Lesion
@@ -20,7 +20,7 @@ from sklearn_melanoma._reading import as_lesion
 from sklearn_melanoma._validation import check_images, element_errors
 
 __all__ = [
-    "BaseComposition",
+    "Composite",
     "FeatureTransformer",
     "HasMethods",
     "ImageTransformer",
@@ -31,6 +31,43 @@ __all__ = [
     "StrOptions",
     "tag_image_input",
 ]
+
+
+class Composite(_BaseComposition):
+    """Base of what is made of named estimators, whose parameters are its own as ``name__parameter``."""
+
+    _parts: ClassVar[str]  # the parameter that lists them as (name, estimator)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the named estimators as ``name__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include those of the named estimators.
+
+        Returns
+        -------
+        dict
+            Names and values.
+        """
+        return self._get_params(self._parts, deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the named estimators as ``name__parameter``, or whole ones by name.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self
+            The estimator itself.
+        """
+        self._set_params(self._parts, **params)
+        return self
 
 
 def tag_image_input(tags: Tags) -> Tags:

@@ -16,12 +16,12 @@ from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import BaseComposition, Integral, Interval, StrOptions, tag_image_input
+from sklearn_melanoma._base import Composite, Integral, Interval, StrOptions, tag_image_input
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images, element_label, element_of_error, rebase_error, source_name
 
 
-class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Chain of image steps that takes a few photos at a time through all of them.
 
     It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
@@ -76,6 +76,8 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
     >>> measure[:-1].transform(photos)[0].mask.shape
     (192, 256)
     """
+
+    _parts = "steps"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "steps": [list, tuple],
@@ -233,37 +235,6 @@ class ImagePipeline(TransformerMixin, BaseComposition, auto_wrap_output_keys=Non
                 self.steps[index], **{k: v for k, v in self.get_params(deep=False).items() if k != "steps"}
             )
         return self.named_steps[index] if isinstance(index, str) else self.steps[index][1]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the steps as ``name__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include those of the steps.
-
-        Returns
-        -------
-        dict
-            Names and values.
-        """
-        return self._get_params("steps", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the steps as ``name__parameter``, or whole steps by name.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values.
-
-        Returns
-        -------
-        self
-            The pipeline itself.
-        """
-        self._set_params("steps", **params)
-        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         try:

@@ -25,11 +25,11 @@ def draw() -> Figure:
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     panels = {
         "photo": photo,
-        "1  grey levels: blue, smoothed,\neven light, dark corners out": np.ma.masked_array(grey, surround),
-        "2  darker than Otsu's threshold": binary,
-        "3  the one region, holes filled": core,
-        "4  watershed on the slope,\nin the narrow band only": slope,
-        f"5  border, moved outwards\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": photo,
+        "1, 2  grey levels: blue, smoothed,\neven light, artefacts out": np.ma.masked_array(grey, surround),
+        "3  darker than Otsu's threshold": binary,
+        "4  the one region, holes filled": core,
+        "5  watershed on the slope,\nin the narrow band only": slope,
+        f"6  border, half way in color\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": photo,
     }
     grid = figure.subplots(2, 3).ravel()
     for axes, (title, image) in zip(grid, panels.items(), strict=True):
@@ -37,7 +37,7 @@ def draw() -> Figure:
         axes.set_title(title, fontsize="medium")
         axes.set_axis_off()
     grid[4].imshow(np.where(band, 1.0, np.nan), cmap="autumn", alpha=0.35)
-    grid[4].contour(segment_watershed(photo, margin=0), levels=[0.5], colors="#ffd400", linewidths=1.5)
+    grid[4].contour(segment_watershed(photo, level=None), levels=[0.5], colors="#ffd400", linewidths=1.5)
     grid[5].contour(found, levels=[0.5], colors="#ffd400", linewidths=1.5)
     grid[5].contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
     return figure

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_melanoma._base import BaseComposition, HasMethods, Integral, Interval, Real
+from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, Real
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import WORKING_SIDE, resize_map, resize_mask, shrink
 from sklearn_melanoma._validation import check_images
@@ -51,7 +51,7 @@ def default_segmenters() -> list[tuple[str, Segmenter]]:
     return [(name, WatershedSegmenter(**{"level": 0.45} | options)) for name, options in ways.items()]
 
 
-class SegmenterSelector(Segmenter, BaseComposition):
+class SegmenterSelector(Segmenter, Composite):
     """Weigh the masks of several segmenters, photo by photo, and return their consensus.
 
     Without any mask to learn from, every candidate votes with the weight of its agreement with
@@ -118,6 +118,8 @@ class SegmenterSelector(Segmenter, BaseComposition):
     >>> selector.transform(photos.images[6:7])[0].probability.shape
     (96, 128)
     """
+
+    _parts = "segmenters"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "segmenters": [list, tuple, None],
@@ -264,37 +266,6 @@ class SegmenterSelector(Segmenter, BaseComposition):
         for _, segmenter in self.segmenters:
             if isinstance(segmenter, type) or not (hasattr(segmenter, "fit") and hasattr(segmenter, "transform")):
                 raise TypeError(f"every segmenter must have fit and transform, got {segmenter!r}.")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the segmenters as ``name__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include those of the segmenters.
-
-        Returns
-        -------
-        dict
-            Names and values.
-        """
-        return self._get_params("segmenters", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the segmenters as ``name__parameter``, or whole segmenters by name.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values.
-
-        Returns
-        -------
-        self
-            The selector itself.
-        """
-        self._set_params("segmenters", **params)
-        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "segmenters_") or not self._learns()
