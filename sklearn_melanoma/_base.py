@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion
-from sklearn_melanoma._validation import check_images, element_errors
+from sklearn_melanoma._validation import check_images, element_errors, require_mask
 
 __all__ = [
     "Composite",
@@ -220,11 +220,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
             image = images[position]
             with element_errors(position, image):
                 lesion = as_lesion(image)
-                if lesion.mask is None:
-                    raise ValueError(
-                        f"{type(self).__name__} needs a mask, got an image without one. "
-                        "Put a segmenter before it, or pass Lesion(image, mask)."
-                    )
+                require_mask(lesion.mask, self)
                 if lesion.area_px:
                     rows[position] = self._measure(lesion, names)
         return rows

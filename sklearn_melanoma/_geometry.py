@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
@@ -18,8 +20,16 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill what can't be reached from outside, several times as fast as by repeated dilation."""
-    labels, _ = ndi.label(np.pad(~mask, 1, constant_values=True))
-    return (labels != labels[0, 0])[1:-1, 1:-1]
+    box = bounding_box(mask)
+    labels, _ = ndi.label(np.pad(~mask[box], 1, constant_values=True))
+    filled = mask.copy()
+    filled[box] = (labels != labels[0, 0])[1:-1, 1:-1]
+    return filled
+
+
+def frame_of(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the values along the four sides of a 2-D array, those of the corners twice."""
+    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def padded_box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:

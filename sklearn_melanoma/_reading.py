@@ -144,6 +144,11 @@ def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
     return np.asarray(_shrink(Image.fromarray(image), max_side))
 
 
+def shrink_by_steps(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """Shrink by way of the reader's size, so that the result is the same whether or not a reader came before."""
+    return shrink(shrink(image, WORKING_SIDE), max_side)
+
+
 def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Bring a mask to another size, its border interpolated between pixels."""
     if mask.shape == tuple(shape):

@@ -63,6 +63,39 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     return X
 
 
+def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
+    """Return masks as something with a length whose elements can be taken by position; a 3-D array is a stack of them.
+
+    Parameters
+    ----------
+    y : sequence of masks
+        Arrays or paths; None or NaN where there is none.
+    name : str, default="y"
+        What the error calls it.
+
+    Returns
+    -------
+    sequence
+        `y` itself wherever it can be indexed by position.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `y` is no sequence, as in `check_images`.
+    """
+    return y if getattr(y, "ndim", None) == 3 else check_images(y, name=name)
+
+
+def require_mask(mask: NDArray[np.bool_] | None, consumer: object) -> NDArray[np.bool_]:
+    """Return the mask of a lesion, or say that what takes it needs one."""
+    if mask is None:
+        raise ValueError(
+            f"{type(consumer).__name__} needs a mask, got an image without one. "
+            "Put a segmenter before it, or pass Lesion(image, mask)."
+        )
+    return mask
+
+
 def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     """Return an image as RGB bytes.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from sklearn_melanoma._reading import read_mask
-from sklearn_melanoma._validation import check_images, element_errors, is_missing
+from sklearn_melanoma._validation import check_images, check_masks, element_errors, is_missing
 
 MaskMetric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
@@ -48,7 +48,7 @@ def mask_scores(metric: MaskMetric, y_true: Any, y_pred: Any) -> NDArray[np.floa
     >>> mask_scores(mask_jaccard, [whole, None, half], [half, half, half])
     array([0.5, nan, 1. ])
     """
-    y_true, y_pred = _check_masks(y_true, "y"), _check_masks(y_pred, "y_pred")
+    y_true, y_pred = check_masks(y_true, name="y"), check_masks(y_pred, name="y_pred")
     if len(y_true) != len(y_pred):
         raise ValueError(
             f"y and y_pred must have the same length, got {len(y_true)} and {len(y_pred)}. Predict every photo once."
@@ -105,7 +105,7 @@ class MaskScorer:
     metric: MaskMetric
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        images, masks = check_images(X), _check_masks(y, "y")
+        images, masks = check_images(X), check_masks(y, name="y")
         if len(images) != len(masks):
             raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
         positions = _positions_with_mask(masks)
@@ -223,11 +223,6 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
         return MeanInterval(mean, np.nan, np.nan)
     half = float(stdtrit(array.size - 1, (1 + confidence) / 2) * array.std(ddof=1) / np.sqrt(array.size))
     return MeanInterval(mean, mean - half, mean + half)
-
-
-def _check_masks(y: Any, name: str) -> Sequence[Any]:
-    is_stack = getattr(y, "ndim", None) == 3
-    return y if is_stack else check_images(y, name=name)
 
 
 def _positions_with_mask(y: Sequence[Any]) -> list[int]:

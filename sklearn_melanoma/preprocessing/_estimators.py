@@ -62,7 +62,7 @@ class ColorNormalizer(LesionTransformer):
 
     Each of red, green and blue is multiplied by a number of its own, such that what is left of
     the light is neutral. Brightness is about kept, and so is a mask that is there already. See
-    :func:`normalize_color` for the formula and for which pixels are left out.
+    :func:`normalize_color` for the formula.
 
     Parameters
     ----------

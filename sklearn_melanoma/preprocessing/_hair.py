@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
+from sklearn_melanoma._reading import resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.preprocessing._filling import fill_in
 
@@ -108,7 +108,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     image = check_image(image)
     _check_share("min_contrast", min_contrast)
     _check_share("min_length", min_length)
-    found = _find_hair(_at_deciding_side(image), min_contrast=min_contrast, min_length=min_length)
+    found = _find_hair(shrink_by_steps(image, DECIDING_SIDE), min_contrast=min_contrast, min_length=min_length)
     if found is None:
         return np.zeros(image.shape[:2], dtype=bool)
     return resize_mask(found, image.shape[:2])
@@ -159,7 +159,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     image = check_image(image)
     _check_share("min_contrast", min_contrast)
     _check_share("min_length", min_length)
-    small = _at_deciding_side(image)
+    small = shrink_by_steps(image, DECIDING_SIDE)
     found = _find_hair(small, min_contrast=min_contrast, min_length=min_length)
     if found is None:
         return image
@@ -175,11 +175,6 @@ def _check_share(name: str, value: float) -> None:
         raise ValueError(
             f"{name} must lie above 0 and not above 1, got {value!r}. It is a share, not a number of pixels."
         )
-
-
-def _at_deciding_side(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # By way of the reader's size, so that the hair is the same whether or not a reader came before.
-    return shrink(shrink(image, WORKING_SIDE), DECIDING_SIDE)
 
 
 def _find_hair(image: NDArray[np.uint8], *, min_contrast: float, min_length: float) -> NDArray[np.bool_] | None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from sklearn_melanoma._geometry import frame_of
 from sklearn_melanoma.segmentation._light import find_dark_corners
 
 # Melanin and blood take blue and green light first: skin and lesions are redder than they are blue or green. Paint is
@@ -85,8 +86,7 @@ def _on_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     if n_parts == 0:
         return None
     area = np.bincount(labels.ravel())
-    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    on_frame = np.bincount(frame, minlength=n_parts + 1)
+    on_frame = np.bincount(frame_of(labels), minlength=n_parts + 1)
     kept = (area > _MIN_AREA * mask.size) & (on_frame > _ON_FRAME * np.sqrt(area))
     kept[0] = False
     return kept[labels] if kept.any() else None
@@ -119,8 +119,7 @@ def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
     height, width = region.shape
     if region[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None].any():
         return False
-    on_frame = sum(np.count_nonzero(edge) for edge in (region[0], region[-1], region[:, 0], region[:, -1]))
-    return bool(on_frame > _ALONG_FRAME * np.sqrt(np.count_nonzero(region)))
+    return bool(np.count_nonzero(frame_of(region)) > _ALONG_FRAME * np.sqrt(np.count_nonzero(region)))
 
 
 def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 
+from sklearn_melanoma._geometry import frame_of
 from sklearn_melanoma._validation import check_image, check_mask
-from sklearn_melanoma.segmentation._light import find_dark_corners, fit_light
+from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
+from sklearn_melanoma.segmentation._regions import smooth
 
 #: What `describe_candidates` measures of each candidate.
 CANDIDATE_MEASURES = (
@@ -44,8 +46,6 @@ _RING = (0.1, 0.5)
 
 # The core is what lies deeper than this share of the greatest depth.
 _CORE = 0.5
-
-_SMOOTHING = 0.008  # of the longest side, as in the watershed
 
 
 def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
@@ -94,11 +94,8 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     candidates = [check_mask(mask, shape=(height, width)) for mask in masks]
     surround = find_dark_corners(image)
     seen = np.ones((height, width), dtype=bool) if surround is None else ~surround
-    sigma = _SMOOTHING * max(height, width)
-    smooth = ndi.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), truncate=3)
-    log_levels = np.stack(
-        [np.log(np.maximum((smooth[:, :, i] + 1) / fit_light(smooth[:, :, i], surround), 0.02)) for i in range(3)]
-    )
+    colors = smooth(image)
+    log_levels = np.stack([np.log(np.maximum(flatten_light(colors[:, :, i], surround), 0.02)) for i in range(3)])
     slope = ndi.gaussian_gradient_magnitude(log_levels[_BLUE], 1.0)
     slope = slope / (float(np.median(slope)) + 1e-4)
     agreements = agreement(candidates)
@@ -127,7 +124,6 @@ def _describe(
     inside, around = _mean(log_levels, mask), _mean(log_levels, ring)
     blue = log_levels[_BLUE]
     toward_skin = np.tensordot(around - inside, log_levels - ((inside + around) / 2)[:, np.newaxis, np.newaxis], axes=1)
-    frame = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     place = [np.average(np.arange(n), weights=mask.sum(axis=1 - axis)) / n - 0.5 for axis, n in enumerate(mask.shape)]
     return [
         float(mask.mean()),
@@ -137,7 +133,7 @@ def _describe(
             else (1, 1, 1)
         ),
         np.count_nonzero(border) / root,
-        float(frame.mean()),
+        float(frame_of(mask).mean()),
         float(np.hypot(*place)),
         *(around - inside)[::-1],
         float(_mean(blue, near) - _mean(blue, rim)),

@@ -8,8 +8,8 @@ from scipy import ndimage as ndi
 from scipy.special import expit
 from skimage.color import rgb2lab
 
-from sklearn_melanoma._geometry import bounding_box, fill_holes
-from sklearn_melanoma._reading import WORKING_SIDE, resize_map, resize_mask, shrink
+from sklearn_melanoma._geometry import fill_holes
+from sklearn_melanoma._reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_image, check_mask, check_probability
 from sklearn_melanoma.segmentation._bilateral import BilateralFilter, gaussian_weights
 from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
@@ -114,8 +114,7 @@ def refine_probability(
     if appearance_weight == smoothness_weight == 0:
         return probability
     own = _log_odds(probability)
-    # By way of the reader's size, so that the result is the same whether or not a reader came before.
-    small = shrink(shrink(image, WORKING_SIDE), _SIDE)
+    small = shrink_by_steps(image, _SIDE)
     height, width = small.shape[:2]
     side = max(height, width)
     seen = resize_map(own, (height, width))
@@ -209,10 +208,7 @@ def choose_refined(likely: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArra
     area[~overlaps] = 0
     if not area.any():
         return None
-    region = labels == area.argmax()
-    box = bounding_box(region)
-    region[box] = fill_holes(region[box])
-    return region
+    return fill_holes(labels == area.argmax())
 
 
 def _distance_within(region: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from sklearn_melanoma._base import Interval, Real
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import require_mask
 from sklearn_melanoma.segmentation._crf import center_probability, choose_refined, refine_probability, soften_mask
 from sklearn_melanoma.segmentation._estimators import Segmenter
 
@@ -95,17 +96,11 @@ class CRFRefiner(Segmenter):
         self.threshold = threshold
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        if lesion.mask is None:
-            raise ValueError(
-                f"{type(self).__name__} needs a mask, got an image without one. "
-                "Put a segmenter before it, or pass Lesion(image, mask)."
-            )
+        mask = require_mask(lesion.mask, self)
         if not lesion.area_px:
             return lesion
-        if lesion.probability is None:
-            probability = soften_mask(lesion.mask)
-        else:
-            probability = center_probability(lesion.probability, lesion.mask)
+        given = lesion.probability
+        probability = soften_mask(mask) if given is None else center_probability(given, mask)
         probability = refine_probability(
             lesion.image,
             probability,
@@ -115,5 +110,5 @@ class CRFRefiner(Segmenter):
             color_radius=self.color_radius,
             smoothness_radius=self.smoothness_radius,
         )
-        mask = choose_refined(probability > self.threshold, lesion.mask)
-        return lesion if mask is None else lesion.with_mask(mask, probability)
+        refined = choose_refined(probability > self.threshold, mask)
+        return lesion if refined is None else lesion.with_mask(refined, probability)

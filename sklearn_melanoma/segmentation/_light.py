@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from sklearn_melanoma._geometry import frame_of
+
 # Light and field of view vary slowly: blocks of 1/24 of the longest side carry all of both.
 _BLOCKS = 24
 
@@ -121,8 +123,7 @@ def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     terms = _surface_terms(grey.shape, _block_size(grey.shape))
     coefficients = _fit_bright(terms[:, seen], log_blocks[seen])
     surface = np.tensordot(coefficients, terms, axes=1)
-    frame = np.concatenate([surface[0], surface[-1], surface[:, 0], surface[:, -1]])
-    if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame.mean():
+    if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame_of(surface).mean():
         coefficients[:3], coefficients[3:] = _fit_bright(terms[:3, seen], log_blocks[seen]), 0
     return np.exp(np.tensordot(coefficients.astype(np.float32), _surface_terms(grey.shape, 1), axes=1))
 

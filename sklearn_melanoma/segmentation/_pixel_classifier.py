@@ -17,12 +17,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion, resize_map, resize_mask
-from sklearn_melanoma._validation import check_images, element_errors, is_missing
+from sklearn_melanoma._validation import check_images, element_errors
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
 from sklearn_melanoma.segmentation._regions import cut_probability
-from sklearn_melanoma.segmentation._training import check_masks, read_pair
+from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 
 # Thresholds among which the one is taken whose masks agree best with those given.
 _THRESHOLDS = np.linspace(0.2, 0.8, 13)
@@ -161,7 +161,7 @@ class PixelClassifierSegmenter(Segmenter):
         """
         self._check_parameters()
         images = check_images(X)
-        masks, labelled = check_masks(y, len(images))
+        masks, labelled = check_few_masks(y, len(images))
         if not labelled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} photos. "
@@ -188,7 +188,7 @@ class PixelClassifierSegmenter(Segmenter):
         extra: list[Sample] = []
         if self.self_training:
             first = self._fit_classifier(samples, seed)
-            others = [position for position in range(len(images)) if is_missing(masks[position])]
+            others = sorted(set(range(len(images))) - set(labelled))
             # Together they count no more than the photos with a mask.
             n_pixels = min(self.n_pixels * len(labelled) // max(len(others), 1), self.n_pixels)
             extra = [self._sure_pixels(position, images[position], first, n_pixels, rng) for position in others]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._reading import WORKING_SIDE, resize_map, shrink
+from sklearn_melanoma._geometry import frame_of
+from sklearn_melanoma._reading import resize_map, shrink, shrink_by_steps
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
 from sklearn_melanoma.segmentation._light import flatten_light
@@ -134,8 +135,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     >>> [round(float(value)) for value in color[[5, 48, 90]]]
     [0, 1, 0]
     """
-    # By way of the reader's size, so that the features are the same whether or not a reader came before.
-    small = shrink(shrink(check_image(image), WORKING_SIDE), DECIDING_SIDE)
+    small = shrink_by_steps(check_image(image), DECIDING_SIDE)
     view = _look(shrink(small, FEATURE_SIDE), shrink(erase_dark_lines(small), FEATURE_SIDE))
     shape = view.visible.shape
     guess = np.clip(resize_map(segment_watershed(small).astype(np.float32), shape), 0, 1)
@@ -305,13 +305,12 @@ def _places(view: _View, roles: _Roles) -> Features:
     height, width = lesion.shape
     y, x = (float(index.mean()) + 0.5 for index in np.nonzero(lesion))
     rows, columns = np.arange(height)[:, np.newaxis] + 0.5 - y, np.arange(width) + 0.5 - x
-    frame = np.concatenate([lesion[0], lesion[-1], lesion[:, 0], lesion[:, -1]])
     return {
         "distance": np.clip(signed / root, -0.6, 3),
         "distance_of_side": np.clip(signed / view.side, -0.3, 0.6),
         "from_centroid": np.hypot(rows, columns) / root,
         "photo_root_area": root / float(np.sqrt(lesion.size)),
-        "photo_on_frame": float(frame.mean()),
+        "photo_on_frame": float(frame_of(lesion).mean()),
         "photo_off_middle_across": abs(x - width / 2) / view.side,
         "photo_off_middle_vertical": abs(y - height / 2) / view.side,
     }

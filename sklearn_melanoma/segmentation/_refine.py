@@ -107,5 +107,5 @@ def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     near = ndi.distance_transform_edt(~padded) <= radius
     closed = ndi.distance_transform_edt(near) > radius
     filled = mask.copy()
-    filled[box] = fill_holes(mask[box] | closed[pad:-pad, pad:-pad])
-    return filled
+    filled[box] |= closed[pad:-pad, pad:-pad]
+    return fill_holes(filled)

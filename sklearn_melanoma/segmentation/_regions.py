@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 
-from sklearn_melanoma._geometry import bounding_box, fill_holes
+from sklearn_melanoma._geometry import fill_holes, frame_of
 from sklearn_melanoma.segmentation._light import fit_light
 
 #: How the grey levels of each channel are made from red, green and blue.
@@ -122,16 +122,12 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in (height, width))
     weight = np.bincount(labels.ravel(), (y[:, np.newaxis] * x).ravel())
     area = np.bincount(labels.ravel())
-    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    on_frame = np.bincount(frame, minlength=n_regions + 1)
+    on_frame = np.bincount(frame_of(labels), minlength=n_regions + 1)
     # A lesion that runs off the photo touches the frame along less than twice the root of its area;
     # stickers, shadows and uneven light hang on the frame along more.
     weight *= np.maximum(1 - on_frame / (2 * np.sqrt(area)), 0.05)
     weight[0] = -1
-    region = labels == weight.argmax()
-    box = bounding_box(region)
-    region[box] = fill_holes(region[box])
-    return region
+    return fill_holes(labels == weight.argmax())
 
 
 def cut_probability(probability: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
@@ -213,8 +209,8 @@ def find_core(
 def _outline(region: NDArray[np.bool_]) -> float:
     """Return the number of pixels along the border and the frame, per root of the area."""
     inner = ndi.binary_erosion(region, border_value=1)
-    on_frame = sum(np.count_nonzero(edge) for edge in (region[0], region[-1], region[:, 0], region[:, -1]))
-    return (np.count_nonzero(region ^ inner) + on_frame) / max(np.sqrt(np.count_nonzero(region)), 1.0)
+    length = np.count_nonzero(region ^ inner) + np.count_nonzero(frame_of(region))
+    return length / max(np.sqrt(np.count_nonzero(region)), 1.0)
 
 
 def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None) -> float:

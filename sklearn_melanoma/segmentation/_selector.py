@@ -15,13 +15,13 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, Real
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import WORKING_SIDE, resize_map, resize_mask, shrink
+from sklearn_melanoma._reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._candidates import agreement, describe_candidates
 from sklearn_melanoma.segmentation._estimators import Segmenter, WatershedSegmenter
 from sklearn_melanoma.segmentation._regions import cut_probability
-from sklearn_melanoma.segmentation._training import check_masks, read_pair
+from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
 
 # How much a candidate's vote grows with its expected Jaccard index: e-fold for 0.05, half an
@@ -170,7 +170,7 @@ class SegmenterSelector(Segmenter, Composite):
         """
         self._check_parameters()
         images = check_images(X)
-        masks, positions = check_masks(y, len(images))
+        masks, positions = check_few_masks(y, len(images))
         self.ranker_, self.share_ = None, self.share
         if len(positions) < _FOLDS:
             self.segmenters_ = [clone(segmenter).fit(X, y) for _, segmenter in self._named()]
@@ -254,7 +254,7 @@ class SegmenterSelector(Segmenter, Composite):
         return default_segmenters() if self.segmenters is None else list(self.segmenters)
 
     def _active(self) -> list[Any]:
-        return getattr(self, "segmenters_", [segmenter for _, segmenter in self._named()])
+        return self.segmenters_ if hasattr(self, "segmenters_") else [segmenter for _, segmenter in self._named()]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -280,7 +280,7 @@ class SegmenterSelector(Segmenter, Composite):
 
 
 def _at_deciding_side(lesion: Lesion) -> Lesion:
-    image = shrink(shrink(lesion.image, WORKING_SIDE), DECIDING_SIDE)
+    image = shrink_by_steps(lesion.image, DECIDING_SIDE)
     return lesion if image is lesion.image else Lesion(image, source=lesion.source, source_shape=lesion.source_shape)
 
 

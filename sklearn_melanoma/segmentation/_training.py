@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion, read_mask
-from sklearn_melanoma._validation import check_images, check_mask, element_errors, is_missing
+from sklearn_melanoma._validation import check_mask, check_masks, element_errors, is_missing
 
 
-def check_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
+def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     """Return the masks as a sequence, and the positions of those that are there.
 
     Parameters
@@ -37,7 +37,7 @@ def check_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     """
     if y is None:
         return [None] * n_images, []
-    masks = y if getattr(y, "ndim", None) == 3 else check_images(y, name="y")
+    masks = check_masks(y)
     if len(masks) != n_images:
         raise ValueError(
             f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for a photo without a mask."

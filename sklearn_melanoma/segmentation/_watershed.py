@@ -8,7 +8,7 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from sklearn_melanoma._geometry import padded_box
-from sklearn_melanoma._reading import WORKING_SIDE, resize_map, shrink
+from sklearn_melanoma._reading import resize_map, shrink_by_steps
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts, hangs_on_frame
 from sklearn_melanoma.segmentation._light import find_dark_corners
@@ -111,8 +111,7 @@ def segment_watershed(
         raise ValueError(f"level must lie between 0 and 1, or be None for no refinement, got {level!r}.")
     if not 0 <= margin <= MAX_MARGIN:
         raise ValueError(f"margin must lie in 0..{MAX_MARGIN}, got {margin!r}. It is a share of the longest side.")
-    # By way of the reader's size, so that the mask is the same whether or not a reader came before.
-    small = shrink(shrink(image, WORKING_SIDE), DECIDING_SIDE)
+    small = shrink_by_steps(image, DECIDING_SIDE)
     artefacts = find_artefacts(small) if leave_out_artefacts else find_dark_corners(small)
     if leave_out_artefacts:
         small = erase_dark_lines(small)
