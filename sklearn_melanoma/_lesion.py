@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._geometry import bounding_box
 from sklearn_melanoma._validation import check_image, check_mask, check_probability
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +118,40 @@ class Lesion:
         if self.mask is None:
             return slice(0, 0), slice(0, 0)
         return bounding_box(self.mask)
+
+    @cached_property
+    def _found(self) -> dict[Callable[[Lesion], Any], Any]:
+        return {}
+
+    def shared(self, find: Callable[[Lesion], T]) -> T:
+        """Return what a function finds about the lesion, found once however many ask for it.
+
+        Parameters
+        ----------
+        find : callable
+            Takes the lesion; the same object at every call.
+
+        Returns
+        -------
+        object
+            What it returned the first time. It must not be written to.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_melanoma import Lesion
+        >>> lesion = Lesion(np.zeros((60, 80, 3), dtype=np.uint8))
+        >>> def mean_level(lesion):
+        ...     print("looking")
+        ...     return float(lesion.image.mean())
+        >>> lesion.shared(mean_level) + lesion.shared(mean_level)
+        looking
+        0.0
+        """
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: T = self._found[find]
+        return found
 
     def with_mask(self, mask: ArrayLike | None, probability: ArrayLike | None = None) -> Lesion:
         """Return the same lesion with another mask.

@@ -1,7 +1,7 @@
 """Stage 4: segmented lesion → one row of named numbers."""
 
 from sklearn_melanoma.features._color import measure_color
-from sklearn_melanoma.features._estimators import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma.features._color_features import ColorFeatures
 from sklearn_melanoma.features._measures import (
     asymmetry,
     compactness,
@@ -11,6 +11,7 @@ from sklearn_melanoma.features._measures import (
     perimeter,
     perimeter_ratio,
 )
+from sklearn_melanoma.features._morphology_features import MorphologyFeatures
 from sklearn_melanoma.features._shape import measure_shape
 
 __all__ = [

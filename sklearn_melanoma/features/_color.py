@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from sklearn_melanoma._geometry import bounding_box
+from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.features._moments import Moments
 from sklearn_melanoma.features._names import check_names, check_some_mask
@@ -85,7 +85,7 @@ def measure_color(
     """
     names = check_names(features, COLOR_FEATURES)
     pixels = check_image(image)
-    colors = Colors(pixels, check_some_mask(mask, shape=pixels.shape[:2]), ring_width)
+    colors = Colors(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])), ring_width)
     return {name: float(getattr(colors, name)) for name in names}
 
 
@@ -133,17 +133,15 @@ class Colors:
 
     Parameters
     ----------
-    image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
-    mask : ndarray of shape (height, width), dtype bool
-        At least one pixel must be True.
+    lesion : Lesion
+        With a mask of at least one pixel.
     ring_width : float, default=0.2
         Width of the band of skin, as a fraction of the square root of the lesion's area.
     """
 
-    def __init__(self, image: NDArray[np.uint8], mask: NDArray[np.bool_], ring_width: float = RING_WIDTH):
-        self.image, self.mask, self.ring_width = image, mask, ring_width
-        self.box = bounding_box(mask)
+    def __init__(self, lesion: Lesion, ring_width: float = RING_WIDTH):
+        assert lesion.mask is not None
+        self.image, self.mask, self.box, self.ring_width = lesion.image, lesion.mask, lesion.box, ring_width
 
     @cached_property
     def lab(self) -> NDArray[np.float32]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import pi, sqrt
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._geometry import bounding_box
+from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features import _hull
 from sklearn_melanoma.features._border import DIRECTIONS, Border
 from sklearn_melanoma.features._moments import Moments
@@ -49,6 +51,12 @@ class Shape:
 
     def __init__(self, mask: NDArray[np.bool_]):
         self.mask = mask
+
+    @classmethod
+    def of(cls, lesion: Lesion) -> Self:
+        """Return that of a lesion's mask, cropped."""
+        assert lesion.mask is not None
+        return cls(lesion.mask[lesion.box])
 
     @cached_property
     def _hull(self) -> _hull.Points:
