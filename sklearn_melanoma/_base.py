@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._lesion import Lesion
@@ -29,6 +31,7 @@ __all__ = [
     "LesionTransformer",
     "Real",
     "StrOptions",
+    "one_blas_thread",
     "tag_image_input",
 ]
 
@@ -68,6 +71,12 @@ class Composite(_BaseComposition):
         """
         self._set_params(self._parts, **params)
         return self
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra runs in one thread: its last digits depend on their number."""
+    context: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
+    return context
 
 
 def tag_image_input(tags: Tags) -> Tags:
@@ -215,6 +224,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         """
         self._check_parameters()
         images, names = check_images(X), self._feature_names()
+        check_is_fitted(self)  # here, where its error is not taken for the lesion's
         rows = np.full((len(images), len(names)), np.nan)
         for position in range(len(images)):
             image = images[position]
@@ -234,7 +244,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         """Return the names of the columns; an error if a parameter asks for unknown ones."""
 
     @abstractmethod
-    def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float]:
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float] | NDArray[np.float64]:
         """Return the named measures of a lesion whose mask has at least one pixel."""
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:

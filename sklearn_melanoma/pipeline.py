@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma._image_pipeline import ImagePipeline
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
@@ -29,8 +29,8 @@ def make_melanoma_pipeline(
         "survey" is the system of the survey that this package comes from: grey levels,
         threshold and watershed, the three features area, perimeter over that of the
         circumscribed circle, and maximum span, and scikit-learn's self-training. It reads
-        photos at 192 pixels, at which the mask is decided. "all" measures every shape and
-        color feature at 384 pixels, under even light.
+        photos at 192 pixels, at which the mask is decided. "all" measures shape, color, texture
+        and the ABCD rule at 384 pixels, under even light.
     classifier : estimator, optional
         Any scikit-learn classifier. If it does not know -1 as a missing label, wrap it in
         :class:`~sklearn.semi_supervised.SelfTrainingClassifier`. By default, self-training on
@@ -68,7 +68,13 @@ def make_melanoma_pipeline(
     elif features == "all":
         read, segment = ImageReader(), WatershedSegmenter()
         measure = FeatureUnion(
-            [("shape", MorphologyFeatures()), ("color", ColorFeatures())], verbose_feature_names_out=False
+            [
+                ("shape", MorphologyFeatures()),
+                ("color", ColorFeatures()),
+                ("texture", TextureFeatures()),
+                ("abcd", AbcdFeatures()),
+            ],
+            verbose_feature_names_out=False,
         )
     else:
         raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")

@@ -21,12 +21,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
+FAMILIES = (MorphologyFeatures, ColorFeatures, TextureFeatures, AbcdFeatures)
 SURVEY = ["area", "perimeter_ratio", "max_span"]
 
 one_and_two = pytest.mark.parametrize("n_jobs", [None, 2])
@@ -527,7 +528,7 @@ def test_names_reach_the_classifier(fitted):
     for step in ("impute", "scale", "classify"):
         assert list(fitted[step].feature_names_in_) == names
     if len(names) > 3:
-        assert names == [*MorphologyFeatures.FEATURES, *ColorFeatures.FEATURES]
+        assert names == [name for family in FAMILIES for name in family.FEATURES]
     else:
         assert names == SURVEY
 

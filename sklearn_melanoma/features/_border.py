@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import atan, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklearn_melanoma.features._bits import dilate, erode, sweep_offsets, to_bits
 
 # Steps (rows, columns) from a pixel to the next one on a line, and half the angle that the direction stands for times
 # the distance of its parallel lines: what one crossing adds to the length in Crofton's formula.
@@ -21,8 +24,10 @@ DIRECTIONS = (
     (1, -1, _DIAGONAL),
     (1, -2, _KNIGHT),
 )
+_ALONG_AXES = 0, 4
 # Steps of the border's roughness, as fractions of the square root of the area.
-_FINEST, _COARSEST, _N_STEPS = 1 / 64, 1 / 8, 7
+COARSEST = 1 / 8
+_SHARES = [COARSEST * 2 ** (-step / 2) for step in range(7)]
 
 
 class Border:
@@ -49,33 +54,76 @@ class Border:
         pairs = zip(self.crossings, DIRECTIONS, strict=True)
         return float(sum(weight * np.count_nonzero(crossing) for crossing, (_, _, weight) in pairs))
 
-    def radial_variance(self, row: float, column: float) -> float:
-        """Return the variance of the distance from a point to the border, over the square of its mean."""
-        width = self.mask.shape[1] + 4
-        distances, shares = [], []
-        for crossing, (rows, columns, weight) in zip(self.crossings, DIRECTIONS, strict=True):
-            y, x = np.divmod(np.flatnonzero(crossing), width)
-            distances.append(np.hypot(y + (rows / 2 - 2 - row), x + (columns / 2 - 2 - column)))
-            shares.append(np.full(len(y), weight))
-        distance, share = np.concatenate(distances), np.concatenate(shares)
-        mean = np.average(distance, weights=share)
-        return float(np.average((distance - mean) ** 2, weights=share) / mean**2)
+    def radial_moments(self, row: float, column: float) -> tuple[float, float]:
+        """Return mean and variance of the distance from a point to the border."""
+        found = [np.flatnonzero(crossing) for crossing in self.crossings]
+        rows, columns, weights = np.repeat(np.transpose(DIRECTIONS), [len(each) for each in found], axis=1)
+        y, x = np.divmod(np.concatenate(found), self.mask.shape[1] + 4)
+        distance = np.hypot(y + (rows / 2 - 2 - row), x + (columns / 2 - 2 - column))
+        weights /= weights.sum()
+        mean = float(distance @ weights)
+        return mean, float((distance - mean) ** 2 @ weights)
+
+    def fourier(self, row: float, column: float, orders: Sequence[int]) -> list[float]:
+        r"""Return the harmonics of the squared radius around a point, relative to that of order 0.
+
+        The integral of :math:`e^{ik\theta}` over the mask, by Gauss's theorem the flux of
+        :math:`e^{ik\theta} (x, y) / 2` through its border: lines along rows and columns, at
+        distance 1, carry the two components of it in or out at each crossing.
+        """
+        turns, fluxes = [], []
+        flat, width = _flat(self.mask, 2)
+        for crossing, (rows, columns, _) in ((self.crossings[i], DIRECTIONS[i]) for i in _ALONG_AXES):
+            found = np.flatnonzero(crossing)
+            y, x = np.divmod(found, width)
+            y, x = y + (rows / 2 - 2 - row), x + (columns / 2 - 2 - column)
+            turns.append(x + 1j * y)
+            fluxes.append(np.where(flat[found], 0.5, -0.5) * (rows * y + columns * x))
+        turn, flux = np.concatenate(turns), np.concatenate(fluxes)
+        turn /= np.where(turn == 0, 1, np.abs(turn))
+        area = flux.sum()
+        return [float(abs(flux @ turn**order) / area) for order in orders]
+
+    @cached_property
+    def _steps(self) -> list[int]:
+        """Steps at which the roughness is measured, in pixels; at least two."""
+        side = sqrt(np.count_nonzero(self.mask))
+        steps = sorted({round(side * share) for share in _SHARES} - {0})
+        return steps if len(steps) > 1 else [1, 2]
+
+    @cached_property
+    def _bits(self) -> tuple[int, int]:
+        """Return the mask with a margin as wide as the longest step, and the width of its rows."""
+        return to_bits(self.mask, self._steps[-1])
 
     def fractal_dimension(self) -> float:
         """Return the fractal dimension of the border, 1 for a smooth one, up to 2."""
-        side = sqrt(np.count_nonzero(self.mask))
-        steps = np.unique(np.rint(side * np.geomspace(_FINEST, _COARSEST, _N_STEPS)).astype(int))
-        steps = steps[steps > 0]
-        if len(steps) < 2:
-            steps = np.array([1, 2])
-        margin = int(steps[-1])
-        flat, width = _flat(self.mask, margin)
+        bits, width = self._bits
         swept = [
-            sum(_count(flat, step * offset) * weight for offset, weight in _straight_and_diagonal(width))
-            for step in steps
+            sum(
+                ((bits << step * offset) ^ bits).bit_count() * weight
+                for offset, weight in _straight_and_diagonal(width)
+            )
+            for step in self._steps
         ]
-        slope = np.polyfit(np.log(steps), np.log(swept), 1)[0]
-        return float(np.clip(2 - slope, 1, 2))
+        return _dimension(self._steps, swept)
+
+    def box_counting_dimension(self) -> float:
+        """Return the dimension of the border from counting boxes, 1 for a smooth one, up to 2."""
+        some, width = self._bits
+        every, side, mixed = some, 0, []
+        for step in self._steps:
+            offsets = [offset for axis in (1, width) for offset in sweep_offsets(axis, step - side, swept=side)]
+            some, every, side = dilate(some, offsets), erode(every, offsets), step
+            mixed.append(some.bit_count() - every.bit_count())
+        return _dimension(self._steps, mixed)
+
+
+def _dimension(steps: Sequence[int], areas: Sequence[float]) -> float:
+    """Return the dimension of a border whose neighbourhood of growing width has these areas."""
+    x, y = np.log(steps), np.log(areas)
+    x -= x.mean()
+    return min(max(2 - float(x @ y / (x @ x)), 1.0), 2.0)
 
 
 def _straight_and_diagonal(width: int) -> tuple[tuple[int, float], ...]:
@@ -95,7 +143,3 @@ def _flat(mask: NDArray[np.bool_], margin: int) -> tuple[NDArray[np.bool_], int]
 
 def _differs(flat: NDArray[np.bool_], offset: int) -> NDArray[np.bool_]:
     return flat[offset:] != flat[:-offset]
-
-
-def _count(flat: NDArray[np.bool_], offset: int) -> int:
-    return int(np.count_nonzero(_differs(flat, offset)))

@@ -1,48 +1,69 @@
-"""Colors inside a lesion and against the skin around it, in CIE L*a*b*."""
+"""Colors inside a lesion and against the skin around it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import ceil, cos, sin, sqrt
+from math import cos, sin, sqrt
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_image
-from sklearn_melanoma.features._moments import Moments
+from sklearn_melanoma.features._crop import RING_WIDTH, Crop
+from sklearn_melanoma.features._dermoscopic_colors import DERMOSCOPIC_COLORS, find_veil, name_colors
 from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._sectors import N_SECTORS, number_sectors
 
-COLOR_FEATURES = (
-    "lightness_contrast",
-    "a_contrast",
-    "b_contrast",
-    "color_contrast",
-    "lightness_std",
-    "a_std",
-    "b_std",
-    "chroma_std",
-    "lightness_iqr",
-    "a_iqr",
-    "b_iqr",
-    "hue_spread",
-    "color_entropy",
-    "blue_grey_share",
-    "color_asymmetry_major",
-    "color_asymmetry_minor",
-)
-# Width of the band of skin, as a fraction of the square root of the lesion's area.
-RING_WIDTH = 0.2
-# Side of the cells in which colors are counted for the entropy; a difference that everybody sees.
-_CELL = 10.0
-# Steps per unit in which quartiles are counted.
+_LAB = ("lightness", "a", "b")
+_RGB = ("red", "green", "blue")
+_PERCENTILES = (5, 25, 50, 75, 95)
+
+# Where each measure comes from: a property of `Colors`, and the place in it where it holds several.
+_SOURCES: dict[str, tuple[str, int | None]] = {}
+
+
+def _add(source: str, *names: str) -> None:
+    _SOURCES.update({name: (source, i if len(names) > 1 else None) for i, name in enumerate(names)})
+
+
+_add("contrast", *(f"{name}_contrast" for name in _LAB))
+_add("color_contrast", "color_contrast")
+_add("std", *(f"{name}_std" for name in _LAB))
+_add("chroma_std", "chroma_std")
+_add("quartile_range", *(f"{name}_iqr" for name in _LAB))
+_add("hue_spread", "hue_spread")
+_add("entropies", "color_entropy", "fine_color_entropy")
+_add("asymmetry", "color_asymmetry_major", "color_asymmetry_minor")
+_add("relative_percentiles", *(f"{name}_p{percentile}" for name in _LAB for percentile in _PERCENTILES))
+_add("core_to_rim", *(f"{name}_core_to_rim" for name in _LAB))
+_add("skin_lab", *(f"skin_{name}" for name in _LAB))
+_add("ratios", *(f"{name}_ratio" for name in _RGB))
+_add("ratio_stds", *(f"{name}_ratio_std" for name in _RGB))
+_add("hue_contrast", "hue_contrast")
+_add("saturation", "saturation_contrast", "saturation_std")
+_add("shares", *(f"{color}_share" for color in DERMOSCOPIC_COLORS))
+_add("n_colors", "n_colors")
+_add("blue_white_veil_share", "blue_white_veil_share")
+_add("border_contrast", *(f"border_contrast_{statistic}" for statistic in ("mean", "std", "min")))
+_add("border_sharpness", *(f"border_sharpness_{statistic}" for statistic in ("mean", "std", "min")))
+
+COLOR_FEATURES = tuple(_SOURCES)
+
+# Sides of the cells in which colors are counted for the entropies; ten is a difference that everybody sees.
+_CELLS = (10.0, 5.0)
+# Steps per unit in which percentiles are counted.
 _STEPS = 16
-# Largest b* of blue and grey: by the definition of CIELAB, b* is above 0 for yellowish colors and below for bluish.
-_BLUE = 0.0
 # Chroma below which a color has no hue to speak of.
 _GREY = 1.0
+# Nearer to a line, in pixels, is on it: more than the rounding of float32.
+_ON_LINE = 1e-3
+# A color counts if it covers this share of the lesion.
+_COUNTED = 0.02
+# Width of the band inside the border on which its sharpness is seen, per root of the lesion's area.
+_NARROW = 0.05
 
 
 def measure_color(
@@ -65,7 +86,7 @@ def measure_color(
     Returns
     -------
     dict
-        The measures by name. Contrasts are NaN where the frame leaves no skin.
+        The measures by name. What compares with the skin is NaN where the frame leaves none.
 
     Raises
     ------
@@ -85,47 +106,8 @@ def measure_color(
     """
     names = check_names(features, COLOR_FEATURES)
     pixels = check_image(image)
-    colors = Colors(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])), ring_width)
-    return {name: float(getattr(colors, name)) for name in names}
-
-
-def rgb_to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return sRGB bytes as L*a*b* under daylight (D65), one row for each of the three.
-
-    Parameters
-    ----------
-    pixels : ndarray of shape (n_pixels, 3), dtype uint8
-        Colors.
-
-    Returns
-    -------
-    ndarray of shape (3, n_pixels), dtype float32
-        What :func:`skimage.color.rgb2lab` returns, to 0.01, in a tenth of its time.
-    """
-    levels = np.arange(256) / 255
-    linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92).astype(np.float32)
-    # IEC 61966-2-1, each row over the white point, which makes the rows of white add up to one.
-    matrix = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
-    matrix /= matrix.sum(axis=1, keepdims=True)
-    xyz = matrix.astype(np.float32) @ np.take(linear, pixels.T)
-    response = np.where(xyz > 0.008856, np.cbrt(xyz), np.float32(7.787) * xyz + np.float32(16 / 116))
-    x, y, z = response
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-def ring_around(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
-    """Return the pixels outside a mask that are no further from it than a width.
-
-    The mask is grown by a regular octagon (a square, then a diamond), which reaches up to
-    8 % farther than the disk inside it and costs a third.
-    """
-    square = round((sqrt(2) - 1) * width)
-    diamond = max(round(width) - square, 1)
-    grown = mask.view(np.uint8)
-    for axis in (0, 1):
-        grown = ndimage.maximum_filter1d(grown, 2 * square + 1, axis=axis, mode="constant")
-    distance = ndimage.distance_transform_cdt(grown == 0, "taxicab")
-    return (distance <= diamond) & ~mask
+    colors = Colors(Crop(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])), ring_width))
+    return {name: colors.measure(name) for name in names}
 
 
 class Colors:
@@ -133,43 +115,33 @@ class Colors:
 
     Parameters
     ----------
-    lesion : Lesion
-        With a mask of at least one pixel.
-    ring_width : float, default=0.2
-        Width of the band of skin, as a fraction of the square root of the lesion's area.
+    crop : Crop
+        The lesion with the skin around it.
     """
 
-    def __init__(self, lesion: Lesion, ring_width: float = RING_WIDTH):
-        assert lesion.mask is not None
-        self.image, self.mask, self.box, self.ring_width = lesion.image, lesion.mask, lesion.box, ring_width
+    def __init__(self, crop: Crop):
+        self.crop = crop
 
-    @cached_property
-    def lab(self) -> NDArray[np.float32]:
-        """Colors of the lesion's pixels."""
-        return rgb_to_lab(self.image[self.box][self.mask[self.box]])
+    @classmethod
+    def of(cls, lesion: Lesion) -> Self:
+        """Return those of a lesion."""
+        return cls(lesion.shared(Crop))
+
+    def measure(self, name: str) -> float:
+        """Return one of `COLOR_FEATURES`."""
+        source, place = _SOURCES[name]
+        found = getattr(self, source)
+        return float(found if place is None else found[place])
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
         """Mean color of the lesion."""
-        return self.lab.mean(axis=1, dtype=np.float64)
+        return self.crop.lab.mean(axis=1, dtype=np.float64)
 
     @cached_property
     def contrast(self) -> NDArray[np.float64]:
-        """Mean color of the lesion minus that of the ring; NaN where there is no ring."""
-        width = max(self.ring_width * sqrt(self.lab.shape[1]), 1)
-        margin = ceil(width) + 1
-        box = tuple(
-            slice(max(side.start - margin, 0), min(side.stop + margin, length))
-            for side, length in zip(self.box, self.mask.shape, strict=True)
-        )
-        ring = ring_around(self.mask[box], width)
-        if not ring.any():
-            return np.full(3, np.nan)
-        return self.mean - rgb_to_lab(self.image[box][ring]).mean(axis=1, dtype=np.float64)
-
-    lightness_contrast = property(lambda self: self.contrast[0])
-    a_contrast = property(lambda self: self.contrast[1])
-    b_contrast = property(lambda self: self.contrast[2])
+        """Mean color of the lesion minus that of the skin."""
+        return self.mean - self.crop.skin_lab
 
     @property
     def color_contrast(self) -> float:
@@ -179,25 +151,32 @@ class Colors:
     @cached_property
     def std(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in the lesion."""
-        return self.lab.std(axis=1, dtype=np.float64)
-
-    lightness_std = property(lambda self: self.std[0])
-    a_std = property(lambda self: self.std[1])
-    b_std = property(lambda self: self.std[2])
-
-    lightness_iqr = property(lambda self: _interquartile_range(self.lab[0]))
-    a_iqr = property(lambda self: _interquartile_range(self.lab[1]))
-    b_iqr = property(lambda self: _interquartile_range(self.lab[2]))
+        return np.array([_std(values, mean) for values, mean in zip(self.crop.lab, self.mean, strict=True)])
 
     @cached_property
     def chroma(self) -> NDArray[np.float32]:
         """Distance of each color from grey."""
-        return np.sqrt(self.lab[1] ** 2 + self.lab[2] ** 2)
+        return np.sqrt(self.crop.lab[1] ** 2 + self.crop.lab[2] ** 2)
 
     @property
     def chroma_std(self) -> float:
         """Standard deviation of the chroma."""
-        return float(self.chroma.std(dtype=np.float64))
+        return _std(self.chroma, float(self.chroma.mean(dtype=np.float64)))
+
+    @cached_property
+    def percentiles(self) -> NDArray[np.float64]:
+        """Percentiles of each coordinate, one row for each."""
+        return np.stack([_percentiles(values) for values in self.crop.lab])
+
+    @property
+    def relative_percentiles(self) -> NDArray[np.float64]:
+        """The same minus the mean of the skin."""
+        return (self.percentiles - self.crop.skin_lab[:, np.newaxis]).ravel()
+
+    @property
+    def quartile_range(self) -> NDArray[np.float64]:
+        """Distance of the quartiles of each coordinate."""
+        return self.percentiles[:, 3] - self.percentiles[:, 1]
 
     @property
     def hue_spread(self) -> float:
@@ -205,51 +184,170 @@ class Colors:
         chroma = float(self.chroma.mean(dtype=np.float64))
         return max(chroma - float(np.hypot(*self.mean[1:])), 0) / max(chroma, _GREY)
 
-    @property
-    def color_entropy(self) -> float:
-        """Entropy of the histogram of colors, in bits."""
-        # Cells are centred on grey, or the rounding of its a* and b* would spread it over four.
-        offsets = np.array([[0], [12.5 * _CELL], [12.5 * _CELL]], dtype=np.float32)
-        lightness, a, b = np.clip((self.lab + offsets) / np.float32(_CELL), 0, 25.99).astype(np.int32)
-        counts = np.bincount((lightness * 26 + a) * 26 + b)
-        share = counts[counts > 0] / len(lightness)
-        return max(float(-(share * np.log2(share)).sum()), 0.0)
+    @cached_property
+    def entropies(self) -> list[float]:
+        """Entropy of the histogram of colors, in bits, for coarse and for fine cells."""
+        return [_entropy(self.crop.lab, cell) for cell in _CELLS]
+
+    @cached_property
+    def core_to_rim(self) -> NDArray[np.float64]:
+        """Mean color of the inner half of the area minus that of the outer half."""
+        depth = self.crop.depth
+        core = depth > np.median(depth)
+        if not core.any():
+            return np.zeros(3)
+        n_core = np.count_nonzero(core)
+        inner = self.crop.lab @ core.astype(np.float32) / n_core
+        return (inner - self.mean) * (len(core) / (len(core) - n_core))
 
     @property
-    def blue_grey_share(self) -> float:
-        """Share of the pixels that are blue or grey, where brown and red ones are yellowish."""
-        return np.count_nonzero(self.lab[2] <= _BLUE) / self.lab.shape[1]
+    def skin_lab(self) -> NDArray[np.float64]:
+        """Mean color of the skin."""
+        return self.crop.skin_lab
+
+    @cached_property
+    def _rgb_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of each channel: bytes are counted, not summed."""
+        levels = np.arange(256)
+        shares = np.stack([np.bincount(channel, minlength=256) for channel in self.crop.rgb]) / self.crop.rgb.shape[1]
+        mean = shares @ levels
+        return mean, np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
+
+    @property
+    def ratios(self) -> NDArray[np.float64]:
+        """Mean of each channel over that of the skin."""
+        return self._rgb_moments[0] / np.maximum(self.crop.skin_rgb, 1)
+
+    @property
+    def ratio_stds(self) -> NDArray[np.float64]:
+        """Standard deviation of each channel over the mean of the skin."""
+        return self._rgb_moments[1] / np.maximum(self.crop.skin_rgb, 1)
+
+    @property
+    def hue_contrast(self) -> float:
+        """CIE's difference of hue: what of the color's distance is due to neither lightness nor chroma."""
+        (a, b), (skin_a, skin_b) = self.mean[1:], self.crop.skin_lab[1:]
+        chroma, skin_chroma = np.hypot(a, b), np.hypot(skin_a, skin_b)
+        turned = skin_a * b - skin_b * a
+        return float(np.sign(turned) * np.sqrt(max(2 * (chroma * skin_chroma - (a * skin_a + b * skin_b)), 0)))
+
+    @cached_property
+    def saturation(self) -> tuple[float, float]:
+        """Saturation of the lesion minus that of the skin, and its spread."""
+        red, green, blue = self.crop.rgb
+        highest = np.maximum(np.maximum(red, green), blue).astype(np.float32)
+        lowest = np.minimum(np.minimum(red, green), blue)
+        saturation = 1 - lowest / np.maximum(highest, 1)
+        mean = float(saturation.mean(dtype=np.float64))
+        skin = self.crop.skin_rgb
+        return mean - (1 - skin.min() / max(skin.max(), 1)), _std(saturation, mean)
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Share of the lesion that each of the dermoscopic colors covers."""
+        if np.isnan(self.crop.skin_rgb[0]):
+            return np.full(len(DERMOSCOPIC_COLORS), np.nan)
+        names = name_colors(self.crop.rgb, self.crop.skin_rgb)
+        return np.bincount(names, minlength=len(DERMOSCOPIC_COLORS)) / len(names)
+
+    @property
+    def n_colors(self) -> float:
+        """Number of colors that cover enough of the lesion."""
+        return np.nan if np.isnan(self.shares[0]) else float(np.count_nonzero(self.shares >= _COUNTED))
+
+    @property
+    def blue_white_veil_share(self) -> float:
+        """Share of the lesion under a blue-white veil."""
+        if np.isnan(self.crop.skin_rgb[0]):
+            return np.nan
+        return float(find_veil(self.crop.rgb, self.crop.skin_rgb).mean())
+
+    @cached_property
+    def sector_contrasts(self) -> NDArray[np.float64]:
+        """Distance of the mean color of a band inside the border from that of the ring, by sector.
+
+        Shape (2, 8): for a band as wide as the ring, and for a narrow one; NaN in a sector without border or skin.
+        """
+        crop = self.crop
+        row, column = crop.shape.moments.centroid
+        center = row + crop.inner[0].start, column + crop.inner[1].start
+        skin = _sector_means(crop.ring_lab, crop.ring, crop.mask.shape, center)
+        inside = []
+        for width in (crop.width, max(_NARROW * crop.root, 1.0)):
+            band = np.flatnonzero(crop.depth <= width)
+            lab = crop.lab.take(band, axis=1)
+            inside.append(_sector_means(lab, crop.pixels.take(band), crop.mask.shape, center))
+        return np.linalg.norm(np.stack(inside) - skin, axis=1)
+
+    @property
+    def border_contrast(self) -> tuple[float, float, float]:
+        """Mean, spread and least of the sectors' contrast."""
+        return _statistics(self.sector_contrasts[0])
+
+    @property
+    def border_sharpness(self) -> tuple[float, float, float]:
+        """The same of the contrast that is reached right inside the border."""
+        return _statistics(self.sector_contrasts[1])
 
     @cached_property
     def asymmetry(self) -> tuple[float, float]:
         """Distance of the mean colors of the two halves on both sides of the major and of the minor axis."""
-        mask = self.mask[self.box]
-        moments = Moments(mask)
+        moments = self.crop.shape.moments
         cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
-        major = self._halves_differ(mask, moments.centroid, cosine, -sine)
-        minor = self._halves_differ(mask, moments.centroid, sine, cosine)
+        rows, columns = np.divmod(self.crop.pixels.astype(np.int32), self.crop.mask.shape[1])
+        y = rows - np.float32(moments.centroid[0] + self.crop.inner[0].start)
+        x = columns - np.float32(moments.centroid[1] + self.crop.inner[1].start)
+        major = _halves_differ(self.crop.lab, np.float32(cosine) * y - np.float32(sine) * x)
+        minor = _halves_differ(self.crop.lab, np.float32(sine) * y + np.float32(cosine) * x)
         return (min(major, minor), max(major, minor)) if moments.is_isotropic else (major, minor)
 
-    color_asymmetry_major = property(lambda self: self.asymmetry[0])
-    color_asymmetry_minor = property(lambda self: self.asymmetry[1])
 
-    def _halves_differ(
-        self, mask: NDArray[np.bool_], centroid: tuple[float, float], rows: float, columns: float
-    ) -> float:
-        """Compare the halves ahead of and behind the centroid in a direction; pixels on the line are in neither."""
-        y, x = np.arange(mask.shape[0]) - centroid[0], np.arange(mask.shape[1]) - centroid[1]
-        ahead = ((rows * y)[:, np.newaxis] + columns * x)[mask]
-        sides = np.stack([ahead > 1e-6, ahead < -1e-6]).astype(np.float32)
-        counts = sides.sum(axis=1, dtype=np.float64)
-        if not counts.all():
-            return 0.0
-        first, second = (sides @ self.lab.T) / counts[:, np.newaxis]
-        return float(np.linalg.norm(first - second))
+def _halves_differ(lab: NDArray[np.float32], ahead: NDArray[np.float32]) -> float:
+    """Return the distance of the mean colors ahead of a line and behind it; pixels on the line are in neither half."""
+    sides = np.stack([ahead > _ON_LINE, ahead < -_ON_LINE]).astype(np.float32)
+    counts = sides.sum(axis=1, dtype=np.float64)
+    if not counts.all():
+        return 0.0
+    first, second = (sides @ lab.T) / counts[:, np.newaxis]
+    return float(np.linalg.norm(first - second))
 
 
-def _interquartile_range(values: NDArray[np.float32]) -> float:
-    """Return the distance between the quartiles, to a sixteenth: counting is five times as fast as sorting."""
+def _percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the percentiles, to a sixteenth: counting is five times as fast as sorting."""
     low = values.min()
     counts = np.cumsum(np.bincount(((values - low) * np.float32(_STEPS)).astype(np.int32)))
-    first, third = np.searchsorted(counts, (counts[-1] * 0.25, counts[-1] * 0.75))
-    return float(third - first) / _STEPS
+    return low + np.searchsorted(counts, counts[-1] * np.array(_PERCENTILES) / 100) / _STEPS
+
+
+def _std(values: NDArray[np.float32], mean: float) -> float:
+    deviations = values - np.float32(mean)
+    return sqrt(float(np.vdot(deviations, deviations)) / len(values))
+
+
+def _entropy(lab: NDArray[np.float32], cell: float) -> float:
+    """Return the entropy of the colors in cells of a size, one of which is centred on grey."""
+    place = np.zeros(lab.shape[1], dtype=np.int32)
+    for values, offset in zip(lab, (0.0, 0.5, 0.5), strict=True):
+        cells = np.floor(values * np.float32(1 / cell) + np.float32(offset)).astype(np.int32)
+        low = cells.min()
+        place *= cells.max() - low + 1
+        place += cells - low
+    counts = np.bincount(place)
+    share = counts[counts > 0] / len(place)
+    return max(float(-(share * np.log2(share)).sum()), 0.0)
+
+
+def _sector_means(
+    lab: NDArray[np.float32], pixels: NDArray[np.intp], shape: tuple[int, ...], center: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the mean color of some pixels by sector, shape (3, 8); NaN where there are none."""
+    rows, columns = np.divmod(pixels.astype(np.int32), shape[1])
+    sectors = number_sectors(rows - np.float32(center[0]), columns - np.float32(center[1]))
+    counts = np.bincount(sectors, minlength=N_SECTORS)
+    sums = np.stack([np.bincount(sectors, channel, minlength=N_SECTORS) for channel in lab])
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def _statistics(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    known = values[~np.isnan(values)]
+    return (known.mean(), known.std(), known.min()) if known.size else (np.nan, np.nan, np.nan)

@@ -34,31 +34,59 @@ class ColorFeatures(FeatureTransformer):
     Colors are CIE L*a*b* for sRGB under daylight (D65): lightness L* from 0 to 100, a* from
     green to red, b* from blue to yellow. Skin is the ring around the mask, a fifth of
     the square root of the lesion's area wide, as far as it lies in the frame; a hole in
-    the mask is part of it. Where no skin is left the four contrasts are NaN. Pixels outside
-    the mask and the ring have no influence. A lesion that was not found gives a row of NaN.
+    the mask is part of it. Where no skin is left, whatever compares with it is NaN. Pixels outside
+    the mask and the ring have no influence. Photos larger than the reader makes them, 384 pixels on
+    the longest side, are shrunk to that. A lesion that was not found gives a row of NaN. The
+    formulas are on the page *The mathematics of the color and texture features*.
 
-    =======================  ====================================================  ======
-    name                     measure                                               unit
-    =======================  ====================================================  ======
-    `lightness_contrast`     mean L* of the lesion minus that of the ring          L*
-    `a_contrast`             the same of a*                                        a*
-    `b_contrast`             the same of b*                                        b*
-    `color_contrast`         distance of the two mean colors                       ΔE
-    `lightness_std`          standard deviation of L* in the lesion                L*
-    `a_std`                  the same of a*                                        a*
-    `b_std`                  the same of b*                                        b*
-    `chroma_std`             the same of the chroma √(a*² + b*²)                   ΔE
-    `lightness_iqr`          distance of the quartiles of L* in the lesion         L*
-    `a_iqr`                  the same of a*                                        a*
-    `b_iqr`                  the same of b*                                        b*
-    `hue_spread`             1 minus the chroma of the mean color over the mean    1
-                             chroma: 0 for one hue, 1 for hues that cancel
-    `color_entropy`          entropy of the colors, in cells 10 wide               bits
-    `blue_grey_share`        share of the pixels with b* of 0 or less: blue, grey  1
-    `color_asymmetry_major`  distance of the mean colors of the two halves on      ΔE
-                             both sides of the major axis
-    `color_asymmetry_minor`  the same of the minor axis                            ΔE
-    =======================  ====================================================  ======
+    ==============================  ==================================================  =======
+    name                            measure                                             unit
+    ==============================  ==================================================  =======
+    `lightness_contrast`            mean L* of the lesion minus that of the skin        L*
+    `a_contrast`, `b_contrast`      the same of a* and of b*                            a*, b*
+    `color_contrast`                distance of the two mean colors                     ΔE
+    `lightness_std`, `a_std`,       standard deviation in the lesion                    L* …
+    `b_std`
+    `chroma_std`                    the same of the chroma √(a*² + b*²)                 ΔE
+    `lightness_iqr`, `a_iqr`,       distance of the quartiles in the lesion             L* …
+    `b_iqr`
+    `hue_spread`                    1 minus the chroma of the mean color over the mean  1
+                                    chroma: 0 for one hue, 1 for hues that cancel
+    `color_entropy`                 entropy of the colors, in cells 10 wide             bits
+    `fine_color_entropy`            the same in cells 5 wide                            bits
+    `color_asymmetry_major`, `…`    distance of the mean colors of the two halves on    ΔE
+    `color_asymmetry_minor`         both sides of the major, or minor, axis
+    `lightness_p5` … `b_p95`        percentile (5, 25, 50, 75, 95) in the lesion minus  L* …
+                                    the mean of the skin
+    `lightness_core_to_rim`, …      mean of the half of the area that lies deepest      L* …
+                                    minus that of the other half
+    `skin_lightness`, `skin_a`,     mean color of the skin                              L* …
+    `skin_b`
+    `red_ratio`, `green_ratio`,     mean of the channel over that of the skin           1
+    `blue_ratio`
+    `red_ratio_std`, …              its standard deviation over the mean of the skin    1
+    `hue_contrast`                  CIE's difference of hue to the skin, above 0 for    ΔE
+                                    yellower, below for redder
+    `saturation_contrast`           mean saturation (HSV) minus that of the skin        1
+    `saturation_std`                standard deviation of the saturation                1
+    `white_share`, `red_share`,     share of the lesion with each of the six            1
+    `light_brown_share`,            dermoscopic colors, told by the channels' ratios
+    `dark_brown_share`,             to the skin
+    `blue_grey_share`,
+    `black_share`
+    `n_colors`                      how many of them cover 2 % or more                  1
+    `blue_white_veil_share`         share under a blue-white veil, by the rule of [1]_  1
+    `border_contrast_mean`, …       distance of the colors inside and outside of the    ΔE
+    `_std`, `_min`                  border in eight sectors: mean, standard deviation,
+                                    least
+    `border_sharpness_mean`, …      the same for a narrow band inside                   ΔE
+    `_std`, `_min`
+    ==============================  ==================================================  =======
+
+    References
+    ----------
+    .. [1] M. E. Celebi et al., "Automatic detection of blue-white veil and related structures
+           in dermoscopy images", Comput. Med. Imaging Graph. 32, 670-677, 2008.
 
     Examples
     --------
@@ -84,5 +112,5 @@ class ColorFeatures(FeatureTransformer):
         return check_names(self.features, COLOR_FEATURES)
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
-        colors = lesion.shared(Colors)
-        return [float(getattr(colors, name)) for name in names]
+        colors = lesion.shared(Colors.of)
+        return [colors.measure(name) for name in names]

@@ -6,7 +6,7 @@ All lengths are those between pixel centres, the outline moved out by `REACH` on
 from __future__ import annotations
 
 from itertools import combinations
-from math import hypot
+from math import hypot, pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +69,48 @@ def min_feret_diameter(hull: Points) -> float:
     """Return the least distance between two parallel lines that hold the outline; one of them lies on an edge."""
     if len(hull) < 3:
         return 2 * REACH
-    edges = np.roll(hull, -1, axis=0) - hull
-    normals = edges[:, ::-1] * (1, -1)
-    reach = np.ptp(hull @ normals.T, axis=0) / np.hypot(*edges.T)
+    edges = _edges(hull)
+    reach = np.ptp(hull @ _normals(edges).T, axis=0) / np.hypot(*edges.T)
     return float(reach.min()) + 2 * REACH
+
+
+def mean_feret_diameter(hull: Points) -> float:
+    """Return the mean of the Feret diameter over all directions: the hull's perimeter over π (Cauchy)."""
+    return float(np.hypot(*_edges(hull).T).sum()) / pi + 2 * REACH
+
+
+def smallest_rectangle(hull: Points) -> tuple[float, float]:
+    """Return length and width of the least rectangle around the pixel centres; one of its sides lies on an edge.
+
+    Least is the product of both plus one, which is the area around the pixels. Of equal ones the longest counts.
+    """
+    edges = _edges(hull)
+    if len(hull) < 3:
+        return float(np.hypot(*edges[0])), 0.0
+    spans = np.array([np.ptp(hull @ edges.T, axis=0), np.ptp(hull @ _normals(edges).T, axis=0)]) / np.hypot(*edges.T)
+    areas = (spans + 1).prod(axis=0)
+    length, width = np.sort(spans[:, areas <= areas.min() * (1 + 1e-9)], axis=0)[::-1]
+    chosen = int(length.argmax())
+    return float(length[chosen]), float(width[chosen])
+
+
+def depth_below(hull: Points, points: Points) -> NDArray[np.float64]:
+    """Return how far points inside a hull are from its border."""
+    if len(hull) < 3:
+        return np.zeros(len(points))
+    edges = _edges(hull)
+    normals = _normals(edges) / np.hypot(*edges.T)[:, np.newaxis]
+    # In float, such that the product goes through BLAS.
+    offsets = (hull * normals).sum(axis=1, keepdims=True)
+    return np.abs(normals @ points.T.astype(np.float64) - offsets).min(axis=0)
+
+
+def _edges(hull: Points) -> Points:
+    return np.roll(hull, -1, axis=0) - hull
+
+
+def _normals(edges: Points) -> Points:
+    return edges[:, ::-1] * (1, -1)
 
 
 def _farthest_pair(points: Points) -> Points:
@@ -144,7 +182,7 @@ def _circle_through(points: list[tuple[float, ...]]) -> tuple[float, float, floa
 
 def count_hull_pixels(hull: Points) -> int:
     """Return the number of pixel centres in and on the hull, exactly, by Pick's theorem."""
-    steps = np.abs(np.roll(hull, -1, axis=0) - hull)
+    steps = np.abs(_edges(hull))
     on_border = int(np.gcd(steps[:, 0], steps[:, 1]).sum())
     return (_doubled_area(hull) + on_border) // 2 + 1
 

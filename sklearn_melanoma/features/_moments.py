@@ -44,11 +44,16 @@ class Moments:
         return self._origin[0] + float(self._shift[0]), self._origin[1] + float(self._shift[1])
 
     @cached_property
-    def axis_ratio(self) -> float:
-        """Minor over major principal axis of the ellipse with the same second moments; pixels are unit squares."""
+    def axes(self) -> tuple[float, float]:
+        """Major and minor axis of the ellipse with the same second moments; pixels are unit squares."""
         mean = (self.yy + self.xx) / 2 + 1 / 12
         half_difference = hypot((self.yy - self.xx) / 2, self.yx)
-        return sqrt((mean - half_difference) / (mean + half_difference))
+        return 4 * sqrt(mean + half_difference), 4 * sqrt(mean - half_difference)
+
+    @property
+    def axis_ratio(self) -> float:
+        """Minor over major axis."""
+        return self.axes[1] / self.axes[0]
 
     @cached_property
     def hu(self) -> tuple[float, ...]:
@@ -96,22 +101,24 @@ class Moments:
         height, width = mask.shape
         row, column = self.centroid
         y, x = np.arange(height) - row, np.arange(width) - column
-        rows = (row - cosine * y)[:, np.newaxis] + sine * x
-        columns = (column + sine * y)[:, np.newaxis] + cosine * x
-        top, left = np.floor(rows), np.floor(columns)
         padded = np.zeros((height + 4, width + 4), dtype=np.uint8)
         padded[2:-2, 2:-2] = mask
         pairs = padded[:-1] + padded[1:]
         blocks = pairs[:, :-1] + pairs[:, 1:]
-        # Position of the block of 2 × 2 pixels around each mirrored centre; whatever leaves the frame meets zeros.
-        block = (np.clip(top, -2, height) * (width + 3) + np.clip(left, -2, width)).astype(np.intp)
-        found = blocks.ravel()[block + (2 * (width + 3) + 2)]
+        # Mirrored centres in the padded mask; whatever leaves the frame meets zeros.
+        rows = np.clip((row + 2 - cosine * y)[:, np.newaxis] + sine * x, 0, height + 2)
+        columns = np.clip((column + 2 + sine * y)[:, np.newaxis] + cosine * x, 0, width + 2)
+        top, left = rows.astype(np.intp), columns.astype(np.intp)
+        # What is in the block of 2 × 2 pixels around each.
+        found = blocks.ravel()[top * (width + 3) + left]
         found *= mask
         matched = float(np.count_nonzero(found == 4))
-        mixed = np.nonzero((found > 0) & (found < 4))
-        i, j = top[mixed].astype(np.intp) + 2, left[mixed].astype(np.intp) + 2
-        down, right = rows[mixed] - top[mixed], columns[mixed] - left[mixed]
-        upper = padded[i, j] * (1 - right) + padded[i, j + 1] * right
-        lower = padded[i + 1, j] * (1 - right) + padded[i + 1, j + 1] * right
+        mixed = np.flatnonzero((found > 0) & (found < 4))
+        i, j = top.ravel()[mixed], left.ravel()[mixed]
+        down, right = rows.ravel()[mixed] - i, columns.ravel()[mixed] - j
+        flat, corner = padded.ravel(), i * (width + 4) + j
+        upper = flat[corner] * (1 - right) + flat[corner + 1] * right
+        corner += width + 4
+        lower = flat[corner] * (1 - right) + flat[corner + 1] * right
         matched += float((upper * (1 - down) + lower * down).sum())
         return min(max(1 - matched / self.area, 0.0), 1.0)

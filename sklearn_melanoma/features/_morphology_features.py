@@ -41,30 +41,62 @@ class MorphologyFeatures(FeatureTransformer):
     gives a row of NaN; every other mask gives finite numbers. The formulas, where they come
     from and how exact they are is on the page *The mathematics of the shape features*.
 
-    =====================  ========================================================  ==========
-    name                   measure                                                   unit
-    =====================  ========================================================  ==========
-    `area`                 pixels of the mask                                        px² or mm²
-    `perimeter_ratio`      perimeter over that of the circumscribed circle           1
-    `max_span`             largest distance of two points (maximum Feret diameter)   px or mm
-    `perimeter`            length of the border                                      px or mm
-    `min_feret_diameter`   least width between two parallel lines                    px or mm
-    `equivalent_diameter`  diameter of the disk with the same area                   px or mm
-    `compactness`          perimeter² / (4π area), 1 for a disk                      1
-    `convexity`            perimeter of the convex hull over the perimeter           1
-    `solidity`             area over that of the convex hull                         1
-    `extent`               area over that of the upright bounding box                1
-    `eccentricity`         of the ellipse with the same second moments               1
-    `axis_ratio`           minor over major axis of that ellipse                     1
-    `radial_variance`      variance of the distance from the centroid to the         1
-                           border, over the square of its mean
-    `fractal_dimension`    of the border, 1 for a smooth one                         1
-    `asymmetry_major`      share of the area without a counterpart in the mirror     1
-                           image about the major axis
-    `asymmetry_minor`      the same about the minor axis                             1
-    `hu_1` … `hu_7`        Hu's invariants of degree n, their n-th roots, the sign   1
-                           kept, that of the seventh dropped
-    =====================  ========================================================  ==========
+    ===========================  ========================================================  ==========
+    name                         measure                                                   unit
+    ===========================  ========================================================  ==========
+    `area`                       pixels of the mask                                        px² or mm²
+    `perimeter_ratio`            perimeter over that of the circumscribed circle           1
+    `max_span`                   largest distance of two points (maximum Feret diameter)   px or mm
+    `perimeter`                  length of the border                                      px or mm
+    `min_feret_diameter`         least width between two parallel lines                    px or mm
+    `equivalent_diameter`        diameter of the disk with the same area                   px or mm
+    `compactness`                perimeter² / (4π area), 1 for a disk                      1
+    `convexity`                  perimeter of the convex hull over the perimeter           1
+    `solidity`                   area over that of the convex hull                         1
+    `extent`                     area over that of the upright bounding box                1
+    `eccentricity`               of the ellipse with the same second moments               1
+    `axis_ratio`                 minor over major axis of that ellipse                     1
+    `radial_variance`            variance of the distance from the centroid to the         1
+                                 border, over the square of its mean
+    `fractal_dimension`          of the border, 1 for a smooth one                         1
+    `asymmetry_major`            share of the area without a counterpart in the mirror     1
+                                 image about the major axis
+    `asymmetry_minor`            the same about the minor axis                             1
+    `hu_1` … `hu_7`              Hu's invariants of degree n, their n-th roots, the sign   1
+                                 kept, that of the seventh dropped
+    `mean_feret_diameter`        mean width over all directions: perimeter of the convex   px or mm
+                                 hull over π
+    `rectangle_length`           of the smallest rectangle around the lesion, turned as    px or mm
+                                 fits best
+    `rectangle_width`            the shorter side of it                                    px or mm
+    `rectangularity`             area over that of this rectangle                          1
+    `hull_area`                  pixels of the convex hull                                 px² or mm²
+    `major_axis_length`          of the ellipse with the same second moments               px or mm
+    `minor_axis_length`          of that ellipse                                           px or mm
+    `mean_chord`                 mean length in the lesion of a straight line through it,  px or mm
+                                 π area / perimeter
+    `inscribed_radius`           of the largest circle in the lesion                       px or mm
+    `inscribed_ratio`            inscribed over circumscribed radius, 1 for a disk         1
+    `mean_depth`                 mean distance of the pixels to the border                 px or mm
+    `median_depth`               median of it                                              px or mm
+    `radial_mean`                mean distance from the centroid to the border, over the   1
+                                 radius of the disk with the same area
+    `fourier_2` … `fourier_6`    harmonic of order k of the squared radius around the      1
+                                 centroid, over its mean
+    `box_counting_dimension`     of the border, from boxes at all places of the grid       1
+    `protrusion_share`           share of the area that opening with a disk of radius      1
+                                 √area / 8 removes
+    `indentation_share`          what closing with it adds, over the area                  1
+    `largest_irregularity`       the largest protrusion or indentation among these, over   1
+                                 the area
+    `indentation_depth`          how deep the outer border lies below the convex hull, at  1
+                                 most, over the radius of the disk with the same area
+    `n_parts`                    separate parts; pixels that touch at a corner are one     1
+    `n_holes`                    holes                                                     1
+    `zernike_n_m`                magnitude of the Zernike moment of order n, 0 to 4        1
+                                 without 1, and repetition m, n − m even, in the
+                                 smallest circle around the centroid
+    ===========================  ========================================================  ==========
 
     Examples
     --------

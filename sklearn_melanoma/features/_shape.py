@@ -9,14 +9,19 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import bounding_box
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features import _hull
 from sklearn_melanoma.features._border import DIRECTIONS, Border
+from sklearn_melanoma.features._irregularity import Irregularity, Parts
 from sklearn_melanoma.features._moments import Moments
 from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._zernike import zernike_magnitudes
 
+FOURIER_ORDERS = range(2, 7)
+ZERNIKE_ORDER = 4
 SURVEY_FEATURES = ("area", "perimeter_ratio", "max_span")
 SHAPE_FEATURES = (
     *SURVEY_FEATURES,
@@ -34,10 +39,38 @@ SHAPE_FEATURES = (
     "asymmetry_major",
     "asymmetry_minor",
     *(f"hu_{number}" for number in range(1, 8)),
+    "mean_feret_diameter",
+    "rectangle_length",
+    "rectangle_width",
+    "rectangularity",
+    "hull_area",
+    "major_axis_length",
+    "minor_axis_length",
+    "mean_chord",
+    "inscribed_radius",
+    "inscribed_ratio",
+    "mean_depth",
+    "median_depth",
+    "radial_mean",
+    *(f"fourier_{order}" for order in FOURIER_ORDERS),
+    "box_counting_dimension",
+    "protrusion_share",
+    "indentation_share",
+    "largest_irregularity",
+    "indentation_depth",
+    "n_parts",
+    "n_holes",
+    # Not that of order 1: around the centroid it is 0.
+    *(f"zernike_{n}_{m}" for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if n != 1),
 )
 SHAPE_SETS = {"survey": SURVEY_FEATURES}
 # Powers of a length; all the others are pure numbers.
-DIMENSIONS = {"area": 2, "perimeter": 1, "max_span": 1, "min_feret_diameter": 1, "equivalent_diameter": 1}
+DIMENSIONS = {
+    **dict.fromkeys(("area", "hull_area"), 2),
+    **dict.fromkeys(("perimeter", "max_span", "min_feret_diameter", "mean_feret_diameter", "equivalent_diameter"), 1),
+    **dict.fromkeys(("rectangle_length", "rectangle_width", "major_axis_length", "minor_axis_length"), 1),
+    **dict.fromkeys(("mean_chord", "inscribed_radius", "mean_depth", "median_depth"), 1),
+}
 
 
 class Shape:
@@ -67,8 +100,30 @@ class Shape:
         return Border(self.mask)
 
     @cached_property
-    def _moments(self) -> Moments:
+    def moments(self) -> Moments:
         return Moments(self.mask)
+
+    @cached_property
+    def _irregularity(self) -> Irregularity:
+        return Irregularity(self.mask)
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return Parts(self.mask)
+
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """Distance of each pixel to the nearest one of the background, which goes on beyond the frame; there 0."""
+        # From the nearest pixel of the background: to let scipy work out the distances takes a third longer.
+        nearest = ndi.distance_transform_edt(np.pad(self.mask, 1), return_distances=False, return_indices=True)
+        rows, columns = nearest[:, 1:-1, 1:-1]
+        rows -= np.arange(1, len(rows) + 1, dtype=rows.dtype)[:, np.newaxis]
+        columns -= np.arange(1, columns.shape[1] + 1, dtype=columns.dtype)
+        return np.sqrt(rows * rows + columns * columns, dtype=np.float32)
+
+    @cached_property
+    def _depths(self) -> NDArray[np.float32]:
+        return self.depth[self.mask]
 
     @cached_property
     def circle(self) -> tuple[float, float, float]:
@@ -112,7 +167,7 @@ class Shape:
 
     @property
     def solidity(self) -> float:
-        return self.area / _hull.count_hull_pixels(self._hull)
+        return self.area / self.hull_area
 
     @property
     def extent(self) -> float:
@@ -125,11 +180,16 @@ class Shape:
 
     @property
     def axis_ratio(self) -> float:
-        return self._moments.axis_ratio
+        return self.moments.axis_ratio
+
+    @cached_property
+    def _radial_moments(self) -> tuple[float, float]:
+        return self._border.radial_moments(*self.moments.centroid)
 
     @property
     def radial_variance(self) -> float:
-        return self._border.radial_variance(*self._moments.centroid)
+        mean, variance = self._radial_moments
+        return variance / mean**2
 
     @property
     def fractal_dimension(self) -> float:
@@ -137,12 +197,117 @@ class Shape:
 
     @property
     def asymmetry(self) -> tuple[float, float]:
-        return self._moments.asymmetry
+        return self.moments.asymmetry
+
+    @property
+    def mean_feret_diameter(self) -> float:
+        return _hull.mean_feret_diameter(self._hull)
+
+    @cached_property
+    def _rectangle(self) -> tuple[float, float]:
+        return _hull.smallest_rectangle(self._hull)
+
+    @property
+    def rectangle_length(self) -> float:
+        return self._rectangle[0] + 2 * _hull.REACH
+
+    @property
+    def rectangle_width(self) -> float:
+        return self._rectangle[1] + 2 * _hull.REACH
+
+    @property
+    def rectangularity(self) -> float:
+        # Around the pixels, not their centres: by Pick's theorem no mask has more pixels than this area.
+        length, width = self._rectangle
+        return min(self.area / ((length + 1) * (width + 1)), 1.0)
+
+    @cached_property
+    def hull_area(self) -> float:
+        return float(_hull.count_hull_pixels(self._hull))
+
+    @property
+    def major_axis_length(self) -> float:
+        return self.moments.axes[0]
+
+    @property
+    def minor_axis_length(self) -> float:
+        return self.moments.axes[1]
+
+    @property
+    def mean_chord(self) -> float:
+        return pi * self.area / self.perimeter
+
+    @property
+    def inscribed_radius(self) -> float:
+        return float(self._depths.max())
+
+    @property
+    def inscribed_ratio(self) -> float:
+        return min(self.inscribed_radius / self.circle[2], 1.0)
+
+    @property
+    def mean_depth(self) -> float:
+        return float(self._depths.mean(dtype=np.float64)) - _hull.REACH
+
+    @property
+    def median_depth(self) -> float:
+        return float(np.median(self._depths)) - _hull.REACH
+
+    @property
+    def radial_mean(self) -> float:
+        return 2 * self._radial_moments[0] / self.equivalent_diameter
+
+    @cached_property
+    def fourier(self) -> list[float]:
+        return self._border.fourier(*self.moments.centroid, FOURIER_ORDERS)
+
+    @property
+    def box_counting_dimension(self) -> float:
+        return self._border.box_counting_dimension()
+
+    @property
+    def protrusion_share(self) -> float:
+        return sum(self._irregularity.protrusions) / self.area
+
+    @property
+    def indentation_share(self) -> float:
+        return sum(self._irregularity.indentations) / self.area
+
+    @property
+    def largest_irregularity(self) -> float:
+        return max(*self._irregularity.protrusions, *self._irregularity.indentations) / self.area
+
+    @property
+    def indentation_depth(self) -> float:
+        deepest = float(_hull.depth_below(self._hull, self._parts.outer_border).max())
+        return 2 * deepest / self.equivalent_diameter
+
+    @property
+    def n_parts(self) -> int:
+        return self._parts.n_parts
+
+    @property
+    def n_holes(self) -> int:
+        return self._parts.n_holes
+
+    @cached_property
+    def _zernike(self) -> dict[tuple[int, int], float]:
+        return self.zernike_magnitudes(ZERNIKE_ORDER)
+
+    def zernike_magnitudes(self, order: int) -> dict[tuple[int, int], float]:
+        """Return the magnitudes of the Zernike moments up to an order, in the smallest circle around the centroid."""
+        row, column = self.moments.centroid
+        radius = float(np.hypot(*(self._hull - (row, column)).T).max()) + _hull.REACH
+        return zernike_magnitudes(self.mask, row, column, radius, order)
 
     def measure(self, name: str) -> float:
         """Return one of `SHAPE_FEATURES`."""
         if name.startswith("hu_"):
-            return self._moments.hu[int(name[3:]) - 1]
+            return self.moments.hu[int(name[3:]) - 1]
+        if name.startswith("fourier_"):
+            return self.fourier[int(name[8:]) - FOURIER_ORDERS[0]]
+        if name.startswith("zernike_"):
+            return self._zernike[int(name[8]), int(name[10])]
         if name.startswith("asymmetry_"):
             return self.asymmetry[name == "asymmetry_minor"]
         return float(getattr(self, name))

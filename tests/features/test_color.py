@@ -2,13 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.color import rgb2lab
 
 from sklearn_melanoma.features import ColorFeatures, measure_color
-from sklearn_melanoma.features._color import rgb_to_lab, ring_around
+from sklearn_melanoma.features._crop import rgb_to_lab, ring_around
 
 NAMES = ColorFeatures.FEATURES
 CONTRASTS = NAMES[:4]
+LAB, RGB = ("lightness", "a", "b"), ("red", "green", "blue")
+COLORS = ("white", "red", "light_brown", "dark_brown", "blue_grey", "black")
+SPREADS = [name for name in NAMES if name.endswith(("iqr", "entropy", "major", "minor", "core_to_rim", "spread"))] + [
+    *(f"{name}_std" for name in (*LAB, "chroma", "saturation")),
+]
+# What does not compare with the skin.
+ALONE = SPREADS
 BROWN, BLUE, SKIN = (120, 70, 40), (80, 90, 140), (220, 180, 150)
 
 
@@ -27,9 +35,9 @@ def two_colors():
 
 def test_lab_is_that_of_scikit_image():
     pixels = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
-    np.testing.assert_allclose(rgb_to_lab(pixels).T, rgb2lab(pixels), atol=0.01)
+    np.testing.assert_allclose(rgb_to_lab(pixels.T).T, rgb2lab(pixels), atol=0.06)
     greys = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
-    assert abs(rgb_to_lab(greys)[1:]).max() < 1e-3
+    assert abs(rgb_to_lab(greys.T)[1:]).max() < 1e-3
 
 
 def test_two_colors():
@@ -57,8 +65,12 @@ def test_one_grey(level):
     mask = np.zeros((30, 30), dtype=bool)
     mask[10:20, 10:20] = True
     found = measure_color(image, mask)
-    assert found.pop("blue_grey_share") == 1
-    assert list(found.values()) == pytest.approx([0] * (len(NAMES) - 1), abs=1e-3)
+    assert [found[name] for name in (*CONTRASTS, *SPREADS)] == pytest.approx([0] * (len(SPREADS) + 4), abs=1e-3)
+    assert [found[f"{name}_ratio"] for name in RGB] == [1 if level else 0] * 3
+    assert [found[f"{name}_p{percentile}"] for name in LAB for percentile in (5, 95)] == pytest.approx(
+        [0] * 6, abs=1 / 16
+    )
+    assert sum(found[f"{name}_share"] for name in COLORS) == found["n_colors"] == 1
 
 
 def test_known_quartiles():
@@ -77,9 +89,9 @@ def test_small_and_whole_masks(mask_of):
     mask[{"one pixel": (5, 5), "one row": (5, slice(None)), "whole frame": ...}[mask_of]] = True
     found = measure_color(image, mask)
     for name, value in found.items():
-        assert np.isnan(value) if mask_of == "whole frame" and name in CONTRASTS else np.isfinite(value), name
+        assert np.isfinite(value) if mask_of != "whole frame" or name in ALONE else np.isnan(value), name
     if mask_of == "one pixel":
-        assert all(found[name] == 0 for name in NAMES if name.endswith(("std", "iqr", "entropy", "major", "minor")))
+        assert [found[name] for name in SPREADS] == [0] * len(SPREADS)
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,7 +109,7 @@ def test_pixels_outside_lesion_and_ring_do_not_matter(seed, radius, center):
     inside = image.copy()
     inside[~mask] = 0
     found, without_skin = measure_color(image, mask), measure_color(inside, mask)
-    assert all(found[name] == without_skin[name] for name in NAMES if name not in CONTRASTS)
+    assert all(found[name] == without_skin[name] for name in ALONE)
 
 
 @settings(max_examples=25, deadline=None)
@@ -111,6 +123,114 @@ def test_colors_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
         image_2, mask_2 = image_2[:, ::-1], mask_2[:, ::-1]
     before, after = measure_color(image, mask), measure_color(image_2, mask_2)
     assert list(after.values()) == pytest.approx(list(before.values()), abs=1e-3)
+
+
+def on_skin(*colors):
+    """Draw a lesion of stripes of some colors on skin."""
+    image = np.full((60, 100, 3), SKIN, dtype=np.uint8)
+    mask = np.zeros((60, 100), dtype=bool)
+    mask[20:40, 30:70] = True
+    for columns, color in zip(np.array_split(np.arange(30, 70), len(colors)), colors, strict=True):
+        image[20:40, columns] = color
+    return image, mask
+
+
+@pytest.mark.parametrize(
+    ("color", "name"),
+    [
+        ((235, 200, 170), "white"),
+        ((200, 90, 90), "red"),
+        ((190, 130, 90), "light_brown"),
+        ((110, 70, 40), "dark_brown"),
+        ((80, 90, 110), "blue_grey"),
+        ((40, 30, 28), "black"),
+    ],
+)
+@pytest.mark.parametrize("light", [1.0, 0.6])
+def test_dermoscopic_colors_are_told_in_any_light(color, name, light):
+    image, mask = on_skin(color)
+    found = measure_color(np.rint(image * light).astype(np.uint8), mask)
+    assert {other: found[f"{other}_share"] for other in COLORS} == {other: float(other == name) for other in COLORS}
+
+
+def test_shares_and_number_of_colors():
+    image, mask = on_skin((110, 70, 40), (110, 70, 40), (80, 90, 110), (190, 130, 90))
+    found = measure_color(image, mask)
+    shares = {name: found[f"{name}_share"] for name in ("dark_brown", "blue_grey", "light_brown", "white")}
+    assert shares == {"dark_brown": 0.5, "blue_grey": 0.25, "light_brown": 0.25, "white": 0}
+    assert found["n_colors"] == 3
+    assert found["blue_white_veil_share"] == 0.25
+
+
+def test_a_color_under_two_percent_does_not_count():
+    image, mask = on_skin((110, 70, 40))
+    image[20, 30:45] = (40, 30, 28)  # 15 of 800 pixels
+    found = measure_color(image, mask)
+    assert found["black_share"] == pytest.approx(0.01875)
+    assert found["n_colors"] == 1
+
+
+def test_relative_measures_do_not_depend_on_the_light():
+    image, mask = two_colors()
+    names = [f"{channel}_ratio{suffix}" for channel in RGB for suffix in ("", "_std")]
+    names += ["saturation_contrast", "saturation_std", *(f"{name}_share" for name in COLORS), "n_colors"]
+    before, after = measure_color(image, mask, names), measure_color(image // 2, mask, names)
+    assert list(after.values()) == pytest.approx(list(before.values()), abs=0.02)
+
+
+def test_ratios_and_saturation():
+    image, mask = on_skin(BROWN)
+    found = measure_color(image, mask)
+    assert [found[f"{name}_ratio"] for name in RGB] == pytest.approx(np.divide(BROWN, SKIN))
+    assert found["saturation_contrast"] == pytest.approx((1 - 40 / 120) - (1 - 150 / 220), abs=1e-6)
+    difference = lab(BROWN) - lab(SKIN)
+    chroma = np.hypot(*lab(BROWN)[1:]) - np.hypot(*lab(SKIN)[1:])
+    hue = np.sqrt(difference @ difference - difference[0] ** 2 - chroma**2)
+    assert abs(found["hue_contrast"]) == pytest.approx(hue, abs=0.05)
+
+
+def test_core_against_rim():
+    image, mask = on_skin(BROWN)
+    image[25:35, 35:65] = BLUE  # 300 of 800 pixels
+    found = measure_color(image, mask)
+    depth = ndimage.distance_transform_edt(mask)[mask]
+    inside = np.all(image[mask] == BLUE, axis=1)
+    core = depth > np.median(depth)
+    expected = (inside[core].mean() - inside[~core].mean()) * (lab(BLUE) - lab(BROWN))
+    assert [found[f"{name}_core_to_rim"] for name in LAB] == pytest.approx(expected, rel=0.05)
+
+
+def test_percentiles_are_relative_to_the_skin():
+    image, mask = two_colors()
+    found = measure_color(image, mask)
+    low, high = sorted((lab(BROWN)[2] - lab(SKIN)[2], lab(BLUE)[2] - lab(SKIN)[2]))
+    assert [found["b_p5"], found["b_p95"]] == pytest.approx([low, high], abs=0.1)
+    assert [found[f"skin_{name}"] for name in LAB] == pytest.approx(lab(SKIN), abs=0.05)
+
+
+def test_contrast_and_sharpness_of_the_border():
+    image, mask = on_skin(BROWN)
+    sharp = measure_color(image, mask)
+    step = np.linalg.norm(lab(BROWN) - lab(SKIN))
+    assert [sharp[f"border_{name}"] for name in ("contrast_mean", "sharpness_min")] == pytest.approx(
+        [step] * 2, abs=0.1
+    )
+    assert sharp["border_contrast_std"] == pytest.approx(0, abs=1e-3)
+
+    rim = mask.copy()
+    rim[22:38, 32:68] = False
+    image[rim] = np.add(BROWN, SKIN) // 2
+    faded = measure_color(image, mask)
+    assert faded["border_sharpness_mean"] < 0.7 * sharp["border_sharpness_mean"]
+    assert faded["border_contrast_mean"] > faded["border_sharpness_mean"]
+
+
+def test_large_photos_are_looked_at_as_the_reader_would_make_them():
+    image, mask = two_colors()
+    twice = measure_color(image.repeat(10, 0).repeat(10, 1), mask.repeat(10, 0).repeat(10, 1))
+    once = measure_color(image.repeat(3, 0).repeat(3, 1), mask.repeat(3, 0).repeat(3, 1))
+    names = [*CONTRASTS, "blue_grey_share", "lightness_std", "b_core_to_rim", "red_ratio"]
+    assert [twice[name] for name in names] == pytest.approx([once[name] for name in names], rel=0.05, abs=0.5)
 
 
 def test_ring_is_as_wide_as_said():

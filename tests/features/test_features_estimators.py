@@ -2,9 +2,17 @@ import numpy as np
 import pytest
 
 from sklearn_melanoma import Lesion
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, measure_color, measure_shape
+from sklearn_melanoma.features import (
+    AbcdFeatures,
+    ColorFeatures,
+    MorphologyFeatures,
+    TextureFeatures,
+    measure_color,
+    measure_shape,
+    measure_texture,
+)
 
-ESTIMATORS = (MorphologyFeatures, ColorFeatures)
+ESTIMATORS = (MorphologyFeatures, ColorFeatures, TextureFeatures, AbcdFeatures)
 
 
 @pytest.fixture
@@ -15,11 +23,12 @@ def lesion():
     return Lesion(random.integers(0, 256, (90, 120, 3), dtype=np.uint8), mask)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS[:3])
 def test_rows_are_what_the_functions_measure(estimator, lesion):
     function = {
         MorphologyFeatures: lambda: measure_shape(lesion.mask),
         ColorFeatures: lambda: measure_color(lesion.image, lesion.mask),
+        TextureFeatures: lambda: measure_texture(lesion.image, lesion.mask),
     }[estimator]
     measure = estimator()
     assert list(measure.get_feature_names_out()) == list(estimator.FEATURES)
@@ -67,8 +76,13 @@ def test_unknown_names_fail_at_fit(estimator, lesion):
 def test_lengths_are_in_pixels_of_the_source(lesion):
     shrunk = Lesion(lesion.image, lesion.mask, source_shape=(270, 360))
     once, thrice = (MorphologyFeatures().fit_transform([each])[0] for each in (lesion, shrunk))
-    factors = {"area": 9, "perimeter": 3, "max_span": 3, "min_feret_diameter": 3, "equivalent_diameter": 3}
-    expected = [factors.get(name, 1) for name in MorphologyFeatures.FEATURES]
+    lengths = ("diameter", "perimeter", "max_span", "rectangle_", "axis_length", "chord", "inscribed_radius", "_depth")
+    expected = [
+        9 if name.endswith("area") else 3 if any(part in name for part in lengths) else 1
+        for name in MorphologyFeatures.FEATURES
+    ]
+    for name in ("perimeter_ratio", "indentation_depth"):
+        expected[MorphologyFeatures.FEATURES.index(name)] = 1
     np.testing.assert_allclose(thrice, once * expected)
 
 

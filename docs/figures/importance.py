@@ -1,0 +1,17 @@
+"""What the default pipeline loses without each feature, and without each family."""
+
+from matplotlib.figure import Figure
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.inspection import FeatureImportanceDisplay
+from sklearn_melanoma.model_selection import hide_labels
+
+
+def draw() -> Figure:
+    photos = make_lesions(160, hair=0, vignette=0, ruler=0, random_state=0)
+    labels = hide_labels(photos.target[:80], 15, random_state=0)
+    model = make_melanoma_pipeline().fit(photos.images[:80], labels)
+    return FeatureImportanceDisplay.from_estimator(
+        model, photos.images[80:], photos.target[80:], n_repeats=5, random_state=0, max_features=12
+    ).figure_

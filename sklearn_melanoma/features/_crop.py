@@ -1,0 +1,163 @@
+"""A lesion with the skin around it, cut out of its photo: what the measures of color and of texture share."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sklearn_melanoma._geometry import padded_box
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
+from sklearn_melanoma.features._shape import Shape
+
+# Width of the band of skin, as a fraction of the square root of the lesion's area.
+RING_WIDTH = 0.2
+
+
+class Crop:
+    """What is seen of a lesion, no larger than the reader makes photos, each part found when first asked for.
+
+    Parameters
+    ----------
+    lesion : Lesion
+        With a mask of at least one pixel.
+    ring_width : float, default=0.2
+        Width of the band of skin, as a fraction of the square root of the lesion's area.
+    """
+
+    def __init__(self, lesion: Lesion, ring_width: float = RING_WIDTH):
+        lesion = lesion.shared(at_working_size)
+        assert lesion.mask is not None
+        self.root = sqrt(lesion.area_px)
+        self.width = max(ring_width * self.root, 1)
+        box = padded_box(lesion.mask, ceil(self.width) + 1)
+        self.image, self.mask = lesion.image[box], lesion.mask[box]
+        #: Where in the crop the smallest upright rectangle around the mask lies; `shape` knows of nothing else.
+        self.inner = tuple(
+            slice(side.start - outer.start, side.stop - outer.start)
+            for side, outer in zip(lesion.box, box, strict=True)
+        )
+        self.shape = lesion.shared(Shape.of)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.intp]:
+        """Positions of the lesion's pixels in the flat crop; what follows by pixel is in this order."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """Red, green and blue of the lesion's pixels, shape (3, n_pixels)."""
+        return self._take(self.pixels)
+
+    @cached_property
+    def lab(self) -> NDArray[np.float32]:
+        """L*, a* and b* of the same."""
+        return rgb_to_lab(self.rgb)
+
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """Distance of each of the same from the nearest pixel outside."""
+        return self.shape.depth[self.shape.mask]
+
+    @cached_property
+    def ring(self) -> NDArray[np.intp]:
+        """Positions of the pixels of the band of skin."""
+        return np.flatnonzero(ring_around(self.mask, self.width))
+
+    @cached_property
+    def ring_rgb(self) -> NDArray[np.uint8]:
+        """Red, green and blue of the band of skin, shape (3, n_pixels)."""
+        return self._take(self.ring)
+
+    @cached_property
+    def ring_lab(self) -> NDArray[np.float32]:
+        """L*, a* and b* of the same."""
+        return rgb_to_lab(self.ring_rgb)
+
+    @cached_property
+    def skin_rgb(self) -> NDArray[np.float64]:
+        """Mean red, green and blue of the skin; NaN where there is none."""
+        return _mean(self.ring_rgb)
+
+    @cached_property
+    def skin_lab(self) -> NDArray[np.float64]:
+        """The same of L*, a* and b*."""
+        return _mean(self.ring_lab)
+
+    def _take(self, pixels: NDArray[np.intp]) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(self.image.reshape(-1, 3).take(pixels, axis=0).T)
+
+
+def _mean(channels: NDArray[Any]) -> NDArray[np.float64]:
+    return channels.mean(axis=1, dtype=np.float64) if channels.size else np.full(3, np.nan)
+
+
+def at_working_size(lesion: Lesion) -> Lesion:
+    """Return the lesion as the reader would have read it; itself if it is as small, or its mask too small for that."""
+    assert lesion.mask is not None
+    if max(lesion.image.shape) <= WORKING_SIDE:
+        return lesion
+    image = shrink(lesion.image, WORKING_SIDE)
+    mask = resize_mask(lesion.mask, image.shape[:2])
+    return Lesion(image, mask, source_shape=lesion.source_shape) if mask.any() else lesion
+
+
+def rgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return sRGB bytes as L*a*b* under daylight (D65), one row for each of the three.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (3, n_pixels), dtype uint8
+        Red, green and blue.
+
+    Returns
+    -------
+    ndarray of shape (3, n_pixels), dtype float32
+        What :func:`skimage.color.rgb2lab` returns, to 0.02, in a tenth of its time.
+    """
+    levels = np.arange(256) / 255
+    linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92).astype(np.float32)
+    # IEC 61966-2-1, each row over the white point, which makes the rows of white add up to one.
+    matrix = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+    matrix *= (_N_STEPS - 1) / matrix.sum(axis=1, keepdims=True)
+    xyz = matrix.astype(np.float32) @ np.take(linear, rgb)
+    xyz += np.float32(0.5)
+    lab = np.take(_RESPONSE, xyz.astype(np.int32))
+    x, y, z = lab
+    y *= 116
+    x *= 500
+    x -= y * np.float32(500 / 116)
+    z *= -200
+    z += y * np.float32(200 / 116)
+    y -= 16
+    return lab[[1, 0, 2]]
+
+
+def _response(n_steps: int) -> NDArray[np.float32]:
+    """Tabulate CIELAB's response to light: looking it up is several times as fast as the cube root."""
+    light = np.linspace(0, 1, n_steps)
+    return np.where(light > 0.008856, np.cbrt(light), 7.787 * light + 16 / 116).astype(np.float32)
+
+
+_N_STEPS = 1 << 16
+_RESPONSE = _response(_N_STEPS)
+
+
+def ring_around(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
+    """Return the pixels outside a mask that are no further from it than a width.
+
+    The mask is grown by a regular octagon (a square, then a diamond), which reaches up to
+    8 % farther than the disk inside it and costs a third.
+    """
+    square = round((sqrt(2) - 1) * width)
+    diamond = max(round(width) - square, 1)
+    grown = mask.view(np.uint8)
+    for axis in (0, 1):
+        grown = ndimage.maximum_filter1d(grown, 2 * square + 1, axis=axis, mode="constant")
+    distance = ndimage.distance_transform_cdt(grown == 0, "taxicab")
+    return (distance <= diamond) & ~mask

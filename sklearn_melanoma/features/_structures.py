@@ -1,0 +1,138 @@
+"""Dermoscopic structures inside a lesion: network, dots, globules, streaks, and areas without any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import sqrt
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import check_image
+from sklearn_melanoma.features._crop import Crop
+from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._texture import SEEN_LINE, TEXTURE_FEATURES, Texture
+
+STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_share", "network_regularity", "rim_line_share")
+
+# Spots and lines, as scales of `Texture`: dots and the lines of a network are the finer ones.
+_FINE, _COARSE = 2, 4
+# Depth of the rim, per root of the lesion's area, on which streaks run.
+_RIM = 0.1
+# Levels of lightness, in L*, below which there is no structure.
+_FAINT = SEEN_LINE / 2
+# Fewer holes make no lattice.
+_MIN_HOLES = 5
+
+
+def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[str] = "all") -> dict[str, float]:
+    """Measure the texture of a lesion.
+
+    Parameters
+    ----------
+    image : array-like of shape (height, width, 3)
+        RGB photo.
+    mask : array-like of shape (height, width)
+        Pixels of the lesion. At least one must be True.
+    features : "all" or sequence of str, default="all"
+        Names of the measures; :class:`~sklearn_melanoma.features.TextureFeatures` defines them.
+
+    Returns
+    -------
+    dict
+        The measures by name.
+
+    Raises
+    ------
+    ValueError
+        If the mask is empty or has another shape than the image, or a name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.features import measure_texture
+    >>> image = np.full((60, 60, 3), 120, dtype=np.uint8)
+    >>> measure_texture(image, np.ones((60, 60), dtype=bool), ["lbp_0", "glcm_entropy_3"])
+    {'lbp_0': 1.0, 'glcm_entropy_3': 0.0}
+    """
+    names = check_names(features, TEXTURE_FEATURES + STRUCTURE_FEATURES)
+    pixels = check_image(image)
+    structures = Structures.of(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])))
+    return {name: structures.measure(name) for name in names}
+
+
+class Structures:
+    """Structures of a lesion, each found when first asked for.
+
+    Parameters
+    ----------
+    texture : Texture
+        What is known of the lesion's texture.
+    depth : ndarray of shape (n_pixels,), dtype float32
+        Distance of each of its pixels from the nearest one outside.
+    """
+
+    def __init__(self, texture: Texture, depth: NDArray[np.float32]):
+        self.texture, self.depth = texture, depth
+
+    @classmethod
+    def of(cls, lesion: Lesion) -> Self:
+        """Return those of a lesion."""
+        return cls(lesion.shared(Texture.of), lesion.shared(Crop).depth)
+
+    def measure(self, name: str) -> float:
+        """Return one of `TEXTURE_FEATURES` or `STRUCTURE_FEATURES`."""
+        return float(getattr(self, name)) if name in STRUCTURE_FEATURES else self.texture.measure(name)
+
+    @cached_property
+    def n_dots(self) -> int:
+        """Number of small spots darker than all around."""
+        return len(self._spots(_FINE, 1))
+
+    @cached_property
+    def n_globules(self) -> int:
+        """Number of larger ones."""
+        return len(self._spots(_COARSE, 1))
+
+    @cached_property
+    def structureless_share(self) -> float:
+        """Share of the lesion on no line and in no spot, dark or bright."""
+        places, low, high = self.texture.curvature[_FINE]
+        return 1 - np.count_nonzero(np.maximum(high, -low) > _FAINT) / max(len(places), 1)
+
+    @cached_property
+    def network_regularity(self) -> float:
+        """Clark and Evans' index of the holes between dark lines: 1 at random, 2.15 on a lattice of triangles."""
+        holes = self._spots(_FINE, -1)
+        if len(holes) < _MIN_HOLES:
+            return 1.0
+        distances, _ = cKDTree(holes).query(holes, k=2)
+        density = len(holes) / np.count_nonzero(self.texture.mask)
+        return float(distances[:, 1].mean()) * 2 * sqrt(density)
+
+    @cached_property
+    def rim_line_share(self) -> float:
+        """Share of the rim that lies on dark lines."""
+        places, _, high = self.texture.curvature[_COARSE]
+        depth = np.zeros(self.texture.mask.size, dtype=np.float32)
+        depth[np.flatnonzero(self.texture.mask)] = self.depth
+        rim = high[depth[places] <= max(_RIM * sqrt(len(self.depth)), 1.0)]
+        return np.count_nonzero(rim > SEEN_LINE) / max(len(rim), 1)
+
+    def _spots(self, scale: int, sign: int) -> NDArray[np.intp]:
+        """Return row and column of the spots darker (1) or brighter (-1) than all around, each at its peak."""
+        places, low, high = self.texture.curvature[scale]
+        strength = low if sign > 0 else -high
+        strong = strength > SEEN_LINE
+        peaks, values = places[strong], strength[strong]
+        width = self.texture.mask.shape[1]
+        field = np.zeros(self.texture.mask.size, dtype=np.float32)
+        field[peaks] = values
+        # Nothing in `places` lies on the array's margin, so every neighbor is one in the flat array.
+        steps = (-width - 1, -width, 1 - width, -1, 1, width - 1, width, width + 1)
+        highest = np.max([field[peaks + step] for step in steps], axis=0, initial=0)
+        return np.column_stack(np.divmod(peaks[values > highest], width))

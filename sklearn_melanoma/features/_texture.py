@@ -1,0 +1,228 @@
+"""Texture inside a lesion: details at several scales, local patterns, pairs of levels, lines."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from math import sqrt
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma.features._crop import Crop
+
+#: Spacing of the taps of each smoothing, in pixels at the reader's size: what it takes away is about as wide.
+SCALES = (1, 2, 4, 8)
+#: Distances of the pairs of pixels.
+DISTANCES = (1, 3, 9)
+#: Scales at which lines are looked for.
+LINE_SCALES = (2, 4)
+
+_PAIRS = ("contrast", "homogeneity", "energy", "correlation", "entropy")
+_LINES = ("dark_lines", "bright_lines", "line_share")
+_SOURCES: dict[str, tuple[str, int]] = {}
+
+
+def _add(source: str, *names: str) -> None:
+    _SOURCES.update({name: (source, i) for i, name in enumerate(names)})
+
+
+_add("detail", *(f"detail_{scale}" for scale in SCALES))
+_add("gradient", *(f"gradient_{statistic}_{scale}" for scale in SCALES for statistic in ("mean", "cv")))
+_add("pairs", *(f"glcm_{name}_{distance}" for distance in DISTANCES for name in _PAIRS))
+_add("patterns", *(f"lbp_{name}" for name in (*range(9), "other")))
+_add("lines", *(f"{name}_{scale}" for scale in LINE_SCALES for name in _LINES))
+
+TEXTURE_FEATURES = tuple(_SOURCES)
+
+# Levels of lightness that are counted for pairs: each 100/32 = 3 units of L*.
+_N_LEVELS = 32
+# Less than this, in L*, is no difference: it keeps patterns from following the noise and the rounding.
+_SEEN = 0.5
+#: Levels from which a line or a spot counts as one: the least difference in L* that is plain to see.
+SEEN_LINE = 2.0
+# The eight neighbors, in order around.
+_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+
+
+class Texture:
+    """What the texture measures share, each found when first asked for.
+
+    Only pixels of the mask are looked at: what lies outside has no influence.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (height, width), dtype bool
+        At least one pixel must be True.
+    lightness : ndarray of shape (n_pixels,), dtype float32
+        L* of the pixels of the mask.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], lightness: NDArray[np.float32]):
+        self.mask = mask
+        self.lightness = np.zeros(mask.shape, dtype=np.float32)
+        self.lightness[mask] = lightness
+
+    @classmethod
+    def of(cls, lesion: Lesion) -> Self:
+        """Return that of a lesion."""
+        crop = lesion.shared(Crop)
+        return cls(crop.shape.mask, crop.lab[0])
+
+    def measure(self, name: str) -> float:
+        """Return one of `TEXTURE_FEATURES`."""
+        source, place = _SOURCES[name]
+        return float(getattr(self, source)[place])
+
+    @cached_property
+    def smoothed(self) -> list[NDArray[np.float32]]:
+        """The lightness smoothed more and more, each time an average over pixels of the mask; 0 outside."""
+        inside = self.mask.astype(np.float32)
+        levels = [self.lightness]
+        for step in SCALES:
+            weight = _smooth(inside, step)
+            levels.append(np.divide(_smooth(levels[-1], step), weight, out=np.zeros_like(inside), where=self.mask))
+        return levels
+
+    def _whole(self, step: int) -> NDArray[np.intp]:
+        """Return the pixels all of whose eight neighbors at a distance are in the mask, in what `_shifted` returns."""
+        if min(self.mask.shape) <= 2 * step:
+            return np.zeros(0, dtype=np.intp)
+        inner = _shifted(self.mask, step, 0, 0).copy()
+        for i, j in _AROUND:
+            inner &= _shifted(self.mask, step, i, j)
+        return np.flatnonzero(inner)
+
+    @cached_property
+    def detail(self) -> list[float]:
+        """Root mean square of what each smoothing takes away."""
+        bands = [finer - coarser for finer, coarser in pairwise(self.smoothed)]
+        return [sqrt(float(np.vdot(band, band)) / np.count_nonzero(self.mask)) for band in bands]
+
+    @cached_property
+    def gradient(self) -> list[float]:
+        """Mean of the gradient's length and its coefficient of variation at each scale, in L* per pixel."""
+        found = []
+        whole = self._whole(1)
+        for level in self.smoothed[1:]:
+            slope = _slope(level).take(whole)
+            mean = float(slope.mean(dtype=np.float64)) if slope.size else 0.0
+            spread = float(slope.std(dtype=np.float64)) if slope.size else 0.0
+            found += [mean, spread / max(mean, 1e-3)]
+        return found
+
+    @cached_property
+    def pairs(self) -> list[float]:
+        """Haralick's measures of pairs of levels, over four directions at each distance."""
+        # Outside the mask a level of its own, so that pairs that leave the mask are told apart by one count.
+        levels = np.where(self.mask, np.clip(self.lightness * (_N_LEVELS / 100), 0, _N_LEVELS - 1), _N_LEVELS)
+        numbers = levels.astype(np.intp)
+        return [value for distance in DISTANCES for value in _haralick(_count_pairs(numbers, distance))]
+
+    @cached_property
+    def patterns(self) -> list[float]:
+        """Shares of the uniform local patterns with 0 to 8 brighter neighbors, and of all others."""
+        if min(self.mask.shape) <= 2:
+            return [0.0] * 10
+        centre = _shifted(self.lightness, 1, 0, 0) + np.float32(_SEEN)
+        brighter = np.stack([_shifted(self.lightness, 1, i, j) > centre for i, j in _AROUND]).view(np.uint8)
+        changes = (brighter ^ np.roll(brighter, 1, axis=0)).sum(axis=0, dtype=np.uint8)
+        numbers = np.where(changes <= 2, brighter.sum(axis=0, dtype=np.uint8), np.uint8(9)).take(self._whole(1))
+        return list(np.bincount(numbers, minlength=10) / max(len(numbers), 1))
+
+    @cached_property
+    def lines(self) -> list[float]:
+        """Strength of dark and of bright lines, and share of the pixels on dark ones, at each scale."""
+        found = []
+        for _, low, high in self.curvature.values():
+            n_pixels = max(high.size, 1)
+            found += [float(np.maximum(values, 0).sum(dtype=np.float64)) / n_pixels for values in (high, -low)]
+            found.append(np.count_nonzero(high > SEEN_LINE) / n_pixels)
+        return found
+
+    @cached_property
+    def curvature(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]]:
+        """Second differences over each of `LINE_SCALES`: positions in the flat mask, lower and higher eigenvalue.
+
+        They tell how much darker a pixel is than both its sides, along the direction in which that is least, and
+        across. Only for pixels whose eight neighbors at that distance are in the mask.
+        """
+        found = {}
+        for scale in LINE_SCALES:
+            whole = self._whole(scale)
+            level = self.smoothed[SCALES.index(scale)]
+            at = {(i, j): _shifted(level, scale, i, j).take(whole) for i in (-1, 0, 1) for j in (-1, 0, 1)}
+            down, across = ((at[i, j] + at[-i, -j]) / 2 - at[0, 0] for i, j in ((1, 0), (0, 1)))
+            mixed = ((at[1, 1] + at[-1, -1]) - (at[1, -1] + at[-1, 1])) / 8
+            half = np.sqrt(((down - across) / 2) ** 2 + mixed**2)
+            mean = (down + across) / 2
+            rows, columns = np.divmod(whole, max(level.shape[1] - 2 * scale, 1))
+            found[scale] = (rows + scale) * level.shape[1] + columns + scale, mean - half, mean + half
+        return found
+
+
+def _smooth(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Convolve with a B3 spline whose taps lie `step` pixels apart; beyond the array is zero.
+
+    The spline, [1, 4, 6, 4, 1] / 16, is what four sums of two neighbors make.
+    """
+    values = np.pad(values, 2 * step)
+    for _ in range(4):
+        values = values[:-step] + values[step:]
+    for _ in range(4):
+        values = values[:, :-step] + values[:, step:]
+    values *= np.float32(1 / 256)
+    return values
+
+
+def _slope(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the length of the gradient in the middle of every 3 × 3 pixels."""
+    down = values[2:, 1:-1] - values[:-2, 1:-1]
+    across = values[1:-1, 2:] - values[1:-1, :-2]
+    return np.sqrt(down * down + across * across) / 2
+
+
+def _shifted(values: NDArray[Any], step: int, rows: int, columns: int) -> NDArray[Any]:
+    """Return the neighbors, `step` pixels away, of the pixels that are at least as far from the array's margin."""
+    height, width = (max(length, 2 * step) for length in values.shape)
+    top, left = step * (1 + rows), step * (1 + columns)
+    return values[top : top + height - 2 * step, left : left + width - 2 * step]
+
+
+def _count_pairs(numbers: NDArray[np.intp], distance: int) -> NDArray[np.float64]:
+    """Return the share of each pair of levels among pairs of pixels at a distance, in both orders, shape (32, 32)."""
+    size = _N_LEVELS + 1
+    diagonal = max(round(distance / sqrt(2)), 1)
+    counts = np.zeros(size * size)
+    for rows, columns in ((0, distance), (distance, 0), (diagonal, diagonal), (diagonal, -diagonal)):
+        height, width = numbers.shape[0] - rows, numbers.shape[1] - abs(columns)
+        if height > 0 and width > 0:
+            first = numbers[:height, max(-columns, 0) : max(-columns, 0) + width]
+            second = numbers[rows:, max(columns, 0) : max(columns, 0) + width]
+            found = np.bincount((first * size + second).ravel(), minlength=size * size)
+            # Each direction counts the same, however many pairs there are.
+            inside = found.reshape(size, size)[:-1, :-1].sum()
+            counts += found / max(inside, 1)
+    table = counts.reshape(size, size)[:-1, :-1]
+    table = table + table.T
+    return table / max(table.sum(), 1e-12)
+
+
+def _haralick(table: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
+    levels = np.arange(_N_LEVELS)
+    squares = (levels[:, np.newaxis] - levels) ** 2
+    margin = table.sum(axis=1)
+    mean = float(margin @ levels)
+    deviations = levels - mean
+    variance = float(margin @ deviations**2)
+    covariance = float(deviations @ table @ deviations)
+    known = table[table > 0]
+    return (
+        float((table * squares).sum()),
+        float((table / (1 + squares)).sum()),
+        sqrt(float((table**2).sum())),
+        covariance / variance if variance > 1e-9 else 1.0,
+        float(known @ np.log2(1 / known)),
+    )

@@ -1,0 +1,108 @@
+"""The texture of lesions as a transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sklearn_melanoma._base import FeatureTransformer
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma.features._names import check_names
+from sklearn_melanoma.features._structures import STRUCTURE_FEATURES, Structures
+from sklearn_melanoma.features._texture import TEXTURE_FEATURES
+
+
+class TextureFeatures(FeatureTransformer):
+    r"""Measure the texture inside lesions.
+
+    Parameters
+    ----------
+    features : "all" or list of str, default="all"
+        Names of the measures, in the order of the columns.
+
+    Attributes
+    ----------
+    FEATURES : tuple of str
+        All names; an attribute of the class.
+
+    See Also
+    --------
+    measure_texture : The same for one image.
+    ColorFeatures : Colors instead of texture.
+
+    Notes
+    -----
+    All on the lightness L*, from 0 to 100, of the pixels of the mask; what lies outside has no
+    influence. Lengths are in pixels at the size of the reader, 384 on the longest side: larger photos
+    are shrunk to it. Directions are averaged, so that nothing changes when the lesion is
+    turned by a quarter or mirrored, and little when it is turned otherwise. The formulas are on
+    the page *The mathematics of the color and texture features*. A lesion that was not
+    found gives a row of NaN; one too small for a measure (some pixels) gives 0, or 1 for
+    `glcm_correlation` and `network_regularity`.
+
+    ===============================  ===============================================  =====
+    name                             measure                                          unit
+    ===============================  ===============================================  =====
+    `detail_1` … `detail_8`          root mean square of the details 1, 2, 4 or 8     L*
+                                     pixels wide (à trous wavelets)
+    `gradient_mean_1` …              mean length of the gradient after a smoothing    L*/px
+                                     over as many pixels
+    `gradient_cv_1` …                its coefficient of variation                     1
+    `glcm_contrast_1` …              Haralick's contrast of pairs of pixels at a      1
+                                     distance of 1, 3 or 9, in levels of 3.1 L*
+    `glcm_homogeneity_1` …           inverse difference moment of the same            1
+    `glcm_energy_1` …                root of the angular second moment                1
+    `glcm_correlation_1` …           correlation                                      1
+    `glcm_entropy_1` …               entropy                                          bits
+    `lbp_0` … `lbp_8`                share of pixels with that many brighter ones     1
+                                     among their eight neighbors, side by side
+    `lbp_other`                      share of pixels whose brighter neighbors are     1
+                                     not side by side
+    `dark_lines_2`, `dark_lines_4`   mean of how much darker pixels are than both     L*
+                                     sides, 2 or 4 pixels away
+    `bright_lines_2`, …              the same for brighter                            L*
+    `line_share_2`, …                share of the pixels on dark lines                1
+    `n_dots`, `n_globules`           number of dark spots about 4, or 8, pixels wide  1
+    `structureless_share`            share of the pixels on no line and no spot       1
+    `network_regularity`             Clark and Evans' index of the holes between      1
+                                     dark lines: 1 at random, more if regular
+    `rim_line_share`                 share of the outer rim that lies on dark lines   1
+    ===============================  ===============================================  =====
+
+    References
+    ----------
+    .. [1] R. M. Haralick, K. Shanmugam, I. Dinstein, "Textural features for image
+           classification", IEEE Trans. SMC 3, 610-621, 1973.
+    .. [2] T. Ojala, M. Pietikäinen, T. Mäenpää, "Multiresolution gray-scale and rotation
+           invariant texture classification with local binary patterns", IEEE Trans. PAMI 24,
+           971-987, 2002.
+    .. [3] J.-L. Starck, F. Murtagh, *Astronomical Image and Data Analysis*, Springer, 2006.
+    .. [4] P. J. Clark, F. C. Evans, "Distance to nearest neighbor as a measure of spatial
+           relationships in populations", Ecology 35, 445-453, 1954.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma import Lesion
+    >>> from sklearn_melanoma.features import TextureFeatures
+    >>> image = np.full((60, 60, 3), 120, dtype=np.uint8)
+    >>> image[::4] = 80  # dark lines four pixels apart
+    >>> mask = np.zeros((60, 60), dtype=bool)
+    >>> mask[10:50, 10:50] = True
+    >>> measure = TextureFeatures(["detail_8", "line_share_2", "n_dots"])
+    >>> measure.fit_transform([Lesion(image, mask)]).round(1)
+    array([[0.1, 0.2, 0. ]])
+    """
+
+    FEATURES: ClassVar[tuple[str, ...]] = TEXTURE_FEATURES + STRUCTURE_FEATURES
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
+
+    def __init__(self, features: str | Sequence[str] = "all"):
+        self.features = features
+
+    def _feature_names(self) -> tuple[str, ...]:
+        return check_names(self.features, self.FEATURES)
+
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
+        structures = lesion.shared(Structures.of)
+        return [structures.measure(name) for name in names]
