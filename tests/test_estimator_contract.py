@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 import sklearn_melanoma
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._base import FeatureTransformer
-from sklearn_melanoma.features import ColorFeatures, InvariantProjection, MorphologyFeatures, PatchEncoder
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter

@@ -269,15 +269,13 @@ class Colors:
         Shape (2, 8): for a band as wide as the ring, and for a narrow one; NaN in a sector without border or skin.
         """
         crop = self.crop
-        row, column = crop.shape.moments.centroid
-        center = row + crop.inner[0].start, column + crop.inner[1].start
-        skin = _sector_means(crop.ring_lab, crop.ring, crop.mask.shape, center)
-        inside = []
-        for width in (crop.width, max(_NARROW * crop.root, 1.0)):
-            band = np.flatnonzero(crop.depth <= width)
-            lab = crop.lab.take(band, axis=1)
-            inside.append(_sector_means(lab, crop.pixels.take(band), crop.mask.shape, center))
-        return np.linalg.norm(np.stack(inside) - skin, axis=1)
+        skin = _sector_means(crop.ring_lab, number_sectors(*crop.around_center(crop.ring)))
+        band = np.flatnonzero(crop.depth <= crop.width)
+        sectors = number_sectors(*crop.around_center(crop.pixels.take(band)))
+        rim = np.flatnonzero(crop.depth.take(band) <= max(_NARROW * crop.root, 1.0))
+        wide = _sector_means(crop.lab.take(band, axis=1), sectors)
+        narrow = _sector_means(crop.lab.take(band.take(rim), axis=1), sectors.take(rim))
+        return np.linalg.norm([wide - skin, narrow - skin], axis=1)
 
     @property
     def border_contrast(self) -> tuple[float, float, float]:
@@ -294,9 +292,7 @@ class Colors:
         """Distance of the mean colors of the two halves on both sides of the major and of the minor axis."""
         moments = self.crop.shape.moments
         cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
-        rows, columns = np.divmod(self.crop.pixels.astype(np.int32), self.crop.mask.shape[1])
-        y = rows - np.float32(moments.centroid[0] + self.crop.inner[0].start)
-        x = columns - np.float32(moments.centroid[1] + self.crop.inner[1].start)
+        y, x = self.crop.around_center(self.crop.pixels)
         major = _halves_differ(self.crop.lab, np.float32(cosine) * y - np.float32(sine) * x)
         minor = _halves_differ(self.crop.lab, np.float32(sine) * y + np.float32(cosine) * x)
         return (min(major, minor), max(major, minor)) if moments.is_isotropic else (major, minor)
@@ -337,12 +333,8 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
     return max(float(-(share * np.log2(share)).sum()), 0.0)
 
 
-def _sector_means(
-    lab: NDArray[np.float32], pixels: NDArray[np.intp], shape: tuple[int, ...], center: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Return the mean color of some pixels by sector, shape (3, 8); NaN where there are none."""
-    rows, columns = np.divmod(pixels.astype(np.int32), shape[1])
-    sectors = number_sectors(rows - np.float32(center[0]), columns - np.float32(center[1]))
+def _sector_means(lab: NDArray[np.float32], sectors: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return the mean color by sector, shape (3, 8); NaN where there are no pixels."""
     counts = np.bincount(sectors, minlength=N_SECTORS)
     sums = np.stack([np.bincount(sectors, channel, minlength=N_SECTORS) for channel in lab])
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

@@ -49,6 +49,15 @@ class Crop:
         """Positions of the lesion's pixels in the flat crop; what follows by pixel is in this order."""
         return np.flatnonzero(self.mask)
 
+    def around_center(self, pixels: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return rows and columns of some pixels, counted from the lesion's centroid."""
+        row, column = self.shape.moments.centroid
+        y, x = (np.arange(length, dtype=np.float32) for length in self.mask.shape)
+        y -= np.float32(row + self.inner[0].start)
+        x -= np.float32(column + self.inner[1].start)
+        height, width = self.mask.shape
+        return y.repeat(width).take(pixels), np.broadcast_to(x, (height, width)).ravel().take(pixels)
+
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
         """Red, green and blue of the lesion's pixels, shape (3, n_pixels)."""

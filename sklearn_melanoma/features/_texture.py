@@ -86,14 +86,12 @@ class Texture:
             levels.append(np.divide(_smooth(levels[-1], step), weight, out=np.zeros_like(inside), where=self.mask))
         return levels
 
-    def _whole(self, step: int) -> NDArray[np.intp]:
-        """Return the pixels all of whose eight neighbors at a distance are in the mask, in what `_shifted` returns."""
-        if min(self.mask.shape) <= 2 * step:
-            return np.zeros(0, dtype=np.intp)
+    def _whole(self, step: int) -> NDArray[np.bool_]:
+        """Tell which pixels have all eight neighbors at a distance in the mask, of those that `_shifted` returns."""
         inner = _shifted(self.mask, step, 0, 0).copy()
         for i, j in _AROUND:
             inner &= _shifted(self.mask, step, i, j)
-        return np.flatnonzero(inner)
+        return inner
 
     @cached_property
     def detail(self) -> list[float]:
@@ -106,11 +104,12 @@ class Texture:
         """Mean of the gradient's length and its coefficient of variation at each scale, in L* per pixel."""
         found = []
         whole = self._whole(1)
+        n_pixels = max(int(np.count_nonzero(whole)), 1)
         for level in self.smoothed[1:]:
-            slope = _slope(level).take(whole)
-            mean = float(slope.mean(dtype=np.float64)) if slope.size else 0.0
-            spread = float(slope.std(dtype=np.float64)) if slope.size else 0.0
-            found += [mean, spread / max(mean, 1e-3)]
+            slope = _slope(level) * whole
+            mean = float(slope.sum(dtype=np.float64)) / n_pixels
+            variance = float(np.vdot(slope, slope)) / n_pixels - mean**2
+            found += [mean, sqrt(max(variance, 0)) / max(mean, 1e-3)]
         return found
 
     @cached_property
@@ -124,12 +123,10 @@ class Texture:
     @cached_property
     def patterns(self) -> list[float]:
         """Shares of the uniform local patterns with 0 to 8 brighter neighbors, and of all others."""
-        if min(self.mask.shape) <= 2:
-            return [0.0] * 10
         centre = _shifted(self.lightness, 1, 0, 0) + np.float32(_SEEN)
         brighter = np.stack([_shifted(self.lightness, 1, i, j) > centre for i, j in _AROUND]).view(np.uint8)
         changes = (brighter ^ np.roll(brighter, 1, axis=0)).sum(axis=0, dtype=np.uint8)
-        numbers = np.where(changes <= 2, brighter.sum(axis=0, dtype=np.uint8), np.uint8(9)).take(self._whole(1))
+        numbers = np.where(changes <= 2, brighter.sum(axis=0, dtype=np.uint8), np.uint8(9))[self._whole(1)]
         return list(np.bincount(numbers, minlength=10) / max(len(numbers), 1))
 
     @cached_property
@@ -151,15 +148,16 @@ class Texture:
         """
         found = {}
         for scale in LINE_SCALES:
-            whole = self._whole(scale)
             level = self.smoothed[SCALES.index(scale)]
-            at = {(i, j): _shifted(level, scale, i, j).take(whole) for i in (-1, 0, 1) for j in (-1, 0, 1)}
+            at = {(i, j): _shifted(level, scale, i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
             down, across = ((at[i, j] + at[-i, -j]) / 2 - at[0, 0] for i, j in ((1, 0), (0, 1)))
             mixed = ((at[1, 1] + at[-1, -1]) - (at[1, -1] + at[-1, 1])) / 8
             half = np.sqrt(((down - across) / 2) ** 2 + mixed**2)
             mean = (down + across) / 2
-            rows, columns = np.divmod(whole, max(level.shape[1] - 2 * scale, 1))
-            found[scale] = (rows + scale) * level.shape[1] + columns + scale, mean - half, mean + half
+            rows, columns = np.nonzero(self._whole(scale))
+            places = rows * half.shape[1] + columns
+            low, high = (values.take(places) for values in (mean - half, mean + half))
+            found[scale] = (rows + scale) * level.shape[1] + columns + scale, low, high
         return found
 
 
