@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from sklearn_melanoma import Lesion
@@ -76,6 +78,27 @@ def test_without_skin_the_scores_are_numbers():
     assert np.isfinite(list(found.values())).all()
     assert found["abcd_border"] == 0
     assert found["abcd_colors"] == 1
+
+
+@pytest.mark.parametrize("part", [np.s_[5:6, 5:6], np.s_[5:6, 5:7], np.s_[5:6, :], np.s_[:7, :8]])
+def test_small_masks_give_numbers(part):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[part] = True
+    assert np.isfinite(list(score(image, mask).values())).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 3), st.booleans())
+def test_scores_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    y, x = np.mgrid[:40, :50]
+    mask = np.hypot((y - 20) / 11, (x - 25) / 16) + 0.3 * random.random((40, 50)) < 1
+    turned = [np.rot90(array, turns) for array in (image, mask)]
+    if mirror:
+        turned = [array[:, ::-1] for array in turned]
+    assert score(*turned) == pytest.approx(score(image, mask))
 
 
 def test_total_is_the_weighted_sum():

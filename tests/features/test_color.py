@@ -233,6 +233,25 @@ def test_large_photos_are_looked_at_as_the_reader_would_make_them():
     assert [twice[name] for name in names] == pytest.approx([once[name] for name in names], rel=0.05, abs=0.5)
 
 
+def draw_two_shades(angle, size):
+    """Draw a turned lesion that fades from brown to blue, with light stripes, at a size."""
+    y, x = (np.mgrid[:size, :size] - (size - 1) / 2) / size
+    down, across = np.cos(angle) * y - np.sin(angle) * x, np.sin(angle) * y + np.cos(angle) * x
+    radius = np.hypot(down / 0.25, across / 0.36)
+    share = np.clip(across / 0.72 + 0.5, 0, 1)[..., np.newaxis]
+    color = (1 - share) * BROWN + share * BLUE + 20 * np.sin(30 * down)[..., np.newaxis]
+    inside = np.clip((1 - radius) * 20, 0, 1)[..., np.newaxis]
+    return np.rint((1 - inside) * SKIN + inside * color).astype(np.uint8), radius <= 1
+
+
+@pytest.mark.parametrize(("angle", "size"), [(0.3, 200), (0.7, 200), (1.2, 200), (0, 100), (0, 384), (0, 768)])
+def test_any_turn_and_any_size_change_little(angle, size):
+    before, after = measure_color(*draw_two_shades(0, 200)), measure_color(*draw_two_shades(angle, size))
+    for name, value in before.items():
+        # The sectors of the border stay where they are when the lesion turns.
+        assert after[name] == pytest.approx(value, rel=0.01, abs=4 if name.startswith("border") else 1), name
+
+
 def test_ring_is_as_wide_as_said():
     mask = np.zeros((121, 121), dtype=bool)
     mask[60, 60] = True
