@@ -66,7 +66,7 @@ def measure(images: Sequence[Any], *, progress: Progress, description: str) -> p
 def sum_of_directions(table: pd.DataFrame) -> Values:
     """Return what the literature says is worse, summed up: each column normal over all photos, no label used."""
     normal = QuantileTransformer(output_distribution="normal", n_quantiles=min(100, len(table)))
-    values = make_pipeline(SimpleImputer(), normal).fit_transform(table)
+    values = make_pipeline(SimpleImputer(keep_empty_features=True), normal).fit_transform(table)
     return np.clip(values, -3, 3) @ feature_directions()["direction"].to_numpy()
 
 

@@ -193,12 +193,8 @@ class Colors:
     def core_to_rim(self) -> NDArray[np.float64]:
         """Mean color of the inner half of the area minus that of the outer half."""
         depth = self.crop.depth
-        core = depth > np.median(depth)
-        if not core.any():
-            return np.zeros(3)
-        n_core = np.count_nonzero(core)
-        inner = self.crop.lab @ core.astype(np.float32) / n_core
-        return (inner - self.mean) * (len(core) / (len(core) - n_core))
+        core = (depth > np.median(depth)).view(np.uint8)
+        return _differences(self.crop.lab, core)
 
     @property
     def skin_lab(self) -> NDArray[np.float64]:
@@ -300,12 +296,18 @@ class Colors:
 
 def _halves_differ(lab: NDArray[np.float32], ahead: NDArray[np.float32]) -> float:
     """Return the distance of the mean colors ahead of a line and behind it; pixels on the line are in neither half."""
-    sides = np.stack([ahead > _ON_LINE, ahead < -_ON_LINE]).astype(np.float32)
-    counts = sides.sum(axis=1, dtype=np.float64)
+    behind, in_front = ahead < -_ON_LINE, ahead > _ON_LINE
+    off_line = behind | in_front
+    return float(np.linalg.norm(_differences(lab[:, off_line], in_front[off_line].view(np.uint8))))
+
+
+def _differences(lab: NDArray[np.float32], side: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the mean color of the pixels numbered 1 minus that of those numbered 0; 0 if either are missing."""
+    counts = np.bincount(side, minlength=2)
     if not counts.all():
-        return 0.0
-    first, second = (sides @ lab.T) / counts[:, np.newaxis]
-    return float(np.linalg.norm(first - second))
+        return np.zeros(3)
+    means = np.stack([np.bincount(side, channel, minlength=2) for channel in lab]) / counts
+    return means[:, 1] - means[:, 0]
 
 
 def _percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -330,7 +332,7 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
         place += cells - low
     counts = np.bincount(place)
     share = counts[counts > 0] / len(place)
-    return max(float(-(share * np.log2(share)).sum()), 0.0)
+    return float(share @ np.log2(1 / share))
 
 
 def _sector_means(lab: NDArray[np.float32], sectors: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -37,7 +37,8 @@ class ColorFeatures(FeatureTransformer):
     the mask is part of it. Where no skin is left, whatever compares with it is NaN. Pixels outside
     the mask and the ring have no influence. Photos larger than the reader makes them, 384 pixels on
     the longest side, are shrunk to that. A lesion that was not found gives a row of NaN. The
-    formulas are on the page *The mathematics of the color and texture features*.
+    formulas are on the page *The mathematics of the color and texture features*; Celebi's rule
+    for the veil is in [1]_.
 
     ==============================  ==================================================  =======
     name                            measure                                             unit
@@ -75,7 +76,7 @@ class ColorFeatures(FeatureTransformer):
     `blue_grey_share`,
     `black_share`
     `n_colors`                      how many of them cover 2 % or more                  1
-    `blue_white_veil_share`         share under a blue-white veil, by the rule of [1]_  1
+    `blue_white_veil_share`         share under a blue-white veil, by Celebi's rule     1
     `border_contrast_mean`, …       distance of the colors inside and outside of the    ΔE
     `_std`, `_min`                  border in eight sectors: mean, standard deviation,
                                     least

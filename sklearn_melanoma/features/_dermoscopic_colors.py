@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 DERMOSCOPIC_COLORS = ("white", "red", "light_brown", "dark_brown", "blue_grey", "black")
 
 # All against the skin around the lesion, so that neither the light nor its color matters. White is lighter than skin
-# in each channel; black has lost three quarters in each; dark brown has lost half.
+# in each channel; black has lost two thirds in each; dark brown has lost a third of red.
 _WHITE, _BLACK, _DARK = 1.05, 1 / 3, 2 / 3
 
 # M. E. Celebi et al., "Automatic detection of blue-white veil and related structures in dermoscopy images", Comput.
@@ -25,10 +25,10 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
     With each channel divided by that of the skin around, a pixel is
 
     1. *white* if all three are above 1.05;
-    2. *black* if all three are below 0.25;
+    2. *black* if all three are below a third;
     3. *blue-grey* if blue has lost no more than red has;
-    4. *red* if green has lost no less than blue has;
-    5. *dark brown* if red has lost more than half, and *light brown* otherwise.
+    4. *red* if green has lost no less than blue has, and red no more than a third;
+    5. *dark brown* if red has lost more than a third, and *light brown* otherwise.
 
     Parameters
     ----------

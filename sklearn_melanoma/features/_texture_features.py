@@ -38,7 +38,7 @@ class TextureFeatures(FeatureTransformer):
     turned by a quarter or mirrored, and little when it is turned otherwise. The formulas are on
     the page *The mathematics of the color and texture features*. A lesion that was not
     found gives a row of NaN; one too small for a measure (some pixels) gives 0, or 1 for
-    `glcm_correlation` and `network_regularity`.
+    `glcm_correlation`, `network_regularity` and `structureless_share`.
 
     ===============================  ===============================================  =====
     name                             measure                                          unit

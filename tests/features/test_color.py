@@ -122,7 +122,7 @@ def test_colors_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
     if mirror:
         image_2, mask_2 = image_2[:, ::-1], mask_2[:, ::-1]
     before, after = measure_color(image, mask), measure_color(image_2, mask_2)
-    assert list(after.values()) == pytest.approx(list(before.values()), abs=1e-3)
+    assert list(after.values()) == pytest.approx(list(before.values()), rel=1e-6, abs=1e-6)
 
 
 def on_skin(*colors):
