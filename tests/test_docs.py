@@ -25,6 +25,7 @@ STAGES = [
     "pipeline",
     "preprocessing",
     "segmentation",
+    "semi_supervised",
 ]
 
 

@@ -1,0 +1,6 @@
+"""Stage 5: rows of which few are labelled → classifier; what scikit-learn lacks of it."""
+
+from sklearn_melanoma.semi_supervised._graph_smoothed import GraphSmoothedClassifier
+from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLogisticRegression
+
+__all__ = ["GraphSmoothedClassifier", "PriorLogisticRegression"]

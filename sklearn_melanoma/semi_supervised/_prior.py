@@ -1,0 +1,170 @@
+"""What is known before any label, read as one weight for each feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+UNITS = ("_mm2", "_mm")
+
+
+def split_priors(prior: Any) -> list[Any]:
+    """Return the priors of a mixture, or the one that `prior` is, as a list."""
+    if prior is None:
+        return []
+    if isinstance(prior, list | tuple) and not all(np.isscalar(element) for element in prior):
+        return list(prior)
+    return [prior]
+
+
+def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes: Sequence[Any]) -> NDArray[np.float64]:
+    """Return a prior as one weight for each feature.
+
+    Parameters
+    ----------
+    prior : mapping, Series, array-like or fitted linear model
+        Numbers by name, or in the order of the features. Of a model, and of a pipeline that ends in
+        one, the `coef_`, by its `feature_names_in_` where it has them.
+    names : sequence of str or None
+        Names of the features, if they have any.
+    n_features : int
+        Number of features.
+    classes : sequence of two labels
+        The class that the prior speaks against, and the one it speaks for. The `classes_` of a
+        model say the same of its coefficients, which are turned round where they are the other way round.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        At least one is not 0.
+
+    Raises
+    ------
+    TypeError
+        If `prior` is none of these.
+    ValueError
+        If it has no number but 0 for the features, names meet none, numbers are too many, too few or not finite, or
+        a model is not fitted or tells other classes apart.
+
+    Examples
+    --------
+    >>> read_prior({"area": 1, "solidity": -1, "depth": 1}, ["solidity", "hue", "area"], 3, (0, 1))
+    array([-1.,  0.,  1.])
+    """
+    sign = 1.0
+    if hasattr(prior, "steps"):
+        prior = prior.steps[-1][1]
+    if hasattr(prior, "fit"):
+        sign = _sign_of_model(prior, classes)
+        coefficients = _coefficients(prior)
+        own_names = getattr(prior, "feature_names_in_", None)
+        prior = coefficients if own_names is None else dict(zip(own_names, coefficients, strict=True))
+    if hasattr(prior, "columns"):
+        raise TypeError(
+            f"prior must be one column, got a table with columns {list(prior.columns)!r}. "
+            "Pass the column of the weights, such as table['direction']."
+        )
+    if isinstance(prior, Mapping) or hasattr(prior, "items"):
+        weights = weights_by_name(dict(prior.items()), names)
+    else:
+        weights = _numbers(prior)
+        if weights.shape != (n_features,):
+            raise ValueError(
+                f"prior must have one number for each of the {n_features} features, got shape {weights.shape}. "
+                "Pass a mapping from names to numbers, which other columns don't upset."
+            )
+    if not weights.any():
+        raise ValueError(
+            "prior must have a number other than 0 for one of the features at least, got 0 for all. "
+            "Without knowledge, pass prior=None."
+        )
+    return sign * weights
+
+
+def weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> NDArray[np.float64]:
+    """Return the numbers of a mapping in the order of the names, 0 where it has none.
+
+    A column whose name ends in a unit, as `area_mm2`, is found under its name without it as well.
+
+    Parameters
+    ----------
+    prior : mapping from str to number
+        Those whose name is no feature's are left out.
+    names : sequence of str or None
+        Names of the features.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are no names, or none of them is in `prior`, or a number is not finite.
+    """
+    asked = ", ".join(map(repr, list(prior)[:3])) + (", …" if len(prior) > 3 else "")
+    if names is None:
+        raise ValueError(
+            f"prior goes by names ({asked}), but the columns of X have none. "
+            'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
+        )
+    found = [_find(name, prior) for name in names]
+    if all(key is None for key in found):
+        there = ", ".join(map(repr, list(names)[:3])) + (", …" if len(names) > 3 else "")
+        raise ValueError(
+            f"prior must name one of the columns of X at least, got {asked} where they are {there}. "
+            "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False."
+        )
+    return _numbers([0.0 if key is None else prior[key] for key in found])
+
+
+def _find(name: str, prior: Mapping[str, float]) -> str | None:
+    aliases = (name, *(name.removesuffix(unit) for unit in UNITS))
+    return next((alias for alias in aliases if alias in prior), None)
+
+
+def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            "prior must be a mapping from names to numbers, an array of numbers, a fitted linear model or a list of "
+            f"such, got {values!r}."
+        ) from error
+    if not np.isfinite(numbers).all():
+        raise ValueError("prior must hold finite numbers, got NaN or infinity. Write 0 where nothing is known.")
+    return numbers
+
+
+def _coefficients(model: Any) -> NDArray[np.float64]:
+    if not hasattr(model, "coef_"):
+        raise ValueError(
+            f"prior must be a fitted linear model, got {type(model).__name__} without coef_. Fit it, and wrap it in "
+            "FrozenEstimator, since clone, as cross-validation calls it, makes models unfitted."
+        )
+    coefficients = _numbers(model.coef_)
+    if coefficients.ndim == 2 and len(coefficients) == 1:
+        coefficients = coefficients[0]
+    if coefficients.ndim != 1:
+        raise ValueError(
+            f"prior must be a linear model of two classes, got coef_ of shape {coefficients.shape}. "
+            "Pass the row of the class in question."
+        )
+    return coefficients
+
+
+def _sign_of_model(model: Any, classes: Sequence[Any]) -> float:
+    """Return -1 where the coefficients of the model speak for the class that the prior speaks against."""
+    if not hasattr(model, "classes_"):
+        return 1.0
+    own, wanted = np.asarray(model.classes_).tolist(), np.asarray(classes).tolist()
+    if own in (wanted, wanted[::-1]):
+        return 1.0 if own == wanted else -1.0
+    raise ValueError(
+        f"prior must tell the classes {wanted!r} apart, got {type(model).__name__} for {own!r}. "
+        "Pass its coefficients as a Series by name instead."
+    )

@@ -1,0 +1,32 @@
+"""scikit-learn's own suite, in full, on every classifier of tables."""
+
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sklearn_melanoma.semi_supervised
+from sklearn_melanoma.semi_supervised import GraphSmoothedClassifier, PriorLogisticRegression
+
+CLASSIFIERS = [
+    PriorLogisticRegression(),
+    PriorLogisticRegression(strength=0.01, prevalence=0.4),
+    # The checks have 10 samples and more.
+    GraphSmoothedClassifier(PriorLogisticRegression(), n_neighbors=3),
+    GraphSmoothedClassifier(LogisticRegression(), n_neighbors=3),
+    GraphSmoothedClassifier(LinearSVC(random_state=0), n_neighbors=3),
+    GraphSmoothedClassifier(DecisionTreeClassifier(random_state=0), n_neighbors=3),
+]
+EXPECTED = {"check_classifiers_classes": "-1 means unlabelled, and the check takes it for a class"}
+
+
+@parametrize_with_checks(CLASSIFIERS, expected_failed_checks=lambda estimator: EXPECTED)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+def test_every_classifier_is_checked():
+    public = {getattr(sklearn_melanoma.semi_supervised, name) for name in sklearn_melanoma.semi_supervised.__all__}
+    assert {cls for cls in public if issubclass(cls, BaseEstimator)} == {type(each) for each in CLASSIFIERS}
+    assert all(isinstance(each, ClassifierMixin) for each in CLASSIFIERS)
