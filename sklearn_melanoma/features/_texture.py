@@ -194,12 +194,13 @@ def _count_pairs(numbers: NDArray[np.intp], distance: int) -> NDArray[np.float64
     size = _N_LEVELS + 1
     diagonal = max(round(distance / sqrt(2)), 1)
     counts = np.zeros(size * size)
+    weighted = numbers * size
     for rows, columns in ((0, distance), (distance, 0), (diagonal, diagonal), (diagonal, -diagonal)):
         height, width = numbers.shape[0] - rows, numbers.shape[1] - abs(columns)
         if height > 0 and width > 0:
-            first = numbers[:height, max(-columns, 0) : max(-columns, 0) + width]
+            first = weighted[:height, max(-columns, 0) : max(-columns, 0) + width]
             second = numbers[rows:, max(columns, 0) : max(columns, 0) + width]
-            found = np.bincount((first * size + second).ravel(), minlength=size * size)
+            found = np.bincount((first + second).ravel(), minlength=size * size)
             # Each direction counts the same, however many pairs there are.
             inside = found.reshape(size, size)[:-1, :-1].sum()
             counts += found / max(inside, 1)
