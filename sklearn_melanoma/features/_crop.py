@@ -31,7 +31,7 @@ class Crop:
     """
 
     def __init__(self, lesion: Lesion, ring_width: float = RING_WIDTH):
-        lesion = lesion.shared(at_working_size)
+        lesion = at_working_size(lesion)
         assert lesion.mask is not None
         self.root = sqrt(lesion.area_px)
         self.width = max(ring_width * self.root, 1)

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -101,3 +104,17 @@ def test_millimetres_need_to_be_known(lesion):
     assert np.isfinite(MorphologyFeatures(["solidity"], unit="mm").fit_transform([lesion])).all()
     with pytest.raises(ValueError, match="'unit' parameter"):
         MorphologyFeatures(unit="cm").fit([lesion])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_what_is_shared_goes_with_the_lesion(estimator, lesion):
+    # A lesion that something it keeps refers to would wait for the garbage collector, and thousands of them with it.
+    fresh = lesion.with_mask(lesion.mask)
+    estimator().fit_transform([fresh])
+    gone = weakref.ref(fresh)
+    gc.disable()
+    try:
+        del fresh
+        assert gone() is None
+    finally:
+        gc.enable()
