@@ -64,7 +64,7 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         Finds the neighbors of new samples.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where `X` has names that are strings.
 
     See Also
