@@ -47,6 +47,10 @@ class Abcd:
         """Return those of a lesion."""
         return cls(lesion.shared(Shape.of), lesion.shared(Colors.of), lesion.shared(Structures.of))
 
+    def measure(self, name: str) -> float:
+        """Return one of `ABCD_FEATURES`."""
+        return float(getattr(self, name))
+
     @cached_property
     def abcd_asymmetry(self) -> int:
         """Number of the two principal axes about which shape or color differ."""

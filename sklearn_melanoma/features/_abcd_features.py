@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer
-from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._abcd import ABCD_FEATURES, Abcd
-from sklearn_melanoma.features._names import check_names
+from sklearn_melanoma.features._named import NamedFeatures
 
 
-class AbcdFeatures(FeatureTransformer):
+class AbcdFeatures(NamedFeatures):
     r"""Score lesions by the ABCD rule of dermoscopy.
 
     Parameters
@@ -70,14 +67,4 @@ class AbcdFeatures(FeatureTransformer):
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = ABCD_FEATURES
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
-
-    def __init__(self, features: str | Sequence[str] = "all"):
-        self.features = features
-
-    def _feature_names(self) -> tuple[str, ...]:
-        return check_names(self.features, ABCD_FEATURES)
-
-    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
-        scores = lesion.shared(Abcd.of)
-        return [float(getattr(scores, name)) for name in names]
+    _measures = Abcd

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer
-from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._color import COLOR_FEATURES, Colors
-from sklearn_melanoma.features._names import check_names
+from sklearn_melanoma.features._named import NamedFeatures
 
 
-class ColorFeatures(FeatureTransformer):
+class ColorFeatures(NamedFeatures):
     """Measure the colors of lesions, and their contrast to the skin around them.
 
     Parameters
@@ -104,14 +101,4 @@ class ColorFeatures(FeatureTransformer):
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = COLOR_FEATURES
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
-
-    def __init__(self, features: str | Sequence[str] = "all"):
-        self.features = features
-
-    def _feature_names(self) -> tuple[str, ...]:
-        return check_names(self.features, COLOR_FEATURES)
-
-    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
-        colors = lesion.shared(Colors.of)
-        return [colors.measure(name) for name in names]
+    _measures = Colors

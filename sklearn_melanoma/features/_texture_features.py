@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer
-from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma.features._names import check_names
+from sklearn_melanoma.features._named import NamedFeatures
 from sklearn_melanoma.features._structures import STRUCTURE_FEATURES, Structures
 from sklearn_melanoma.features._texture import TEXTURE_FEATURES
 
 
-class TextureFeatures(FeatureTransformer):
+class TextureFeatures(NamedFeatures):
     r"""Measure the texture inside lesions.
 
     Parameters
@@ -95,14 +92,4 @@ class TextureFeatures(FeatureTransformer):
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = TEXTURE_FEATURES + STRUCTURE_FEATURES
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
-
-    def __init__(self, features: str | Sequence[str] = "all"):
-        self.features = features
-
-    def _feature_names(self) -> tuple[str, ...]:
-        return check_names(self.features, self.FEATURES)
-
-    def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
-        structures = lesion.shared(Structures.of)
-        return [structures.measure(name) for name in names]
+    _measures = Structures
