@@ -17,19 +17,14 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils import Bunch
 
 from benchmarks._data import DRAWN, DataOption, ResultsOption, describe, load_sets
+from benchmarks._lesions import FAMILIES
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
-from sklearn_melanoma.features import (
-    AbcdFeatures,
-    ColorFeatures,
-    MorphologyFeatures,
-    TextureFeatures,
-    feature_directions,
-)
+from sklearn_melanoma.features import AbcdFeatures, feature_directions
+from sklearn_melanoma.features._color import COUNTED_SHARE
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 COLORS = ("white", "red", "light brown", "dark brown", "blue-grey", "black")
-COUNTED = 0.02  # the share of the lesion from which `n_colors` counts a color
 DRAWS = 1000  # of the bootstrap
 
 AGREEMENT = {
@@ -57,8 +52,7 @@ Values = NDArray[Any]
 
 def measure(images: Sequence[Any], *, progress: Progress, description: str) -> pd.DataFrame:
     """Return the features of all hand-made families, on the masks of `WatershedSegmenter`; NaN without a lesion."""
-    families = make_union(MorphologyFeatures(), ColorFeatures(), TextureFeatures(), AbcdFeatures())
-    steps = make_pipeline(ImageReader(), WatershedSegmenter(), families)
+    steps = make_pipeline(ImageReader(), WatershedSegmenter(), make_union(*FAMILIES.values()))
     rows = [steps.fit_transform([image])[0] for image in progress.track(images, description=description)]
     return pd.DataFrame(rows, columns=feature_directions().index)
 
@@ -133,8 +127,8 @@ def compare_colors(table: pd.DataFrame, experts: pd.DataFrame) -> list[dict[str,
                 "measure": "share",
                 "auc": auc(seen, share),
                 "odd": _odd_auc(seen, share),
-                "equal": float(np.mean(seen == (share >= COUNTED))),
-                "equal_odd": float(np.mean((seen == (share >= COUNTED))[1::2])),
+                "equal": float(np.mean(seen == (share >= COUNTED_SHARE))),
+                "equal_odd": float(np.mean((seen == (share >= COUNTED_SHARE))[1::2])),
                 "commoner": float(max(seen.mean(), 1 - seen.mean())),
             }
         )

@@ -22,22 +22,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from benchmarks._data import DataOption, ResultsOption, describe, load_sets
+from benchmarks._lesions import FAMILIES, segment
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from benchmarks._simple_features import measure_simply
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma._reading import resize_mask
-from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, PatchEncoder, TextureFeatures
-from sklearn_melanoma.images import ImageReader, read_mask
+from sklearn_melanoma.features import PatchEncoder
+from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mean_interval
-from sklearn_melanoma.segmentation import WatershedSegmenter
 
 SIMPLE = "simple, by scikit-image"
-FAMILIES = {
-    "shape": MorphologyFeatures(),
-    "color": ColorFeatures(),
-    "texture": TextureFeatures(),
-    "ABCD": AbcdFeatures(),
-}
 ALL = "all four"
 PATCHES = "all four, patches"
 SETS: dict[str, Sequence[str]] = {
@@ -48,7 +42,7 @@ SETS: dict[str, Sequence[str]] = {
     ALL: list(FAMILIES),
     PATCHES: [*FAMILIES, "patches"],
 }
-STRENGTH = 0.03  # one for all rows; scikit-learn's own, 1, hardly holds 171 weights
+STRENGTH = 0.03  # one for all rows; scikit-learn's own, 1, hardly holds so many weights
 COST_PHOTOS = 40
 
 AUC_COLUMNS = {
@@ -90,12 +84,6 @@ def boosted_trees() -> BaseEstimator:
     return HistGradientBoostingClassifier(
         max_iter=250, learning_rate=0.04, max_leaf_nodes=6, l2_regularization=5, class_weight="balanced", random_state=0
     )
-
-
-def segment(images: Sequence[Any], *, progress: Progress, description: str) -> list[Lesion]:
-    """Return the photos at the reader's size with the watershed's masks."""
-    step = make_pipeline(ImageReader(), WatershedSegmenter())
-    return [step.transform([image])[0] for image in progress.track(images, description=description)]
 
 
 def redraw(lesions: Sequence[Lesion], masks: Sequence[Any]) -> list[Lesion]:

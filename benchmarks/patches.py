@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.progress import Progress
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -18,22 +17,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._lesions import FAMILIES, segment
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
-from sklearn_melanoma.features import (
-    AbcdFeatures,
-    ColorFeatures,
-    InvariantProjection,
-    MorphologyFeatures,
-    PatchEncoder,
-    TextureFeatures,
-)
+from sklearn_melanoma.features import InvariantProjection, PatchEncoder
 from sklearn_melanoma.features._invariance import find_projection
 from sklearn_melanoma.features._views import make_view
-from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection import hide_labels
-from sklearn_melanoma.segmentation import WatershedSegmenter
 
 LABELS_PER_CLASS = (5, 10, 50)
 LEAST_HELD_OUT = 5  # with fewer of a class to score on, the AUC jumps from repeat to repeat
@@ -63,14 +54,7 @@ Rows = NDArray[np.float64]
 
 def hand_made() -> FeatureUnion:
     """Return the features that need no photos to learn from."""
-    families = MorphologyFeatures(), ColorFeatures(), TextureFeatures(), AbcdFeatures()
-    return FeatureUnion([(type(family).__name__, family) for family in families])
-
-
-def segment(images: Sequence[Any], *, progress: Progress, description: str) -> list[Lesion]:
-    """Return the photos with the watershed's masks."""
-    step = make_pipeline(ImageReader(), WatershedSegmenter())
-    return [step.transform([image])[0] for image in progress.track(images, description=description)]
+    return FeatureUnion(list(FAMILIES.items()))
 
 
 def run_set(
@@ -180,7 +164,7 @@ def main(
         "fitted on the labelled ones. Brackets: Student's 95 % interval over the repeats, which says how much the draw "
         "matters, not how another data set would score; the differences are paired. Numbers of labels that a class "
         "does not have are left out. The defaults and the regularization were chosen on 506 photos of HAM10000.",
-        "*Hand-made*: `MorphologyFeatures` and `ColorFeatures`. *Patches*: `PatchEncoder()`. *Projection*: "
+        "*Hand-made*: the four families of shape, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "
         "`InvariantProjection`, its columns not scaled. *On altered photos*: the held-out photos are turned, put under "
         "another light and given another border, like the copies that the projection learns from.",
         *describe(sets),

@@ -11,45 +11,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.features._crop import RING_WIDTH, Crop
 from sklearn_melanoma.features._dermoscopic_colors import DERMOSCOPIC_COLORS, find_veil, name_colors
-from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._names import NamedMeasures, check_lesion, check_names, name_sources
 from sklearn_melanoma.features._sectors import N_SECTORS, number_sectors
 
 _LAB = ("lightness", "a", "b")
 _RGB = ("red", "green", "blue")
 _PERCENTILES = (5, 25, 50, 75, 95)
 
-# Where each measure comes from: a property of `Colors`, and the place in it where it holds several.
-_SOURCES: dict[str, tuple[str, int | None]] = {}
-
-
-def _add(source: str, *names: str) -> None:
-    _SOURCES.update({name: (source, i if len(names) > 1 else None) for i, name in enumerate(names)})
-
-
-_add("contrast", *(f"{name}_contrast" for name in _LAB))
-_add("color_contrast", "color_contrast")
-_add("std", *(f"{name}_std" for name in _LAB))
-_add("chroma_std", "chroma_std")
-_add("quartile_range", *(f"{name}_iqr" for name in _LAB))
-_add("hue_spread", "hue_spread")
-_add("entropies", "color_entropy", "fine_color_entropy")
-_add("asymmetry", "color_asymmetry_major", "color_asymmetry_minor")
-_add("relative_percentiles", *(f"{name}_p{percentile}" for name in _LAB for percentile in _PERCENTILES))
-_add("core_to_rim", *(f"{name}_core_to_rim" for name in _LAB))
-_add("skin_lab", *(f"skin_{name}" for name in _LAB))
-_add("ratios", *(f"{name}_ratio" for name in _RGB))
-_add("ratio_stds", *(f"{name}_ratio_std" for name in _RGB))
-_add("hue_contrast", "hue_contrast")
-_add("saturation", "saturation_contrast", "saturation_std")
-_add("shares", *(f"{color}_share" for color in DERMOSCOPIC_COLORS))
-_add("n_colors", "n_colors")
-_add("blue_white_veil_share", "blue_white_veil_share")
-_add("border_contrast", *(f"border_contrast_{statistic}" for statistic in ("mean", "std", "min")))
-_add("border_sharpness", *(f"border_sharpness_{statistic}" for statistic in ("mean", "std", "min")))
-
+_SOURCES = name_sources(
+    {
+        "contrast": [f"{name}_contrast" for name in _LAB],
+        "color_contrast": ["color_contrast"],
+        "std": [f"{name}_std" for name in _LAB],
+        "chroma_std": ["chroma_std"],
+        "quartile_range": [f"{name}_iqr" for name in _LAB],
+        "hue_spread": ["hue_spread"],
+        "entropies": ["color_entropy", "fine_color_entropy"],
+        "asymmetry": ["color_asymmetry_major", "color_asymmetry_minor"],
+        "relative_percentiles": [f"{name}_p{percentile}" for name in _LAB for percentile in _PERCENTILES],
+        "core_to_rim": [f"{name}_core_to_rim" for name in _LAB],
+        "skin_lab": [f"skin_{name}" for name in _LAB],
+        "ratios": [f"{name}_ratio" for name in _RGB],
+        "ratio_stds": [f"{name}_ratio_std" for name in _RGB],
+        "hue_contrast": ["hue_contrast"],
+        "saturation": ["saturation_contrast", "saturation_std"],
+        "shares": [f"{color}_share" for color in DERMOSCOPIC_COLORS],
+        "n_colors": ["n_colors"],
+        "blue_white_veil_share": ["blue_white_veil_share"],
+        "border_contrast": [f"border_contrast_{statistic}" for statistic in ("mean", "std", "min")],
+        "border_sharpness": [f"border_sharpness_{statistic}" for statistic in ("mean", "std", "min")],
+    }
+)
 COLOR_FEATURES = tuple(_SOURCES)
 
 # Sides of the cells in which colors are counted for the entropies; ten is a difference that everybody sees.
@@ -61,7 +55,7 @@ _GREY = 1.0
 # Nearer to a line, in pixels, is on it: more than the rounding of float32.
 _ON_LINE = 1e-3
 # A color counts if it covers this share of the lesion.
-_COUNTED = 0.02
+COUNTED_SHARE = 0.02
 # Width of the band inside the border on which its sharpness is seen, per root of the lesion's area.
 _NARROW = 0.05
 
@@ -105,12 +99,11 @@ def measure_color(
     {'lightness_contrast': -38.2, 'a_std': 0.0}
     """
     names = check_names(features, COLOR_FEATURES)
-    pixels = check_image(image)
-    colors = Colors(Crop(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])), ring_width))
+    colors = Colors(Crop(check_lesion(image, mask), ring_width))
     return {name: colors.measure(name) for name in names}
 
 
-class Colors:
+class Colors(NamedMeasures):
     """What the color measures share, each found when first asked for.
 
     Parameters
@@ -119,6 +112,8 @@ class Colors:
         The lesion with the skin around it.
     """
 
+    sources = _SOURCES
+
     def __init__(self, crop: Crop):
         self.crop = crop
 
@@ -126,12 +121,6 @@ class Colors:
     def of(cls, lesion: Lesion) -> Self:
         """Return those of a lesion."""
         return cls(lesion.shared(Crop))
-
-    def measure(self, name: str) -> float:
-        """Return one of `COLOR_FEATURES`."""
-        source, place = _SOURCES[name]
-        found = getattr(self, source)
-        return float(found if place is None else found[place])
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
@@ -249,7 +238,7 @@ class Colors:
     @property
     def n_colors(self) -> float:
         """Number of colors that cover enough of the lesion."""
-        return np.nan if np.isnan(self.shares[0]) else float(np.count_nonzero(self.shares >= _COUNTED))
+        return np.nan if np.isnan(self.shares[0]) else float(np.count_nonzero(self.shares >= COUNTED_SHARE))
 
     @property
     def blue_white_veil_share(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from math import ceil, sqrt
 from typing import Any
 
@@ -17,6 +17,8 @@ from sklearn_melanoma.features._shape import Shape
 
 # Width of the band of skin, as a fraction of the square root of the lesion's area.
 RING_WIDTH = 0.2
+# Steps of light in which CIELAB's response to it is tabulated.
+_N_STEPS = 1 << 16
 
 
 class Crop:
@@ -71,7 +73,7 @@ class Crop:
     @cached_property
     def depth(self) -> NDArray[np.float32]:
         """Distance of each of the same from the nearest pixel outside."""
-        return self.shape.depth[self.shape.mask]
+        return self.shape.depths
 
     @cached_property
     def ring(self) -> NDArray[np.intp]:
@@ -127,16 +129,12 @@ def rgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of shape (3, n_pixels), dtype float32
-        What :func:`skimage.color.rgb2lab` returns, to 0.02, in a tenth of its time.
+        What :func:`skimage.color.rgb2lab` returns, to 0.06, in a tenth of its time.
     """
-    levels = np.arange(256) / 255
-    linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92).astype(np.float32)
-    # IEC 61966-2-1, each row over the white point, which makes the rows of white add up to one.
-    matrix = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
-    matrix *= (_N_STEPS - 1) / matrix.sum(axis=1, keepdims=True)
-    xyz = matrix.astype(np.float32) @ np.take(linear, rgb)
+    linear, matrix, response = _lab_tables()
+    xyz = matrix @ np.take(linear, rgb)
     xyz += np.float32(0.5)
-    lab = np.take(_RESPONSE, xyz.astype(np.int32))
+    lab = np.take(response, xyz.astype(np.int32))
     x, y, z = lab
     y *= 116
     x *= 500
@@ -147,14 +145,20 @@ def rgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return lab[[1, 0, 2]]
 
 
-def _response(n_steps: int) -> NDArray[np.float32]:
-    """Tabulate CIELAB's response to light: looking it up is several times as fast as the cube root."""
-    light = np.linspace(0, 1, n_steps)
-    return np.where(light > 0.008856, np.cbrt(light), 7.787 * light + 16 / 116).astype(np.float32)
+@cache
+def _lab_tables() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return light by byte, the matrix from it to places in the last, and CIELAB's response to light there.
 
-
-_N_STEPS = 1 << 16
-_RESPONSE = _response(_N_STEPS)
+    To look the response up is several times as fast as the cube root.
+    """
+    levels = np.arange(256) / 255
+    linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92)
+    # IEC 61966-2-1, each row over the white point, which makes the rows of white add up to one.
+    matrix = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+    matrix *= (_N_STEPS - 1) / matrix.sum(axis=1, keepdims=True)
+    light = np.linspace(0, 1, _N_STEPS)
+    response = np.where(light > 0.008856, np.cbrt(light), 7.787 * light + 16 / 116)
+    return linear.astype(np.float32), matrix.astype(np.float32), response.astype(np.float32)
 
 
 def ring_around(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:

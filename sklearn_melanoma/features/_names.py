@@ -1,13 +1,15 @@
-"""Checks that the measures of shape and of color share."""
+"""What the measures share: checks of what they are given, and how a name leads to a number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_melanoma._validation import check_mask
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import check_image, check_mask
 
 
 def check_names(
@@ -61,3 +63,30 @@ def check_some_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) ->
     if not array.any():
         raise ValueError("mask must have at least one True pixel, got none. Measure only lesions that were found.")
     return array
+
+
+def check_lesion(image: ArrayLike, mask: ArrayLike) -> Lesion:
+    """Return a photo with a mask of at least one pixel, or raise if they are none or differ in shape."""
+    pixels = check_image(image)
+    return Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2]))
+
+
+def name_sources(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, int | None]]:
+    """Return where each measure comes from, by name: a property, and the place in it where it holds several."""
+    return {
+        name: (source, place if len(several) > 1 else None)
+        for source, several in names.items()
+        for place, name in enumerate(several)
+    }
+
+
+class NamedMeasures:
+    """Base of what knows measures of one lesion by name."""
+
+    sources: ClassVar[Mapping[str, tuple[str, int | None]]]  # what `name_sources` returns
+
+    def measure(self, name: str) -> float:
+        """Return one of `sources`."""
+        source, place = self.sources[name]
+        found = getattr(self, source)
+        return float(found if place is None else found[place])

@@ -122,7 +122,7 @@ class Shape:
         return np.sqrt(rows * rows + columns * columns, dtype=np.float32)
 
     @cached_property
-    def _depths(self) -> NDArray[np.float32]:
+    def depths(self) -> NDArray[np.float32]:
         return self.depth[self.mask]
 
     @cached_property
@@ -239,7 +239,7 @@ class Shape:
 
     @property
     def inscribed_radius(self) -> float:
-        return float(self._depths.max())
+        return float(self.depths.max())
 
     @property
     def inscribed_ratio(self) -> float:
@@ -247,11 +247,11 @@ class Shape:
 
     @property
     def mean_depth(self) -> float:
-        return float(self._depths.mean(dtype=np.float64)) - _hull.REACH
+        return float(self.depths.mean(dtype=np.float64)) - _hull.REACH
 
     @property
     def median_depth(self) -> float:
-        return float(np.median(self._depths)) - _hull.REACH
+        return float(np.median(self.depths)) - _hull.REACH
 
     @property
     def radial_mean(self) -> float:

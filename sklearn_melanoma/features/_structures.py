@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.features._crop import Crop
-from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._names import check_lesion, check_names
 from sklearn_melanoma.features._texture import SEEN_LINE, TEXTURE_FEATURES, Texture
 
 STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_share", "network_regularity", "rim_line_share")
@@ -60,8 +59,7 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
     {'lbp_0': 1.0, 'glcm_entropy_3': 0.0}
     """
     names = check_names(features, TEXTURE_FEATURES + STRUCTURE_FEATURES)
-    pixels = check_image(image)
-    structures = Structures.of(Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2])))
+    structures = Structures.of(check_lesion(image, mask))
     return {name: structures.measure(name) for name in names}
 
 
@@ -72,8 +70,8 @@ class Structures:
     ----------
     texture : Texture
         What is known of the lesion's texture.
-    depth : ndarray of shape (n_pixels,), dtype float32
-        Distance of each of its pixels from the nearest one outside.
+    depth : ndarray of shape (height, width), dtype float32
+        Distance of each of its pixels from the nearest one outside; 0 outside.
     """
 
     def __init__(self, texture: Texture, depth: NDArray[np.float32]):
@@ -82,7 +80,7 @@ class Structures:
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
         """Return those of a lesion."""
-        return cls(lesion.shared(Texture.of), lesion.shared(Crop).depth)
+        return cls(lesion.shared(Texture.of), lesion.shared(Crop).shape.depth)
 
     def measure(self, name: str) -> float:
         """Return one of `TEXTURE_FEATURES` or `STRUCTURE_FEATURES`."""
@@ -118,9 +116,8 @@ class Structures:
     def rim_line_share(self) -> float:
         """Share of the rim that lies on dark lines."""
         places, _, high = self.texture.curvature[_COARSE]
-        depth = np.zeros(self.texture.mask.size, dtype=np.float32)
-        depth[np.flatnonzero(self.texture.mask)] = self.depth
-        rim = high[depth[places] <= max(_RIM * sqrt(len(self.depth)), 1.0)]
+        width = max(_RIM * sqrt(np.count_nonzero(self.texture.mask)), 1.0)
+        rim = high[self.depth.take(places) <= width]
         return np.count_nonzero(rim > SEEN_LINE) / max(len(rim), 1)
 
     def _spots(self, scale: int, sign: int) -> NDArray[np.intp]:

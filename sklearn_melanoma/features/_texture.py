@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import Crop
+from sklearn_melanoma.features._names import NamedMeasures, name_sources
 
 #: Spacing of the taps of each smoothing, in pixels at the reader's size: what it takes away is about as wide.
 SCALES = (1, 2, 4, 8)
@@ -22,19 +23,15 @@ LINE_SCALES = (2, 4)
 
 _PAIRS = ("contrast", "homogeneity", "energy", "correlation", "entropy")
 _LINES = ("dark_lines", "bright_lines", "line_share")
-_SOURCES: dict[str, tuple[str, int]] = {}
-
-
-def _add(source: str, *names: str) -> None:
-    _SOURCES.update({name: (source, i) for i, name in enumerate(names)})
-
-
-_add("detail", *(f"detail_{scale}" for scale in SCALES))
-_add("gradient", *(f"gradient_{statistic}_{scale}" for scale in SCALES for statistic in ("mean", "cv")))
-_add("pairs", *(f"glcm_{name}_{distance}" for distance in DISTANCES for name in _PAIRS))
-_add("patterns", *(f"lbp_{name}" for name in (*range(9), "other")))
-_add("lines", *(f"{name}_{scale}" for scale in LINE_SCALES for name in _LINES))
-
+_SOURCES = name_sources(
+    {
+        "detail": [f"detail_{scale}" for scale in SCALES],
+        "gradient": [f"gradient_{statistic}_{scale}" for scale in SCALES for statistic in ("mean", "cv")],
+        "pairs": [f"glcm_{name}_{distance}" for distance in DISTANCES for name in _PAIRS],
+        "patterns": [f"lbp_{name}" for name in (*range(9), "other")],
+        "lines": [f"{name}_{scale}" for scale in LINE_SCALES for name in _LINES],
+    }
+)
 TEXTURE_FEATURES = tuple(_SOURCES)
 
 # Levels of lightness that are counted for pairs: each 100/32 = 3 units of L*.
@@ -47,7 +44,7 @@ SEEN_LINE = 2.0
 _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 
-class Texture:
+class Texture(NamedMeasures):
     """What the texture measures share, each found when first asked for.
 
     Only pixels of the mask are looked at: what lies outside has no influence.
@@ -60,6 +57,8 @@ class Texture:
         L* of the pixels of the mask.
     """
 
+    sources = _SOURCES
+
     def __init__(self, mask: NDArray[np.bool_], lightness: NDArray[np.float32]):
         self.mask = mask
         self.lightness = np.zeros(mask.shape, dtype=np.float32)
@@ -70,11 +69,6 @@ class Texture:
         """Return that of a lesion."""
         crop = lesion.shared(Crop)
         return cls(crop.shape.mask, crop.lab[0])
-
-    def measure(self, name: str) -> float:
-        """Return one of `TEXTURE_FEATURES`."""
-        source, place = _SOURCES[name]
-        return float(getattr(self, source)[place])
 
     @cached_property
     def smoothed(self) -> list[NDArray[np.float32]]:
@@ -94,6 +88,10 @@ class Texture:
         return inner
 
     @cached_property
+    def _inner(self) -> NDArray[np.bool_]:
+        return self._whole(1)
+
+    @cached_property
     def detail(self) -> list[float]:
         """Root mean square of what each smoothing takes away."""
         bands = [finer - coarser for finer, coarser in pairwise(self.smoothed)]
@@ -103,7 +101,7 @@ class Texture:
     def gradient(self) -> list[float]:
         """Mean of the gradient's length and its coefficient of variation at each scale, in L* per pixel."""
         found = []
-        whole = self._whole(1)
+        whole = self._inner
         n_pixels = max(int(np.count_nonzero(whole)), 1)
         for level in self.smoothed[1:]:
             slope = _slope(level) * whole
@@ -126,7 +124,7 @@ class Texture:
         centre = _shifted(self.lightness, 1, 0, 0) + np.float32(_SEEN)
         brighter = np.stack([_shifted(self.lightness, 1, i, j) > centre for i, j in _AROUND]).view(np.uint8)
         changes = (brighter ^ np.roll(brighter, 1, axis=0)).sum(axis=0, dtype=np.uint8)
-        numbers = np.where(changes <= 2, brighter.sum(axis=0, dtype=np.uint8), np.uint8(9))[self._whole(1)]
+        numbers = np.where(changes <= 2, brighter.sum(axis=0, dtype=np.uint8), np.uint8(9))[self._inner]
         return list(np.bincount(numbers, minlength=10) / max(len(numbers), 1))
 
     @cached_property

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._geometry import padded_box
+from sklearn_melanoma._geometry import frame_of, padded_box
 from sklearn_melanoma._lesion import Lesion
 
 # Skin that is kept around the lesion, in shares of the square root of its area: what measures of contrast look at.
@@ -56,14 +56,9 @@ def turn(lesion: Lesion, random: np.random.RandomState) -> Lesion:
         image, mask = image[:, ::-1], mask[:, ::-1]
     turns, angle = random.randint(4), random.uniform(-pi / 4, pi / 4)
     image, mask = np.rot90(image, turns), np.rot90(mask, turns)
-    if not _touches_frame(lesion):
+    if not frame_of(lesion.mask).any():
         image, mask = _rotate(image, mask, angle)
     return _like(lesion, image, mask)
-
-
-def _touches_frame(lesion: Lesion) -> bool:
-    assert lesion.mask is not None
-    return any(span.start == 0 or span.stop == size for span, size in zip(lesion.box, lesion.mask.shape, strict=True))
 
 
 def _rotate(
