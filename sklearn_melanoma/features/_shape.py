@@ -251,10 +251,7 @@ class Shape:
 
     @property
     def median_depth(self) -> float:
-        # Depths pile up at whole numbers along straight sides, where one pixel more or less moves the middle one.
-        beside = int(0.45 * self.depths.size)
-        middle = np.partition(self.depths, [beside, self.depths.size - beside - 1])[beside : self.depths.size - beside]
-        return float(middle.mean(dtype=np.float64)) - _hull.REACH
+        return float(np.median(self.depths)) - _hull.REACH
 
     @property
     def radial_mean(self) -> float:
