@@ -46,7 +46,7 @@ def test_demo_goes_the_whole_way_and_writes_the_figure(folder, tmp_path):
         "40 photos, 20 melanomas",
         "mean Jaccard",
         "ROC AUC",
-        "labelled only",
+        "labels only",
         "threshold 0.",
         "not a medical",
     ):

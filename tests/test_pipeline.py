@@ -21,7 +21,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
-from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
+from sklearn_melanoma.features import (
+    AbcdFeatures,
+    ColorFeatures,
+    MorphologyFeatures,
+    TextureFeatures,
+    feature_directions,
+)
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import ImagePipeline
@@ -509,7 +515,8 @@ def test_steps_have_the_names_that_a_search_uses():
     model = make_melanoma_pipeline()
     assert list(model.named_steps) == ["features", "impute", "scale", "classify"]
     assert list(model["features"].named_steps) == ["read", "clean", "segment", "measure"]
-    assert {"classify__threshold", "features__segment__margin", "features__segment__channel"} <= set(model.get_params())
+    assert {"classify__strength", "features__segment__margin", "features__segment__channel"} <= set(model.get_params())
+    assert "classify__threshold" in make_melanoma_pipeline("survey").get_params()
     assert make_melanoma_pipeline(n_jobs=2)["features"].n_jobs == 2
 
 
@@ -595,7 +602,7 @@ def test_diagnoses_as_strings(lesions):
 def test_few_diagnoses_as_strings(lesions):
     few = hide_labels(diagnoses_of(lesions), 5, random_state=0)
     assert few.dtype == object
-    model = quiet(make_melanoma_pipeline().fit, lesions.images, few)
+    model = quiet(make_melanoma_pipeline("survey").fit, lesions.images, few)
     assert model.classes_.tolist() == ["atypical nevus", "common nevus", "melanoma"]
     assert set(quiet(model.predict, lesions.images)) <= set(model.classes_)
     search = GridSearchCV(
@@ -607,6 +614,35 @@ def test_few_diagnoses_as_strings(lesions):
     )
     quiet(search.fit, lesions.images, few)
     assert np.isfinite(search.best_score_)
+
+
+def test_the_default_knows_two_classes_and_says_so(lesions):
+    model = make_melanoma_pipeline()
+    with pytest.raises(ValueError, match="Only binary classification is supported"):
+        quiet(model.fit, lesions.images, hide_labels(diagnoses_of(lesions), 5, random_state=0))
+    few = hide_labels(np.where(lesions.target == 1, "melanoma", "nevus"), 5, random_state=0)
+    with pytest.raises(ValueError, match=r"classes=\[0, 1\], or -1, got .*name the labels of y in classes"):
+        quiet(model.fit, lesions.images, few)
+    quiet(model.set_params(classify__classes=("nevus", "melanoma")).fit, lesions.images, few)
+    by_number = make_melanoma_pipeline()
+    numbers = np.select([few == "nevus", few == "melanoma"], [0, 1], -1)
+    quiet(by_number.fit, lesions.images, numbers)
+    assert model.classes_.tolist() == ["melanoma", "nevus"]
+    np.testing.assert_allclose(
+        quiet(model.predict_proba, lesions.images)[:, ::-1], quiet(by_number.predict_proba, lesions.images)
+    )
+
+
+def test_the_default_needs_no_label(lesions):
+    model = quiet(make_melanoma_pipeline().fit, lesions.images, np.full(40, -1))
+    scores = quiet(model.predict_proba, lesions.images)[:, 1]
+    assert roc_auc_score(lesions.target, scores) > 0.7
+
+
+def test_the_default_knows_all_of_its_directions():
+    directions = feature_directions()["direction"]
+    prior = make_melanoma_pipeline()["classify"].prior
+    assert set(prior.index[prior != 0]) == set(directions.index[directions != 0])
 
 
 def test_another_container_is_a_choice(lesions, few_labels):

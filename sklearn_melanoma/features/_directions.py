@@ -34,25 +34,33 @@ _CLARIDGE = (
     "E. Claridge et al., Shape analysis for classification of malignant melanoma, J. Biomed. Eng. 14, 229-234, 1992"
 )
 
-# (direction, source, names), each where the source says so of what the measure measures; what is not here is unknown.
-_KNOWN: tuple[tuple[int, str, str], ...] = (
-    (1, _ABBASI, "area max_span perimeter min_feret_diameter equivalent_diameter mean_feret_diameter rectangle_length"),
-    (1, _ABBASI, "rectangle_width hull_area major_axis_length minor_axis_length inscribed_radius"),
-    (1, _NACHBAR, "asymmetry_major asymmetry_minor color_asymmetry_major color_asymmetry_minor"),
-    (1, _CLARIDGE, "compactness fractal_dimension box_counting_dimension"),
-    (1, _LEE, "radial_variance fourier_3 fourier_4 fourier_5 fourier_6 protrusion_share indentation_share"),
-    (1, _LEE, "largest_irregularity indentation_depth"),
-    (-1, _LEE, "convexity solidity inscribed_ratio"),
-    (1, _ABBASI, "lightness_std a_std b_std chroma_std lightness_iqr a_iqr b_iqr hue_spread color_entropy"),
-    (1, _ABBASI, "fine_color_entropy red_ratio_std green_ratio_std blue_ratio_std saturation_std"),
-    (1, _NACHBAR, "n_colors white_share red_share dark_brown_share blue_grey_share black_share"),
-    (-1, _MENZIES, "light_brown_share"),
-    (1, _MENZIES, "blue_white_veil_share"),
-    (1, _NACHBAR, "border_sharpness_mean border_sharpness_std"),
-    (1, _ARGENZIANO, "n_dots n_globules rim_line_share"),
-    (1, _NACHBAR, "structureless_share"),
-    (-1, _ARGENZIANO, "network_regularity"),
-    (1, _NACHBAR, " ".join(ABCD_FEATURES)),
+# (criterion, direction, source, names): each where the source says so of what the measure measures, under the criterion
+# of dermatologists that it stands for; what is not here is unknown.
+_KNOWN: tuple[tuple[str, int, str, str], ...] = (
+    ("size", 1, _ABBASI, "area max_span perimeter min_feret_diameter equivalent_diameter mean_feret_diameter"),
+    (
+        "size",
+        1,
+        _ABBASI,
+        "hull_area rectangle_length rectangle_width major_axis_length minor_axis_length inscribed_radius",
+    ),
+    ("asymmetry", 1, _NACHBAR, "asymmetry_major asymmetry_minor color_asymmetry_major color_asymmetry_minor"),
+    ("asymmetry", 1, _NACHBAR, "abcd_asymmetry"),
+    ("irregular border", 1, _CLARIDGE, "compactness fractal_dimension box_counting_dimension"),
+    ("irregular border", 1, _LEE, "radial_variance fourier_3 fourier_4 fourier_5 fourier_6 protrusion_share"),
+    ("irregular border", 1, _LEE, "indentation_share largest_irregularity indentation_depth"),
+    ("irregular border", -1, _LEE, "convexity solidity inscribed_ratio"),
+    ("abrupt border", 1, _NACHBAR, "border_sharpness_mean border_sharpness_std abcd_border"),
+    ("variegation", 1, _ABBASI, "lightness_std a_std b_std chroma_std lightness_iqr a_iqr b_iqr hue_spread"),
+    ("variegation", 1, _ABBASI, "color_entropy fine_color_entropy red_ratio_std green_ratio_std blue_ratio_std"),
+    ("variegation", 1, _ABBASI, "saturation_std"),
+    ("colors", 1, _NACHBAR, "n_colors white_share red_share dark_brown_share blue_grey_share black_share abcd_colors"),
+    ("colors", -1, _MENZIES, "light_brown_share"),
+    ("blue-white veil", 1, _MENZIES, "blue_white_veil_share"),
+    ("structures", 1, _ARGENZIANO, "n_dots n_globules rim_line_share"),
+    ("structures", 1, _NACHBAR, "structureless_share abcd_structures"),
+    ("structures", -1, _ARGENZIANO, "network_regularity"),
+    ("whole score", 1, _NACHBAR, "total_dermoscopy_score"),
 )
 
 _MEANINGS = {1: "more means worse", -1: "less means worse", 0: "unknown"}
@@ -61,15 +69,18 @@ _MEANINGS = {1: "more means worse", -1: "less means worse", 0: "unknown"}
 def feature_directions() -> pd.DataFrame:
     """Return for every feature whether more of it speaks for a melanoma, and who says so.
 
-    The directions are those of the literature, none was looked up in data.
+    The directions are those of the literature, none was looked up in data. Dermatologists weigh criteria, such
+    as asymmetry or size; that there are twelve measures of size and one of the blue-white veil says nothing about
+    either. So each criterion has the same weight, which its measures share.
 
     Returns
     -------
     DataFrame
         A row for each feature of the package's hand-made families, by name, with the columns
         ``direction`` (1 more means worse, -1 less means worse, 0 unknown), ``meaning`` (the
-        same in words) and ``source`` (empty where unknown). The column ``direction`` is
-        a mapping from name to number.
+        same in words), ``criterion`` that it is a measure of, ``weight`` (the direction over the number
+        of measures of the criterion) and ``source`` (the last three are empty, or 0, where unknown). The
+        columns ``direction`` and ``weight`` are mappings from name to number.
 
     See Also
     --------
@@ -79,23 +90,19 @@ def feature_directions() -> pd.DataFrame:
     --------
     >>> from sklearn_melanoma.features import feature_directions
     >>> directions = feature_directions()
-    >>> directions.loc[["asymmetry_major", "solidity", "skin_a"], ["direction", "meaning"]]
-                     direction           meaning
-    asymmetry_major          1  more means worse
-    solidity                -1  less means worse
-    skin_a                   0           unknown
+    >>> directions.loc[["asymmetry_major", "solidity", "skin_a"], ["meaning", "criterion", "weight"]].round(2)
+                              meaning         criterion  weight
+    asymmetry_major  more means worse         asymmetry    0.20
+    solidity         less means worse  irregular border   -0.07
+    skin_a                    unknown                      0.00
     """
     import pandas as pd
 
-    known = {name: (direction, source) for direction, source, names in _KNOWN for name in names.split()}
-    names = (*SHAPE_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES)
-    found = [known.get(name, (0, "")) for name in names]
-    directions = [direction for direction, _ in found]
-    return pd.DataFrame(
-        {
-            "direction": directions,
-            "meaning": [_MEANINGS[direction] for direction in directions],
-            "source": [source for _, source in found],
-        },
-        index=list(names),
-    )
+    known = [(name, *row) for *row, names in _KNOWN for name in names.split()]
+    table = pd.DataFrame(known, columns=["name", "criterion", "direction", "source"]).set_index("name")
+    table["weight"] = table["direction"] / table.groupby("criterion")["direction"].transform("size")
+    names = [*SHAPE_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES]
+    unknown = {"direction": 0, "criterion": "", "weight": 0.0, "source": ""}
+    table = table.reindex(names).fillna(unknown).astype({"direction": int}).rename_axis(None)
+    table["meaning"] = table["direction"].map(_MEANINGS)
+    return table[["direction", "meaning", "criterion", "weight", "source"]]

@@ -65,7 +65,7 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     if hasattr(prior, "columns"):
         raise TypeError(
             f"prior must be one column, got a table with columns {list(prior.columns)!r}. "
-            "Pass the column of the weights, such as table['direction']."
+            "Pass the column of the weights, such as table['weight']."
         )
     if isinstance(prior, Mapping) or hasattr(prior, "items"):
         weights = weights_by_name(dict(prior.items()), names)

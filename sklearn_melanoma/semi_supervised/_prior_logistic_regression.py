@@ -32,7 +32,7 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
     ----------
     prior : mapping, Series, array-like, fitted linear model, or list of such, default=None
         What is known of the features: positive where more of one speaks for the second of the `classes`, as
-        ``feature_directions()["direction"]`` does.
+        ``feature_directions()["weight"]`` does.
 
         - A mapping from names to numbers, or a pandas Series, which needs columns with names. At least one
           name must be a column's; others are ignored, and columns without a number get 0. `area_mm2` is found
@@ -44,11 +44,11 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         - A list of them: their mean, weighted by how well each alone fits the labels.
 
         None stands for 0, which makes this a ridge-penalized logistic regression.
-    prior_scale : float or None, default=1.0
+    prior_scale : float or None, default=2.0
         How sure the prior is: its weights are multiplied so that their absolute values have this sum.
-        At 1 the prior's score is a weighted mean of the standardized features, those of negative
-        weight turned round: log-odds rise by 1 if all of them are one standard deviation worse. None takes the
-        numbers as they are, such as the coefficients of a model that is trusted.
+        The prior's score is a weighted mean of the standardized features, those of negative
+        weight turned round, times this: log-odds rise by 2 if all of them are one standard deviation worse. None
+        takes the numbers as they are, such as the coefficients of a model that is trusted.
     strength : float, default=1.0
         How hard it is for labels to change the prior, above 0. Before any label, the log-odds of a
         sample are held to lie within :math:`1/\sqrt{\text{strength}}` of the prior's, one standard
@@ -128,7 +128,7 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         self,
         prior: Any = None,
         *,
-        prior_scale: float | None = 1.0,
+        prior_scale: float | None = 2.0,
         strength: float = 1.0,
         classes: ArrayLike | None = None,
         prevalence: float | None = None,
@@ -240,7 +240,7 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         if not np.isin(found, classes).all():
             raise ValueError(
                 f"y must hold labels among classes={classes.tolist()!r}, or -1, got {found.tolist()!r}. "
-                "Write both alike."
+                "Write both alike, or name the labels of y in classes."
             )
         return classes[0], classes[1]
 

@@ -125,8 +125,17 @@ def test_every_feature_has_a_direction():
     assert meanings == {-1: ["less means worse"], 0: ["unknown"], 1: ["more means worse"]}
 
 
+def test_every_criterion_weighs_the_same():
+    directions = feature_directions()
+    assert (np.sign(directions["weight"]) == directions["direction"]).all()
+    known = directions[directions["direction"] != 0]
+    weights = known["weight"].abs().groupby(known["criterion"])
+    assert weights.sum().to_numpy() == pytest.approx(np.ones(9))
+    assert weights.nunique().eq(1).all()
+
+
 def test_no_name_is_claimed_twice_or_unknown():
-    claimed = [name for _, _, names in _KNOWN for name in names.split()]
+    claimed = [name for *_, names in _KNOWN for name in names.split()]
     assert len(claimed) == len(set(claimed))
     assert set(claimed) <= set(feature_directions().index)
 

@@ -130,7 +130,7 @@ def test_one_class_alone_moves_nothing(data):
     X, y = data
     for labels, weights in ((np.zeros(300), None), (y, 1.0 - y)):  # the others have no weight
         model = PriorLogisticRegression({"a": 1}, classes=(0, 1), prevalence=0.1).fit(X, labels, sample_weight=weights)
-        np.testing.assert_array_equal(model.coef_, [[1, 0, 0, 0]])
+        np.testing.assert_array_equal(model.coef_, [[2, 0, 0, 0]])
         assert model.intercept_[0] == pytest.approx(logit(0.1))
 
 
@@ -229,11 +229,11 @@ def test_names_with_units_are_found():
     lesions = WatershedSegmenter().transform(make_lesions(4, random_state=0).images)
     table = MorphologyFeatures(["area", "max_span", "eccentricity"]).set_output(transform="pandas").transform(lesions)
     table.columns = ["area_mm2", "max_span_mm", "eccentricity"]
-    directions = feature_directions()["direction"]
+    directions = feature_directions()["weight"]
     model = PriorLogisticRegression(directions, classes=(0, 1)).fit(table, [-1] * 4)
-    np.testing.assert_array_equal(model.coef_, [[0.5, 0.5, 0]])
+    np.testing.assert_array_equal(model.coef_, [[1, 1, 0]])
     own = PriorLogisticRegression({"area": 1, "area_mm2": -1}, classes=(0, 1)).fit(table, [-1] * 4)
-    np.testing.assert_array_equal(own.coef_, [[-1, 0, 0]])
+    np.testing.assert_array_equal(own.coef_, [[-2, 0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_a_prior_that_fits_worse_weighs_less(data):
     first, second, third = model.prior_weights_
     assert second > third > first > 0
     assert model.prior_weights_.sum() == pytest.approx(1)
-    priors = np.array([[-0.5, 0.5, 0, 0], [0.5, -0.5, 0, 0], [0, 0, 1, 0]])
+    priors = np.array([[-1, 1, 0, 0], [1, -1, 0, 0], [0, 0, 2, 0]])
     np.testing.assert_allclose(model.prior_coef_[0], model.prior_weights_ @ priors)
     for labels in (np.full(300, -1), np.where(few == 0, 0, -1)):
         equal = PriorLogisticRegression([wrong, right, none], classes=(0, 1)).fit(X, labels)
@@ -326,13 +326,13 @@ def test_steps_are_few_and_end_at_the_minimum():
 
 def test_in_a_pipeline_from_photos():
     photos = make_lesions(30, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
-    classifier = PriorLogisticRegression(feature_directions()["direction"], classes=(0, 1))
+    classifier = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
     model = make_melanoma_pipeline(classifier=classifier).fit(photos.images, np.full(30, -1))
     score = model.decision_function(photos.images)
     assert roc_auc_score(photos.target, score) > 0.8
     known = pd.Series(model[-1].coef_[0], model[-1].feature_names_in_)
     assert known["solidity"] < 0 < known["asymmetry_major"]
-    assert known.abs().sum() == pytest.approx(1)
+    assert known.abs().sum() == pytest.approx(2)
 
 
 def test_in_a_search(data):
