@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import Composite, Integral, Interval, StrOptions, tag_image_input
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._reading import View
 from sklearn_melanoma._validation import check_images, element_label, element_of_error, rebase_error, source_name
 
 
@@ -174,7 +175,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         except Exception as error:
             if parts:
                 n_done = len(parts) * self.batch_size
-                vars(error)["computed"] = _stack(parts)
+                vars(error)["computed"] = stack_parts(parts)
                 error.add_note(f"What came out for the first {n_done} photos is in `computed` of this error.")
             if element_of_error(error) is not None and self.on_error == "raise":
                 error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
@@ -183,7 +184,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
             _warn(f"Skipped {len(skipped)} of {len(images)} photos", skipped)
         if lost:
             _warn(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
-        return _stack(parts)
+        return stack_parts(parts)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of what the last step returns, as every scikit-learn transformer does.
@@ -296,8 +297,12 @@ def _run_batch(steps: Sequence[Any], images: list[Any], start: int, on_error: st
                 raise located from error
             skipped[position] = str(located)
             inputs[position] = _blank(images[position])
+    # A view is lost where its photo is, which is said of the photo.
+    photos = {position for position, image in enumerate(images) if not isinstance(image, View)}
     return _Part(
-        output, [element_label(start + i, images[i]) for i in lost if i not in skipped], list(skipped.values())
+        output,
+        [element_label(start + i, images[i]) for i in lost if i in photos - skipped.keys()],
+        [reason for i, reason in skipped.items() if i in photos],
     )
 
 
@@ -322,7 +327,8 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
     return images, sorted(lost)
 
 
-def _stack(parts: list[Any]) -> Any:
+def stack_parts(parts: Sequence[Any]) -> Any:
+    """Return arrays, tables or lists, all of one kind, as one."""
     first = parts[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(parts)

@@ -42,6 +42,8 @@ class Lesion:
         what `scale` says.
     probability : ndarray of shape (height, width), dtype float32, optional
         How likely each pixel belongs to the lesion, 0 to 1, where a segmenter says so.
+    seed : int, optional
+        What an altered view is drawn from, once the mask is known; None for the lesion as it is.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Lesion:
     source: str | None = None
     source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
     probability: NDArray[np.float32] | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         image = check_image(self.image)

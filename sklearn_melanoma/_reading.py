@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,27 @@ FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
 
 PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """An altered view of a photo, to be made when it is asked for: once the photo is read, its lesion has the seed.
+
+    Parameters
+    ----------
+    photo : path, array, PIL image or Lesion
+        Any element of `X`.
+    seed : int
+        What the view is drawn from.
+    """
+
+    photo: Any
+    seed: int
+
+    @property
+    def source(self) -> str | None:
+        """Path of the photo; errors name it."""
+        return source_name(self.photo)
 
 
 def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | None = None) -> NDArray[np.uint8]:
@@ -100,11 +122,15 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
 
 def as_lesion(image: Any) -> Lesion:
     """Return a `Lesion` as it is, and anything else as `ImageReader` with its defaults would read it."""
+    if isinstance(image, View):
+        return replace(as_lesion(image.photo), seed=image.seed)
     return image if isinstance(image, Lesion) else read_lesion(image, max_side=WORKING_SIDE)
 
 
 def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float | None = None) -> Lesion:
     """Read anything that shows a lesion; a `Lesion` is shrunk with its mask, never enlarged."""
+    if isinstance(image, View):
+        return replace(read_lesion(image.photo, max_side=max_side, mm_per_pixel=mm_per_pixel), seed=image.seed)
     if isinstance(image, Lesion):
         mm_per_pixel = image.mm_per_pixel if image.mm_per_pixel is not None else mm_per_pixel
         mask, probability = image.mask, image.probability
@@ -119,6 +145,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             source=image.source,
             source_shape=image.source_shape,
             probability=probability,
+            seed=image.seed,
         )
     if isinstance(image, str | os.PathLike):
         with _open(image) as opened:

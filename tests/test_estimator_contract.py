@@ -4,6 +4,7 @@ import importlib
 import inspect
 import io
 import pkgutil
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -360,6 +361,12 @@ def test_set_output_leaves_lesions_alone(estimator, lesions, container):
     assert estimator.set_output(transform=container) is estimator
     assert_same(estimator.fit_transform(lesions), expected)
     assert all(isinstance(lesion, Lesion) for lesion in expected)
+
+
+@every_of_lesions
+def test_what_a_view_is_drawn_from_is_kept(estimator, lesions):
+    seeded = [replace(lesion, seed=position) for position, lesion in enumerate(lesions)]
+    assert [lesion.seed for lesion in estimator.fit(lesions).transform(seeded)] == list(range(len(lesions)))
 
 
 # Input

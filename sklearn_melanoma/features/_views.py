@@ -50,28 +50,30 @@ def make_view(lesion: Lesion, random: np.random.RandomState) -> Lesion:
 def turn(lesion: Lesion, random: np.random.RandomState) -> Lesion:
     """Return the lesion turned by any angle, mirrored every second time, with the skin around it."""
     assert lesion.mask is not None
-    box = padded_box(lesion.mask, ceil(_AROUND * sqrt(lesion.area_px)))
-    image, mask = lesion.image[box], lesion.mask[box]
+    image, mask = lesion.image, lesion.mask
     if random.randint(2):
         image, mask = image[:, ::-1], mask[:, ::-1]
     turns, angle = random.randint(4), random.uniform(-pi / 4, pi / 4)
     image, mask = np.rot90(image, turns), np.rot90(mask, turns)
-    if not frame_of(lesion.mask).any():
-        image, mask = _rotate(image, mask, angle)
-    return _like(lesion, image, mask)
+    box = padded_box(mask, ceil(_AROUND * sqrt(lesion.area_px)))
+    if not frame_of(mask).any():
+        return _like(lesion, *_rotate(image, mask, box, angle))
+    return _like(lesion, image[box], mask[box])
 
 
 def _rotate(
-    image: NDArray[np.uint8], mask: NDArray[np.bool_], angle: float
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], box: tuple[slice, slice], angle: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Rotate about the middle; a wider canvas keeps all of the mask, and beyond the photo its skin is mirrored."""
+    """Rotate a box about its middle; a wider one keeps all of the mask, and beyond the photo its skin is mirrored."""
     matrix = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
-    shape = tuple(ceil(side) for side in abs(matrix) @ mask.shape)
-    offset = (np.array(mask.shape) - 1) / 2 - matrix @ ((np.array(shape) - 1) / 2)
+    sides = np.array(mask[box].shape)
+    shape = tuple(ceil(side) for side in abs(matrix) @ sides)
+    middle = np.array([part.start for part in box]) + (sides - 1) / 2
+    offset = middle - matrix @ ((np.array(shape) - 1) / 2)
     options: dict[str, Any] = {"offset": offset, "output_shape": shape, "order": 1}
     inside = ndi.affine_transform(mask.astype(np.float32), matrix, mode="constant", **options) > 0.5
     if not inside.any():  # of a pixel or two
-        return image, mask
+        return image[box], mask[box]
     rotated = [ndi.affine_transform(image[:, :, channel], matrix, mode="reflect", **options) for channel in range(3)]
     return np.stack(rotated, axis=2), inside
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._geometry import frame_of
+from sklearn_melanoma.features._view_maker import ViewMaker
 from sklearn_melanoma.features._views import change_light, make_view, redraw_border, turn
 from sklearn_melanoma.metrics import mask_jaccard
 
@@ -33,6 +36,21 @@ def test_turned_lesions_keep_size_and_color(lesion):
         np.testing.assert_allclose(view.image[view.mask].mean(axis=0), lesion.image[lesion.mask].mean(axis=0), atol=2)
         assert not frame_of(view.mask).any()
     assert len({view.mask.shape for view in views}) > 10
+
+
+def test_around_a_turned_lesion_is_what_the_photo_shows_there():
+    rows, columns = np.mgrid[:200, :220]
+    mask = np.hypot(rows - 100, columns - 120) < 12
+    lesion = Lesion(np.stack([rows, columns, 0 * rows], axis=2).astype(np.uint8), mask)
+    random = np.random.RandomState(0)
+    for _ in range(10):
+        view = turn(lesion, random)
+        places = np.indices(view.mask.shape).reshape(2, -1)
+        plane = np.vstack([places, np.ones(places.shape[1])]).T
+        shown = view.image[:, :, :2].reshape(-1, 2).astype(float)
+        found = np.linalg.lstsq(plane, shown)[0]
+        np.testing.assert_allclose(plane @ found, shown, atol=1.5)
+        np.testing.assert_allclose(view.image[view.mask][:, :2].mean(axis=0), (100, 120), atol=1)
 
 
 def test_every_second_view_is_mirrored():
@@ -95,3 +113,20 @@ def test_tiny_and_full_masks_have_views(lesion, rows, columns):
             moved = np.roll(mask, shift, axis=1)
             for _ in range(10):
                 assert make_view(Lesion(lesion.image, moved), random).area_px > 0
+
+
+def test_the_step_turns_lesions_that_have_a_seed(lesion):
+    seeded = replace(lesion, seed=3)
+    expected = make_view(lesion, np.random.RandomState(3))
+    stays, turned = ViewMaker().fit_transform([lesion, seeded])
+    assert stays is lesion
+    np.testing.assert_array_equal(turned.image, expected.image)
+    np.testing.assert_array_equal(turned.mask, expected.mask)
+    assert turned.seed is None  # there is nothing left to be made
+
+
+def test_the_step_leaves_what_was_not_found_and_needs_a_mask(lesion):
+    empty = replace(lesion, mask=np.zeros_like(lesion.mask), seed=3)
+    assert ViewMaker().transform([empty])[0] is empty
+    with pytest.raises(ValueError, match=r"X\[0\] \('photo.png'\): ViewMaker needs a mask"):
+        ViewMaker().transform([lesion.with_mask(None)])

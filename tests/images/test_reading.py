@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sklearn_melanoma._reading import MAX_PIXELS, read_lesion
+from sklearn_melanoma import Lesion
+from sklearn_melanoma._reading import MAX_PIXELS, View, as_lesion, read_lesion
 from sklearn_melanoma.images import read_image, read_mask
 
 LOSSLESS = ("png", "bmp", "tiff", "webp")
@@ -482,3 +483,28 @@ def test_broken_masks(tmp_path):
         read_mask(tmp_path / "gone.png")
     with pytest.raises(ValueError, match="mask must have shape"):
         read_mask(np.zeros((4, 4, 3)))
+
+
+# Views that are yet to be made
+
+
+@pytest.mark.parametrize("read", [as_lesion, read_lesion])
+def test_a_view_is_read_as_its_photo_and_has_a_seed(photo, tmp_path, read):
+    path = str(tmp_path / "photo.png")
+    Image.fromarray(photo).save(path)
+    large = Lesion(np.zeros((500, 600, 3), np.uint8), np.ones((500, 600), bool), mm_per_pixel=0.02)
+    for source in (path, photo, Image.fromarray(photo), large):
+        lesion, view = read(source), read(View(source, 7))
+        np.testing.assert_array_equal(view.image, lesion.image)
+        np.testing.assert_array_equal(view.mask, lesion.mask)
+        assert (view.source, view.source_shape, view.mm_per_pixel) == (
+            lesion.source,
+            lesion.source_shape,
+            lesion.mm_per_pixel,
+        )
+        assert (lesion.seed, view.seed) == (None, 7)
+
+
+def test_a_view_is_named_after_its_photo():
+    assert View("photo.png", 0).source == "photo.png"
+    assert View(np.zeros((3, 4, 3), np.uint8), 0).source is None
