@@ -1,0 +1,22 @@
+"""Copies of one drawn photo: what a classifier learns from beside it."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.features._views import make_view
+
+
+def draw() -> Figure:
+    photos = make_lesions(1, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=1, random_state=11)
+    lesion = Lesion(photos.images[0], photos.masks[0])
+    views = [make_view(lesion, np.random.RandomState(seed)) for seed in range(4)]
+
+    figure = Figure(figsize=(10, 2.4), layout="constrained")
+    for number, (axes, shown) in enumerate(zip(figure.subplots(1, 5), [lesion, *views], strict=True)):
+        axes.imshow(shown.image)
+        axes.contour(shown.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
+        axes.set_title(f"copy {number}" if number else "photo", fontsize="medium")
+        axes.set_axis_off()
+    return figure
