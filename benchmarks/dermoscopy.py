@@ -10,15 +10,14 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
-from sklearn.impute import SimpleImputer
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils import Bunch
 
 from benchmarks._data import DRAWN, DataOption, ResultsOption, describe, load_sets
 from benchmarks._lesions import FAMILIES
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures, feature_directions
 from sklearn_melanoma.features._color import COUNTED_SHARE
 from sklearn_melanoma.images import ImageReader
@@ -57,11 +56,9 @@ def measure(images: Sequence[Any], *, progress: Progress, description: str) -> p
     return pd.DataFrame(rows, columns=feature_directions().index)
 
 
-def sum_of_directions(table: pd.DataFrame) -> Values:
-    """Return what the literature says is worse, summed up: each column normal over all photos, no label used."""
-    normal = QuantileTransformer(output_distribution="normal", n_quantiles=min(100, len(table)))
-    values = make_pipeline(SimpleImputer(keep_empty_features=True), normal).fit_transform(table)
-    return np.clip(values, -3, 3) @ feature_directions()["direction"].to_numpy()
+def score_by_directions(table: pd.DataFrame) -> Values:
+    """Return the score of the default pipeline, fitted on all photos without a label."""
+    return make_melanoma_pipeline()[1:].fit(table, np.full(len(table), -1)).decision_function(table)
 
 
 def bootstrap(
@@ -161,7 +158,7 @@ def score_without_labels(name: str, table: pd.DataFrame, photos: Bunch) -> list[
     """Return how well the scores that need no label tell melanomas."""
     found = table["area"].notna().to_numpy()
     scores = {f"`{score}`": table[score].to_numpy()[found] for score in AbcdFeatures.FEATURES}
-    scores["sum of directions"] = sum_of_directions(table[found])
+    scores["all directions"] = score_by_directions(table[found])
     melanoma, groups = (np.asarray(photos.target) == 1)[found], np.asarray(photos.groups)[found]
     label = f"{name}: {len(melanoma)}, {np.count_nonzero(melanoma)} melanomas"
     return [
@@ -191,9 +188,8 @@ def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
             WITHOUT_LABELS,
             scores,
             notes=[
-                "*Sum of directions*: each feature of the four hand-made families made normal over the photos of the "
-                "set (quantiles, cut at ±3), times its entry in `feature_directions()`, summed up. Photos without a "
-                "lesion are left out."
+                "*All directions*: `make_melanoma_pipeline()` fitted on all photos of the set without a label: the "
+                "measures by their ranks, weighted by `feature_directions()`. Photos without a lesion are left out."
             ],
         )
     )

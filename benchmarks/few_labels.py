@@ -1,79 +1,96 @@
-"""Melanoma or not, from few labels: the pipelines beside the same features with the labels alone."""
+"""Melanoma or not, from few labels: the pipelines beside what scikit-learn and others make of the same features."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import Progress
-from sklearn.base import ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 from sklearn.pipeline import Pipeline
-from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.utils import Bunch
+from sslearn.wrapper import CoTraining, TriTraining
 
 from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._lesions import FAMILIES
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection import hide_labels
 
-LABELS_PER_CLASS = (3, 5, 10, 20)
-FEATURES = ("survey", "all")
-LEAST_HIDDEN = 5  # with fewer of a class to score on, sensitivity and AUC jump from repeat to repeat
+LABELS_PER_CLASS = (0, 3, 5, 10, 25)
+HELD_OUT = 1 / 3
+LEAST_HELD_OUT = 3  # melanomas; a draw with fewer says nothing
 CHUNK = 64  # photos between two steps of the progress bar
 
-SCORES: dict[str, Callable[[Any, Any, Any], float]] = {
-    "auc": lambda truth, probability, _: roc_auc_score(truth, probability),
-    "balanced_accuracy": lambda truth, _, predicted: balanced_accuracy_score(truth, predicted),
-    "sensitivity": lambda truth, _, predicted: recall_score(truth, predicted),
-    "specificity": lambda truth, _, predicted: recall_score(truth, predicted, pos_label=0),
-}
-
-Fit = Callable[[Pipeline, pd.DataFrame, NDArray[Any]], ClassifierMixin]
+Labels = NDArray[np.int_]
+Positions = NDArray[np.intp]
+# From the pipeline after its features, the table and the labels of the photos to learn from: a fitted classifier.
+Fit = Callable[[Pipeline, pd.DataFrame, Labels], Any]
 
 
-def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: NDArray[Any]) -> ClassifierMixin:
-    """Fit the pipeline as it is on all photos, -1 where the label is hidden."""
-    return clone(tail).fit(table, labels)
-
-
-def fit_without_pseudo_labels(tail: Pipeline, table: pd.DataFrame, labels: NDArray[Any]) -> ClassifierMixin:
-    """Fit a logistic regression on the labels; all photos serve to impute and scale."""
-    supervised = SelfTrainingClassifier(_logistic_regression(), max_iter=0)
-    return clone(tail).set_params(classify=supervised).fit(table, labels)
-
-
-def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: NDArray[Any]) -> ClassifierMixin:
-    """Fit a logistic regression on the labelled photos, as if there were no others."""
-    labelled = labels != -1
-    return clone(tail).set_params(classify=_logistic_regression()).fit(table[labelled], labels[labelled])
-
-
-def _logistic_regression() -> LogisticRegression:
+def logistic_regression() -> LogisticRegression:
+    """Return the classifier of all baselines."""
     return LogisticRegression(class_weight="balanced", max_iter=1000)
 
 
-BASELINE = "labels alone"
+def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
+    """Fit the pipeline as it is on all photos."""
+    return tail.fit(table, labels)
+
+
+def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
+    """Fit a logistic regression on the labelled photos, as if there were no others."""
+    labelled = labels != -1
+    return tail.set_params(classify=logistic_regression()).fit(table[labelled], labels[labelled])
+
+
+def instead(classifier: Callable[[], Any]) -> Fit:
+    """Return how another classifier is fitted in place of the pipeline's own, on all photos."""
+    return lambda tail, table, labels: tail.set_params(classify=classifier()).fit(table, labels)
+
+
+def fit_co_training(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
+    """Fit sslearn's co-training, shape and ABCD scores the one view, color and texture the other."""
+    views = [
+        [list(table.columns).index(name) for family in pair for name in FAMILIES[family].get_feature_names_out()]
+        for pair in (("shape", "ABCD"), ("color", "texture"))
+    ]
+    trained = CoTraining(logistic_regression(), random_state=0)
+    return tail.set_params(classify=trained).fit(table, labels, classify__features=views)
+
+
 METHODS: dict[str, Fit] = {
     "pipeline": fit_pipeline,
-    "without pseudo-labels": fit_without_pseudo_labels,
-    BASELINE: fit_labels_alone,
+    "labels alone": fit_labels_alone,
+    "labels, all photos scale": instead(lambda: SelfTrainingClassifier(logistic_regression(), max_iter=0)),
+    "self-training": instead(lambda: SelfTrainingClassifier(logistic_regression())),
+    "label spreading": instead(lambda: LabelSpreading("knn", n_neighbors=15)),
+    "tri-training": instead(lambda: TriTraining(logistic_regression(), random_state=0)),
+    "co-training": fit_co_training,
 }
+SURVEY = "the survey's pipeline"
 
+SCORES: dict[str, Callable[[Any, Any], float]] = {
+    "auc": roc_auc_score,
+    "balanced_accuracy": lambda truth, probability: balanced_accuracy_score(truth, probability > 0.5),
+    "sensitivity": lambda truth, probability: recall_score(truth, probability > 0.5),
+    "specificity": lambda truth, probability: recall_score(truth, probability > 0.5, pos_label=0),
+}
 COLUMNS = {
     "labels per class": number("labels_per_class", "d"),
-    "features": text("features"),
     "method": text("method"),
     "ROC AUC (95 %)": interval("auc"),
-    "AUC minus labels alone (95 %)": interval("auc_gain", "+.3f"),
+    "pipeline minus this (95 %)": interval("gain", "+.3f"),
     "balanced accuracy (95 %)": interval("balanced_accuracy"),
     "sensitivity (95 %)": interval("sensitivity"),
     "specificity (95 %)": interval("specificity"),
@@ -93,62 +110,51 @@ def measure(photos: Bunch, features: str, *, n_jobs: int, progress: Progress, de
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_labels(photos: Bunch, n_per_class: int, seed: int) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
-    """Draw the labels that stay, and the photos to score on.
+def draw(photos: Bunch, n_per_class: int, seed: int) -> tuple[Positions, Positions, Labels] | None:
+    """Hold out a third of the lesions with all their photos, and hide all but a few labels of the rest.
 
     Returns
     -------
+    rest : ndarray
+        Positions of the photos to learn from.
+    held_out : ndarray
+        Those of the photos to score on.
     labels : ndarray
-        -1 where the label is hidden.
-    scored : ndarray of bool
-        Photos with a hidden label, but for those of a lesion of which a photo is labelled.
-    None instead, if a class has too few of either.
+        Labels of the rest, -1 where hidden.
+    None instead, if the rest has too few of a class, or the held out.
     """
-    known = photos.target != -1
-    if min(np.count_nonzero(photos.target == label) for label in (0, 1)) < n_per_class:
+    lesions = np.unique(photos.groups)
+    out = np.random.RandomState(seed).permutation(lesions)[: round(HELD_OUT * len(lesions))]
+    is_out = np.isin(photos.groups, out)
+    rest, held_out = np.flatnonzero(~is_out), np.flatnonzero(is_out & (photos.target != -1))
+    labels = photos.target[rest]
+    enough = min(np.count_nonzero(labels == label) for label in (0, 1)) >= n_per_class
+    if not enough or np.count_nonzero(photos.target[held_out] == 1) < LEAST_HELD_OUT:
         return None
-    labels = hide_labels(photos.target, n_per_class, random_state=seed)
-    labelled = labels != -1
-    scored = known & ~labelled & ~np.isin(photos.groups, photos.groups[labelled])
-    n_hidden = min(np.count_nonzero(photos.target[scored] == label) for label in (0, 1))
-    return None if n_hidden < LEAST_HIDDEN else (labels, scored)
+    hidden = hide_labels(labels, n_per_class, random_state=seed) if n_per_class else np.full(len(labels), -1)
+    return rest, held_out, hidden
 
 
-def run_cell(
-    photos: Bunch, tables: dict[str, pd.DataFrame], n_per_class: int, *, repeats: int, advance: Callable[[], None]
-) -> list[dict[str, Any]]:
-    """Fit and score every method on every repeat of one number of labels; no records if a class is too small."""
-    draws = [draw_labels(photos, n_per_class, seed) for seed in range(repeats)]
-    if any(draw is None for draw in draws):
-        return []
-    scores = {
-        (features, method, score): np.zeros(repeats) for features in tables for method in METHODS for score in SCORES
-    }
-    for repeat, draw in enumerate(draws):
-        assert draw is not None
-        labels, scored = draw
-        truth = photos.target[scored]
-        for features, table in tables.items():
-            tail = make_melanoma_pipeline(features)[1:]
-            for method, fit in METHODS.items():
-                model = fit(tail, table, labels)
-                probability, predicted = model.predict_proba(table[scored])[:, 1], model.predict(table[scored])
-                for name, score in SCORES.items():
-                    scores[features, method, name][repeat] = score(truth, probability, predicted)
-        advance()
-    return [
-        {
-            "labels_per_class": n_per_class,
-            "features": features,
-            "method": method,
-            "auc_gain": None
-            if method == BASELINE
-            else mean_interval(scores[features, method, "auc"] - scores[features, BASELINE, "auc"]),
-            **{name: mean_interval(scores[features, method, name]) for name in SCORES},
-        }
-        for features in tables
-        for method in METHODS
-    ]
+def run_draw(
+    photos: Bunch, tables: dict[str, pd.DataFrame], n_per_class: int, seed: int
+) -> dict[str, list[float]] | None:
+    """Return the scores of every method on one draw, in the order of `SCORES`; without labels, of the pipeline only."""
+    drawn = draw(photos, n_per_class, seed)
+    if drawn is None:
+        return None
+    rest, held_out, labels = drawn
+
+    def score(fit: Fit, features: str) -> list[float]:
+        table = tables[features]
+        model = fit(make_melanoma_pipeline(features)[1:], table.iloc[rest], labels)
+        probability = model.predict_proba(table.iloc[held_out])[:, 1]
+        return [each(photos.target[held_out], probability) for each in SCORES.values()]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of label spreading
+        methods = METHODS if n_per_class else {"pipeline": fit_pipeline}
+        scores = {method: score(fit, "all") for method, fit in methods.items()}
+        return scores | ({SURVEY: score(fit_pipeline, "survey")} if n_per_class else {})
 
 
 def run_set(name: str, photos: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
@@ -157,48 +163,55 @@ def run_set(name: str, photos: Bunch, *, repeats: int, n_jobs: int, progress: Pr
         features: measure(
             photos, features, n_jobs=n_jobs, progress=progress, description=f"{name}: features {features}"
         )
-        for features in FEATURES
+        for features in ("survey", "all")
     }
-    task = progress.add_task(f"{name}: repeats", total=repeats * len(LABELS_PER_CLASS))
     records: list[dict[str, Any]] = []
-    left_out = []
+    notes = [f"No lesion found, features imputed: {int(tables['all'].isna().all(axis=1).sum())} photos."]
     for n_per_class in LABELS_PER_CLASS:
-        cell = run_cell(photos, tables, n_per_class, repeats=repeats, advance=partial(progress.advance, task))
-        records += cell
-        if not cell:
-            progress.advance(task, repeats)
-            left_out.append(n_per_class)
+        jobs = (delayed(run_draw)(photos, tables, n_per_class, seed) for seed in range(repeats))
+        found = progress.track(
+            Parallel(n_jobs, return_as="generator")(jobs), repeats, description=f"{name}: {n_per_class} labels"
+        )
+        draws = [scores for scores in found if scores is not None]
+        if len(draws) < 2:
+            notes.append(f"Left out: {n_per_class} labels per class, since a class has too few.")
+            continue
+        if len(draws) < repeats:
+            notes.append(f"{n_per_class} labels per class: {len(draws)} draws; in the others a class has too few.")
+        ours = np.array([scores["pipeline"][0] for scores in draws])
+        for method in draws[0]:
+            columns = np.array([scores[method] for scores in draws]).T
+            record = {key: mean_interval(column) for key, column in zip(SCORES, columns, strict=True)}
+            gain = None if method == "pipeline" else mean_interval(ours - columns[0])
+            records.append({"labels_per_class": n_per_class, "method": method, "gain": gain, **record})
     n_positive = np.count_nonzero(photos.target == 1)
-    lost = ", ".join(f"{int(table.isna().all(axis=1).sum())} ({features})" for features, table in tables.items())
-    notes = [f"No lesion found, features imputed: {lost} photos."]
-    notes += [
-        f"Left out: {n} labels per class, since a class has under {n} photos or under {LEAST_HIDDEN} to score on."
-        for n in left_out
-    ]
     return Section(f"{name}: {len(photos.images)} photos, {n_positive} melanomas", COLUMNS, records, notes)
 
 
 def main(
     data: DataOption = None,
     max_photos: MaxPhotosOption = None,
-    repeats: Annotated[int, typer.Option(min=2, help="Number of draws of the labels that stay.")] = 20,
-    n_jobs: Annotated[int, typer.Option(help="Number of processes that measure photos.")] = 2,
+    repeats: Annotated[int, typer.Option(min=2, help="Number of draws.")] = 30,
+    n_jobs: Annotated[int, typer.Option(help="Number of processes.")] = 2,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Score photos whose labels were hidden."""
+    """Learn from few labels, score on photos held out."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_photos=max_photos)
     with progress_bar() as progress:
         sections = [
             run_set(name, photos, repeats=repeats, n_jobs=n_jobs, progress=progress) for name, photos in sets.items()
         ]
     intro = [
-        "All but a few labels of each class are hidden; the pipeline is fitted on all photos and scored on the hidden "
-        f"ones, but for photos of a lesion of which another photo is labelled. {repeats} draws of the labels, the same "
-        "for all rows. Brackets: Student's 95 % interval over the draws, which says how much the draw matters, not how "
-        "another data set would score; the differences are paired. Predictions are cut at a probability of 0.5.",
-        "*Pipeline*: `make_melanoma_pipeline(features)`. *Without pseudo-labels*: a logistic regression on the "
-        "labels, features imputed and scaled on all photos. *Labels alone*: the same, imputed and scaled on the "
-        "labelled photos, as if there were no others.",
+        "A third of the lesions is held out with all photos of them; of the others all but a few labels of each class "
+        f"are hidden; every method learns from these and is scored on the third. {repeats} draws, the same for all "
+        "rows. Brackets: Student's 95 % interval over the draws, which says how much the draw matters, not how another "
+        "data set would score; differences are paired. All but the AUC are at a probability of 0.5.",
+        "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the survey's have the same features and logistic "
+        "regressions with balanced classes. *Labels alone*: on the labelled photos as if there were no others. "
+        "*Labels, all photos scale*: the same, imputed and scaled as in the pipeline, on all photos to learn from; so "
+        "are the following. *Self-training*, *label spreading* (15 neighbors): scikit-learn's. *Tri-training*, "
+        "*co-training* (shape and ABCD scores the one view, color and texture the other): sslearn's. "
+        "*The survey's pipeline*: `make_melanoma_pipeline('survey')`.",
         *describe(sets),
     ]
     write_report("few_labels", title="Few labels", intro=intro, sections=sections, folder=results)

@@ -13,8 +13,8 @@ IMAGE_STEPS = {
 }
 TABLE_STEPS = {
     "impute": "no lesion found:\nthe median",
-    "scale": "mean 0,\nvariance 1",
-    "classify": "few labels,\nself-training",
+    "scale": "ranks, mean 0,\nvariance 1",
+    "classify": "few labels and\nwhat is known",
 }
 
 
