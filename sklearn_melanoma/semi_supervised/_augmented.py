@@ -27,7 +27,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     A copy is what the same lesion could have looked like in another photo: turned, maybe mirrored, under another light,
     with its border drawn by another hand. Copies are made inside `fit`, of the photos that it is given, so that no
-    copy of a photo is ever on the other side of a split. On the photos at hand it hardly helped and at times harmed:
+    copy of a photo is ever on the other side of a split. On the photos at hand it helped nowhere and harmed a little:
     :doc:`/guide/augmentation` has the numbers.
 
     Parameters
@@ -64,8 +64,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     A copy belongs to the group of its photo, and a classifier that asks for ``groups`` by metadata routing, such as a
     search over its own parameters, is given them. Without routing, put the search around this one.
 
-    A copy is read and segmented like a photo when its turn comes, so that memory does not grow with their number: on
-    photos of 384 pixels, a third of its cost. That of a photo in which no lesion was found is like the photo.
+    A copy is read and segmented like a photo when its turn comes, so that memory does not grow with their number;
+    that is a third to a half of its cost. One of a photo in which no lesion was found is like the photo.
 
     Examples
     --------

@@ -27,7 +27,7 @@ from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
-from sklearn_melanoma.semi_supervised import AugmentedClassifier, PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import AugmentedClassifier, GraphSmoothedClassifier, PriorLogisticRegression
 from sklearn_melanoma.semi_supervised import _augmented as module
 
 N_LABELLED = 8  # four of each class
@@ -192,6 +192,18 @@ def test_groups_and_weights_are_routed(photos, few):
     np.testing.assert_array_equal(alone["groups"], [*range(16), *labelled])
     with pytest.raises(ValueError, match="fit takes groups by metadata routing only, which is off"):
         given_to(Recorder(), photos, few, groups=groups)
+
+
+def test_weights_reach_a_classifier_in_another(photos, few):
+    plain = PriorLogisticRegression()
+    fitted = AugmentedClassifier(small_pipeline(plain), random_state=0).fit(photos.images, few)
+    with config_context(enable_metadata_routing=True):
+        inside = GraphSmoothedClassifier(clone(plain).set_fit_request(sample_weight=True), n_neighbors=3)
+        model = AugmentedClassifier(small_pipeline(inside), random_state=0).fit(photos.images, few)
+    np.testing.assert_allclose(model.pipeline_[-1].estimator_.coef_, fitted.pipeline_[-1].coef_)
+    unweighted = GraphSmoothedClassifier(plain, n_neighbors=3)
+    model = AugmentedClassifier(small_pipeline(unweighted), random_state=0).fit(photos.images, few)
+    assert abs(model.pipeline_[-1].estimator_.coef_ - fitted.pipeline_[-1].coef_).max() > 0.01
 
 
 def test_a_search_inside_keeps_copies_together(photos):
