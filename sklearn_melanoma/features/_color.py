@@ -19,6 +19,8 @@ from sklearn_melanoma.features._sectors import N_SECTORS, number_sectors
 _LAB = ("lightness", "a", "b")
 _RGB = ("red", "green", "blue")
 _PERCENTILES = (5, 25, 50, 75, 95)
+# Parts of the same area into which a lesion is cut from its border to its core.
+_N_ZONES = 4
 
 _SOURCES = name_sources(
     {
@@ -32,6 +34,7 @@ _SOURCES = name_sources(
         "asymmetry": ["color_asymmetry_major", "color_asymmetry_minor"],
         "relative_percentiles": [f"{name}_p{percentile}" for name in _LAB for percentile in _PERCENTILES],
         "core_to_rim": [f"{name}_core_to_rim" for name in _LAB],
+        "zone_stds": [f"{name}_std_zone_{zone}" for name in _LAB for zone in range(1, _N_ZONES + 1)],
         "skin_lab": [f"skin_{name}" for name in _LAB],
         "ratios": [f"{name}_ratio" for name in _RGB],
         "ratio_stds": [f"{name}_ratio_std" for name in _RGB],
@@ -179,11 +182,22 @@ class Colors(NamedMeasures):
         return [_entropy(self.crop.lab, cell) for cell in _CELLS]
 
     @cached_property
+    def zones(self) -> NDArray[np.intp]:
+        """Which quarter of the area each pixel lies in, by its depth: 0 along the border to 3 in the core."""
+        depth = self.crop.depth
+        return np.searchsorted(np.quantile(depth, np.arange(1, _N_ZONES) / _N_ZONES), depth)
+
+    @cached_property
     def core_to_rim(self) -> NDArray[np.float64]:
         """Mean color of the inner half of the area minus that of the outer half."""
-        depth = self.crop.depth
-        core = (depth > np.median(depth)).view(np.uint8)
-        return _differences(self.crop.lab, core)
+        return _differences(self.crop.lab, (self.zones >= _N_ZONES // 2).view(np.uint8))
+
+    @property
+    def zone_stds(self) -> NDArray[np.float64]:
+        """Standard deviation of each coordinate in each zone; 0 in a zone without pixels."""
+        deviations = self.crop.lab - self.mean.astype(np.float32)[:, np.newaxis]
+        means, squares = (_group_means(each, self.zones, _N_ZONES) for each in (deviations, deviations**2))
+        return np.nan_to_num(np.sqrt(np.maximum(squares - means**2, 0))).ravel()
 
     @property
     def skin_lab(self) -> NDArray[np.float64]:
@@ -254,12 +268,12 @@ class Colors(NamedMeasures):
         Shape (2, 8): for a band as wide as the ring, and for a narrow one; NaN in a sector without border or skin.
         """
         crop = self.crop
-        skin = _sector_means(crop.ring_lab, number_sectors(*crop.around_center(crop.ring)))
+        skin = _group_means(crop.ring_lab, number_sectors(*crop.around_center(crop.ring)), N_SECTORS)
         band = np.flatnonzero(crop.depth <= crop.width)
         sectors = number_sectors(*crop.around_center(crop.pixels.take(band)))
         rim = np.flatnonzero(crop.depth.take(band) <= max(_NARROW * crop.root, 1.0))
-        wide = _sector_means(crop.lab.take(band, axis=1), sectors)
-        narrow = _sector_means(crop.lab.take(band.take(rim), axis=1), sectors.take(rim))
+        wide = _group_means(crop.lab.take(band, axis=1), sectors, N_SECTORS)
+        narrow = _group_means(crop.lab.take(band.take(rim), axis=1), sectors.take(rim), N_SECTORS)
         return np.linalg.norm([wide - skin, narrow - skin], axis=1)
 
     @property
@@ -324,10 +338,10 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
     return float(share @ np.log2(1 / share))
 
 
-def _sector_means(lab: NDArray[np.float32], sectors: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Return the mean color by sector, shape (3, 8); NaN where there are no pixels."""
-    counts = np.bincount(sectors, minlength=N_SECTORS)
-    sums = np.stack([np.bincount(sectors, channel, minlength=N_SECTORS) for channel in lab])
+def _group_means(values: NDArray[np.float32], groups: NDArray[np.integer], n_groups: int) -> NDArray[np.float64]:
+    """Return the mean of each row by group of columns, shape (n_rows, n_groups); NaN where there are none."""
+    counts = np.bincount(groups, minlength=n_groups)
+    sums = np.stack([np.bincount(groups, row, minlength=n_groups) for row in values])
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 

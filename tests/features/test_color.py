@@ -14,6 +14,7 @@ LAB, RGB = ("lightness", "a", "b"), ("red", "green", "blue")
 COLORS = ("white", "red", "light_brown", "dark_brown", "blue_grey", "black")
 SPREADS = [name for name in NAMES if name.endswith(("iqr", "entropy", "major", "minor", "core_to_rim", "spread"))] + [
     *(f"{name}_std" for name in (*LAB, "chroma", "saturation")),
+    *(name for name in NAMES if "_std_zone_" in name),
 ]
 # What does not compare with the skin.
 ALONE = SPREADS
@@ -198,6 +199,28 @@ def test_core_against_rim():
     core = depth > np.median(depth)
     expected = (inside[core].mean() - inside[~core].mean()) * (lab(BLUE) - lab(BROWN))
     assert [found[f"{name}_core_to_rim"] for name in LAB] == pytest.approx(expected, rel=0.05)
+
+
+def test_spread_by_zone():
+    image, mask = on_skin(BROWN)
+    image[:, 50] = BLUE  # a line through the border and the core
+    found = measure_color(image, mask)
+    depth = ndimage.distance_transform_edt(mask)[mask]
+    blue = np.all(image[mask] == BLUE, axis=1)
+    zones = np.searchsorted(np.quantile(depth, [0.25, 0.5, 0.75]), depth)
+    shares = np.array([blue[zones == zone].mean() for zone in range(4)])
+    assert 0 < shares.min() < shares.max()
+    expected = np.abs(lab(BLUE) - lab(BROWN))[:, np.newaxis] * np.sqrt(shares * (1 - shares))
+    read = [[found[f"{name}_std_zone_{zone}"] for zone in (1, 2, 3, 4)] for name in LAB]
+    np.testing.assert_allclose(read, expected, rtol=1e-2)
+
+
+def test_a_tiny_lesion_has_one_zone():
+    image, mask = on_skin(BROWN)
+    mask[:] = False
+    mask[30:32, 40:42] = True  # as deep everywhere
+    found = measure_color(image, mask)
+    assert [found[f"b_std_zone_{zone}"] for zone in (1, 2, 3, 4)] == [0] * 4
 
 
 def test_percentiles_are_relative_to_the_skin():
