@@ -192,7 +192,7 @@ class Colors(NamedMeasures):
         """Mean color of the inner half of the area minus that of the outer half."""
         return _differences(self.crop.lab, (self.zones >= _N_ZONES // 2).view(np.uint8))
 
-    @property
+    @cached_property
     def zone_stds(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in each zone; 0 in a zone without pixels."""
         deviations = self.crop.lab - self.mean.astype(np.float32)[:, np.newaxis]
