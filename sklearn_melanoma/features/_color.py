@@ -141,9 +141,14 @@ class Colors(NamedMeasures):
         return float(np.linalg.norm(self.contrast))
 
     @cached_property
+    def deviations(self) -> NDArray[np.float64]:
+        """Each pixel's color minus the mean; exact enough to be summed up in any order."""
+        return self.crop.lab - self.mean[:, np.newaxis]
+
+    @cached_property
     def std(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in the lesion."""
-        return np.array([_std(values, mean) for values, mean in zip(self.crop.lab, self.mean, strict=True)])
+        return np.sqrt(np.einsum("ij,ij->i", self.deviations, self.deviations) / self.deviations.shape[1])
 
     @cached_property
     def chroma(self) -> NDArray[np.float32]:
@@ -182,22 +187,25 @@ class Colors(NamedMeasures):
         return [_entropy(self.crop.lab, cell) for cell in _CELLS]
 
     @cached_property
-    def zones(self) -> NDArray[np.intp]:
-        """Which quarter of the area each pixel lies in, by its depth: 0 along the border to 3 in the core."""
-        depth = self.crop.depth
-        return np.searchsorted(np.quantile(depth, np.arange(1, _N_ZONES) / _N_ZONES), depth)
+    def zones(self) -> NDArray[np.bool_]:
+        """Whether each pixel lies in each quarter of the area, cut by depth, from the border to the core."""
+        squares = np.rint(self.crop.depth**2).astype(np.int32)  # as distances on a grid have them
+        below = np.cumsum(np.bincount(squares))
+        limits = np.searchsorted(below, below[-1] * np.arange(1, _N_ZONES) / _N_ZONES)
+        deeper = squares > limits[:, np.newaxis]
+        return np.vstack([~deeper[:1], deeper[:-1] & ~deeper[1:], deeper[-1:]])
 
     @cached_property
     def core_to_rim(self) -> NDArray[np.float64]:
         """Mean color of the inner half of the area minus that of the outer half."""
-        return _differences(self.crop.lab, (self.zones >= _N_ZONES // 2).view(np.uint8))
+        return _difference(self.deviations, self.zones[2] | self.zones[3], self.zones[0] | self.zones[1])
 
     @cached_property
     def zone_stds(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in each zone; 0 in a zone without pixels."""
-        deviations = self.crop.lab - self.mean.astype(np.float32)[:, np.newaxis]
-        means, squares = (_group_means(each, self.zones, _N_ZONES) for each in (deviations, deviations**2))
-        return np.nan_to_num(np.sqrt(np.maximum(squares - means**2, 0))).ravel()
+        shares = self.zones / np.maximum(self.zones.sum(axis=1, keepdims=True), 1)
+        means, squares = self.deviations @ shares.T, self.deviations**2 @ shares.T
+        return np.sqrt(np.maximum(squares - means**2, 0)).ravel()
 
     @property
     def skin_lab(self) -> NDArray[np.float64]:
@@ -292,25 +300,21 @@ class Colors(NamedMeasures):
         moments = self.crop.shape.moments
         cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
         y, x = self.crop.around_center(self.crop.pixels)
-        major = _halves_differ(self.crop.lab, np.float32(cosine) * y - np.float32(sine) * x)
-        minor = _halves_differ(self.crop.lab, np.float32(sine) * y + np.float32(cosine) * x)
+        major = _halves_differ(self.deviations, np.float32(cosine) * y - np.float32(sine) * x)
+        minor = _halves_differ(self.deviations, np.float32(sine) * y + np.float32(cosine) * x)
         return (min(major, minor), max(major, minor)) if moments.is_isotropic else (major, minor)
 
 
-def _halves_differ(lab: NDArray[np.float32], ahead: NDArray[np.float32]) -> float:
+def _halves_differ(lab: NDArray[np.float64], ahead: NDArray[np.float32]) -> float:
     """Return the distance of the mean colors ahead of a line and behind it; pixels on the line are in neither half."""
-    behind, in_front = ahead < -_ON_LINE, ahead > _ON_LINE
-    off_line = behind | in_front
-    return float(np.linalg.norm(_differences(lab[:, off_line], in_front[off_line].view(np.uint8))))
+    return float(np.linalg.norm(_difference(lab, ahead > _ON_LINE, ahead < -_ON_LINE)))
 
 
-def _differences(lab: NDArray[np.float32], side: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean color of the pixels numbered 1 minus that of those numbered 0; 0 if either are missing."""
-    counts = np.bincount(side, minlength=2)
-    if not counts.all():
+def _difference(lab: NDArray[np.float64], some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean color of some pixels minus that of others; 0 if either are missing."""
+    if not (some.any() and others.any()):
         return np.zeros(3)
-    means = np.stack([np.bincount(side, channel, minlength=2) for channel in lab]) / counts
-    return means[:, 1] - means[:, 0]
+    return lab @ some / np.count_nonzero(some) - lab @ others / np.count_nonzero(others)
 
 
 def _percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
