@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
+from sklearn_melanoma.features._bits import dilate, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma.features._shape import Shape
 
 # Width of the band of skin, as a fraction of the square root of the lesion's area.
@@ -165,12 +165,16 @@ def ring_around(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
     """Return the pixels outside a mask that are no further from it than a width.
 
     The mask is grown by a regular octagon (a square, then a diamond), which reaches up to
-    8 % farther than the disk inside it and costs a third.
+    8 % farther than the disk inside it.
     """
     square = round((sqrt(2) - 1) * width)
     diamond = max(round(width) - square, 1)
-    grown = mask.view(np.uint8)
-    for axis in (0, 1):
-        grown = ndimage.maximum_filter1d(grown, 2 * square + 1, axis=axis, mode="constant")
-    distance = ndimage.distance_transform_cdt(grown == 0, "taxicab")
-    return (distance <= diamond) & ~mask
+    reach = square + diamond
+    bits, row = to_bits(mask, ((0, 0), (reach, reach)))
+    # Two sweeps along the diagonals make every second pixel of a diamond; with the four neighbors of each it is whole.
+    for offset, count in ((1, 2 * square), (row, 2 * square), (row + 1, diamond - 1), (row - 1, diamond - 1)):
+        bits = dilate(bits, sweep_offsets(offset, count))
+    bits |= bits << row - 1 | bits << row | bits << row + 1 | bits << 2 * row
+    # All sweeps led downwards, that along the rows to the right.
+    grown = to_mask(bits >> reach * row + square, (len(mask), row))[:, reach:-reach]
+    return grown & ~mask

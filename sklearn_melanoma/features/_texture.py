@@ -164,13 +164,15 @@ def _smooth(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
 
     The spline, [1, 4, 6, 4, 1] / 16, is what four sums of two neighbors make.
     """
-    values = np.pad(values, 2 * step)
-    for _ in range(4):
-        values = values[:-step] + values[step:]
-    for _ in range(4):
-        values = values[:, :-step] + values[:, step:]
-    values *= np.float32(1 / 256)
-    return values
+    height, width = values.shape
+    row = width + 4 * step
+    sums = np.pad(values, ((2 * step, 2 * step + 1), (2 * step, 2 * step))).ravel()
+    for offset in (step * row, step):
+        for _ in range(4):
+            sums = sums[:-offset] + sums[offset:]
+    sums *= np.float32(1 / 256)
+    # What was summed around the end of a row lies in the margin.
+    return sums[: height * row].reshape(height, row)[:, :width]
 
 
 def _slope(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -285,6 +285,17 @@ def test_ring_is_as_wide_as_said():
     assert np.count_nonzero(distance) == pytest.approx(np.pi * 40**2, rel=0.1)
 
 
+@pytest.mark.parametrize("width", [1, 2.5, 6, 17.3])
+def test_ring_is_a_square_and_a_diamond_around_the_mask(width):
+    mask = np.random.default_rng(int(width)).random((41, 57)) < 0.004
+    mask[0, 0] = mask[20, 56] = True  # the frame cuts the ring
+    square = round((np.sqrt(2) - 1) * width)
+    near = ndimage.binary_dilation(mask, np.ones((2 * square + 1, 2 * square + 1)))
+    distance = ndimage.distance_transform_cdt(~near, "taxicab")
+    expected = (distance <= max(round(width) - square, 1)) & ~mask
+    np.testing.assert_array_equal(ring_around(mask, width), expected)
+
+
 def test_wrong_input_is_refused():
     image, mask = two_colors()
     with pytest.raises(ValueError, match="mask must have the shape of its image"):
