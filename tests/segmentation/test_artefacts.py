@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import segment_watershed
@@ -115,6 +116,13 @@ def test_tiny_photos(shape):
         found = find_artefacts(image)
         assert found is None or found.shape == shape
         assert erase_dark_lines(image).shape == image.shape
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (30, 40), (60, 96), (90, 130), (192, 144), (180, 240)])
+def test_erasing_lines_is_a_grey_closing(shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    size = max(round(max(shape) / 40), 1)
+    np.testing.assert_array_equal(erase_dark_lines(image), ndi.grey_closing(image, size=(size, size, 1)))
 
 
 def test_a_dark_card_on_the_frame_is_not_the_lesion(make_lesion):
