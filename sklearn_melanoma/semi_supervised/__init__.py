@@ -3,5 +3,6 @@
 from sklearn_melanoma.semi_supervised._augmented import AugmentedClassifier
 from sklearn_melanoma.semi_supervised._graph_smoothed import GraphSmoothedClassifier
 from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised._transfer import transfer
 
-__all__ = ["AugmentedClassifier", "GraphSmoothedClassifier", "PriorLogisticRegression"]
+__all__ = ["AugmentedClassifier", "GraphSmoothedClassifier", "PriorLogisticRegression", "transfer"]
