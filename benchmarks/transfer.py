@@ -232,7 +232,8 @@ def main(
         "class among the new photos; brackets: Student's 95 % interval over the draws, which says how much the draw "
         "matters, not how another data set would score; differences are paired. Sensitivity and specificity are at "
         "a probability of 0.5, where half of the photos are expected to be melanomas. Of HAM10000 the new photos "
-        "are one half of the lesions, since `transfer` was chosen on the other. No photo is in two of the sets.",
+        "are one half of the lesions, since `transfer` was chosen on the other, and on all of PH² and ISIC 2017. No "
+        "photo is in two of the sets.",
         "*Labels alone*: ridge logistic regression on the new labels, as if there were no old photos. *Directions*: "
         "`make_melanoma_pipeline()` on the new photos, which does not know the old ones either. *Old model*: the "
         "same, fitted to the old photos; *scaled anew*: its columns imputed and ranked among the new photos, as in "
