@@ -2,5 +2,6 @@
 
 from sklearn_melanoma.inspection._borders import BorderDisplay
 from sklearn_melanoma.inspection._importance import FeatureImportanceDisplay
+from sklearn_melanoma.inspection._label_efficiency import LabelEfficiencyDisplay
 
-__all__ = ["BorderDisplay", "FeatureImportanceDisplay"]
+__all__ = ["BorderDisplay", "FeatureImportanceDisplay", "LabelEfficiencyDisplay"]

@@ -1,0 +1,147 @@
+"""How good classifiers get with how many labels, as curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_melanoma.inspection._borders import check_matplotlib
+from sklearn_melanoma.model_selection import label_efficiency, summarize_efficiency
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class LabelEfficiencyDisplay:
+    """Score against number of labels, a curve with its interval for each classifier.
+
+    Make one with :meth:`from_estimators`, or from scores that are there.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        What :func:`~sklearn_melanoma.model_selection.label_efficiency` returns.
+    score_name : str, default="ROC AUC"
+        What the axis calls the score.
+
+    Attributes
+    ----------
+    scores, score_name
+        What was passed.
+    summary_ : DataFrame
+        What is drawn: means and intervals, after :meth:`plot`.
+    figure_ : matplotlib.figure.Figure
+        The figure, after :meth:`plot`.
+    ax_ : matplotlib.axes.Axes
+        The axes, after :meth:`plot`.
+
+    See Also
+    --------
+    sklearn_melanoma.model_selection.summarize_efficiency : The same as a table, with differences.
+    sklearn.model_selection.LearningCurveDisplay : Counts samples, not labels.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.semi_supervised import LabelPropagation, LabelSpreading
+    >>> from sklearn_melanoma.inspection import LabelEfficiencyDisplay
+    >>> X, y = make_classification(200, random_state=0)
+    >>> methods = {"propagation": LabelPropagation("knn"), "spreading": LabelSpreading("knn")}
+    >>> display = LabelEfficiencyDisplay.from_estimators(methods, X, y, labels_per_class=(5, 20), n_repeats=5)
+    >>> [line.get_label() for line in display.ax_.lines]
+    ['propagation', 'spreading']
+    """
+
+    def __init__(self, scores: pd.DataFrame, *, score_name: str = "ROC AUC"):
+        self.scores = scores
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any],
+        X: Any,
+        y: ArrayLike,
+        *,
+        score_name: str | None = None,
+        ax: Any = None,
+        scoring: Any = "roc_auc",
+        **options: Any,
+    ) -> Self:
+        """Score the classifiers and draw the curves.
+
+        Parameters
+        ----------
+        estimators : mapping of str to classifier
+            By the names in the legend. Each has to know -1 as a missing label.
+        X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
+            What the classifiers take.
+        y : array-like of shape (n_samples,)
+            Labels, as many as are known; -1 where there is none.
+        score_name : str, optional
+            What the axis calls the score; by default its name in scikit-learn.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. By default, in a figure of its own.
+        scoring : str or callable, default="roc_auc"
+            One of scikit-learn's scorers.
+        **options : dict
+            What else :func:`~sklearn_melanoma.model_selection.label_efficiency` takes: `groups`,
+            `labels_per_class`, `n_repeats`, `test_size`, `random_state`, `n_jobs`, and `results`, the file
+            that lets a run go on where it was stopped.
+
+        Returns
+        -------
+        LabelEfficiencyDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ValueError
+            As :func:`~sklearn_melanoma.model_selection.label_efficiency`.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib("LabelEfficiencyDisplay")
+        scores = label_efficiency(estimators, X, y, scoring=scoring, **options)
+        name = "ROC AUC" if scoring == "roc_auc" else str(scoring)
+        return cls(scores, score_name=score_name or name).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw a curve through the means of each classifier, and a band over the 95 % intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. By default, in a figure of its own.
+
+        Returns
+        -------
+        LabelEfficiencyDisplay
+            The display itself, with `figure_` and `ax_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib("LabelEfficiencyDisplay")
+        from matplotlib.figure import Figure
+
+        self.ax_ = Figure(figsize=(6.4, 4), layout="constrained").subplots() if ax is None else ax
+        self.figure_ = self.ax_.figure
+        self.summary_ = summarize_efficiency(self.scores)
+        numbers = sorted(set(self.scores["labels_per_class"]))
+        # Evenly spaced: from 0 to 5 is as much of a step as from 10 to 25.
+        places = {number: place for place, number in enumerate(numbers)}
+        for name in dict.fromkeys(self.scores["estimator"]):
+            rows = self.summary_.loc[name]
+            x = np.array([places[number] for number in rows.index])
+            (line,) = self.ax_.plot(x, rows["mean"], marker="o", label=name)
+            self.ax_.fill_between(x, rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
+        self.ax_.set(xticks=range(len(numbers)), xticklabels=[str(number) for number in numbers])
+        self.ax_.set(xlabel="labels of each class", ylabel=self.score_name)
+        self.ax_.legend()
+        return self

@@ -1,0 +1,257 @@
+"""How good classifiers get with how many labels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.console import Console
+from rich.progress import Progress
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma.metrics import mean_interval
+from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
+from sklearn_melanoma.model_selection._labels import labelled_samples
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ["estimator", "labels_per_class", "repeat", "score", "setting"]
+
+
+def label_efficiency(
+    estimators: Mapping[str, Any],
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    labels_per_class: Sequence[int] = (3, 5, 10, 25),
+    n_repeats: int = 30,
+    test_size: float = 1 / 3,
+    scoring: str | Callable[..., float] = "roc_auc",
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    results: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Score classifiers on photos held out, for several numbers of labels.
+
+    In every repeat a share of the groups is held out. Of the others all labels but a few of each
+    class are replaced by -1, every classifier is fitted on them, and scored on those held
+    out. The draws are the same for all classifiers; with more labels come those of before
+    and others, so that differences are paired.
+
+    Parameters
+    ----------
+    estimators : mapping of str to classifier
+        By names that tables and pictures show. Each has to know -1 as a missing label.
+    X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
+        What the classifiers take. Photos are read anew for each fit; faster is to measure them once and to pass the
+        table to ``pipeline[1:]``.
+    y : array-like of shape (n_samples,)
+        Labels, as many as are known; -1 where there is none.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample: never on both sides. By default each is its own.
+    labels_per_class : sequence of int, default=(3, 5, 10, 25)
+        Numbers of labels of each class. 0 is for classifiers that can do without.
+    n_repeats : int, default=30
+        Number of draws.
+    test_size : float, default=1/3
+        Share of the groups that is held out.
+    scoring : str or callable, default="roc_auc"
+        One of scikit-learn's scorers.
+    random_state : int, default=0
+        What is drawn from.
+    n_jobs : int, optional
+        Number of processes that fit.
+    results : path, optional
+        A CSV file to which scores are appended as they come. Those that it holds already are not computed again, so
+        a run that was stopped goes on where it was.
+
+    Returns
+    -------
+    DataFrame
+        A row for each score, with the columns ``estimator``, ``labels_per_class``, ``repeat``, ``score`` and
+        ``setting``, which tells one set of draws from another.
+
+    Raises
+    ------
+    ValueError
+        If `y` has too few labels of a class, before anything is fitted; if a parameter is out of range; or if
+        `results` holds scores of other draws.
+
+    See Also
+    --------
+    summarize_efficiency : Means, intervals and differences.
+    sklearn_melanoma.inspection.LabelEfficiencyDisplay : The picture.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+    >>> from sklearn_melanoma.model_selection import label_efficiency, summarize_efficiency
+    >>> X, y = make_classification(300, random_state=0)
+    >>> methods = {"self-training": SelfTrainingClassifier(LogisticRegression()), "spreading": LabelSpreading("knn")}
+    >>> scores = label_efficiency(methods, X, y, labels_per_class=(5, 20), n_repeats=5)
+    >>> summarize_efficiency(scores)["mean"].round(1).to_dict()
+    {('self-training', 5): 0.9, ('self-training', 20): 1.0, ('spreading', 5): 0.9, ('spreading', 20): 0.9}
+    """
+    import pandas as pd
+
+    y = np.asarray(y)
+    labelled_samples(y)  # refuses what is no label
+    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    check_consistent_length(X, y, groups)
+    numbers = _check_numbers(labels_per_class)
+    if not 0 < test_size < 1:
+        raise ValueError(f"test_size must lie between 0 and 1, got {test_size!r}. Pass 1/3 for a third of the groups.")
+    if n_repeats < 1:
+        raise ValueError(f"n_repeats must be at least 1, got {n_repeats!r}.")
+    for estimator in estimators.values():
+        check_scoring(estimator, scoring=scoring)
+    seeds = check_random_state(random_state).randint(2**31, size=n_repeats)
+    draws = [draw_few_labels(y, groups, max(numbers), test_size=test_size, random_state=seed) for seed in seeds]
+    setting = _digest(draws, numbers=max(numbers), scoring=scoring)
+    found = _read(results, setting)
+    known = set(zip(found["estimator"], found["labels_per_class"], found["repeat"], strict=True))
+    missing = [
+        (name, number, repeat)
+        for repeat in range(n_repeats)
+        for number in numbers
+        for name in estimators
+        if (name, number, repeat) not in known
+    ]
+    jobs = (delayed(_score)(estimators[name], X, y, draws[repeat], number, scoring) for name, number, repeat in missing)
+    rows = []
+    scores = Parallel(n_jobs, return_as="generator")(jobs)
+    for task, score in zip(missing, _with_progress(scores, len(missing)), strict=True):
+        rows.append([*task, score, setting])
+        if results is not None:
+            new = pd.DataFrame(rows[-1:], columns=_COLUMNS)
+            new.to_csv(results, mode="a", header=not Path(results).exists(), index=False)
+    table = pd.DataFrame([*found.itertuples(index=False), *rows], columns=_COLUMNS)
+    asked = table["estimator"].isin(list(estimators)) & table["labels_per_class"].isin(numbers)
+    return table[asked & (table["repeat"] < n_repeats)].reset_index(drop=True)
+
+
+def summarize_efficiency(
+    scores: pd.DataFrame, *, baseline: str | None = None, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return means and intervals of scores by classifier and number of labels, and differences to a baseline.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        What :func:`label_efficiency` returns.
+    baseline : str, optional
+        Name of the classifier that others are compared with, draw by draw.
+    confidence : float, default=0.95
+        Confidence level of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each classifier and number of labels. Columns: ``mean``, ``low`` and ``high``, Student's interval
+        over the draws, and ``n_repeats``; with a baseline also ``gain``, ``gain_low`` and ``gain_high``, the same of
+        the paired differences.
+
+    Raises
+    ------
+    ValueError
+        If `baseline` is none of the classifiers, or was not scored on the same draws.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_melanoma.model_selection import summarize_efficiency
+    >>> scores = pd.DataFrame(
+    ...     {
+    ...         "estimator": ["plain", "plain", "ours", "ours"],
+    ...         "labels_per_class": 5,
+    ...         "repeat": [0, 1, 0, 1],
+    ...         "score": [0.6, 0.8, 0.7, 0.9],
+    ...     }
+    ... )
+    >>> summarize_efficiency(scores, baseline="plain")[["mean", "gain"]].round(2)
+                                mean  gain
+    estimator labels_per_class
+    plain     5                  0.7   0.0
+    ours      5                  0.8   0.1
+    """
+    import pandas as pd
+
+    wide = scores.set_index(["labels_per_class", "repeat", "estimator"])["score"].unstack()  # noqa: PD010
+    names = list(dict.fromkeys(scores["estimator"]))
+    if baseline is not None and baseline not in names:
+        raise ValueError(f"baseline must be one of {names}, got {baseline!r}.")
+    rows = {}
+    for name in names:
+        for number, block in wide.groupby(level="labels_per_class"):
+            values = block[name].dropna()
+            if values.empty:
+                continue
+            row = dict(zip(("mean", "low", "high"), mean_interval(values, confidence=confidence), strict=True))
+            if baseline is not None:
+                others = block.loc[values.index, baseline]
+                if others.isna().any():
+                    raise ValueError(
+                        f"baseline must be scored on every draw of the others, got none of {baseline!r} for "
+                        f"{number} labels. Score it as well."
+                    )
+                gain = mean_interval(values - others, confidence=confidence)
+                row |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
+            rows[name, number] = row | {"n_repeats": len(values)}
+    index = pd.MultiIndex.from_tuples(rows, names=["estimator", "labels_per_class"])
+    return pd.DataFrame(list(rows.values()), index=index)
+
+
+def _check_numbers(labels_per_class: Sequence[int]) -> list[int]:
+    numbers = list(labels_per_class)
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 for n in numbers):
+        raise ValueError(f"labels_per_class must hold ints of at least 0, got {labels_per_class!r}.")
+    return [int(number) for number in numbers]
+
+
+def _score(estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any) -> float:
+    labels = draw.labels(y, number)
+    model = clone(estimator).fit(safe_indexing(X, draw.rest), labels)
+    truth = np.array(y[draw.held_out].tolist())
+    return float(check_scoring(model, scoring=scoring)(model, safe_indexing(X, draw.held_out), truth))
+
+
+def _digest(draws: Sequence[LabelDraw], *, numbers: int, scoring: Any) -> str:
+    """Return what tells these draws, and this score, from others."""
+    first = draws[0]
+    parts: list[Any] = [first.rest, first.held_out, *first.shown, [numbers], [str(scoring)]]
+    return hashlib.sha256(repr([[str(number) for number in part] for part in parts]).encode()).hexdigest()[:12]
+
+
+def _read(results: str | os.PathLike[str] | None, setting: str) -> pd.DataFrame:
+    import pandas as pd
+
+    if results is None or not Path(results).exists():
+        return pd.DataFrame(columns=_COLUMNS)
+    found = pd.read_csv(results, dtype={"setting": str})
+    if list(found.columns) != _COLUMNS or not (found["setting"] == setting).all():
+        raise ValueError(
+            f"results must be a file of the same draws and score, got {os.fspath(results)!r} with others: y, groups, "
+            "test_size, the largest of labels_per_class, scoring or random_state has changed. Name another file."
+        )
+    return found
+
+
+def _with_progress(scores: Iterator[float], total: int) -> Iterator[float]:
+    """Show a bar on the terminal; nothing where there is none."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+        yield from progress.track(scores, total=total, description="Learning from few labels")
