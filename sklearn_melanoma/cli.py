@@ -29,6 +29,7 @@ from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
+from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
@@ -214,26 +215,13 @@ def _search_table(photos: Bunch, known: NDArray[np.intp], n_labels: int, n_jobs:
         warnings.filterwarnings("ignore", "No lesion was found")
         search.fit([photos.images[i] for i in train], labels, groups=np.asarray(photos.groups)[train])
         chances = search.predict_proba([photos.images[i] for i in test])[:, 1]
-    auc, low, high = _auc_interval(photos.target[test], chances)
+    auc, low, high = bootstrap_interval(roc_auc, photos.target[test] == 1, chances)
     best = ", ".join(f"{name.rsplit('__', 1)[1]} {value}" for name, value in search.best_params_.items())
     table = Table(title=f"The survey's whole path tuned by GridSearchCV on {n_labels} labels per class")
     for column in ("best parameters", "AUC in cross-validation", "AUC on other photos"):
         table.add_column(column)
     table.add_row(best, f"{search.best_score_:.3f}", f"{auc:.3f} ({low:.3f} to {high:.3f})")
     return table
-
-
-def _auc_interval(truth: NDArray[np.int_], chances: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the AUC and its 95 % interval by a bootstrap within each class, so that no sample lacks one."""
-
-    def auc(melanomas: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-        return roc_auc_score([1] * len(melanomas) + [0] * len(others), np.concatenate([melanomas, others]))
-
-    melanomas, others = chances[truth == 1], chances[truth == 0]
-    random = np.random.default_rng(0)
-    drawn = [auc(random.choice(melanomas, len(melanomas)), random.choice(others, len(others))) for _ in range(999)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return auc(melanomas, others), low, high
 
 
 def _save_figure(photos: Bunch, output: Path) -> None:

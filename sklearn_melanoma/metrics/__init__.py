@@ -1,5 +1,6 @@
-"""How good a mask is, for one photo and for many."""
+"""How good a mask is, for one photo and for many, and how good a score."""
 
+from sklearn_melanoma.metrics._classification import Threshold, score_report, threshold_at_sensitivity
 from sklearn_melanoma.metrics._masks import (
     mask_dice,
     mask_jaccard,
@@ -17,6 +18,7 @@ from sklearn_melanoma.metrics._scoring import (
 
 __all__ = [
     "MeanInterval",
+    "Threshold",
     "make_mask_scorer",
     "mask_dice",
     "mask_jaccard",
@@ -25,5 +27,7 @@ __all__ = [
     "mask_specificity",
     "mean_interval",
     "mean_mask_score",
+    "score_report",
+    "threshold_at_sensitivity",
     "threshold_jaccard",
 ]

@@ -1,7 +1,16 @@
-"""Splitting and tuning where most labels, or masks, are missing; what labels are worth."""
+"""Splitting and tuning where most labels, or masks, are missing; what labels are worth, and which to ask for."""
 
 from sklearn_melanoma.model_selection._efficiency import label_efficiency, summarize_efficiency
 from sklearn_melanoma.model_selection._labels import hide_labels
+from sklearn_melanoma.model_selection._out_of_fold import out_of_fold_scores
+from sklearn_melanoma.model_selection._queries import which_to_label
 from sklearn_melanoma.model_selection._split import SemiSupervisedSplit
 
-__all__ = ["SemiSupervisedSplit", "hide_labels", "label_efficiency", "summarize_efficiency"]
+__all__ = [
+    "SemiSupervisedSplit",
+    "hide_labels",
+    "label_efficiency",
+    "out_of_fold_scores",
+    "summarize_efficiency",
+    "which_to_label",
+]

@@ -1,0 +1,88 @@
+"""Scores of labelled samples by models that did not see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_consistent_length
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma.model_selection._split import SemiSupervisedSplit
+
+
+def out_of_fold_scores(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> NDArray[np.float64]:
+    """Score each labelled sample by a copy of a classifier that did not see its label, nor its group.
+
+    What :func:`~sklearn.model_selection.cross_val_predict` does, which can't where labels are missing.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Of two classes, with `predict_proba` or else `decision_function`. Copies are fitted.
+    X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
+        What the classifier takes.
+    y : array-like of shape (n_samples,)
+        Labels, -1 where there is none; unlabelled samples are learned from and get no score.
+    cv : int, splitter or list of (train, test), default=5
+        How the labelled samples are split: what :class:`SemiSupervisedSplit` takes.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample: never on both sides.
+    n_jobs : int, optional
+        Number of processes that fit.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Probability of the second class, or the decision function; NaN where there is no label. The mean where
+        splits score a sample more than once.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer labels than there are folds, before anything is fitted, or there are not two classes.
+
+    See Also
+    --------
+    sklearn_melanoma.metrics.threshold_at_sensitivity : Where to cut the scores.
+    sklearn_melanoma.metrics.score_report : What they are worth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.model_selection import out_of_fold_scores
+    >>> from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+    >>> X = np.array([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
+    >>> out_of_fold_scores(PriorLogisticRegression(), X, [0, 0, -1, 1, 1], cv=2).round(2)
+    array([0.14, 0.41,  nan, 0.59, 0.86])
+    """
+    y = np.asarray(y)
+    check_consistent_length(X, y)
+    splits = list(SemiSupervisedSplit(cv).split(X, y, groups))
+    found = Parallel(n_jobs)(delayed(_score)(estimator, X, y, train, test) for train, test in splits)
+    sums, counts = np.zeros(len(y)), np.zeros(len(y))
+    for (_, test), scores in zip(splits, found, strict=True):
+        sums[test] += scores
+        counts[test] += 1
+    return np.divide(sums, counts, out=np.full(len(y), np.nan), where=counts > 0)
+
+
+def _score(
+    estimator: Any, X: Any, y: NDArray[Any], train: NDArray[np.intp], test: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    model = clone(estimator).fit(safe_indexing(X, train), y[train])
+    if len(model.classes_) != 2:
+        raise ValueError(f"y must hold labels of two classes, got {model.classes_.tolist()}. Join classes.")
+    rows = safe_indexing(X, test)
+    return model.predict_proba(rows)[:, 1] if hasattr(model, "predict_proba") else model.decision_function(rows)

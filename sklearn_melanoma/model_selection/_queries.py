@@ -1,0 +1,84 @@
+"""Which samples to label next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_consistent_length
+
+# So many times as many samples as asked for, the least certain ones, are candidates.
+_CANDIDATES = 10
+
+
+def which_to_label(
+    model: Any, X: Any, n: int, *, y: ArrayLike | None = None, random_state: int = 0
+) -> NDArray[np.intp]:
+    """Choose the samples whose label would help most: those that the model is unsure of, of all kinds.
+
+    Among the ten times `n` samples on which the two likeliest classes are closest to each other, k-means finds
+    `n` groups that look alike; the sample nearest to the middle of each is chosen. Uncertainty alone
+    would ask about the same kind of lesion again and again, and differences alone about odd ones.
+
+    Parameters
+    ----------
+    model : classifier or Pipeline
+        Fitted, with `predict_proba`. Of a pipeline, samples are compared by what its last step sees.
+    X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
+        What the model takes. Its features should be on one scale.
+    n : int
+        Number of samples to choose.
+    y : array-like of shape (n_samples,), optional
+        Labels that are there, -1 where there is none: labelled samples are not chosen.
+    random_state : int, default=0
+        Where k-means starts.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype int
+        Positions in `X`, the least certain first.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than `n` samples without a label.
+
+    References
+    ----------
+    F. Zhdanov, Diverse mini-batch active learning, arXiv:1901.05954, 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn_melanoma.model_selection import hide_labels, which_to_label
+    >>> from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+    >>> X, y = make_blobs(200, centers=[(-1, 0), (1, 0)], random_state=0)
+    >>> few = hide_labels(y, 3, random_state=0)
+    >>> model = PriorLogisticRegression().fit(X, few)
+    >>> chosen = which_to_label(model, X, 4, y=few)
+    >>> bool(abs(model.predict_proba(X[chosen])[:, 0] - 0.5).max() < 0.2)
+    True
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"n must be an int of at least 1, got {n!r}.")
+    if isinstance(model, Pipeline):
+        X, model = model[:-1].transform(X), model[-1]
+    rows = check_array(X)
+    labels = np.full(len(rows), -1) if y is None else np.asarray(y)
+    check_consistent_length(rows, labels)
+    free = np.flatnonzero(labels == -1)
+    if len(free) < n:
+        raise ValueError(f"n must be at most the number of samples without a label, {len(free)}, got {n}.")
+    likeliest = np.sort(np.asarray(model.predict_proba(X))[free], axis=1)[:, -2:]
+    margin = np.full(len(rows), np.inf)
+    margin[free] = likeliest[:, -1] - likeliest[:, 0]
+    candidates = free[np.argsort(margin[free], kind="stable")[: _CANDIDATES * n]]
+    distances = KMeans(n, n_init=1, random_state=random_state).fit_transform(rows[candidates])
+    chosen: list[int] = []
+    for column in distances.T:
+        order = candidates[np.argsort(column, kind="stable")]
+        chosen.append(next(position for position in order if position not in chosen))
+    return np.array(sorted(chosen, key=lambda position: margin[position]), dtype=np.intp)

@@ -1,0 +1,120 @@
+"""Where scores are cut, and the report on probabilities."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
+
+from sklearn_melanoma.metrics import score_report, threshold_at_sensitivity
+from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc, wilson_interval
+
+
+@pytest.fixture(scope="module")
+def sample():
+    random = np.random.default_rng(0)
+    positive = random.random(400) < 0.25
+    return positive.astype(int), 1 / (1 + np.exp(-random.normal(2 * positive - 1.5, 1)))
+
+
+@pytest.mark.parametrize(("wanted", "missed"), [(1, 0), (0.95, 1), (0.9, 2), (0.5, 10)])
+def test_threshold_misses_as_many_as_allowed(wanted, missed):
+    y = np.repeat([0, 1], 20)
+    scores = np.arange(40.0) % 20
+    found = threshold_at_sensitivity(y, scores, sensitivity=wanted)
+    assert found.threshold == missed
+    assert found.sensitivity == pytest.approx(1 - missed / 20)
+    assert found.specificity == pytest.approx(missed / 20)
+    assert found.expected_sensitivity == pytest.approx(1 - (missed + 1) / 21)
+
+
+def test_expected_sensitivity_is_what_new_samples_have():
+    random = np.random.default_rng(0)
+    reached, expected = [], []
+    for _ in range(2000):
+        scores = np.concatenate([random.normal(0, 1, 30), random.normal(1, 1, 25)])
+        found = threshold_at_sensitivity(np.repeat([0, 1], [30, 25]), scores, sensitivity=0.9)
+        reached.append((random.normal(1, 1, 50) >= found.threshold).mean())
+        expected.append(found.expected_sensitivity)
+    assert np.mean(reached) == pytest.approx(np.mean(expected), abs=0.006)
+
+
+def test_equal_scores_are_on_one_side():
+    found = threshold_at_sensitivity([0, 1, 1, 1, 1], [0, 5, 5, 5, 9], sensitivity=0.5)
+    assert found == (5, 1.0, 1.0, pytest.approx(0.8))
+
+
+def test_samples_without_label_or_score_are_left_out():
+    y, scores = np.array([0, 1, -1, 1, 0]), np.array([0.1, 0.9, 0.2, np.nan, 0.3])
+    assert threshold_at_sensitivity(y, scores) == threshold_at_sensitivity([0, 1, 0], [0.1, 0.9, 0.3])
+    assert score_report(y, scores).equals(score_report([0, 1, 0], [0.1, 0.9, 0.3]))
+
+
+def test_report_holds_what_scikit_learn_computes(sample):
+    y, probability = sample
+    report = score_report(y, probability, threshold=0.3)
+    found = probability >= 0.3
+    assert report.loc["ROC AUC", "value"] == pytest.approx(roc_auc_score(y, probability))
+    assert report.loc["balanced accuracy", "value"] == pytest.approx(balanced_accuracy_score(y, found))
+    assert report.loc["Brier score", "value"] == pytest.approx(brier_score_loss(y, probability))
+    assert report.loc["sensitivity", "value"] == found[y == 1].mean()
+    assert report.loc["specificity", "value"] == (~found)[y == 0].mean()
+    assert report.loc["prevalence", "predicted"] == pytest.approx(probability.mean())
+    assert (report["low"] <= report["value"]).all()
+    assert (report["value"] <= report["high"]).all()
+
+
+def test_ranges_of_probability_hold_every_sample_once(sample):
+    y, probability = sample
+    report = score_report(y, np.append(probability[1:], 1.0), n_bins=4)
+    bins = report[report.index.str.startswith("positive at")]
+    assert list(bins.index) == [f"positive at {a} to {b}" for a, b in [(0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)]]
+    assert bins["n"].sum() == len(y)
+    assert (bins["predicted"].diff().dropna() > 0.1).all()
+
+
+def test_intervals_of_shares_are_wilsons():
+    for found, n in ((0, 7), (7, 7), (3, 10), (190, 200)):
+        expected = binomtest(found, n).proportion_ci(method="wilson")
+        assert wilson_interval(found / n, n) == pytest.approx((found / n, expected.low, expected.high))
+
+
+def test_photos_of_one_lesion_count_once(sample):
+    y, probability = np.repeat(sample[0], 4), np.repeat(sample[1], 4)
+    alone, grouped = score_report(*sample), score_report(y, probability, groups=np.repeat(np.arange(400), 4))
+    np.testing.assert_allclose(grouped[["value", "low", "high"]], alone[["value", "low", "high"]], atol=0.015)
+    assert (
+        np.ptp(score_report(y, probability)[["low", "high"]], axis=1) < 0.75 * np.ptp(alone[["low", "high"]], axis=1)
+    ).all()
+
+
+def test_bootstrap_covers_the_truth():
+    random = np.random.default_rng(1)
+    positive = np.repeat([False, True], [40, 20])
+    covered = []
+    for _ in range(60):
+        _, low, high = bootstrap_interval(roc_auc, positive, random.normal(positive, 1), confidence=0.9)
+        covered.append(low <= 0.760 <= high)  # the area of two normal distributions one apart
+    assert 0.75 <= np.mean(covered) <= 1
+
+
+@pytest.mark.parametrize(
+    ("y", "scores", "options", "message"),
+    [
+        ([0, 0], [0.1, 0.2], {}, "y_true must hold both classes, got 0 positive samples of 2"),
+        ([0, 2], [0.1, 0.2], {}, r"y_true must hold 1, 0 and -1, got \[0, 2\]"),
+        (["a", "b"], [0.1, 0.2], {}, "Pass y == 'melanoma' for strings"),
+        ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),
+        ([0, 1], [0.1, 0.2], {"n_bins": 0}, "n_bins must be at least 1"),
+        ([0, 1], [0.1, 0.2], {"confidence": 1}, "confidence in 0..1"),
+        ([0, 1], [0.1], {}, "inconsistent numbers"),
+    ],
+)
+def test_bad_input_is_refused(y, scores, options, message):
+    with pytest.raises(ValueError, match=message):
+        score_report(y, scores, **options)
+
+
+@pytest.mark.parametrize("sensitivity", [0, 1.1])
+def test_sensitivity_is_a_share(sensitivity):
+    with pytest.raises(ValueError, match="sensitivity must lie above 0"):
+        threshold_at_sensitivity([0, 1], [0.1, 0.2], sensitivity=sensitivity)

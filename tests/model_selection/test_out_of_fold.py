@@ -1,0 +1,169 @@
+"""Scores of labelled samples by models that did not see them, and which samples to label next."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_blobs, make_classification
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import FixedThresholdClassifier, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.metrics import threshold_at_sensitivity
+from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels, out_of_fold_scores, which_to_label
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = make_classification(200, n_features=6, random_state=0)
+    return X, y, hide_labels(y, 20, random_state=0)
+
+
+# Out of fold
+
+
+def test_with_all_labels_it_is_cross_val_predict(data):
+    X, y, _ = data
+    splits = list(SemiSupervisedSplit(5).split(X, y))
+    expected = cross_val_predict(LogisticRegression(), X, y, cv=splits, method="predict_proba")[:, 1]
+    np.testing.assert_allclose(out_of_fold_scores(LogisticRegression(), X, y), expected)
+    np.testing.assert_array_equal(
+        out_of_fold_scores(LogisticRegression(), X, y, n_jobs=2), out_of_fold_scores(LogisticRegression(), X, y)
+    )
+
+
+def test_unlabelled_samples_are_learned_from_and_get_no_score(data):
+    X, y, few = data
+    scores = out_of_fold_scores(PriorLogisticRegression(), X, few)
+    np.testing.assert_array_equal(np.isnan(scores), few == -1)
+    assert roc_auc_score(y[few != -1], scores[few != -1]) > 0.8
+    learned = []
+
+    class Counting(PriorLogisticRegression):
+        def fit(self, X, y):
+            learned.append(int((y == -1).sum()))
+            return super().fit(X, y)
+
+    out_of_fold_scores(Counting(), X, few, cv=4)
+    assert learned == [160] * 4
+
+
+def test_a_group_is_never_on_both_sides(data):
+    X, _, few = data
+    groups = np.where(few == -1, np.arange(200), np.arange(200) // 2)
+
+    class Watching(PriorLogisticRegression):
+        def fit(self, X, y):
+            self.seen_ = {tuple(row) for row, label in zip(X, y, strict=True) if label != -1}
+            return super().fit(X, y)
+
+        def predict_proba(self, X):
+            group_of = {tuple(row): group for row, group in zip(data[0], groups, strict=True)}
+            assert not {group_of[row] for row in self.seen_} & {group_of[tuple(row)] for row in X}
+            return super().predict_proba(X)
+
+    out_of_fold_scores(Watching(), X, few, groups=groups)
+
+
+def test_decision_functions_and_a_threshold_that_goes_on(data):
+    X, y, few = data
+    scores = out_of_fold_scores(SelfTrainingClassifier(LogisticRegression()), X, few)
+    found = threshold_at_sensitivity(few, scores, sensitivity=0.9)
+    model = SelfTrainingClassifier(LogisticRegression()).fit(X, few)
+    cut = FixedThresholdClassifier(FrozenEstimator(model), threshold=found.threshold, response_method="predict_proba")
+    predicted = cut.fit(X, y).predict(X)
+    np.testing.assert_array_equal(predicted, (model.predict_proba(X)[:, 1] >= found.threshold).astype(int))
+    assert np.isfinite(out_of_fold_scores(RidgeClassifier(), X, y)).all()
+
+
+def test_too_few_labels_are_refused_before_anything_is_fitted(data):
+    X, y, _ = data
+
+    class Untouched(LogisticRegression):
+        def fit(self, X, y):
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="5"):
+        out_of_fold_scores(Untouched(), X, hide_labels(y, 3, random_state=0))
+    with pytest.raises(ValueError, match="y must hold labels of two classes, got"):
+        out_of_fold_scores(LogisticRegression(), X, np.arange(200) % 3)
+
+
+# Which to label
+
+
+def test_the_unsure_of_all_kinds_are_chosen():
+    X, y = make_blobs([80, 80, 40, 40], centers=[(-6, 0), (6, 0), (0, 6), (0, -6)], random_state=0)
+    few = np.where(np.arange(240) % 20 == 0, (y == 1).astype(int), -1)
+    few[y > 1] = -1
+    model = PriorLogisticRegression().fit(X, few)
+    chosen = which_to_label(model, X, 4, y=few)
+    assert len(set(chosen)) == 4
+    assert (y[chosen] > 1).all()  # between the two classes
+    assert set(y[chosen]) == {2, 3}  # on both sides
+    margin = np.abs(model.predict_proba(X)[:, 1] - 0.5)
+    assert (np.diff(margin[chosen]) >= 0).all()
+    np.testing.assert_array_equal(which_to_label(model, X, 4, y=few), chosen)
+
+
+def test_labelled_samples_are_not_chosen(data):
+    X, _, few = data
+    model = PriorLogisticRegression().fit(X, few)
+    assert (few[which_to_label(model, X, 160, y=few)] == -1).all()
+    with pytest.raises(ValueError, match="n must be at most the number of samples without a label, 160, got 161"):
+        which_to_label(model, X, 161, y=few)
+    for n in (0, 1.5, True):
+        with pytest.raises(ValueError, match="n must be an int of at least 1"):
+            which_to_label(model, X, n)
+
+
+def test_of_a_pipeline_the_last_table_counts(data):
+    X, _, few = data
+    frame = pd.DataFrame(X * [1, 1000, 1, 1, 1, 1], columns=list("abcdef"))
+    model = make_pipeline(StandardScaler(), PriorLogisticRegression()).fit(frame, few)
+    rows = model[0].transform(frame)
+    np.testing.assert_array_equal(which_to_label(model, frame, 5), which_to_label(model[1], rows, 5))
+
+
+def test_three_classes_work():
+    X, y = make_blobs(150, centers=3, random_state=0)
+    assert len(which_to_label(LogisticRegression().fit(X, y), X, 5)) == 5
+
+
+def test_from_photos():
+    photos = make_lesions(12, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
+    few = np.where(np.arange(12) < 2, photos.target, -1)
+    model = make_melanoma_pipeline().fit(photos.images, few)
+    chosen = which_to_label(model, photos.images, 3, y=few)
+    assert (chosen >= 2).all()
+
+
+@pytest.mark.real_data
+def test_it_beats_chance_on_the_photos_of_ph2(real_data):
+    from sklearn_melanoma.datasets import load_ph2
+
+    photos = load_ph2(real_data("ph2"))
+    tail = make_melanoma_pipeline()
+    table = tail["features"].fit_transform(photos.images)
+    gains = []
+    for seed in range(12):
+        random = np.random.RandomState(seed)
+        few = hide_labels(photos.target, 4, random_state=seed)
+        model = tail[1:].fit(table, few)
+        scores = []
+        for chosen in (
+            which_to_label(model, table, 10, y=few),
+            random.choice(np.flatnonzero(few == -1), 10, replace=False),
+        ):
+            more = few.copy()
+            more[chosen] = photos.target[chosen]
+            fitted = tail[1:].fit(table, more)
+            scores.append(roc_auc_score(photos.target, fitted.predict_proba(table)[:, 1]))
+        gains.append(scores[0] - scores[1])
+    assert np.mean(gains) > 0
