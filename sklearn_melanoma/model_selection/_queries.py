@@ -10,18 +10,15 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
-# So many times as many samples as asked for, the least certain ones, are candidates.
-_CANDIDATES = 10
-
 
 def which_to_label(
     model: Any, X: Any, n: int, *, y: ArrayLike | None = None, random_state: int = 0
 ) -> NDArray[np.intp]:
-    """Choose the samples whose label would help most: those that the model is unsure of, of all kinds.
+    r"""Choose the samples whose label would help most: those that the model is unsure of, of all kinds.
 
-    Among the ten times `n` samples on which the two likeliest classes are closest to each other, k-means finds
-    `n` groups that look alike; the sample nearest to the middle of each is chosen. Uncertainty alone
-    would ask about the same kind of lesion again and again, and differences alone about odd ones.
+    K-means finds `n` groups that look alike, each sample weighing as much as the model is unsure
+    of it; the sample nearest to the middle of each is chosen. Uncertainty alone would ask about the same kind
+    of lesion again and again, and differences alone about odd ones.
 
     Parameters
     ----------
@@ -48,7 +45,8 @@ def which_to_label(
 
     References
     ----------
-    F. Zhdanov, Diverse mini-batch active learning, arXiv:1901.05954, 2019.
+    F. Zhdanov, Diverse mini-batch active learning, arXiv:1901.05954, 2019. The weights are Gini's impurity,
+    :math:`1 - \sum p^2` over the classes.
 
     Examples
     --------
@@ -59,7 +57,8 @@ def which_to_label(
     >>> few = hide_labels(y, 3, random_state=0)
     >>> model = PriorLogisticRegression().fit(X, few)
     >>> chosen = which_to_label(model, X, 4, y=few)
-    >>> bool(abs(model.predict_proba(X[chosen])[:, 0] - 0.5).max() < 0.2)
+    >>> unsure = 1 - abs(2 * model.predict_proba(X)[:, 1] - 1)
+    >>> bool(unsure[chosen].mean() > unsure.mean())
     True
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
@@ -72,13 +71,12 @@ def which_to_label(
     free = np.flatnonzero(labels == -1)
     if len(free) < n:
         raise ValueError(f"n must be at most the number of samples without a label, {len(free)}, got {n}.")
-    likeliest = np.sort(np.asarray(model.predict_proba(X))[free], axis=1)[:, -2:]
-    margin = np.full(len(rows), np.inf)
-    margin[free] = likeliest[:, -1] - likeliest[:, 0]
-    candidates = free[np.argsort(margin[free], kind="stable")[: _CANDIDATES * n]]
-    distances = KMeans(n, n_init=1, random_state=random_state).fit_transform(rows[candidates])
+    unsure = 1 - np.square(model.predict_proba(X)).sum(axis=1)
+    # The least weight keeps samples that the model is sure of from being none at all.
+    weights = np.maximum(unsure[free], np.finfo(float).eps)
+    means = KMeans(n, n_init=1, random_state=random_state).fit(rows[free], sample_weight=weights)
     chosen: list[int] = []
-    for column in distances.T:
-        order = candidates[np.argsort(column, kind="stable")]
+    for distances in means.transform(rows[free]).T:
+        order = free[np.argsort(distances, kind="stable")]
         chosen.append(next(position for position in order if position not in chosen))
-    return np.array(sorted(chosen, key=lambda position: margin[position]), dtype=np.intp)
+    return np.array(sorted(chosen, key=lambda position: -unsure[position]), dtype=np.intp)

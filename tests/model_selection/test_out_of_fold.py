@@ -105,10 +105,10 @@ def test_the_unsure_of_all_kinds_are_chosen():
     model = PriorLogisticRegression().fit(X, few)
     chosen = which_to_label(model, X, 4, y=few)
     assert len(set(chosen)) == 4
-    assert (y[chosen] > 1).all()  # between the two classes
-    assert set(y[chosen]) == {2, 3}  # on both sides
+    assert {2, 3} <= set(y[chosen])  # between the two classes, on both sides
     margin = np.abs(model.predict_proba(X)[:, 1] - 0.5)
     assert (np.diff(margin[chosen]) >= 0).all()
+    assert margin[chosen].mean() < margin.mean()
     np.testing.assert_array_equal(which_to_label(model, X, 4, y=few), chosen)
 
 
