@@ -152,6 +152,8 @@ def run_draw(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of label spreading
+        for message in ("Poolsize", "n_quantiles"):  # of co-training, and where six photos are all
+            warnings.filterwarnings("ignore", message=message)
         methods = METHODS if n_per_class else {"pipeline": fit_pipeline}
         scores = {method: score(fit, "all") for method, fit in methods.items()}
         return scores | ({SURVEY: score(fit_pipeline, "survey")} if n_per_class else {})

@@ -143,5 +143,5 @@ class LabelEfficiencyDisplay:
             self.ax_.fill_between(x, rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
         self.ax_.set(xticks=range(len(numbers)), xticklabels=[str(number) for number in numbers])
         self.ax_.set(xlabel="labels of each class", ylabel=self.score_name)
-        self.ax_.legend()
+        self.ax_.legend(loc="lower right")
         return self
