@@ -40,7 +40,7 @@ class Threshold(NamedTuple):
 
 
 def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivity: float = 0.95) -> Threshold:
-    r"""Find the highest threshold at which a score misses no more positive samples than allowed.
+    r"""Find the highest threshold at which a score can be expected to find enough of other positive samples.
 
     Parameters
     ----------
@@ -50,12 +50,13 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
         Scores of samples that the model was not fitted on, such as those of
         :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`; the higher, the more likely positive.
     sensitivity : float, default=0.95
-        Share of the positive samples that must be at or above the threshold, above 0 and up to 1.
+        Share of the positive samples to come that are to be at or above the threshold, above 0 and up to 1.
 
     Returns
     -------
     Threshold
-        `threshold`, `sensitivity`, `specificity` and `expected_sensitivity`.
+        `threshold`, `sensitivity`, `specificity` and `expected_sensitivity`. Where there are too few positive
+        samples for the sensitivity asked for, the lowest of their scores.
 
     Raises
     ------
@@ -66,7 +67,8 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
     -----
     If the threshold is the :math:`k`-th smallest of :math:`m` positive scores, a new one lies below it with
     probability :math:`k / (m + 1)` whatever the distribution of scores, so the sensitivity to expect is
-    :math:`1 - k / (m + 1)`. With fewer than 19 positive samples it is below 0.95 even at the lowest of them.
+    :math:`1 - k / (m + 1)`: below 0.95 even at the lowest of fewer than 19. The share of the samples at hand that lie
+    above the threshold is higher, and cutting by that share falls short on others.
 
     Examples
     --------
@@ -80,9 +82,9 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
         raise ValueError(f"sensitivity must lie above 0 and be 1 at most, got {sensitivity!r}.")
     of_positive = np.sort(scores[positive])
     n_positive = len(of_positive)
-    # Rounded, or 1 - 0.95 of 20 samples would be none.
-    missed = int(np.floor(round((1 - sensitivity) * n_positive, 9)))
-    threshold = float(of_positive[missed])
+    # Rounded, or a twentieth of 20 would be less than one.
+    allowed = int(np.floor(round((1 - sensitivity) * (n_positive + 1), 9)))
+    threshold = float(of_positive[max(allowed, 1) - 1])
     rank = int(np.searchsorted(of_positive, threshold)) + 1
     return Threshold(
         threshold,
