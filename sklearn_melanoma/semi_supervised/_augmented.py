@@ -10,9 +10,9 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, get_routing_for_object, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, safe_indexing, tag_image_input
 from sklearn_melanoma._image_pipeline import ImagePipeline, stack_parts
@@ -20,6 +20,7 @@ from sklearn_melanoma._reading import View
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.features._view_maker import ViewMaker
 from sklearn_melanoma.semi_supervised._labels import find_labelled
+from sklearn_melanoma.semi_supervised._wrapped import takes
 
 
 class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -250,15 +251,8 @@ def _for_rows(classifier: Any, params: dict[str, Any], photos: NDArray[np.intp])
     """Return what `fit` is given beside the rows, from what there is for each photo and the photo of each row."""
     counts = np.bincount(photos)
     alone = {"sample_weight": np.ones(len(counts)), "groups": np.arange(len(counts))}
-    params = {name: value for name, value in alone.items() if _takes(classifier, name)} | params
+    params = {name: value for name, value in alone.items() if takes(classifier, name)} | params
     params = {name: safe_indexing(value, photos) for name, value in params.items()}
     if "sample_weight" in params:
         params["sample_weight"] = np.asarray(params["sample_weight"]) / counts[photos]
     return params
-
-
-def _takes(classifier: Any, name: str) -> bool:
-    """Tell whether the `fit` of a classifier takes a parameter, by itself or by metadata routing."""
-    if get_config()["enable_metadata_routing"] and get_routing_for_object(classifier).consumes("fit", [name]):
-        return True
-    return bool(has_fit_parameter(classifier, name))

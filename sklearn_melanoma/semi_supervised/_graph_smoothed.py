@@ -19,14 +19,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, safe_indexing
 from sklearn_melanoma.semi_supervised._graph import Array, link_neighbors, smooth_scores
 from sklearn_melanoma.semi_supervised._labels import find_labelled
+from sklearn_melanoma.semi_supervised._wrapped import as_named, log_odds
 
 # Standard deviations from the mean score at which a label stands: about where the surest samples are.
 LABEL_SCORE = 2.0
-
-
-def _named(X: Any, rows: Array) -> Any:
-    """Return the table where it has names, which a classifier may know features by; its numbers where not."""
-    return X if hasattr(X, "columns") else rows
 
 
 def _has_probability(classifier: GraphSmoothedClassifier) -> bool:
@@ -157,10 +153,10 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
             known = np.array(labels[labelled].tolist())  # of the labels' own dtype
             check_classification_targets(known)
             routed = {name: safe_indexing(value, labelled) for name, value in routed.items()}
-            estimator.fit(safe_indexing(_named(X, rows), labelled), known, **routed)
+            estimator.fit(safe_indexing(as_named(X, rows), labelled), known, **routed)
         else:
             known = labels[:0]
-            estimator.fit(_named(X, rows), labels, **routed)
+            estimator.fit(as_named(X, rows), labels, **routed)
         classes = estimator.classes_
         if len(classes) != 2:
             raise ValueError(
@@ -173,7 +169,7 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
                 "Write both alike."
             )
         self.estimator_, self.classes_ = estimator, classes
-        self._smooth(_named(X, rows), rows, labels, labelled)
+        self._smooth(as_named(X, rows), rows, labels, labelled)
         return self
 
     def _smooth(self, X: Any, rows: Array, labels: NDArray[Any], labelled: NDArray[np.bool_]) -> None:
@@ -194,8 +190,7 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
     def _own_scores(self, X: Any) -> Array:
         if not _has_probability(self):
             return np.asarray(self.estimator_.decision_function(X), dtype=np.float64)
-        probability = np.asarray(self.estimator_.predict_proba(X), dtype=np.float64) + self._floor
-        return np.log(probability[:, 1] / probability[:, 0])
+        return log_odds(self.estimator_, X, self._floor)
 
     def _standardize(self, scores: Array) -> Array:
         return (scores - self._mean) / (self._scale or 1.0)
@@ -223,7 +218,7 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         neighbors = self.neighbors_.kneighbors(rows, return_distance=False)
         around = self.smoothed_scores_[neighbors].mean(axis=1)
-        return self._back(self._standardize(self._own_scores(_named(X, rows))) + around)
+        return self._back(self._standardize(self._own_scores(as_named(X, rows))) + around)
 
     @available_if(_has_probability)
     def predict_proba(self, X: Any) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,7 @@ def weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> 
             f"prior goes by names ({asked}), but the columns of X have none. "
             'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
         )
-    found = [_find(name, prior) for name in names]
+    found = [find_name(name, prior) for name in names]
     if all(key is None for key in found):
         there = ", ".join(map(repr, list(names)[:3])) + (", …" if len(names) > 3 else "")
         raise ValueError(
@@ -122,9 +122,10 @@ def weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> 
     return _numbers([0.0 if key is None else prior[key] for key in found])
 
 
-def _find(name: str, prior: Mapping[str, float]) -> str | None:
+def find_name(name: str, known: Container[str]) -> str | None:
+    """Return the name under which a column is known: its own, or that without a unit."""
     aliases = (name, *(name.removesuffix(unit) for unit in UNITS))
-    return next((alias for alias in aliases if alias in prior), None)
+    return next((alias for alias in aliases if alias in known), None)
 
 
 def _numbers(values: ArrayLike) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,6 +18,7 @@ from sklearn_melanoma._base import HasMethods, Interval, Real
 from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
+from sklearn_melanoma.semi_supervised._wrapped import check_weights
 
 
 class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -113,7 +114,7 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
     >>> model.fit(X, [-1, -1, -1, -1]).predict(X)
     array([0, 1, 0, 1])
     >>> model.fit(X, [0, 0, 1, 1]).coef_.round(2)
-    array([[0.7, 0.7]])
+    array([[1.44, 0.76]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -164,7 +165,7 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         rows, labels = validate_data(self, X, y, dtype=np.float64)
-        weights = np.ones(len(rows)) if sample_weight is None else _check_weights(sample_weight, rows)
+        weights = check_weights(sample_weight, rows)
         known = find_labelled(labels) & (weights > 0)
         rows, labels, weights = rows[known], np.array(labels[known].tolist()), weights[known]
         pair = self._two_classes(labels)
@@ -297,14 +298,3 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
-
-
-def _check_weights(sample_weight: ArrayLike, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = column_or_1d(check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"))
-    check_consistent_length(rows, weights)
-    if weights.min() < 0 or not weights.any():
-        raise ValueError(
-            f"sample_weight must not be negative, nor zero for all, got {weights.min():g} to {weights.max():g}. "
-            "Leave samples out that shall not count."
-        )
-    return weights

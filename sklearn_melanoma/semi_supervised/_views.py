@@ -1,0 +1,74 @@
+"""Groups of columns of a table, named by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_melanoma.semi_supervised._prior import find_name
+
+
+def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features: int) -> dict[str, NDArray[np.intp]]:
+    """Return the positions of the columns of each view.
+
+    Parameters
+    ----------
+    views : mapping from str to sequence of str or of int
+        Names of columns, of which those that are no column's are left out, or positions.
+    names : sequence of str or None
+        Names of the columns, if they have any.
+    n_features : int
+        Number of columns.
+
+    Returns
+    -------
+    dict from str to ndarray of int
+        At least two views, of at least one column each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are less than two views, or one has no column, a position out of range, or is not as described.
+
+    Examples
+    --------
+    >>> read_views({"shape": ["area", "depth"], "color": [0]}, ["hue", "area_mm2"], 2)
+    {'shape': array([1]), 'color': array([0])}
+    """
+    if not isinstance(views, Mapping) or len(views) < 2:
+        raise ValueError(
+            f"views must be a mapping from at least two names to columns, got {views!r}. "
+            "Write such as {'shape': MorphologyFeatures.FEATURES, 'color': ColorFeatures.FEATURES}."
+        )
+    return {view: _positions(view, columns, names, n_features) for view, columns in views.items()}
+
+
+def _positions(view: str, columns: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.intp]:
+    asked = [] if isinstance(columns, str) else list(columns)
+    if asked and all(isinstance(column, str) for column in asked):
+        if names is None:
+            raise ValueError(
+                f"views[{view!r}] goes by names, but the columns of X have none. "
+                'Call set_output(transform="pandas") on the pipeline, pass a DataFrame, or positions.'
+            )
+        wanted = set(asked)
+        found = [position for position, name in enumerate(names) if find_name(name, wanted) is not None]
+        if not found:
+            raise ValueError(
+                f"views[{view!r}] must name one of the columns of X at least, got {asked[:3]!r} where they are "
+                f"{list(names)[:3]!r}. Rename either; a FeatureUnion keeps plain names with "
+                "verbose_feature_names_out=False."
+            )
+        return np.array(found)
+    if not asked or not all(isinstance(column, int | np.integer) for column in asked):
+        raise TypeError(f"views[{view!r}] must be a list of names or of positions of columns, got {columns!r}.")
+    positions = np.array(asked, dtype=np.intp)
+    if positions.min() < 0 or positions.max() >= n_features:
+        raise ValueError(
+            f"views[{view!r}] must be positions from 0 to below n_features={n_features}, the number of columns of X, "
+            f"got {positions.min()} to {positions.max()}. Count from 0."
+        )
+    return positions

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+
+from sklearn_melanoma.datasets import load_ph2
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, TextureFeatures, feature_directions
+from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
+from sklearn_melanoma.pipeline import make_melanoma_pipeline
+from sklearn_melanoma.semi_supervised import CoTrainingClassifier, PriorLogisticRegression
+from sklearn_melanoma.semi_supervised._pseudo_labels import fade, weigh_labels
+
+VIEWS = {"shape": [0, 1], "color": [2, 3], "texture": [4, 5]}
+
+
+def few_labels(n_per_class=10, seed=0, distance=1.5):
+    random = np.random.default_rng(seed)
+    y = np.arange(400) % 2
+    X = distance * y[:, np.newaxis] + random.normal(size=(400, 6))
+    return X, y, hide_labels(y, n_per_class, random_state=seed)
+
+
+def flip(few, n_per_class, seed=0):
+    """Return the labels with some of each class turned into the other, and which they are."""
+    random, wrong = np.random.default_rng(seed), np.zeros(len(few), dtype=bool)
+    for label in (0, 1):
+        wrong[random.choice(np.flatnonzero(few == label), n_per_class, replace=False)] = True
+    return np.where(wrong, 1 - few, few), wrong
+
+
+def log_odds(classifier, X):
+    probability = classifier.predict_proba(X) + 1e-3
+    return np.log(probability[:, 1] / probability[:, 0])
+
+
+# What views say
+
+
+def test_wrong_labels_are_found_and_outvoted():
+    found, gains = [], []
+    for seed in range(10):
+        X, y, few = few_labels(seed=seed)
+        given, wrong = flip(few, 4, seed)
+        model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
+        labelled = few != -1
+        assert np.isnan(model.label_trust_[~labelled]).all()
+        assert ((model.label_trust_[labelled] >= 0) & (model.label_trust_[labelled] <= 1)).all()
+        found.append(roc_auc_score(~wrong[labelled], model.label_trust_[labelled]))
+        alone = LogisticRegression().fit(X[labelled], given[labelled])
+        gains.append(model.score(X, y) - alone.score(X, y))
+    assert np.mean(found) > 0.85
+    assert np.mean(gains) > 0.02
+
+
+def test_clean_labels_lose_nothing():
+    changes, kept = [], []
+    for seed in range(10):
+        X, y, few = few_labels(seed=seed)
+        labelled = few != -1
+        model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, few)
+        alone = LogisticRegression().fit(X[labelled], few[labelled])
+        changes.append(roc_auc_score(y, model.decision_function(X)) - roc_auc_score(y, alone.decision_function(X)))
+        kept.append(model.label_trust_[labelled].mean())
+    assert np.mean(changes) > -0.001
+    assert np.mean(kept) > 0.9
+
+
+def test_it_is_the_formula():
+    X, y, few = few_labels(5, distance=1)
+    kept = np.flatnonzero(few != -1)
+    pool = np.flatnonzero(few == -1)
+    positive = y[kept] == 1
+    inner = PriorLogisticRegression()
+    model = CoTrainingClassifier(inner, VIEWS, noise=0.2, pseudo_weight=7).fit(X, few)
+
+    held_out = {view: np.empty(10) for view in VIEWS}
+    alone = {view: clone(inner).fit(X[np.ix_(kept, columns)], y[kept]) for view, columns in VIEWS.items()}
+    for view, columns in VIEWS.items():
+        for train, test in StratifiedGroupKFold(5).split(kept, positive, kept):
+            copy = clone(inner).fit(X[np.ix_(kept[train], columns)], y[kept[train]])
+            held_out[view][test] = log_odds(copy, X[np.ix_(kept[test], columns)])
+
+    def learn(columns, voters, models, own):
+        trust = weigh_labels(np.mean([held_out[view] for view in voters], axis=0), positive, 0.2, 10)
+        votes = np.array([log_odds(models[view], X[np.ix_(pool, VIEWS[view])]) for view in voters])
+        agreed = abs(np.sign(votes).sum(axis=0)) == len(voters)
+        mean = votes.mean(axis=0)
+        soft = own.mean() + own.std() * (mean - mean.mean()) / mean.std()
+        weight = agreed * fade(trust.sum(), 7) / agreed.sum()
+        rows = np.concatenate([kept, pool, pool])
+        labels = np.concatenate([y[kept], np.zeros(len(pool)), np.ones(len(pool))])
+        weights = np.concatenate([trust, weight * expit(-soft), weight * expit(soft)])
+        return clone(inner).fit(X[np.ix_(rows, columns)], labels, sample_weight=weights), trust
+
+    views = {
+        view: learn(
+            VIEWS[view],
+            [peer for peer in VIEWS if peer != view],
+            alone,
+            log_odds(alone[view], X[np.ix_(pool, VIEWS[view])]),
+        )[0]
+        for view in VIEWS
+    }
+    whole = clone(inner).fit(X[kept], y[kept])
+    last, trust = learn(range(6), list(VIEWS), views, log_odds(whole, X[pool]))
+    for view in VIEWS:
+        np.testing.assert_allclose(model.views_[view].coef_, views[view].coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.estimator_.coef_, last.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.label_trust_[kept], trust)
+    np.testing.assert_allclose(model.decision_function(X), log_odds(last, X))
+
+
+def test_a_view_learns_from_the_others():
+    for seed in range(5):
+        random, y = np.random.default_rng(seed), np.arange(400) % 2
+        X = 2 * y[:, np.newaxis] + random.normal(size=(400, 4))
+        vague = 0.5 * y[:, np.newaxis] + random.normal(size=(400, 10))
+        few = hide_labels(y, 3, random_state=seed)
+        kept = few != -1
+        views = {"shape": [0, 1], "color": [2, 3], "texture": range(4, 14)}
+        alone = LogisticRegression().fit(vague[kept], y[kept])
+        model = CoTrainingClassifier(LogisticRegression(), views, pseudo_weight=100)
+        taught = model.fit(np.hstack([X, vague]), few).views_["texture"]
+        before, after = (roc_auc_score(y, each.decision_function(vague)) for each in (alone, taught))
+        assert after > before + 0.03
+
+
+def test_without_noise_and_photos_it_is_the_classifier_alone():
+    X, y, few = few_labels()
+    kept = few != -1
+    model = CoTrainingClassifier(LogisticRegression(), VIEWS, noise=0, pseudo_weight=0).fit(X, few)
+    np.testing.assert_allclose(model.estimator_.coef_, LogisticRegression().fit(X[kept], y[kept]).coef_, rtol=1e-6)
+    np.testing.assert_array_equal(model.label_trust_[kept], 1)
+
+
+def test_photos_of_one_lesion_do_not_vouch_for_each_other():
+    X, _, few = few_labels(10, distance=0.5)
+    given, wrong = flip(few, 3)
+    labelled = np.flatnonzero(few != -1)
+    twice = np.concatenate([np.arange(400), labelled, labelled])
+    model = CoTrainingClassifier(LogisticRegression(C=100.0), VIEWS)
+    apart = model.fit(X[twice], given[twice]).label_trust_[twice][wrong[twice]].mean()
+    together = model.fit(X[twice], given[twice], groups=twice).label_trust_[twice][wrong[twice]].mean()
+    assert together < apart
+
+
+@pytest.mark.parametrize("labels", ["none", "one class", "one of a class"])
+def test_too_few_labels_to_vote(labels):
+    X, y, _ = few_labels()
+    few = np.full(400, -1)
+    few[:2] = {"none": -1, "one class": 1, "one of a class": y[:2]}[labels]
+    with pytest.raises(ValueError, match="prior must have one number for each of the 2 features"):
+        CoTrainingClassifier(PriorLogisticRegression(np.ones(6), classes=(0, 1)), VIEWS).fit(X, few)
+    named = pd.DataFrame(X, columns=list("abcdef"))
+    inner = PriorLogisticRegression(dict.fromkeys("abcdef", 1), classes=(0, 1))
+    model = CoTrainingClassifier(inner, VIEWS).fit(named, few)
+    np.testing.assert_allclose(model.decision_function(named), log_odds(clone(inner).fit(named, few), named))
+    assert roc_auc_score(y, model.decision_function(named)) > 0.95
+    np.testing.assert_array_equal(np.isnan(model.label_trust_), few == -1)
+
+
+def test_no_unlabelled_samples():
+    X, y, _ = few_labels()
+    given, wrong = flip(y, 40)
+    model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
+    np.testing.assert_array_equal(model.transduction_, given)
+    assert roc_auc_score(~wrong, model.label_trust_) > 0.9
+    assert model.label_trust_[~wrong].mean() > 0.98
+
+
+# Input
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_views_by_name(kind):
+    X, _, few = few_labels()
+    table = kind(dict(zip(["area_mm2", "depth", "c", "d", "e", "f"], X.T, strict=True)))
+    by_name = {"shape": ("area", "depth", "no such"), "color": ["c", "d"], "texture": ["e", "f"]}
+    inner = PriorLogisticRegression({"area": 1, "c": 1, "f": 1}, classes=(0, 1))
+    model = CoTrainingClassifier(inner, by_name).fit(table, few)
+    assert list(model.views_["shape"].feature_names_in_) == ["area_mm2", "depth"]
+    expected = CoTrainingClassifier(inner, VIEWS).fit(table, few)
+    np.testing.assert_array_equal(model.decision_function(table), expected.decision_function(table))
+
+
+def test_strings():
+    X, _, few = few_labels()
+    names = np.array(["nevus", "melanoma"], dtype=object)
+    words = np.where(few == -1, -1, names[few])
+    inner = PriorLogisticRegression()
+    model = CoTrainingClassifier(inner, VIEWS).fit(X, words)
+    numbers = CoTrainingClassifier(inner, VIEWS).fit(X, few)
+    np.testing.assert_allclose(model.label_trust_, numbers.label_trust_, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict(X), names[numbers.predict(X)])
+    np.testing.assert_array_equal(model.transduction_, names[numbers.transduction_])
+
+
+def test_weights():
+    X, _, few = few_labels()
+    weights = np.where(np.arange(400) < 200, 0, 2)
+    model = CoTrainingClassifier(PriorLogisticRegression(), VIEWS)
+    weighted = model.fit(X, few, sample_weight=weights).estimator_.coef_
+    assert np.isnan(model.label_trust_[:200]).all()
+    left_out = clone(model).fit(X[200:], few[200:], sample_weight=weights[200:]).estimator_.coef_
+    np.testing.assert_allclose(weighted, left_out, rtol=0.01)
+    assert abs(weighted - clone(model).fit(X[200:], few[200:]).estimator_.coef_).max() > 0.01
+
+
+def test_what_is_refused():
+    X, _, few = few_labels()
+    model = CoTrainingClassifier(LogisticRegression(), VIEWS)
+    three = few.copy()
+    three[0] = 2
+    refused = [
+        (
+            X,
+            np.full(400, -1),
+            r"y must hold labels of both classes, got 0 class\(es\): \[\]\. Label some of each, or pass",
+        ),
+        (X, np.where(few == 0, 0, -1), r"labels of both classes, got 1 class\(es\): \[0\]"),
+        (X, three, r"Only binary classification is supported.*got 3: \[0, 1, 2\]\. Join classes"),
+        (X, np.where(few == -1, "-1", "nevus"), "a missing label must be the integer -1, got '-1'. Replace it"),
+        (np.where(X > 3, np.nan, X), few, "contains NaN"),
+        (X, few[:-1], "inconsistent numbers of samples"),
+        (X[:, :5], few, r"views\['texture'\] must be positions .* n_features=5"),
+    ]
+    for table, labels, message in refused:
+        with pytest.raises(ValueError, match=message):
+            model.fit(table, labels)
+    with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
+        CoTrainingClassifier(KNeighborsClassifier(), VIEWS).fit(X, few)
+    for name, value in [("noise", 1), ("pseudo_weight", -1), ("views", 3)]:
+        with pytest.raises(ValueError, match=f"'{name}' parameter"):
+            clone(model).set_params(**{name: value}).fit(X, few)
+
+
+def test_the_view_is_named_in_errors():
+    X, _, few = few_labels()
+    table = pd.DataFrame(X, columns=list("abcdef"))
+    prior = PriorLogisticRegression({"a": 1, "c": 1}, classes=(0, 1))
+    with pytest.raises(ValueError, match="prior must name one of the columns") as caught:
+        CoTrainingClassifier(prior, VIEWS).fit(table, few)
+    assert caught.value.__notes__ == ["In the view 'texture'."]
+
+
+def test_a_copy_and_a_pickle_say_the_same():
+    X, _, few = few_labels()
+    X.flags.writeable = few.flags.writeable = False
+    inner = LogisticRegression()
+    model = CoTrainingClassifier(inner, VIEWS).fit(X, few)
+    assert not hasattr(inner, "coef_")
+    expected = model.decision_function(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).decision_function(X), expected)
+    np.testing.assert_array_equal(clone(model).fit(X, few).decision_function(X), expected)
+
+
+def test_in_a_search():
+    X, _, few = few_labels(10)
+    search = GridSearchCV(
+        CoTrainingClassifier(LogisticRegression(), VIEWS),
+        {"noise": [0, 0.1], "estimator__C": [0.01, 1]},
+        cv=SemiSupervisedSplit(3),
+        scoring="roc_auc",
+        error_score="raise",
+    ).fit(X, few)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.real_data
+def test_wrong_labels_of_real_photos(real_data):
+    photos = load_ph2(real_data("ph2"))
+    table = make_melanoma_pipeline(n_jobs=2)[:-1].fit_transform(photos.images)
+    prior = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
+    views = {
+        "shape": MorphologyFeatures.FEATURES,
+        "color": ColorFeatures.FEATURES,
+        "texture": TextureFeatures.FEATURES,
+    }
+    gains = []
+    for seed in range(10):
+        few = hide_labels(photos.target, 5, random_state=seed)
+        given, _ = flip(few, 2, seed)
+        hidden = few == -1
+        scores = [
+            model.fit(table, given).decision_function(table)[hidden]
+            for model in (CoTrainingClassifier(prior, views), prior)
+        ]
+        gains.append(np.subtract(*[roc_auc_score(photos.target[hidden], score) for score in scores]))
+    assert np.mean(gains) > 0
