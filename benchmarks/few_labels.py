@@ -147,11 +147,13 @@ def run_draw(
     def score(fit: Fit, features: str) -> list[float]:
         table = tables[features]
         model = fit(make_melanoma_pipeline(features)[1:], table.iloc[rest], labels)
-        probability = model.predict_proba(table.iloc[held_out])[:, 1]
+        # Label spreading says nothing of photos that no label reaches.
+        probability = np.nan_to_num(model.predict_proba(table.iloc[held_out])[:, 1], nan=0.5)
         return [each(photos.target[held_out], probability) for each in SCORES.values()]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of label spreading
+        warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)  # of the same
         for message in ("Poolsize", "n_quantiles"):  # of co-training, and where six photos are all
             warnings.filterwarnings("ignore", message=message)
         methods = METHODS if n_per_class else {"pipeline": fit_pipeline}
