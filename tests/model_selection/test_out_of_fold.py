@@ -104,12 +104,34 @@ def test_the_unsure_of_all_kinds_are_chosen():
     few[y > 1] = -1
     model = PriorLogisticRegression().fit(X, few)
     chosen = which_to_label(model, X, 4, y=few)
-    assert len(set(chosen)) == 4
     assert {2, 3} <= set(y[chosen])  # between the two classes, on both sides
+    np.testing.assert_array_equal(which_to_label(model, X, 2, y=few), chosen[:2])
+
+
+def test_each_choice_leaves_the_unsure_nearest_to_one(data):
+    X, _, few = data
+    model = PriorLogisticRegression().fit(X, few)
+    free = np.flatnonzero(few == -1)
+    margin = np.abs(2 * model.predict_proba(X)[free, 1] - 1)
+    weights = 1 - np.argsort(np.argsort(margin)) / len(free)
+
+    def left(chosen):
+        return weights @ np.linalg.norm(X[free][:, np.newaxis] - X[chosen], axis=2).min(axis=1)
+
+    chosen = list(which_to_label(model, X, 3, y=few))
+    for count in range(3):
+        least = min(left([*chosen[:count], position]) for position in free)
+        assert left(chosen[: count + 1]) == pytest.approx(least)
+
+
+def test_of_very_many_the_surest_are_left_out(data, monkeypatch):
+    X, _, few = data
+    model = PriorLogisticRegression().fit(X, few)
+    monkeypatch.setitem(which_to_label.__globals__, "_MOST", 20)  # the module may be imported twice, for its examples
     margin = np.abs(model.predict_proba(X)[:, 1] - 0.5)
-    assert (np.diff(margin[chosen]) >= 0).all()
-    assert margin[chosen].mean() < margin.mean()
-    np.testing.assert_array_equal(which_to_label(model, X, 4, y=few), chosen)
+    limit = np.sort(margin[few == -1])[19]
+    assert (margin[which_to_label(model, X, 5, y=few)] <= limit).all()
+    assert len(set(which_to_label(model, X, 30, y=few))) == 30
 
 
 def test_labelled_samples_are_not_chosen(data):
