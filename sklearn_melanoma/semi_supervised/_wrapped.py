@@ -9,14 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sklearn_melanoma._base import safe_indexing
-from sklearn_melanoma.semi_supervised._labels import find_labelled
+from sklearn_melanoma.semi_supervised._labels import deal_folds, find_labelled
 
 Array = NDArray[np.float64]
 
@@ -132,11 +131,10 @@ class Wrapped(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return the log-odds of each label's sample by a copy that saw none of its group, NaN where none can be."""
         positive, groups = samples.labels == self.classes_[1], samples.groups[samples.labelled]
         scores = np.full(len(positive), np.nan)
-        n_folds = min(N_FOLDS, *(len(np.unique(groups[part])) for part in (positive, ~positive)))
-        if n_folds < 2:
-            return scores
-        for train, test in StratifiedGroupKFold(n_folds).split(groups, positive, groups):
-            if len(np.unique(positive[train])) == 2 and len(test):
+        folds = deal_folds(positive, groups, N_FOLDS)
+        for fold in range(folds.max() + 1):
+            train, test = folds != fold, folds == fold
+            if len(np.unique(positive[train])) == 2:
                 rows = samples.labelled[train]
                 fitted = _fit(self.estimator, X, rows, samples.labels[train], samples.weights[rows])
                 scores[test] = log_odds(fitted, safe_indexing(X, samples.labelled[test]))

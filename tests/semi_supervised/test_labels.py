@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_melanoma.semi_supervised._labels import deal_folds, find_labelled
+
+
+def test_the_missing_label_is_the_integer():
+    assert find_labelled(np.array([-1, 0, 1])).tolist() == [False, True, True]
+    assert find_labelled(np.array(["a", -1], dtype=object)).tolist() == [True, False]
+    with pytest.raises(ValueError, match="a missing label must be the integer -1, got '-1'"):
+        find_labelled(np.array(["a", "-1"]))
+
+
+@given(st.integers(0, 1000), st.integers(2, 30), st.integers(1, 8))
+def test_folds_keep_groups_together_and_share_them_alike(seed, n_samples, n_groups):
+    random = np.random.default_rng(seed)
+    positive, groups = random.random(n_samples) < 0.4, random.integers(0, n_groups, n_samples)
+    folds = deal_folds(positive, groups, 3)
+    kinds = {group: (positive[groups == group].any(), set(folds[groups == group])) for group in set(groups)}
+    assert all(len(own) == 1 for _, own in kinds.values())
+    for kind in (True, False):
+        counts = np.bincount([fold for own, (fold,) in kinds.values() if own == kind], minlength=folds.max() + 1)
+        assert counts.max() - counts.min() <= 1
+        assert folds.max() == 0 or counts.min() > 0
