@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +20,10 @@ from sklearn_melanoma._base import safe_indexing
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
 from sklearn_melanoma.model_selection._labels import labelled_samples
+from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, read_scores, setting_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_COLUMNS = ["estimator", "labels_per_class", "repeat", "score", "setting"]
 
 
 def label_efficiency(
@@ -62,7 +59,7 @@ def label_efficiency(
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample: never on both sides. By default each is its own.
     labels_per_class : sequence of int, default=(3, 5, 10, 25)
-        Numbers of labels of each class. 0 is for classifiers that can do without.
+        Numbers of labels of each class. With 0, the score is NaN for a classifier that refuses to learn from none.
     n_repeats : int, default=30
         Number of draws.
     test_size : float, default=1/3
@@ -75,19 +72,19 @@ def label_efficiency(
         Number of processes that fit.
     results : path, optional
         A CSV file to which scores are appended as they come. Those that it holds already are not computed again, so
-        a run that was stopped goes on where it was.
+        a run that was stopped goes on where it was, and classifiers or repeats can be added.
 
     Returns
     -------
     DataFrame
-        A row for each score, with the columns ``estimator``, ``labels_per_class``, ``repeat``, ``score`` and
-        ``setting``, which tells one set of draws from another.
+        A row for each score, with the columns ``estimator``, ``labels_per_class``, ``repeat`` and ``score``.
 
     Raises
     ------
     ValueError
-        If `y` has too few labels of a class, before anything is fitted; if a parameter is out of range; or if
-        `results` holds scores of other draws.
+        If `y` has too few labels of a class, a parameter is out of range or `results` holds scores of the same names
+        for other draws, another table or classifiers with other parameters, before anything is fitted; or if a
+        classifier takes -1 for a class.
 
     See Also
     --------
@@ -121,27 +118,24 @@ def label_efficiency(
         check_scoring(estimator, scoring=scoring)
     seeds = check_random_state(random_state).randint(2**31, size=n_repeats)
     draws = [draw_few_labels(y, groups, max(numbers), test_size=test_size, random_state=seed) for seed in seeds]
-    setting = _digest(draws, numbers=max(numbers), scoring=scoring)
-    found = _read(results, setting)
-    known = set(zip(found["estimator"], found["labels_per_class"], found["repeat"], strict=True))
-    missing = [
-        (name, number, repeat)
-        for repeat in range(n_repeats)
-        for number in numbers
-        for name in estimators
-        if (name, number, repeat) not in known
-    ]
-    jobs = (delayed(_score)(estimators[name], X, y, draws[repeat], number, scoring) for name, number, repeat in missing)
-    rows = []
-    scores = Parallel(n_jobs, return_as="generator")(jobs)
-    for task, score in zip(missing, _with_progress(scores, len(missing)), strict=True):
-        rows.append([*task, score, setting])
+    settings = {
+        name: setting_of(draws, X, estimator, numbers=max(numbers), scoring=scoring)
+        for name, estimator in estimators.items()
+    }
+    tasks = [(name, number, repeat) for name in estimators for number in numbers for repeat in range(n_repeats)]
+    scores = read_scores(results, settings)
+    # Repeat by repeat, so that a run that is stopped leaves all classifiers on the same draws.
+    missing = sorted((task for task in tasks if task not in scores), key=lambda task: task[2])
+    jobs = (
+        delayed(_score)(name, estimators[name], X, y, draws[repeat], number, scoring)
+        for name, number, repeat in missing
+    )
+    found = Parallel(n_jobs, return_as="generator")(jobs)
+    for task, score in zip(missing, _with_progress(found, len(missing)), strict=True):
+        scores[task] = score
         if results is not None:
-            new = pd.DataFrame(rows[-1:], columns=_COLUMNS)
-            new.to_csv(results, mode="a", header=not Path(results).exists(), index=False)
-    table = pd.DataFrame([*found.itertuples(index=False), *rows], columns=_COLUMNS)
-    asked = table["estimator"].isin(list(estimators)) & table["labels_per_class"].isin(numbers)
-    return table[asked & (table["repeat"] < n_repeats)].reset_index(drop=True)
+            append_score(results, task, score, settings[task[0]])
+    return pd.DataFrame([[*task, scores[task]] for task in tasks], columns=COLUMNS)
 
 
 def summarize_efficiency(
@@ -202,13 +196,13 @@ def summarize_efficiency(
                 continue
             row = dict(zip(("mean", "low", "high"), mean_interval(values, confidence=confidence), strict=True))
             if baseline is not None:
-                others = block.loc[values.index, baseline]
-                if others.isna().any():
+                gains = (values - block[baseline]).dropna()
+                if 0 < len(gains) < len(values):
                     raise ValueError(
-                        f"baseline must be scored on every draw of the others, got none of {baseline!r} for "
-                        f"{number} labels. Score it as well."
+                        f"baseline must be scored on every draw of the others, got {baseline!r} on {len(gains)} of "
+                        f"{len(values)} for {number} labels. Score it on all."
                     )
-                gain = mean_interval(values - others, confidence=confidence)
+                gain = mean_interval(gains, confidence=confidence) if len(gains) else (np.nan,) * 3
                 row |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
             rows[name, number] = row | {"n_repeats": len(values)}
     index = pd.MultiIndex.from_tuples(rows, names=["estimator", "labels_per_class"])
@@ -222,32 +216,21 @@ def _check_numbers(labels_per_class: Sequence[int]) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def _score(estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any) -> float:
-    labels = draw.labels(y, number)
-    model = clone(estimator).fit(safe_indexing(X, draw.rest), labels)
-    truth = np.array(y[draw.held_out].tolist())
-    return float(check_scoring(model, scoring=scoring)(model, safe_indexing(X, draw.held_out), truth))
-
-
-def _digest(draws: Sequence[LabelDraw], *, numbers: int, scoring: Any) -> str:
-    """Return what tells these draws, and this score, from others."""
-    first = draws[0]
-    parts: list[Any] = [first.rest, first.held_out, *first.shown, [numbers], [str(scoring)]]
-    return hashlib.sha256(repr([[str(number) for number in part] for part in parts]).encode()).hexdigest()[:12]
-
-
-def _read(results: str | os.PathLike[str] | None, setting: str) -> pd.DataFrame:
-    import pandas as pd
-
-    if results is None or not Path(results).exists():
-        return pd.DataFrame(columns=_COLUMNS)
-    found = pd.read_csv(results, dtype={"setting": str})
-    if list(found.columns) != _COLUMNS or not (found["setting"] == setting).all():
+def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any) -> float:
+    rest, held_out = safe_indexing(X, draw.rest), safe_indexing(X, draw.held_out)
+    try:
+        model = clone(estimator).fit(rest, draw.labels(y, number))
+    except ValueError:
+        if number == 0:
+            return float("nan")
+        raise
+    if -1 in np.asarray(getattr(model, "classes_", [])).tolist():
         raise ValueError(
-            f"results must be a file of the same draws and score, got {os.fspath(results)!r} with others: y, groups, "
-            "test_size, the largest of labels_per_class, scoring or random_state has changed. Name another file."
+            f"estimators must know -1 as a missing label, but {name!r} took it for a class. "
+            "To learn from the labelled samples alone, pass SelfTrainingClassifier(…, max_iter=0)."
         )
-    return found
+    truth = np.array(y[draw.held_out].tolist())
+    return float(check_scoring(model, scoring=scoring)(model, held_out, truth))
 
 
 def _with_progress(scores: Iterator[float], total: int) -> Iterator[float]:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
-from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -84,34 +83,88 @@ def test_a_classifier_that_needs_no_label_is_scored_without(data):
     assert set(scores["labels_per_class"]) == {0, 3}
 
 
-def test_a_stopped_run_goes_on(data, methods, tmp_path):
+def test_where_no_label_is_too_few_there_is_no_score(data, methods):
+    known = PriorLogisticRegression(np.ones(5), classes=(0, 1))
+    scores = label_efficiency(methods | {"known": known}, *data, labels_per_class=(0, 3), n_repeats=3)
+    empty = scores[scores["score"].isna()]
+    assert set(zip(empty["estimator"], empty["labels_per_class"], strict=True)) == {("ridge", 0), ("plain", 0)}
+    summary = summarize_efficiency(scores, baseline="plain")
+    assert list(summary.index) == [("ridge", 3), ("plain", 3), ("known", 0), ("known", 3)]
+    assert summary["gain"].isna().tolist() == [False, False, True, False]
+    assert len(LabelEfficiencyDisplay(scores).plot().ax_.lines[0].get_xdata()) == 1
+
+
+def test_a_classifier_that_takes_the_missing_label_for_a_class_is_refused(data):
+    with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'plain' took it for a class"):
+        label_efficiency({"plain": LogisticRegression()}, *data, labels_per_class=(3,), n_repeats=1)
+
+
+@pytest.mark.parametrize("names", [("ridge", "plain"), ("10", "NA")])
+def test_a_stopped_run_goes_on(data, methods, tmp_path, monkeypatch, names):
     X, y = data
+    methods = dict(zip(names, methods.values(), strict=True))
     file = tmp_path / "scores.csv"
-    options = {"labels_per_class": (3, 10), "random_state": 0, "results": file}
-    label_efficiency({"ridge": methods["ridge"]}, X, y, n_repeats=2, **options)
-    lines = file.read_text().splitlines()
-    assert len(lines) == 1 + 4
-    file.write_text("\n".join(lines[:-1]) + "\n")  # stopped before the last
+    options = {"labels_per_class": (0, 3, 10), "random_state": 0, "results": file}
+    label_efficiency({names[0]: methods[names[0]]}, X, y, n_repeats=2, **options)
+    text = file.read_text()
+    assert text.count("\n") == 1 + 6
+    file.write_text(text[:-9])  # stopped within the last line
     whole = label_efficiency(methods, X, y, n_repeats=3, **options)
-    assert len(whole) == 2 * 2 * 3
-    fresh = label_efficiency(methods, X, y, n_repeats=3, labels_per_class=(3, 10), random_state=0)
-    keys = ["estimator", "labels_per_class", "repeat"]
-    pd.testing.assert_frame_equal(
-        whole.sort_values(keys, ignore_index=True), fresh.sort_values(keys, ignore_index=True), check_dtype=False
-    )
-    # Nothing is fitted for what is there.
-    broken = {name: DummyClassifier(strategy="no such") for name in methods}
-    pd.testing.assert_frame_equal(label_efficiency(broken, X, y, n_repeats=3, **options), whole, check_dtype=False)
+    fresh = label_efficiency(methods, X, y, n_repeats=3, labels_per_class=(0, 3, 10), random_state=0)
+    pd.testing.assert_frame_equal(whole, fresh)
+    assert file.read_text().count("\n") == 1 + 2 * 3 * 3
+
+    def refuse(*arguments):
+        raise AssertionError
+
+    monkeypatch.setitem(label_efficiency.__globals__, "_score", refuse)  # nothing is fitted for what is there
+    pd.testing.assert_frame_equal(label_efficiency(methods, X.copy(order="F"), y, n_repeats=3, **options), whole)
+
+
+def test_results_of_a_function_of_ones_own_go_on(data, methods, tmp_path):
+    def make():
+        def half(estimator, X, y):
+            return 0.5
+
+        return half
+
+    options = {"labels_per_class": (3,), "n_repeats": 1, "results": tmp_path / "scores.csv"}
+    first, second = make(), make()  # at two places, as in two runs of Python
+    label_efficiency(methods, *data, scoring=first, **options)
+    assert label_efficiency(methods, *data, scoring=second, **options)["score"].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
-    "change", [{"random_state": 1}, {"scoring": "accuracy"}, {"test_size": 0.5}, {"labels_per_class": (3, 20)}]
+    "change",
+    [
+        {"random_state": 1},
+        {"scoring": "accuracy"},
+        {"test_size": 0.5},
+        {"labels_per_class": (3, 20)},
+        {"X": 1},
+        {"estimators": {"ridge": PriorLogisticRegression(strength=2)}},
+    ],
+    ids=str,
 )
-def test_a_file_of_other_draws_is_refused(data, methods, tmp_path, change):
+def test_a_file_of_other_scores_is_refused(data, methods, tmp_path, change):
+    X, y = data
     options = {"labels_per_class": (3, 10), "random_state": 0, "results": tmp_path / "scores.csv", "n_repeats": 2}
-    label_efficiency(methods, *data, **options)
-    with pytest.raises(ValueError, match="results must be a file of the same draws and score"):
-        label_efficiency(methods, *data, **{**options, **change})
+    options |= {"estimators": methods, "X": X, "y": y}
+    label_efficiency(**options)
+    change = {key: X + value if key == "X" else value for key, value in change.items()}
+    with pytest.raises(ValueError, match="results must hold scores of the same draws"):
+        label_efficiency(**{**options, **change})
+    others = {"of the other": PriorLogisticRegression(strength=2)}
+    assert len(label_efficiency(**{**options, "estimators": others})) == 4  # may be added
+
+
+def test_a_file_of_something_else_is_left_alone(data, methods, tmp_path):
+    file = tmp_path / "scores.csv"
+    for text in ("mine", "a,b\n1,2\n3"):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="results must be a file that label_efficiency wrote, or none, got"):
+            label_efficiency(methods, *data, labels_per_class=(3,), n_repeats=1, results=file)
+        assert file.read_text() == text
 
 
 @pytest.mark.parametrize(
@@ -145,8 +198,9 @@ def test_summary_pairs_the_draws():
     )
     assert summary.loc[("b", 3), "low"] < 0.6
     assert summarize_efficiency(scores)["n_repeats"].tolist() == [2, 2, 1]
-    with pytest.raises(ValueError, match="baseline must be scored on every draw of the others, got none of 'a' for 5"):
-        summarize_efficiency(scores, baseline="a")
+    assert np.isnan(summarize_efficiency(scores, baseline="a").loc[("b", 5), "gain"])
+    with pytest.raises(ValueError, match=r"baseline must be scored on every draw .*, got 'a' on 1 of 2 for 3 labels"):
+        summarize_efficiency(scores[1:], baseline="a")
     with pytest.raises(ValueError, match=r"baseline must be one of \['a', 'b'\], got 'c'"):
         summarize_efficiency(scores, baseline="c")
 
