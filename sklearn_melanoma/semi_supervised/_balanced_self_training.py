@@ -189,7 +189,7 @@ class BalancedSelfTrainingClassifier(Wrapped):
         if not seen.any():
             return
         self.pseudo_weight_ = fade(float(weights.sum()), self.pseudo_weight)
-        calibrated, last = self.slope_ * scores, np.full(len(scores), np.inf)
+        calibrated, last = self.slope_ * scores, np.full(len(scores), np.nan)
         while self.n_rounds_ < self.max_rounds:
             soft = rescale(scores, calibrated)
             if abs(expit(soft) - expit(last)).max() < TOLERANCE:
