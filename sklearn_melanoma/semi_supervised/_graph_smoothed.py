@@ -6,18 +6,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, safe_indexing
+from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._graph import Array, link_neighbors, smooth_scores
 from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._wrapped import as_named, log_odds
@@ -33,7 +32,7 @@ def _has_probability(classifier: GraphSmoothedClassifier) -> bool:
     return hasattr(getattr(classifier, "estimator_", classifier.estimator), "predict_proba")
 
 
-class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class GraphSmoothedClassifier(BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Smooth the score of a classifier over the nearest neighbors of each sample, labelled or not.
 
     Lesions that look alike are likely the same. The classifier is fitted on the labels; then
@@ -205,9 +204,6 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
     def _back(self, sums: Array) -> Array:
         return self._mean + self._scale * (sums - self._sum_mean) / self._sum_scale
 
-    def _decide(self, scores: Array) -> NDArray[Any]:
-        return self.classes_[(scores > 0).astype(int)]
-
     def decision_function(self, X: Any) -> Array:
         """Return the smoothed score, in the classifier's unit.
 
@@ -227,37 +223,7 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         around = self.smoothed_scores_[neighbors].mean(axis=1)
         return self._back(self._standardize(self._own_scores(as_named(X, rows))) + around)
 
-    @available_if(_has_probability)
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, on the classifier's own scale.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Any samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            In the order of `classes_`.
-        """
-        scores = self.decision_function(X)
-        return np.column_stack([expit(-scores), expit(scores)])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the likelier class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Any samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Of `classes_`.
-        """
-        return self._decide(self.decision_function(X))
+    predict_proba = available_if(_has_probability)(BinaryScoreMixin.predict_proba)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what `fit` hands on to `estimator`.
@@ -270,8 +236,3 @@ class GraphSmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         return MetadataRouter(owner=self).add(
             estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
         )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -7,21 +7,21 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._base import HasMethods, Interval, Real
+from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
 from sklearn_melanoma.semi_supervised._wrapped import check_weights
 
 
-class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
+class PriorLogisticRegression(BinaryScoreMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to what is known instead of to zero.
 
     Without labels it predicts by the prior alone; labels correct it, and with many it is an ordinary
@@ -261,40 +261,3 @@ class PriorLogisticRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         return rows @ self.coef_[0] + self.intercept_[0]
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, standardized as those in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            In the order of ``classes_``.
-        """
-        score = self.decision_function(X)
-        return np.column_stack([expit(-score), expit(score)])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class that is more probable.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features, standardized as those in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        score = self.decision_function(X)
-        return self.classes_[(score > 0).astype(int)]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._labels import deal_folds, find_labelled
 
 Array = NDArray[np.float64]
@@ -68,7 +69,7 @@ class Samples(NamedTuple):
     groups: NDArray[Any]
 
 
-class Wrapped(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class Wrapped(BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of a binary classifier that fits copies of `estimator`, whose `decision_function` are log-odds."""
 
     estimator: Any
@@ -167,45 +168,6 @@ class Wrapped(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         return self._scores(as_named(X, rows))
-
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Any samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            In the order of `classes_`.
-        """
-        scores = self.decision_function(X)
-        return np.column_stack([expit(-scores), expit(scores)])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the likelier class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Any samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Of `classes_`.
-        """
-        return self._decide(self.decision_function(X))
-
-    def _decide(self, scores: Array) -> NDArray[Any]:
-        return self.classes_[(scores > 0).astype(int)]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
 
 
 def _fit(estimator: Any, X: Any, positions: NDArray[np.intp], labels: NDArray[Any], weights: Array) -> Any:

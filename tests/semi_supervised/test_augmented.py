@@ -118,7 +118,7 @@ def test_steps_before_the_classifier_know_the_photos_alone(photos, few):
 
 @pytest.mark.parametrize("options", [{"n_copies": 0}, {"n_copies": 3}])
 def test_no_copies_no_change(photos, few, options):
-    classifier = PriorLogisticRegression(np.ones(60), classes=(0, 1))
+    classifier = PriorLogisticRegression(np.ones(len(ColorFeatures.FEATURES)), classes=(0, 1))
     labels = few if options["n_copies"] == 0 else np.full(16, -1)  # nothing to copy
     plain = small_pipeline(classifier).fit(photos.images, labels)
     model = AugmentedClassifier(small_pipeline(classifier), **options).fit(photos.images, labels)
