@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_melanoma.inspection._borders import check_matplotlib
@@ -136,9 +135,8 @@ class LabelEfficiencyDisplay:
         numbers = sorted(set(self.scores["labels_per_class"]))
         # Evenly spaced: from 0 to 5 is as much of a step as from 10 to 25.
         places = {number: place for place, number in enumerate(numbers)}
-        for name in dict.fromkeys(self.scores["estimator"]):
-            rows = self.summary_.loc[name]
-            x = np.array([places[number] for number in rows.index])
+        for name, rows in self.summary_.groupby(level="estimator", sort=False):
+            x = [places[number] for number in rows.index.get_level_values("labels_per_class")]
             (line,) = self.ax_.plot(x, rows["mean"], marker="o", label=name)
             self.ax_.fill_between(x, rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
         self.ax_.set(xticks=range(len(numbers)), xticklabels=[str(number) for number in numbers])

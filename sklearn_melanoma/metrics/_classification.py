@@ -143,7 +143,9 @@ def score_report(
     -----
     Intervals of shares are Wilson's, with the number of groups in place of that of samples, so they have a width
     even where the share is 0 or 1. The others are percentiles of 1 000 draws of whole groups with replacement,
-    within the groups that hold a positive sample and within the others.
+    within the groups that hold a positive sample and within the others. An area of 1 gets no width by that: label more.
+    At a threshold that was found on the same scores sensitivity looks better than it is, and so does its interval;
+    `expected_sensitivity` of :func:`threshold_at_sensitivity` does not.
 
     Examples
     --------
@@ -203,7 +205,8 @@ def wilson_interval(share: float, n: int, *, confidence: float = 0.95) -> tuple[
     z = ndtri((1 + confidence) / 2)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return share, max(middle - half, 0.0), min(middle + half, 1.0)
+    # The share is within, also where it is 0 or 1 and the last digit says otherwise.
+    return share, max(min(middle - half, share), 0.0), min(max(middle + half, share), 1.0)
 
 
 def bootstrap_interval(

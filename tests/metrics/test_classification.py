@@ -74,6 +74,9 @@ def test_ranges_of_probability_hold_every_sample_once(sample):
 
 
 def test_intervals_of_shares_are_wilsons():
+    for n in range(1, 60):
+        assert wilson_interval(0.0, n)[1] == 0
+        assert wilson_interval(1.0, n)[2] == 1
     for found, n in ((0, 7), (7, 7), (3, 10), (190, 200)):
         expected = binomtest(found, n).proportion_ci(method="wilson")
         assert wilson_interval(found / n, n) == pytest.approx((found / n, expected.low, expected.high))

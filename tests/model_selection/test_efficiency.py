@@ -1,5 +1,8 @@
 """Draws of few labels, scores over them, their summary and what a stopped run leaves."""
 
+import io
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,6 +86,20 @@ def test_a_classifier_that_needs_no_label_is_scored_without(data):
     assert set(scores["labels_per_class"]) == {0, 3}
 
 
+def test_a_bar_is_shown_on_a_terminal_alone(data, methods, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    options = {"labels_per_class": (3,), "n_repeats": 1}
+    label_efficiency(methods, *data, **options)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    label_efficiency(methods, *data, **options)
+    assert "Learning from few labels" in sys.stderr.getvalue()
+    assert capsys.readouterr().out == ""
+
+
 def test_where_no_label_is_too_few_there_is_no_score(data, methods):
     known = PriorLogisticRegression(np.ones(5), classes=(0, 1))
     scores = label_efficiency(methods | {"known": known}, *data, labels_per_class=(0, 3), n_repeats=3)
@@ -91,7 +108,10 @@ def test_where_no_label_is_too_few_there_is_no_score(data, methods):
     summary = summarize_efficiency(scores, baseline="plain")
     assert list(summary.index) == [("ridge", 3), ("plain", 3), ("known", 0), ("known", 3)]
     assert summary["gain"].isna().tolist() == [False, False, True, False]
-    assert len(LabelEfficiencyDisplay(scores).plot().ax_.lines[0].get_xdata()) == 1
+    curves = {line.get_label(): list(line.get_xdata()) for line in LabelEfficiencyDisplay(scores).plot().ax_.lines}
+    assert curves == {"ridge": [1], "plain": [1], "known": [0, 1]}
+    without = LabelEfficiencyDisplay(scores[scores["labels_per_class"] == 0]).plot()
+    assert [line.get_label() for line in without.ax_.lines] == ["known"]
 
 
 def test_a_classifier_that_takes_the_missing_label_for_a_class_is_refused(data):
