@@ -20,6 +20,6 @@ def draw() -> Figure:
     self_training = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000))
     methods = {"default": model[1:], "self-training": make_melanoma_pipeline(classifier=self_training)[1:]}
     display = LabelEfficiencyDisplay.from_estimators(
-        methods, table, photos.target, labels_per_class=(3, 5, 10), n_repeats=12
+        methods, table, photos.target, labels_per_class=(0, 3, 5, 10), n_repeats=12
     )
     return display.figure_
