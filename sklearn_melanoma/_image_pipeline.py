@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -41,7 +41,8 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
     on_error : {"raise", "skip"}, default="raise"
         What happens when a photo can't be read or measured. "raise" stops with an error that
         names it; "skip" goes on, warns once, and treats it as a photo without a lesion: its
-        features are NaN, its image is one black pixel.
+        features are NaN, its image is one black pixel. The :class:`SkippedPhotosWarning` lists
+        all photos skipped, and why.
 
     Attributes
     ----------
@@ -150,7 +151,9 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         Warns
         -----
         UserWarning
-            Once, naming the photos in which no lesion was found, and once for those skipped.
+            Once, naming the photos in which no lesion was found.
+        SkippedPhotosWarning
+            Once, naming the photos that were skipped; its attribute ``skipped`` lists all of them.
         """
         steps = self._check_steps()
         images = check_images(X)
@@ -166,12 +169,12 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
             done = run(delayed(_run_batch)(*call) for call in calls)
         parts: list[Any] = []
         lost: list[str] = []
-        skipped: list[str] = []
+        skipped: dict[int, str] = {}
         try:
             for part in done:
                 parts.append(part.output)
                 lost += part.lost
-                skipped += part.skipped
+                skipped |= part.skipped
         except Exception as error:
             if parts:
                 n_done = len(parts) * self.batch_size
@@ -181,9 +184,11 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
                 error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
             raise
         if skipped:
-            _warn(f"Skipped {len(skipped)} of {len(images)} photos", skipped)
+            message = _nan_message(f"Skipped {len(skipped)} of {len(images)} photos", list(skipped.values()))
+            warnings.warn(SkippedPhotosWarning(message, skipped), stacklevel=2)
         if lost:
-            _warn(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
+            message = _nan_message(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
+            warnings.warn(message, UserWarning, stacklevel=2)
         return stack_parts(parts)
 
     def set_output(self, *, transform: str | None = None) -> Self:
@@ -271,12 +276,44 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         return steps
 
 
+class SkippedPhotosWarning(UserWarning):
+    """What ``on_error="skip"`` went on without.
+
+    Its message names the first ten photos.
+
+    Parameters
+    ----------
+    message : str
+        What the user reads.
+    skipped : dict of int to str, optional
+        By position in `X`, the error that ``on_error="raise"`` would have raised for each photo.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> measure = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     rows = measure.fit_transform([np.zeros((60, 80, 7)), "gone.jpg"])
+    >>> for position, reason in caught[0].message.skipped.items():
+    ...     print(position, reason)
+    0 X[0]: image must have shape (height, width, 3), got (60, 80, 7). Convert it to RGB first.
+    1 X[1] ('gone.jpg'): could not open 'gone.jpg': No such file or directory
+    """
+
+    def __init__(self, message: str, skipped: Mapping[int, str] | None = None):
+        super().__init__(message)
+        self.skipped = dict(skipped or {})
+
+
 class _Part(NamedTuple):
     """What comes back from one batch."""
 
     output: Any
     lost: list[str]  # photos in which no lesion was found
-    skipped: list[str]
+    skipped: dict[int, str]
 
 
 def _run_batch(steps: Sequence[Any], images: list[Any], start: int, on_error: str) -> _Part:
@@ -302,7 +339,7 @@ def _run_batch(steps: Sequence[Any], images: list[Any], start: int, on_error: st
     return _Part(
         output,
         [element_label(start + i, images[i]) for i in lost if i in photos - skipped.keys()],
-        [reason for i, reason in skipped.items() if i in photos],
+        {start + i: skipped[i] for i in sorted(skipped.keys() & photos)},
     )
 
 
@@ -343,9 +380,11 @@ def stack_parts(parts: Sequence[Any]) -> Any:
     return [item for part in parts for item in part]
 
 
-def _warn(what: str, names: list[str]) -> None:
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    warnings.warn(f"{what}: {shown}. Their features are NaN.", UserWarning, stacklevel=3)
+def _nan_message(what: str, names: list[str]) -> str:
+    shown = ", ".join(name.rstrip(".") for name in names[:10]) + (
+        f" and {len(names) - 10} more" if len(names) > 10 else ""
+    )
+    return f"{what}: {shown}. Their features are NaN."
 
 
 class _Transformed(Sequence[Any]):

@@ -9,7 +9,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sklearn_melanoma._image_pipeline import ImagePipeline
+from sklearn_melanoma._image_pipeline import ImagePipeline, SkippedPhotosWarning
 from sklearn_melanoma.features import (
     AbcdFeatures,
     ColorFeatures,
@@ -22,7 +22,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
-__all__ = ["ImagePipeline", "make_melanoma_pipeline"]
+__all__ = ["ImagePipeline", "SkippedPhotosWarning", "make_melanoma_pipeline"]
 
 
 def make_melanoma_pipeline(

@@ -30,7 +30,7 @@ from sklearn_melanoma.features import (
 )
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
-from sklearn_melanoma.pipeline import ImagePipeline
+from sklearn_melanoma.pipeline import ImagePipeline, SkippedPhotosWarning
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 FAMILIES = (MorphologyFeatures, ColorFeatures, TextureFeatures, AbcdFeatures)
@@ -336,6 +336,10 @@ def test_skipped_photos_are_rows_of_nan(with_bad, photos, n_jobs):
     assert "IMD020.bmp'): could not read" in message
     assert "X[20]" in message
     assert caught[0].filename == __file__
+    for warning in (caught[0].message, pickle.loads(pickle.dumps(caught[0].message))):
+        assert isinstance(warning, SkippedPhotosWarning)
+        assert list(warning.skipped) == [0, 20]
+        assert all(reason.rstrip(".") in message for reason in warning.skipped.values())
     expected = survey().transform(photos)
     expected[[0, 20]] = np.nan
     np.testing.assert_array_equal(rows, expected)
@@ -354,6 +358,14 @@ def test_nothing_but_bad_photos():
         rows = survey(on_error="skip", batch_size=2).transform(["a.png", "b.png", None])
     assert np.isnan(rows).all()
     assert rows.shape == (3, 3)
+
+
+def test_the_message_shows_ten_and_the_warning_has_all():
+    with pytest.warns(SkippedPhotosWarning, match=r"Skipped 12 of 12 photos: .* and 2 more\.") as caught:
+        survey(on_error="skip", batch_size=5).transform([f"{i}.png" for i in range(12)])
+    assert caught[0].message.skipped == {
+        i: f"X[{i}] ('{i}.png'): could not open '{i}.png': No such file or directory" for i in range(12)
+    }
 
 
 @one_and_two
