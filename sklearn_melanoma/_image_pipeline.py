@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import starmap
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import Composite, Integral, Interval, StrOptions, tag_image_input
-from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import View
-from sklearn_melanoma._validation import check_images, element_label, element_of_error, rebase_error, source_name
+from sklearn_melanoma._batches import Batch, Outcome, Part, Transformed, run_batch
+from sklearn_melanoma._validation import check_images, element_of_error
 
 
 class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -125,7 +124,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         images = check_images(X)
         for position, step in enumerate(steps):
             # FrozenEstimator insists on a y.
-            step.fit(_Transformed(images, steps[:position]) if position else images, None)
+            step.fit(Transformed(images, steps[:position]) if position else images, None)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -157,39 +156,41 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         """
         steps = self._check_steps()
         images = check_images(X)
-        # No photo at all still makes one batch: its output has the columns.
-        starts = range(0, max(len(images), 1), self.batch_size)
-        calls = ((steps, _take(images, start, start + self.batch_size), start, self.on_error) for start in starts)
-        done: Iterable[_Part]
-        if len(starts) == 1:  # no workers for one batch: setting them up takes as long as a small photo
-            done = starmap(_run_batch, calls)
-        else:
-            # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
-            run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
-            done = run(delayed(_run_batch)(*call) for call in calls)
-        parts: list[Any] = []
-        lost: list[str] = []
-        skipped: dict[int, str] = {}
-        try:
-            for part in done:
-                parts.append(part.output)
-                lost += part.lost
-                skipped |= part.skipped
-        except Exception as error:
-            if parts:
-                n_done = len(parts) * self.batch_size
-                vars(error)["computed"] = stack_parts(parts)
-                error.add_note(f"What came out for the first {n_done} photos is in `computed` of this error.")
-            if element_of_error(error) is not None and self.on_error == "raise":
-                error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
-            raise
+        outcome = self._work_on(Outcome(steps, images))
+        skipped, lost = outcome.skipped, [name for _, name in sorted(outcome.lost.items())]
         if skipped:
             message = _nan_message(f"Skipped {len(skipped)} of {len(images)} photos", list(skipped.values()))
             warnings.warn(SkippedPhotosWarning(message, skipped), stacklevel=2)
         if lost:
             message = _nan_message(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
             warnings.warn(message, UserWarning, stacklevel=2)
-        return stack_parts(parts)
+        return outcome.output()
+
+    def _work_on(self, outcome: Outcome) -> Outcome:
+        """Take all photos of a call through the steps; what an error keeps from coming back goes along with it."""
+        try:
+            with outcome:
+                for batches in outcome.rounds(self.batch_size):
+                    for part in self._run(batches, outcome):
+                        outcome.add(part)
+        except Exception as error:
+            if outcome.n_done:
+                vars(error)["computed"] = outcome.output()
+                error.add_note(f"What came out for the first {outcome.n_done} photos is in `computed` of this error.")
+            if element_of_error(error) is not None and self.on_error == "raise":
+                error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
+            raise
+        return outcome
+
+    def _run(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[Part]:
+        calls = ((batch, [outcome.images[i] for i in batch.positions], self.on_error) for batch in batches)
+        if outcome.n_open <= self.batch_size:
+            # No workers for one batch: setting them up takes as long as a small photo.
+            return starmap(run_batch, calls)
+        # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
+        run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
+        parts: Iterator[Part] = run(delayed(run_batch)(*call) for call in calls)
+        return parts
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of what the last step returns, as every scikit-learn transformer does.
@@ -308,102 +309,8 @@ class SkippedPhotosWarning(UserWarning):
         self.skipped = dict(skipped or {})
 
 
-class _Part(NamedTuple):
-    """What comes back from one batch."""
-
-    output: Any
-    lost: list[str]  # photos in which no lesion was found
-    skipped: dict[int, str]
-
-
-def _run_batch(steps: Sequence[Any], images: list[Any], start: int, on_error: str) -> _Part:
-    """Take some photos through all steps; positions in errors count from `start`."""
-    skipped: dict[int, str] = {}
-    inputs = list(images)
-    while True:
-        try:
-            output, lost = _run_steps(steps, inputs)
-            break
-        except Exception as error:
-            position = element_of_error(error)
-            if position is None:
-                error.add_note(f"While working on X[{start}] to X[{start + len(images) - 1}].")
-                raise
-            located = rebase_error(error, start)
-            if on_error == "raise" or position in skipped:
-                raise located from error
-            skipped[position] = str(located)
-            inputs[position] = _blank(images[position])
-    # A view is lost where its photo is, which is said of the photo.
-    photos = {position for position, image in enumerate(images) if not isinstance(image, View)}
-    return _Part(
-        output,
-        [element_label(start + i, images[i]) for i in lost if i in photos - skipped.keys()],
-        {start + i: skipped[i] for i in sorted(skipped.keys() & photos)},
-    )
-
-
-def _take(images: Sequence[Any], start: int, stop: int) -> list[Any]:
-    return [images[i] for i in range(start, min(stop, len(images)))]
-
-
-def _blank(image: Any) -> Lesion:
-    """Return what takes the place of a photo that was skipped: no lesion, so every feature is NaN."""
-    return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
-
-
-def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
-    """Return the last step's output, and the positions of the photos in which no lesion was found."""
-    lost: set[int] = set()
-    for step in steps:
-        images = step.transform(images)
-        if isinstance(images, list):
-            lost.update(
-                i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px
-            )
-    return images, sorted(lost)
-
-
-def stack_parts(parts: Sequence[Any]) -> Any:
-    """Return arrays, tables or lists, all of one kind, as one."""
-    first = parts[0]
-    if isinstance(first, np.ndarray):
-        return np.concatenate(parts)
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat(parts, ignore_index=True)
-    if hasattr(first, "columns"):
-        import polars as pl
-
-        return pl.concat(parts)
-    return [item for part in parts for item in part]
-
-
 def _nan_message(what: str, names: list[str]) -> str:
     shown = ", ".join(name.rstrip(".") for name in names[:10]) + (
         f" and {len(names) - 10} more" if len(names) > 10 else ""
     )
     return f"{what}: {shown}. Their features are NaN."
-
-
-class _Transformed(Sequence[Any]):
-    """What some steps make of a sequence of images, computed when an element is asked for."""
-
-    def __init__(self, images: Any, steps: Sequence[Any]):
-        self._images = images
-        self._steps = steps
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        position = index + len(self) if index < 0 else index
-        if not 0 <= position < len(self):
-            raise IndexError(f"position {index} is out of range for {len(self)} images")
-        return _run_batch(self._steps, [self._images[position]], position, "raise").output[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
