@@ -8,20 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from sklearn_melanoma._decoding import PathLike, load_image, naming, open_image, orientation_of
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._pixels import LYING, mask_pixels, rgb_pixels
 from sklearn_melanoma._validation import check_image, check_mask, source_name
 
 #: Longest side, in pixels, at which lesions are looked at unless a reader says otherwise.
 WORKING_SIDE = 384
-
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-
-# Pillow's own limit, above which it warns: a photo of 9 459 x 9 459 pixels.
-MAX_PIXELS = 89_478_485
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +63,12 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Raises
     ------
     ValueError
-        If the file is empty, damaged, cut short, of another format or declares more than
-        89 478 485 pixels, or if an array has a wrong shape or values.
+        If the file is empty, damaged, cut short, of another format or asks for too much, such as more than
+        89 478 485 pixels or 65 535 on one side; or if an array has a wrong shape or values.
     TypeError
         If `source` is none of the above.
     OSError
-        If the file is not there or may not be opened.
+        If the file is not there, may not be opened or is none: a folder, a pipe, a device.
 
     Examples
     --------
@@ -113,7 +108,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
            [False, False]])
     """
     if isinstance(source, str | os.PathLike):
-        with _open(source) as opened:
+        with open_image(source) as opened:
             return _decode_mask(opened, source)
     if isinstance(source, Image.Image):
         return _decode_mask(source, source)
@@ -148,7 +143,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             seed=image.seed,
         )
     if isinstance(image, str | os.PathLike):
-        with _open(image) as opened:
+        with open_image(image) as opened:
             pixels, shape = _decode(opened, image, max_side)
     elif isinstance(image, Image.Image):
         pixels, shape = _decode(image, image, max_side)
@@ -168,7 +163,7 @@ def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     if max_side is None or max(height, width) <= max_side:
         return image
-    return np.asarray(_shrink(Image.fromarray(image), max_side))
+    return rgb_pixels(Image.fromarray(image), max_side)
 
 
 def shrink_by_steps(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
@@ -191,86 +186,24 @@ def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[n
     return np.asarray(Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
-def _shrink(image: Image.Image, max_side: int, box: tuple[float, float, float, float] | None = None) -> Image.Image:
-    """Average an image down; `box` is where the photo lies in it: JPEG rounds sizes up when it decodes small."""
-    width, height = box[2:] if box else image.size
-    factor = max_side / max(width, height)
-    size = max(round(width * factor), 1), max(round(height * factor), 1)
-    # Averaging whole blocks first is several times as fast, and the same where the factor is whole.
-    blocks = max(int(max(width, height) / max_side), 1)
-    return image.reduce(blocks).resize(size, Image.Resampling.BILINEAR, box=(0, 0, width / blocks, height / blocks))
-
-
-def _open(path: PathLike) -> Image.Image:
-    if not os.fspath(path):
-        raise FileNotFoundError("could not open '': the path is empty.")
-    try:
-        image = Image.open(path, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        size = os.path.getsize(path)
-        what = "the file is empty" if size == 0 else f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image"
-        raise ValueError(_unreadable(path, what)) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where it is an error
-        raise ValueError(_unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise type(error)(f"could not open {os.fspath(path)!r}: {error.strerror}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise ValueError(_unreadable(path, str(error))) from error
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        image.close()
-        raise ValueError(
-            _unreadable(path, f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}")
-            + " If that is right, shrink it with a tool of your trust first."
-        )
-    return image
-
-
-def _load(image: Image.Image, source: object) -> Image.Image:
-    """Decode the pixels, or say why that fails."""
-    try:
-        image.load()
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        reason = "the file ends early" if "truncated" in str(error) else "its data are damaged"
-        raise ValueError(_unreadable(source_name(source) or "image", f"{reason} ({error})")) from error
-    return image
-
-
-def _decode_mask(image: Image.Image, source: object) -> NDArray[np.bool_]:
-    image = _load(image, source)
-    # Conversion to 8 bits would clip whatever has more.
-    return check_mask(np.asarray(image if image.mode[0] in "IF" else image.convert("L")))
-
-
 def _decode(image: Image.Image, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Return the pixels of an open image, shrunk, and the height and width that it had."""
     width, height = image.size
     longest = max(width, height)
-    box: tuple[float, float, float, float] | None = None
-    if max_side is not None and longest > max_side and image is not source:  # the caller's stays as it is
-        drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
-        box = drafted[1] if drafted else None
-    image = _load(image, source)
-    if image.mode == "La":  # which Pillow turns into nothing else at once
-        image = image.convert("LA")
-    if image.mode in ("P", "PA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-    elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        image = image.convert("RGB")
-    if max_side is not None and longest > max_side and image.mode in ("L", "RGB"):
-        image = _shrink(image, max_side, box)
-    if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # a quarter turn
-        height, width = width, height
-    upright = ImageOps.exif_transpose(image)
-    array = np.asarray(upright)
-    if upright.mode == "I":  # how Pillow holds some 16-bit files
-        array = np.clip(array, 0, 65535).astype(np.uint16)
-    elif upright.mode.startswith("I;16"):
-        array = array.astype(np.uint16)
-    elif upright.mode == "LA":
-        array = np.asarray(upright.convert("RGBA"))
-    return shrink(check_image(array), max_side), (height, width)
+    if max_side is not None and longest <= max_side:
+        max_side = None
+    with naming(source):
+        drafted = None
+        if max_side is not None and image is not source:  # the caller's stays as it is
+            drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
+    load_image(image, source)
+    orientation = orientation_of(image)
+    with naming(source):
+        pixels = rgb_pixels(image, max_side, box=drafted[1] if drafted else None, orientation=orientation)
+    return pixels, (width, height) if orientation in LYING else (height, width)
 
 
-def _unreadable(path: object, reason: str) -> str:
-    return f"could not read {str(path)!r}: {reason.rstrip('.')}."
+def _decode_mask(image: Image.Image, source: object) -> NDArray[np.bool_]:
+    load_image(image, source)
+    with naming(source):
+        return mask_pixels(image)

@@ -1,0 +1,78 @@
+"""What a file's header may ask of the reader: Pillow walks headers in Python, some microseconds an entry."""
+
+from __future__ import annotations
+
+import struct
+
+# Each of these limits is many times what cameras and editors write, and is walked in under a second. Without them
+# ten megabytes of nothing but header entries take longer than ten seconds.
+MAX_SEGMENTS = 256  # of a JPEG before its pixels: 16 MB of metadata
+MAX_CHUNKS = 100_000  # of a PNG: 800 MB in the 8 192 bytes that libpng writes at a time
+MAX_CHUNK_BYTES = 1 << 26  # of a PNG's text and profiles; Pillow copies these three times
+MAX_TAGS = 4096  # of a TIFF page
+MAX_TAG_VALUES = 300_000  # numbers of one tag: offsets of 65 535 strips of four planes
+
+_TIFF_LAYOUTS = {
+    b"II*\0": "<",
+    b"MM\0*": ">",
+    b"II+\0": "<",
+    b"MM\0+": ">",
+}
+_TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that are unpacked one by one; bytes are not
+
+
+def check_header(data: bytes) -> None:
+    """Raise ValueError, saying what there is too much of, where a header has more entries than any photo's.
+
+    Whether the file is a sound one is not asked here.
+    """
+    if data.startswith(b"\xff\xd8"):
+        _check_jpeg(data)
+    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+        _check_png(data)
+    elif data[:4] in _TIFF_LAYOUTS:
+        _check_tiff(data, _TIFF_LAYOUTS[data[:4]], big=b"+" in data[:4])
+
+
+def _check_jpeg(data: bytes) -> None:
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        marker = data[position + 1 : position + 2]
+        if data[position : position + 1] != b"\xff" or marker in (b"", b"\xda"):  # damaged, or the pixels
+            return
+        if marker == b"\xff":  # a byte that fills up
+            position += 1
+        elif marker in (b"\0", b"\x01") or b"\xd0" <= marker <= b"\xd9":  # without a length
+            position += 2
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    raise ValueError(f"more than {MAX_SEGMENTS:,} segments come before its pixels")
+
+
+def _check_png(data: bytes) -> None:
+    position = 8
+    for _ in range(MAX_CHUNKS):
+        if position >= len(data):
+            return
+        length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        if length > MAX_CHUNK_BYTES and kind not in (b"IDAT", b"fdAT"):
+            raise ValueError(f"it has a chunk {kind!r} of {length:,} bytes, more than {MAX_CHUNK_BYTES:,}")
+        position += 12 + length
+    raise ValueError(f"it has more than {MAX_CHUNKS:,} chunks")
+
+
+def _check_tiff(data: bytes, order: str, *, big: bool) -> None:
+    count_form, entry_form = order + ("Q" if big else "H"), order + ("HHQQ" if big else "HHII")
+    try:
+        (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+        (n_tags,) = struct.unpack_from(count_form, data, start)
+        if n_tags > MAX_TAGS:
+            raise ValueError(f"it has {n_tags:,} tags, more than {MAX_TAGS:,}")
+        first = start + struct.calcsize(count_form)
+        for position in range(n_tags):
+            entry = first + position * struct.calcsize(entry_form)
+            tag, kind, n_values, _ = struct.unpack_from(entry_form, data, entry)
+            if kind in _TIFF_NUMBERS and n_values > MAX_TAG_VALUES:
+                raise ValueError(f"its tag {tag} has {n_values:,} values, more than {MAX_TAG_VALUES:,}")
+    except (struct.error, OverflowError):  # the file ends early, which Pillow will say
+        return
