@@ -203,8 +203,9 @@ class Colors(NamedMeasures):
     @cached_property
     def zone_stds(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in each zone; 0 in a zone without pixels."""
-        shares = self.zones / np.maximum(self.zones.sum(axis=1, keepdims=True), 1)
-        means, squares = self.deviations @ shares.T, self.deviations**2 @ shares.T
+        zones = self.zones.T.astype(np.float64)
+        n_pixels = np.maximum(zones.sum(axis=0), 1)
+        means, squares = self.deviations @ zones / n_pixels, self.deviations**2 @ zones / n_pixels
         return np.sqrt(np.maximum(squares - means**2, 0)).ravel()
 
     @property
@@ -342,7 +343,7 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
     return float(share @ np.log2(1 / share))
 
 
-def _group_means(values: NDArray[np.float32], groups: NDArray[np.integer], n_groups: int) -> NDArray[np.float64]:
+def _group_means(values: NDArray[np.float32], groups: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
     """Return the mean of each row by group of columns, shape (n_rows, n_groups); NaN where there are none."""
     counts = np.bincount(groups, minlength=n_groups)
     sums = np.stack([np.bincount(groups, row, minlength=n_groups) for row in values])

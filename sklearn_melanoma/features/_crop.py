@@ -132,9 +132,10 @@ def rgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         What :func:`skimage.color.rgb2lab` returns, to 0.06, in a tenth of its time.
     """
     linear, matrix, response = _lab_tables()
-    xyz = matrix @ np.take(linear, rgb)
+    # Nothing lies out of the tables, but not to look for that takes a third off.
+    xyz = matrix @ np.take(linear, rgb, mode="clip")
     xyz += np.float32(0.5)
-    lab = np.take(response, xyz.astype(np.int32))
+    lab = np.take(response, xyz.astype(np.intp), mode="clip")
     x, y, z = lab
     y *= 116
     x *= 500

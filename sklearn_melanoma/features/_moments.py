@@ -101,24 +101,21 @@ class Moments:
         height, width = mask.shape
         row, column = self.centroid
         y, x = np.arange(height) - row, np.arange(width) - column
-        padded = np.zeros((height + 4, width + 4), dtype=np.uint8)
-        padded[2:-2, 2:-2] = mask
-        pairs = padded[:-1] + padded[1:]
-        blocks = pairs[:, :-1] + pairs[:, 1:]
+        flat = np.pad(mask, 2).view(np.uint8).ravel()
+        stride = width + 4
         # Mirrored centres in the padded mask; whatever leaves the frame meets zeros.
-        rows = np.clip((row + 2 - cosine * y)[:, np.newaxis] + sine * x, 0, height + 2)
-        columns = np.clip((column + 2 + sine * y)[:, np.newaxis] + cosine * x, 0, width + 2)
-        top, left = rows.astype(np.intp), columns.astype(np.intp)
-        # What is in the block of 2 × 2 pixels around each.
-        found = blocks.ravel()[top * (width + 3) + left]
-        found *= mask
+        rows = np.add.outer(row + 2 - cosine * y, sine * x).ravel().clip(0, height + 2)
+        columns = np.add.outer(column + 2 + sine * y, cosine * x).ravel().clip(0, width + 2)
+        # What is in the block of 2 × 2 pixels around each, by the place of its upper left one.
+        corners = (np.floor(rows) * stride + np.floor(columns)).astype(np.intp)
+        pairs = flat[:-1] + flat[1:]
+        found = (pairs[:-stride] + pairs[stride:]).take(corners, mode="clip")
+        found *= mask.ravel()
         matched = float(np.count_nonzero(found == 4))
         mixed = np.flatnonzero((found > 0) & (found < 4))
-        i, j = top.ravel()[mixed], left.ravel()[mixed]
-        down, right = rows.ravel()[mixed] - i, columns.ravel()[mixed] - j
-        flat, corner = padded.ravel(), i * (width + 4) + j
+        down, right, corner = rows[mixed] % 1, columns[mixed] % 1, corners[mixed]
         upper = flat[corner] * (1 - right) + flat[corner + 1] * right
-        corner += width + 4
+        corner += stride
         lower = flat[corner] * (1 - right) + flat[corner + 1] * right
         matched += float((upper * (1 - down) + lower * down).sum())
         return min(max(1 - matched / self.area, 0.0), 1.0)

@@ -89,7 +89,7 @@ def test_disk(place, radius):
     for order in range(2, 7):
         assert found[f"fourier_{order}"] < 0.5 * pixel, order
     assert found["box_counting_dimension"] == pytest.approx(1, abs=0.4 * pixel)
-    assert found["protrusion_share"] < (0.06 if radius < 20 else 0.005)
+    assert found["protrusion_share"] < (0.06 if radius < 20 else 0.0065)  # a pixel in each of the eight corners of its octagon
     assert found["indentation_share"] == 0
     assert found["largest_irregularity"] <= found["protrusion_share"]
     assert found["indentation_depth"] < pixel
