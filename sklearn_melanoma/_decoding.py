@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from sklearn_melanoma._containers import check_header
-from sklearn_melanoma._pixels import ORIENTATIONS
+from sklearn_melanoma._pixels import ORIENTATIONS, Box
 from sklearn_melanoma._validation import source_name
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
@@ -26,6 +27,11 @@ MAX_SIDE = 65_535
 
 # Four bytes for each pixel that there may be: what no file needs but one with 16 bits a channel and half of them.
 MAX_BYTES = 4 * MAX_PIXELS
+
+# What decoding may take, measured for each pixel: libwebp holds two frames beside Pillow's two, libjpeg all
+# coefficients of a progressive JPEG. With interpreter and libraries a process stays below 1 GB.
+MAX_DECODING_BYTES = 800_000_000
+BYTES_PER_PIXEL = {"WEBP": 16, "progressive": 10}
 
 # Every scan of a progressive JPEG goes over all pixels again, however few bytes it has, in about 1 ns a pixel.
 MAX_SCANNED_PIXELS = 20 * MAX_PIXELS
@@ -58,20 +64,32 @@ DECODER_ERRORS = (
 PathLike = str | os.PathLike[str]
 
 
-def open_image(path: PathLike) -> Image.Image:
-    """Return the image of a file, its pixels not yet decoded.
+class Loaded(NamedTuple):
+    """An image whose pixels are decoded, as its file has them."""
 
-    The file is read into memory and closed: one that is changed or cut meanwhile does no harm.
+    image: Image.Image
+    width: int  # of the photo, from which the image may have been decoded small
+    height: int
+    box: Box | None  # where the photo lies in the image
+    orientation: int  # as EXIF counts them
+
+
+def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
+    """Read an image file and decode its pixels, a JPEG no larger than needed.
+
+    The file is read into memory at once: one that is changed or cut meanwhile does no harm.
 
     Parameters
     ----------
     path : path
         Of a file in one of `FORMATS`.
+    max_side : int, optional
+        A JPEG is decoded at the smallest of its built-in sizes that is not below.
 
     Returns
     -------
-    PIL.Image.Image
-        The open image.
+    Loaded
+        The image, with what was known of it before.
 
     Raises
     ------
@@ -80,30 +98,26 @@ def open_image(path: PathLike) -> Image.Image:
     OSError
         If the file is not there or may not be opened.
     """
-    data = _read(path)
-    try:
-        if not data:
-            raise ValueError("the file is empty")
-        check_header(data)
-        image = Image.open(BytesIO(data), formats=FORMATS)
-        _check_cost(image, data)
-    except UnidentifiedImageError as error:
-        what = f"its {len(data):,} bytes are no JPEG, PNG, BMP, TIFF or WebP image"
-        raise ValueError(unreadable(path, what)) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where it is an error
-        raise ValueError(unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
-    except DECODER_ERRORS as error:
-        raise ValueError(unreadable(path, _reason(error))) from error
-    return image
+    with BytesIO(_read(path)) as file:
+        image = _open(file, path)
+        width, height = image.size
+        drafted = None
+        if max_side is not None and max(width, height) > max_side:
+            longest = max(width, height)
+            with naming(path):
+                drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
+        loaded = load_image(image, path)
+    return loaded._replace(width=width, height=height, box=drafted[1] if drafted else None)
 
 
-def load_image(image: Image.Image, source: object) -> None:
-    """Decode the pixels, or say why that fails."""
+def load_image(image: Image.Image, source: object) -> Loaded:
+    """Decode the pixels of an open image, or say why that fails."""
     try:
         image.load()
     except DECODER_ERRORS as error:
         reason = "the file ends early" if "truncated" in str(error) else "its data are damaged"
         raise ValueError(unreadable(source, f"{reason} ({_reason(error)})")) from error
+    return Loaded(image, image.width, image.height, None, _orientation(image))
 
 
 @contextmanager
@@ -115,7 +129,7 @@ def naming(source: object) -> Iterator[None]:
         raise ValueError(unreadable(source, _reason(error))) from error
 
 
-def orientation_of(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """Return the orientation that EXIF tells, 1 to 8; 1 where it tells nothing, or nonsense, as viewers do."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -149,7 +163,23 @@ def _read(path: PathLike) -> bytes:
         raise ValueError(f"could not open {name!r}: {error}") from error
 
 
-def _check_cost(image: ImageFile.ImageFile, data: bytes) -> None:
+def _open(file: BytesIO, path: PathLike) -> Image.Image:
+    try:
+        check_header(file.getvalue())
+        image = Image.open(file, formats=FORMATS)
+        _check_cost(image, file)
+    except UnidentifiedImageError as error:
+        size = len(file.getvalue())
+        what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image" if size else "the file is empty"
+        raise ValueError(unreadable(path, what)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where it is an error
+        raise ValueError(unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
+    except DECODER_ERRORS as error:
+        raise ValueError(unreadable(path, _reason(error))) from error
+    return image
+
+
+def _check_cost(image: ImageFile.ImageFile, file: BytesIO) -> None:
     """Refuse what would take gigabytes or minutes to decode, however small the file."""
     width, height = image.size
     pixels = width * height
@@ -158,8 +188,14 @@ def _check_cost(image: ImageFile.ImageFile, data: bytes) -> None:
         raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{way_out}")
     if max(width, height) > MAX_SIDE:
         raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_SIDE:,} on one side{way_out}")
-    if image.info.get("progressive"):
-        n_scans = data.count(b"\xff\xda")
+    progressive = image.info.get("progressive")
+    needed = pixels * BYTES_PER_PIXEL.get("progressive" if progressive else image.format or "", 4)
+    if needed > MAX_DECODING_BYTES:
+        raise ValueError(
+            f"decoding its {width} × {height} pixels takes {needed:,} bytes, more than {MAX_DECODING_BYTES:,}{way_out}"
+        )
+    if progressive:
+        n_scans = file.getvalue().count(b"\xff\xda")
         if n_scans * pixels > MAX_SCANNED_PIXELS:
             raise ValueError(f"it has {n_scans:,} scans of {width} × {height} pixels. Save it again, not progressive")
     tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag) for tag in TILE_SIDES)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from sklearn_melanoma._decoding import PathLike, load_image, naming, open_image, orientation_of
+from sklearn_melanoma._decoding import Loaded, PathLike, load_file, load_image, naming
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._pixels import LYING, mask_pixels, rgb_pixels
 from sklearn_melanoma._validation import check_image, check_mask, source_name
@@ -108,11 +108,13 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
            [False, False]])
     """
     if isinstance(source, str | os.PathLike):
-        with open_image(source) as opened:
-            return _decode_mask(opened, source)
-    if isinstance(source, Image.Image):
-        return _decode_mask(source, source)
-    return check_mask(source)
+        loaded = load_file(source)
+    elif isinstance(source, Image.Image):
+        loaded = load_image(source, source)
+    else:
+        return check_mask(source)
+    with naming(source):
+        return mask_pixels(loaded.image)
 
 
 def as_lesion(image: Any) -> Lesion:
@@ -143,10 +145,9 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             seed=image.seed,
         )
     if isinstance(image, str | os.PathLike):
-        with open_image(image) as opened:
-            pixels, shape = _decode(opened, image, max_side)
+        pixels, shape = _pixels(load_file(image, max_side), image, max_side)
     elif isinstance(image, Image.Image):
-        pixels, shape = _decode(image, image, max_side)
+        pixels, shape = _pixels(load_image(image, image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
         array = check_image(image)
         pixels, shape = shrink(array, max_side), array.shape[:2]
@@ -186,24 +187,11 @@ def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[n
     return np.asarray(Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
-def _decode(image: Image.Image, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return the pixels of an open image, shrunk, and the height and width that it had."""
-    width, height = image.size
-    longest = max(width, height)
-    if max_side is not None and longest <= max_side:
+def _pixels(loaded: Loaded, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the pixels of a photo, shrunk, and the height and width that it had."""
+    width, height = loaded.width, loaded.height
+    if max_side is not None and max(width, height) <= max_side:
         max_side = None
     with naming(source):
-        drafted = None
-        if max_side is not None and image is not source:  # the caller's stays as it is
-            drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
-    load_image(image, source)
-    orientation = orientation_of(image)
-    with naming(source):
-        pixels = rgb_pixels(image, max_side, box=drafted[1] if drafted else None, orientation=orientation)
-    return pixels, (width, height) if orientation in LYING else (height, width)
-
-
-def _decode_mask(image: Image.Image, source: object) -> NDArray[np.bool_]:
-    load_image(image, source)
-    with naming(source):
-        return mask_pixels(image)
+        pixels = rgb_pixels(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+    return pixels, (width, height) if loaded.orientation in LYING else (height, width)

@@ -1,0 +1,258 @@
+"""Files as they come from anywhere, made by code: sound ones, broken ones, and paths that are no files."""
+
+import os
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SUFFIXES = {"BMP": "bmp", "JPEG": "jpg", "PNG": "png", "TIFF": "tif", "WEBP": "webp"}
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NAMES = ("ü é", "родинка", "痣の写真", "شامة", "שומה", "तिल", "😀", "e\u0301", "-rf", "new\nline", "50%s {0}", "'\"")
+
+
+def spot(height: int = 48, width: int = 64) -> Image.Image:
+    """Return a dark spot on skin."""
+    y, x = np.mgrid[-1 : 1 : complex(height), -1 : 1 : complex(width)]
+    inside = (np.hypot(y, x) < 0.5)[:, :, np.newaxis]
+    noise = np.random.default_rng(0).integers(-3, 4, (height, width, 3))
+    return Image.fromarray((np.where(inside, (120, 72, 60), (224, 172, 150)) + noise).astype(np.uint8))
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return a file of one format."""
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Return a chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    width: int, height: int, *, depth: int = 8, color: int = 0, before: bytes = b"", rows: bytes | None = None
+) -> bytes:
+    """Return a PNG, all zero unless rows are given."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    rows = bytes((width * channels * depth + 7) // 8 + 1) * height if rows is None else rows
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    return PNG_SIGNATURE + header + before + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND")
+
+
+def bmp(width: int, height: int, body: bytes = b"", *, bits: int = 24, compression: int = 0, palette: int = 0) -> bytes:
+    """Return a BMP written by hand."""
+    start = 54 + 4 * palette
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, palette, 0)
+    grey = b"".join(bytes((level, level, level, 0)) for level in range(palette))
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + info + grey + body
+
+
+def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", *, following: int = 0) -> bytes:
+    """Return a TIFF of one page, from (tag, type, number of values, value or offset) and what comes after them."""
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", following) + data
+
+
+def grey_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -> bytes:
+    """Return a grey TIFF of 8 x 8 pixels, with more tags."""
+    given = {tag[0] for tag in more}
+    basic = [(256, 3, 1, side), (257, 3, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
+    tags = sorted([tag for tag in basic if tag[0] not in given] + list(more))
+    return tiff(tags, bytes(256), **options)
+
+
+def exif(orientation: object = 6, *, padding: int = 0) -> bytes:
+    """Return EXIF data with an orientation, and a comment of some length."""
+    data = Image.Exif()
+    data[0x0112] = orientation
+    if padding:
+        data[0x9286] = b"x" * padding
+    return data.tobytes()
+
+
+def _levels(dtype: str, low: float, high: float) -> Image.Image:
+    grey = np.asarray(spot().convert("L"), float) / 255
+    return Image.fromarray((low + grey * (high - low)).astype(dtype))
+
+
+def _floats(*strange: float) -> Image.Image:
+    grey = np.array(_levels("f4", 0, 1))
+    grey.ravel()[: len(strange)] = strange
+    return Image.fromarray(grey)
+
+
+def _icc() -> bytes:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _with(mode: str, **info: object) -> Image.Image:
+    image = spot().convert(mode)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.info.update(info)
+    return image
+
+
+def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield name and maker of files that must give an image."""
+
+    def plain(image: Callable[[], Image.Image], kind: str, **options: object) -> Callable[[], bytes]:
+        return lambda: saved(image(), kind, **options)
+
+    for kind, suffix in SUFFIXES.items():
+        longest = 16_383 if kind == "WEBP" else 20_000
+        yield f"plain.{suffix}", plain(spot, kind)
+        yield f"one pixel.{suffix}", plain(lambda: spot(1, 1), kind)
+        yield f"one row.{suffix}", plain(lambda n=longest: Image.new("RGB", (n, 1), "tan"), kind)
+        yield f"one column.{suffix}", plain(lambda n=longest: Image.new("RGB", (1, n), "tan"), kind)
+        yield f"constant.{suffix}", plain(lambda: Image.new("RGB", (64, 48), "tan"), kind)
+        yield f"black.{suffix}", plain(lambda: Image.new("RGB", (64, 48)), kind)
+        yield f"mislabelled.{'png' if kind == 'JPEG' else 'jpg'}", plain(spot, kind)
+        if kind != "WEBP":
+            yield f"grey.{suffix}", plain(lambda: spot().convert("L"), kind)
+        if kind != "BMP":
+            yield f"profile.{suffix}", lambda kind=kind: saved(spot(), kind, icc_profile=_icc())
+            yield f"long exif.{suffix}", lambda kind=kind: saved(spot(), kind, exif=exif(padding=60_000))
+            for orientation in (*range(10), 65_535):
+                yield f"turned {orientation}.{suffix}", lambda k=kind, n=orientation: saved(spot(), k, exif=exif(n))
+    for mode, kinds in {
+        "1": ("BMP", "PNG", "TIFF"),
+        "P": ("BMP", "PNG", "TIFF"),
+        "LA": ("PNG", "TIFF"),
+        "RGBA": ("BMP", "PNG", "TIFF", "WEBP"),
+        "CMYK": ("JPEG", "TIFF"),  # of a JPEG it is inverted, as Adobe does
+        "YCbCr": ("JPEG", "TIFF"),
+        "LAB": ("TIFF",),
+    }.items():
+        for kind in kinds:
+            make = (lambda: Image.new("LAB", (64, 48))) if mode == "LAB" else (lambda mode=mode: _with(mode))
+            yield f"{mode}.{SUFFIXES[kind]}", plain(make, kind)
+    for kind in ("PNG", "TIFF"):
+        yield f"16-bit.{SUFFIXES[kind]}", plain(lambda: _levels("u2", 0, 65_535), kind)
+    yield "signed.tif", plain(lambda: _levels("i2", -30_000, 30_000).convert("I"), "TIFF")
+    yield "32-bit.tif", plain(lambda: _levels("i4", -(2**31), 2**31 - 1), "TIFF")
+    yield "float.tif", plain(_floats, "TIFF")
+    for color, transparent in ((0, b"\0\7"), (2, b"\0\7" * 3)):
+        yield f"transparent {color}.png", lambda c=color, t=transparent: png(9, 7, color=c, before=chunk(b"tRNS", t))
+    yield "transparent 16-bit.png", lambda: png(9, 7, depth=16, before=chunk(b"tRNS", b"\0\0"))
+    yield "16-bit color.png", lambda: png(9, 7, depth=16, color=6)
+    for kind in ("PNG", "TIFF", "WEBP"):
+        frames = [Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")]
+        yield f"animated.{SUFFIXES[kind]}", lambda k=kind, f=frames: saved(spot(), k, save_all=True, append_images=f)
+    yield "several.jpg", lambda: saved(spot(), "MPO", save_all=True, append_images=[spot()])
+    yield "progressive.jpg", plain(spot, "JPEG", progressive=True)
+    yield "restarts.jpg", plain(spot, "JPEG", restart_marker_rows=1)
+    yield "thin.jpg", plain(lambda: Image.new("CMYK", (4000, 3)), "JPEG")
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "tiff_lzma", "zstd"):
+        yield f"{compression}.tif", plain(spot, "TIFF", compression=compression)
+    yield "fax.tif", plain(lambda: spot().convert("1"), "TIFF", compression="group4")
+    yield "big.tif", plain(spot, "TIFF", big_tiff=True)
+    yield "endless.tif", lambda: grey_tiff(following=8)  # the next page is the first
+    yield "run-length.bmp", lambda: bmp(8, 2, b"\x08\x05\0\0\x04\x07\x04\x09\0\1", bits=8, compression=1, palette=16)
+    yield "upside down.bmp", lambda: bmp(8, -4, bytes(8 * 3 * 4))
+
+
+def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield name and maker of files that must be refused."""
+    yield "empty.jpg", bytes
+    for name, text in {
+        "text.jpg": "no photo\n" * 200,
+        "svg.jpg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "pdf.jpg": "%PDF-1.7\n%%EOF",
+        "html.png": "<!doctype html><title>404</title>",
+        "pointer.tif": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    }.items():
+        yield name, lambda text=text: text.encode()
+    yield "gif.jpg", lambda: saved(spot(), "GIF")
+    yield "zeros.jpg", lambda: bytes(5000)
+    for kind, suffix in SUFFIXES.items():
+        for share in (2, 10, 50, 90):
+            yield f"cut at {share} %.{suffix}", lambda k=kind, s=share: (d := saved(spot(), k))[: len(d) * s // 100]
+        yield f"head only.{suffix}", lambda k=kind: saved(spot(), k)[:12]
+    yield "bomb.png", lambda: png(30_000, 30_000, rows=b"")
+    yield "bomb.bmp", lambda: bmp(30_000, 30_000)
+    yield "bomb.tif", lambda: grey_tiff(side=30_000)
+    yield "bomb.jpg", lambda: _frame(b"\xff\xc0", size=(30_000, 30_000))
+    yield (
+        "bomb.webp",
+        lambda: b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + (29_999).to_bytes(3, "little") * 2 + b"VP8L\0\0\0\0",
+    )
+    yield "long side.png", lambda: png(1, 70_000)
+    yield "no pixels.png", lambda: png(0, 8)
+    yield "negative.bmp", lambda: bmp(-8, 8, bytes(192))
+    for marker, name in (
+        (b"\xff\xc3", "lossless"),
+        (b"\xff\xc5", "differential"),
+        (b"\xff\xc9", "arithmetic"),
+        (b"\xff\xcb", "arithmetic lossless"),
+    ):
+        yield f"{name}.jpg", lambda marker=marker: _frame(marker)
+    yield "12-bit.jpg", lambda: _frame(b"\xff\xc0", precision=12)
+    for name, value in {"NaN": np.nan, "infinite": -np.inf, "above one": 2.0}.items():  # of which the latter are masks
+        yield f"{name}.tif", lambda value=value: saved(_floats(value), "TIFF")
+    yield "text bomb.png", lambda: png(8, 8, before=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(20_000_000))))
+    yield "profile bomb.png", lambda: png(8, 8, before=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(20_000_000))))
+    yield "many chunks.png", lambda: png(8, 8, before=chunk(b"abCd") * 200_000)
+    yield "long chunk.png", lambda: PNG_SIGNATURE + struct.pack(">I", 2**31 - 1) + b"tEXt"
+    yield "filled up.jpg", lambda: b"\xff\xd8" + b"\xff" * 10_000 + saved(spot(), "JPEG")[2:]
+    yield "many segments.jpg", lambda: b"\xff\xd8" + b"\xff\xe5\0\2" * 10_000 + saved(spot(), "JPEG")[2:]
+    yield "many scans.jpg", lambda: _scans(10_000)
+    yield "many tags.tif", lambda: tiff([(n, 3, 1, 1) for n in range(5000)])
+    yield "many strips.tif", lambda: grey_tiff((273, 4, 2**28, 8))
+    yield "large tiles.tif", lambda: grey_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 9))
+    yield "large run-length.bmp", lambda: bmp(9000, 9000, b"\0\0" * 9000, bits=8, compression=1, palette=256)
+
+
+def _frame(marker: bytes, *, precision: int = 8, size: tuple[int, int] | None = None) -> bytes:
+    """Return a JPEG whose frame header says other things than its pixels are."""
+    data = saved(spot(), "JPEG")
+    start = data.index(b"\xff\xc0")
+    sides = data[start + 5 : start + 9] if size is None else struct.pack(">HH", *size)
+    return data[:start] + marker + data[start + 2 : start + 4] + bytes([precision]) + sides + data[start + 9 :]
+
+
+def _scans(n: int) -> bytes:
+    """Return a progressive JPEG that draws its last scan again and again."""
+    data = saved(spot(600, 800).convert("L"), "JPEG", progressive=True)
+    return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * n + data[-2:]
+
+
+SOUND = dict(_sound())
+BROKEN = dict(_broken())
+
+
+def hostile_paths(folder: Path) -> dict[str, str | Path]:
+    """Return paths at which there is no file to read, by what is wrong with them; they are made in a folder."""
+    (folder / "folder.jpg").mkdir()
+    (folder / "dangling.jpg").symlink_to(folder / "gone.jpg")
+    (folder / "loop.jpg").symlink_to(folder / "pool.jpg")
+    (folder / "pool.jpg").symlink_to(folder / "loop.jpg")
+    (folder / "file").write_bytes(b"")
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(folder / "socket.jpg"))  # the path may have 107 bytes
+    return {
+        "gone": str(folder / "gone.jpg"),
+        "folder": str(folder / "folder.jpg"),
+        "dangling link": folder / "dangling.jpg",
+        "loop of links": folder / "loop.jpg",
+        "below a file": folder / "file" / "photo.jpg",
+        "pipe": folder / "pipe.jpg",
+        "socket": folder / "socket.jpg",
+        "device": os.devnull,
+        "endless device": "/dev/zero",
+        "long name": str(folder / ("a" * 300 + ".jpg")),
+        "zero byte": str(folder / "a\0.jpg"),
+        "undecodable": str(folder / os.fsdecode(b"\xff\xfe.jpg")),
+        "unencodable": str(folder / "\ud800.jpg"),
+        "empty": "",
+    }
