@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted
@@ -35,6 +36,7 @@ __all__ = [
     "one_blas_thread",
     "safe_indexing",
     "tag_image_input",
+    "wrap_rows",
 ]
 
 
@@ -79,6 +81,11 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     """Return a context in which linear algebra runs in one thread: its last digits depend on their number."""
     context: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
     return context
+
+
+def wrap_rows(rows: NDArray[Any], transformer: Any) -> Any:
+    """Return rows in the container that `set_output` of their transformer, or the global setting, asks for."""
+    return _wrap_data_with_container("transform", rows, [], transformer)
 
 
 def tag_image_input(tags: Tags) -> Tags:

@@ -37,11 +37,14 @@ class Outcome:
         What every photo passes.
     images : sequence of images
         The photos.
+    problem : str, optional
+        What did not go as the user meant it to.
     """
 
-    def __init__(self, steps: Sequence[Any], images: Sequence[Any]):
+    def __init__(self, steps: Sequence[Any], images: Sequence[Any], problem: str | None = None):
         self.steps = steps
         self.images = images
+        self.problem = problem
         self.lost: dict[int, str] = {}
         self.skipped: dict[int, str] = {}
         self._parts: list[Any] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import Composite, Integral, Interval, StrOptions, tag_image_input
+from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, StrOptions, tag_image_input
 from sklearn_melanoma._batches import Batch, Outcome, Part, Transformed, run_batch
 from sklearn_melanoma._validation import check_images, element_of_error
 
@@ -42,6 +43,10 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         names it; "skip" goes on, warns once, and treats it as a photo without a lesion: its
         features are NaN, its image is one black pixel. The :class:`SkippedPhotosWarning` lists
         all photos skipped, and why.
+    memory : str or PathLike, optional
+        Folder in which the rows of photos are kept, for this pipeline and for all that use the same
+        folder, now or later, in this process or another: :doc:`/guide/memory` says what they are known
+        by. Of a :class:`joblib.Memory`, its folder is used. By default, nothing is kept.
 
     Attributes
     ----------
@@ -57,7 +62,11 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
     ``fit`` never hands ``y`` to the steps: it holds diagnoses, where a step that learns would
     need masks. Fit such a step before, and freeze it with
     :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted in
-    order, on the output of the steps before, which is computed when a photo is asked for.
+    order, on the output of the steps before, which is computed when a photo is asked for, and not
+    kept in `memory`.
+
+    Only rows of numbers are kept, neither photos nor lesions: a pipeline whose last step makes
+    lesions works as without `memory`.
 
     Examples
     --------
@@ -85,6 +94,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "on_error": [StrOptions({"raise", "skip"})],
+        "memory": [str, os.PathLike, HasMethods("cache"), None],
     }
 
     def __init__(
@@ -94,11 +104,13 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         batch_size: int = 16,
         n_jobs: int | None = None,
         on_error: str = "raise",
+        memory: str | os.PathLike[str] | None = None,
     ):
         self.steps = steps
         self.batch_size = batch_size
         self.n_jobs = n_jobs
         self.on_error = on_error
+        self.memory = memory
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the steps that learn, in order; check the parameters of all.
@@ -150,24 +162,71 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         Warns
         -----
         UserWarning
-            Once, naming the photos in which no lesion was found.
+            Once, naming the photos in which no lesion was found; and once if `memory` can't be used.
         SkippedPhotosWarning
             Once, naming the photos that were skipped; its attribute ``skipped`` lists all of them.
         """
         steps = self._check_steps()
         images = check_images(X)
-        outcome = self._work_on(Outcome(steps, images))
-        skipped, lost = outcome.skipped, [name for _, name in sorted(outcome.lost.items())]
+        outcome, rows = self._take_through(steps, images)
+        skipped, lost = dict(sorted(outcome.skipped.items())), [name for _, name in sorted(outcome.lost.items())]
+        if outcome.problem:
+            message = f"memory={self.memory!r} could not be used, rows are made as without it: {outcome.problem}"
+            warnings.warn(message, UserWarning, stacklevel=2)
         if skipped:
             message = _nan_message(f"Skipped {len(skipped)} of {len(images)} photos", list(skipped.values()))
             warnings.warn(SkippedPhotosWarning(message, skipped), stacklevel=2)
         if lost:
             message = _nan_message(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
             warnings.warn(message, UserWarning, stacklevel=2)
-        return outcome.output()
+        return rows
 
-    def _work_on(self, outcome: Outcome) -> Outcome:
-        """Take all photos of a call through the steps; what an error keeps from coming back goes along with it."""
+    def clear_memory(self) -> Self:
+        """Forget all rows kept in the folder of `memory`, those of other pipelines too.
+
+        Other processes may go on meanwhile; they keep what they hold.
+
+        Returns
+        -------
+        self
+            The pipeline itself.
+
+        Raises
+        ------
+        OSError
+            If the file in the folder can't be written to.
+        """
+        self._validate_params()
+        folder = self._folder()
+        if folder is not None:
+            from sklearn_melanoma._row_cache import RowCache
+
+            RowCache(folder).clear()
+        return self
+
+    def _folder(self) -> str | None:
+        location = getattr(self.memory, "location", self.memory)  # that of a joblib.Memory
+        if location is not None and not os.fspath(location):
+            raise ValueError("memory must name a folder, got ''. Use None to keep nothing.")
+        return None if location is None else os.fspath(location)
+
+    def _take_through(self, steps: list[Any], images: Sequence[Any]) -> tuple[Outcome, Any]:
+        """Take all photos through all steps, those known from `memory` excepted."""
+        folder, problem = self._folder(), None
+        if folder is not None and len(images):
+            # Here, for it brings SQLite along.
+            from sklearn_melanoma._remembered import NotKeptError, Remembered
+
+            try:
+                remembered = Remembered(folder, steps, images)
+                return remembered, self._work_on(remembered)
+            except NotKeptError as error:
+                problem = str(error) or None
+        outcome = Outcome(steps, images, problem)
+        return outcome, self._work_on(outcome)
+
+    def _work_on(self, outcome: Outcome) -> Any:
+        """Return what comes out for all photos; an error takes along what came out before."""
         try:
             with outcome:
                 for batches in outcome.rounds(self.batch_size):
@@ -180,7 +239,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
             if element_of_error(error) is not None and self.on_error == "raise":
                 error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
             raise
-        return outcome
+        return outcome.output()
 
     def _run(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[Part]:
         calls = ((batch, [outcome.images[i] for i in batch.positions], self.on_error) for batch in batches)

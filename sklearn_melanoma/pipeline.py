@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -26,7 +28,11 @@ __all__ = ["ImagePipeline", "SkippedPhotosWarning", "make_melanoma_pipeline"]
 
 
 def make_melanoma_pipeline(
-    features: str = "all", classifier: BaseEstimator | None = None, *, n_jobs: int | None = None
+    features: str = "all",
+    classifier: BaseEstimator | None = None,
+    *,
+    n_jobs: int | None = None,
+    memory: str | os.PathLike[str] | None = None,
 ) -> Pipeline:
     """Make the pipeline from photos to a melanoma score.
 
@@ -48,6 +54,9 @@ def make_melanoma_pipeline(
         ``set_params(classify__classes=("nevus", "melanoma"))``.
     n_jobs : int, optional
         Number of processes that read and measure photos.
+    memory : str or PathLike, optional
+        Folder in which the rows of photos are kept, so that a search reads each photo once:
+        :doc:`/guide/memory`. By default, nothing is kept.
 
     Returns
     -------
@@ -101,7 +110,7 @@ def make_melanoma_pipeline(
     image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
     return Pipeline(
         [
-            ("features", ImagePipeline(image_steps, n_jobs=n_jobs)),
+            ("features", ImagePipeline(image_steps, n_jobs=n_jobs, memory=memory)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", scale),
             ("classify", default if classifier is None else classifier),

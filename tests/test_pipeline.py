@@ -97,7 +97,7 @@ def test_nested_parameters():
     pipeline = survey()
     assert pipeline.get_params()["segment__margin"] == 0
     assert pipeline.get_params()["segment"] is pipeline["segment"]
-    assert set(pipeline.get_params(deep=False)) == {"steps", "batch_size", "n_jobs", "on_error"}
+    assert set(pipeline.get_params(deep=False)) == {"steps", "batch_size", "n_jobs", "on_error", "memory"}
     assert pipeline.set_params(segment__margin=0.02, batch_size=2) is pipeline
     assert (pipeline["segment"].margin, pipeline.batch_size) == (0.02, 2)
     pipeline.set_params(segment=WatershedSegmenter(channel="red"), segment__margin=0.03)
