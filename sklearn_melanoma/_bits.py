@@ -7,6 +7,7 @@ background keep steps from leading around the end of a row into the lesion.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +63,29 @@ def erode(bits: int, offsets: Iterable[int]) -> int:
     for offset in offsets:
         bits &= bits >> offset
     return bits
+
+
+def dilate_by_disk(bits: int, width: int, square: int) -> int:
+    """Return the pixels and all those around them up to a distance, in time that grows with it.
+
+    Parameters
+    ----------
+    bits : int
+        A mask with margins wider than the distance.
+    width : int
+        Width of its rows.
+    square : int
+        Square of the distance, in pixels; a whole number, as those on a grid are.
+
+    Returns
+    -------
+    int
+        What lies in a disk around a pixel.
+    """
+    grown, swept = 0, 0
+    for rows in range(isqrt(square), -1, -1):
+        while swept < isqrt(square - rows * rows):
+            bits |= bits << 1 | bits >> 1
+            swept += 1
+        grown |= bits << rows * width | bits >> rows * width
+    return grown

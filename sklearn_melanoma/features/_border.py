@@ -9,7 +9,7 @@ from math import atan, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma.features._bits import dilate, erode, sweep_offsets, to_bits
+from sklearn_melanoma._bits import dilate, erode, sweep_offsets, to_bits
 
 # Steps (rows, columns) from a pixel to the next one on a line, and half the angle that the direction stands for times
 # the distance of its parallel lines: what one crossing adds to the length in Crofton's formula.

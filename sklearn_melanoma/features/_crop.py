@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_melanoma._bits import dilate, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
-from sklearn_melanoma.features._bits import dilate, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma.features._shape import Shape
 
 # Width of the band of skin, as a fraction of the square root of the lesion's area.

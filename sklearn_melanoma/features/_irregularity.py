@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma.features._bits import dilate, erode, sweep_offsets, to_bits, to_mask
+from sklearn_melanoma._bits import dilate, erode, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma.features._border import COARSEST, DIRECTIONS
 
 

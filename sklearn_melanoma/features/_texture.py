@@ -74,10 +74,10 @@ class Texture(NamedMeasures):
     def smoothed(self) -> list[NDArray[np.float32]]:
         """The lightness smoothed more and more, each time an average over pixels of the mask; 0 outside."""
         inside = self.mask.astype(np.uint16)
-        levels: list[NDArray[np.float32]] = [self.lightness]
+        levels = [self.lightness]
         for step in SCALES:
-            weight = np.where(self.mask, _sum_around(inside, step).astype(np.float32), np.float32(np.inf))
-            levels.append(_sum_around(levels[-1], step) / weight)
+            weight = np.where(self.mask, _sum_around(inside, step), np.float32(np.inf))
+            levels.append(np.divide(_sum_around(levels[-1], step), weight, dtype=np.float32))
         return levels
 
     def _whole(self, step: int) -> NDArray[np.intp]:

@@ -139,7 +139,8 @@ def _fit_bright(terms: NDArray[np.float32], values: NDArray[np.float32]) -> NDAr
     """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
     weights = np.ones(len(values))
     for _ in range(10):
-        coefficients = np.linalg.lstsq((terms * weights) @ terms.T, (terms * weights) @ values, rcond=None)[0]
+        weighted = terms * weights
+        coefficients = np.linalg.lstsq(weighted @ terms.T, weighted @ values, rcond=None)[0]
         residuals = values - coefficients @ terms
         deviation = 1.4826 * _middle(np.abs(residuals - _middle(residuals))) + 1e-3
         weights = np.where(residuals < 0, 1 / (1 + (residuals / deviation) ** 2), 1.0)

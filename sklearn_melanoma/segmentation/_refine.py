@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.color import rgb2lab
 
+from sklearn_melanoma._bits import dilate_by_disk, to_bits, to_mask
 from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
 
 # All as shares of the root of the lesion's area. Skin is looked at from here ...
@@ -81,7 +84,8 @@ def refine_by_color(
         return region
     color = rgb2lab(image[crop] / np.float32(255))
     lesion, skin = color[inside], color[ring]
-    start, step = np.median(skin, axis=0), lesion.mean(axis=0) - np.median(skin, axis=0)
+    start = np.median(skin, axis=0)
+    step = lesion.mean(axis=0) - start
     spread = (np.cov(lesion.T) + np.cov(skin.T)) / 2 + _JUST_VISIBLE * np.eye(3)
     axis = np.linalg.solve(spread, step)
     span = float(axis @ step)
@@ -100,12 +104,14 @@ def refine_by_color(
 
 def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Fill the holes and the bays of a mask: a closing by a disk whose radius follows the mask's size."""
-    radius = _BAY * np.sqrt(np.count_nonzero(mask))
-    pad = int(radius) + 2
+    square = int(_BAY**2 * np.count_nonzero(mask))
+    pad = isqrt(square) + 2
     box = bounding_box(mask)
-    padded = np.pad(mask[box], pad)
-    near = ndi.distance_transform_edt(~padded) <= radius
-    closed = ndi.distance_transform_edt(near) > radius
     filled = mask.copy()
-    filled[box] |= closed[pad:-pad, pad:-pad]
+    bits, width = to_bits(mask[box], pad)
+    shape = filled[box].shape[0] + 2 * pad, width
+    everywhere = (1 << shape[0] * width) - 1
+    far = everywhere & ~dilate_by_disk(bits, width, square)
+    closed = everywhere & ~dilate_by_disk(far, width, square)
+    filled[box] |= to_mask(closed, shape)[pad:-pad, pad:-pad]
     return fill_holes(filled)

@@ -1,0 +1,17 @@
+"""Masks as long integers."""
+
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from sklearn_melanoma._bits import dilate_by_disk, to_bits, to_mask
+
+
+@pytest.mark.parametrize("square", [0, 1, 2, 3, 25, 26, 169])
+def test_growing_by_a_disk_reaches_what_the_distance_map_says(square):
+    mask = np.random.default_rng(square).random((30, 40)) > 0.995
+    mask[7, 11] = True
+    margin = 14
+    bits, width = to_bits(mask, margin)
+    grown = to_mask(dilate_by_disk(bits, width, square), (30 + 2 * margin, width))
+    np.testing.assert_array_equal(grown, ndi.distance_transform_edt(~np.pad(mask, margin)) <= np.sqrt(square))
