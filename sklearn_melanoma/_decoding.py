@@ -34,7 +34,7 @@ MAX_DECODING_BYTES = 800_000_000
 BYTES_PER_PIXEL = {"WEBP": 16, "progressive": 10}
 
 # Every scan of a progressive JPEG goes over all pixels again, however few bytes it has, in about 1 ns a pixel.
-MAX_SCANNED_PIXELS = 20 * MAX_PIXELS
+MAX_SCANNED_PIXELS = 10 * MAX_PIXELS
 
 # Pillow decodes these in Python, in up to 1 µs a pixel.
 MAX_RUN_LENGTH_PIXELS = 2_000_000
