@@ -1,0 +1,61 @@
+"""A band at a time gives what the whole image would, upright."""
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageOps
+
+from sklearn_melanoma import _pixels
+from sklearn_melanoma._pixels import ORIENTATIONS, mask_pixels, rgb_pixels
+
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "I", "I;16", "F")
+
+
+@pytest.fixture(scope="module")
+def noise():
+    random = np.random.default_rng(0)
+
+    def make(mode):
+        if mode in ("I", "I;16", "F"):
+            kind = {"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode]
+            return Image.fromarray((random.random((37, 53)) * (1 if mode == "F" else 65_535)).astype(kind))
+        image = Image.fromarray(random.integers(0, 256, (37, 53, 4), dtype=np.uint8))
+        return image.convert("P").convert("PA") if mode == "PA" else image.convert(mode)
+
+    return make
+
+
+@pytest.fixture(params=[1, 53, 200, 1000])
+def narrow_bands(request, monkeypatch):
+    return lambda: monkeypatch.setattr(_pixels, "BAND_PIXELS", request.param)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_bands_are_the_whole(noise, narrow_bands, mode):
+    image = noise(mode)
+    sides = (None, 53, 40, 17, 7, 1)
+    whole, mask = [rgb_pixels(image, side) for side in sides], mask_pixels(image) if mode != "RGBa" else None
+    narrow_bands()
+    for side, expected in zip(sides, whole, strict=True):
+        np.testing.assert_array_equal(rgb_pixels(image, side), expected)
+    if mask is not None:
+        np.testing.assert_array_equal(mask_pixels(image), mask)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("side", [None, 20])
+def test_bands_are_put_upright(noise, narrow_bands, orientation, side):
+    image = noise("RGB")
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    stored = Image.fromarray(rgb_pixels(image, side))
+    stored.getexif()[ExifTags.Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(stored))
+    narrow_bands()
+    np.testing.assert_array_equal(rgb_pixels(image, side, orientation=orientation), expected)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparent_pixels_are_laid_over_black(noise, mode):
+    image = noise(mode)
+    *channels, alpha = np.moveaxis(np.asarray(image.convert("RGBA")).astype(float), 2, 0)
+    expected = np.rint(np.stack(channels, axis=2) * alpha[:, :, np.newaxis] / 255)
+    np.testing.assert_array_equal(rgb_pixels(image), expected)
