@@ -208,7 +208,7 @@ def _pattern_classes() -> NDArray[np.intp]:
     """Return the class of each pattern of eight bits: the number of ones if they are together, else 9."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1)
     changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
-    return np.where(changes <= 2, bits.sum(axis=1), 9)
+    return np.where(changes <= 2, bits.sum(axis=1, dtype=np.intp), 9)
 
 
 def _count_pairs(numbers: NDArray[np.int16], distance: int) -> NDArray[np.float64]:

@@ -95,7 +95,7 @@ def redraw_border(lesion: Lesion, random: np.random.RandomState) -> Lesion:
     # Drawn coarsely, and smoothed over two of the coarse steps.
     step = max(_BEND * length / 2, 1)
     coarse = ndi.gaussian_filter(random.normal(size=[ceil(side / step) + 1 for side in mask.shape]), 2, mode="wrap")
-    bends = ndi.affine_transform(coarse, [1 / step] * 2, output_shape=mask.shape, order=1)
+    bends = ndi.affine_transform(coarse, np.eye(2) / step, output_shape=mask.shape, order=1)
     bends *= _BENT / max(coarse.std(), 1e-12)
     # Half a pixel to each side of the border, as if it ran between the pixels.
     signed = np.where(mask, ndi.distance_transform_edt(mask) - 0.5, 0.5 - ndi.distance_transform_edt(~mask))

@@ -48,7 +48,7 @@ def test_around_a_turned_lesion_is_what_the_photo_shows_there():
         places = np.indices(view.mask.shape).reshape(2, -1)
         plane = np.vstack([places, np.ones(places.shape[1])]).T
         shown = view.image[:, :, :2].reshape(-1, 2).astype(float)
-        found = np.linalg.lstsq(plane, shown)[0]
+        found = np.linalg.lstsq(plane, shown, rcond=None)[0]
         np.testing.assert_allclose(plane @ found, shown, atol=1.5)
         np.testing.assert_allclose(view.image[view.mask][:, :2].mean(axis=0), (100, 120), atol=1)
 
