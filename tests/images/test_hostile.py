@@ -269,6 +269,18 @@ def test_files_that_vanish_or_are_cut_after_they_were_listed(files, tmp_path):
     assert rows["area"].isna().tolist() == [False, True, True, False]
 
 
+def test_folders_with_loops_pipes_and_any_names_are_listed(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hostile_paths(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "again.jpg").symlink_to(tmp_path)
+    for name in NAMES:
+        (tmp_path / "below" / f"{name}.png").write_bytes(files["plain.png"])
+    images = load_folder(tmp_path).images
+    assert sorted(Path(image).stem for image in images) == sorted(NAMES)
+    assert make_melanoma_pipeline("survey")["features"].fit_transform(images)["area"].gt(0).all()
+
+
 def test_files_without_permission_are_skipped(files, tmp_path, monkeypatch):
     def refuse(path, flags, *args):
         if os.fspath(path).endswith("secret.png"):  # the superuser may read everything
