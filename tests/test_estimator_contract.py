@@ -1,10 +1,12 @@
 """What every public estimator of images owes its user, checked on each of them, new ones included."""
 
+import atexit
 import importlib
 import inspect
 import io
 import pkgutil
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import joblib
 import numpy as np
@@ -36,12 +38,17 @@ from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, 
 # Packages whose estimators take tables: scikit-learn's own suite is for those.
 TABULAR = {"semi_supervised"}
 
+# Where an ImagePipeline keeps rows from test to test.
+ROWS = TemporaryDirectory(prefix="rows")
+atexit.register(ROWS.cleanup)
+
 # Constructor arguments, where there are required ones or the kind of output depends on them.
 ARGUMENTS = {
     "ImagePipeline": [
         {"steps": [("read", ImageReader()), ("segment", WatershedSegmenter())], "batch_size": 2},
         {"steps": [("clean", "passthrough"), ("segment", WatershedSegmenter()), ("measure", ColorFeatures())]},
         {"steps": [("measure", MorphologyFeatures("survey"))], "batch_size": 2},
+        {"steps": [("measure", ColorFeatures(["lightness_contrast", "a_std"]))], "batch_size": 2, "memory": ROWS.name},
     ],
     "PixelClassifierSegmenter": [{"estimator": ExtraTreesClassifier(5, random_state=0), "n_pixels": 50}],
     "InvariantProjection": [{"transformer": MorphologyFeatures(), "n_components": 3, "random_state": 0}],
