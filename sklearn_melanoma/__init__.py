@@ -13,6 +13,7 @@ The stages, in the order in which a photo passes them:
 :mod:`sklearn_melanoma.metrics`            how good a mask is
 :mod:`sklearn_melanoma.inspection`         pictures of what was found
 :mod:`sklearn_melanoma.pipeline`           all of them in one estimator
+:mod:`sklearn_melanoma.persistence`        that estimator in a file
 =========================================  ==========================================
 
 It is a research tool and not a medical device.

@@ -25,12 +25,12 @@ MAX_PIXELS = 89_478_485
 # The longest that a JPEG can be. Pillow keeps a pointer for each row: of a photo one pixel wide, 8 bytes a pixel.
 MAX_SIDE = 65_535
 
-# Four bytes for each pixel that there may be: what no file needs but one with 16 bits a channel and half of them.
-MAX_BYTES = 4 * MAX_PIXELS
+# Enough for MAX_PIXELS of three bytes; the file is in memory beside what is decoded.
+MAX_BYTES = 300_000_000
 
 # What decoding may take, measured for each pixel: libwebp holds two frames beside Pillow's two, libjpeg all
 # coefficients of a progressive JPEG. With interpreter and libraries a process stays below 1 GB.
-MAX_DECODING_BYTES = 800_000_000
+MAX_DECODING_BYTES = 770_000_000
 BYTES_PER_PIXEL = {"WEBP": 16, "progressive": 10}
 
 # Every scan of a progressive JPEG goes over all pixels again, however few bytes it has, in about 1 ns a pixel.

@@ -121,7 +121,7 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     height, width = binary.shape
     y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in (height, width))
     weight = np.bincount(labels.ravel(), (y[:, np.newaxis] * x).ravel())
-    area = np.bincount(labels.ravel())
+    area = np.maximum(np.bincount(labels.ravel()), 1)  # the background may have no pixel
     on_frame = np.bincount(frame_of(labels), minlength=n_regions + 1)
     # A lesion that runs off the photo touches the frame along less than twice the root of its area;
     # stickers, shadows and uneven light hang on the frame along more.

@@ -131,7 +131,7 @@ def test_a_link_is_followed(files, tmp_path):
 def test_a_file_larger_than_any_photo_is_not_read(tmp_path):
     with open(tmp_path / "large.jpg", "wb") as file:
         file.truncate(MAX_BYTES + 1)  # takes no space
-    with pytest.raises(OSError, match=r"could not open '.*large\.jpg': it has 357,913,941 bytes, more than"):
+    with pytest.raises(OSError, match=r"could not open '.*large\.jpg': it has 300,000,001 bytes, more than"):
         read_image(tmp_path / "large.jpg")
 
 
@@ -334,7 +334,7 @@ def changed(data, kind, place, value, files):
 @pytest.mark.parametrize("read", [lambda path: read_image(path, max_side=384), read_mask], ids=["image", "mask"])
 @given(st.sampled_from(SEEDS), st.lists(edits, min_size=1, max_size=4))
 @settings(
-    max_examples=600, deadline=5000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_changed_files_give_an_image_or_one_error(files, tmp_path, read, name, changes):
     data = files[name]

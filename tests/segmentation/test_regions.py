@@ -61,3 +61,11 @@ def test_place_and_frame_choose_among_regions():
     np.testing.assert_array_equal(choose_region(small | large), small)
     np.testing.assert_array_equal(choose_region(small | on_frame), small)
     np.testing.assert_array_equal(choose_region(disk(20) & ~disk(5) | disk(4, 20, 20)), disk(20))
+
+
+def test_a_region_that_leaves_no_background():
+    assert choose_region(np.ones((20, 30), bool)).all()
+    one_level_apart = np.full((192, 1, 3), (210, 180, 140), np.uint8)
+    one_level_apart[70, 0, 2] = 141
+    assert not segment_watershed(one_level_apart).any()
+    assert not segment_watershed(one_level_apart, even_light=False, leave_out_artefacts=False, level=None).any()
