@@ -115,16 +115,18 @@ class Stamp(NamedTuple):
     changed: int  # ns; of the directory entry: also when the time of modification is set back
 
 
-def stamp_file(path: str | bytes) -> Stamp | None:
+def stamp_file(path: str) -> Stamp | None:
     """Return the stamp of a file, None where there is no regular one: reading might never end."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns) if stat.S_ISREG(status.st_mode) else None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def digest_file(path: str | bytes) -> bytes:
+def digest_file(path: str) -> bytes:
     """Return a digest of the bytes of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, _hash).digest()[:_SIZE]
@@ -133,11 +135,11 @@ def digest_file(path: str | bytes) -> bytes:
 class PhotoName(NamedTuple):
     """What tells one photo from others: the path of its file, or a digest of its pixels, and the seeds of views."""
 
-    path: bytes | None
+    path: str | None
     digest: bytes | None
     seeds: tuple[Any, ...]
 
-    def key(self, digests: Mapping[bytes, bytes]) -> bytes | None:
+    def key(self, digests: Mapping[str, bytes]) -> bytes | None:
         """Return the digest of what the photo shows, None where it has none; `digests` are those of files."""
         digest = self.digest if self.path is None else digests.get(self.path)
         return _digest(b"view", repr(self.seeds).encode(), digest) if digest and self.seeds else digest
@@ -150,8 +152,8 @@ def name_photo(image: Any) -> PhotoName:
         image, seeds = image.photo, (*seeds, image.seed)
     try:
         if isinstance(image, str | os.PathLike):
-            path = os.fsencode(image)
-            return PhotoName(path if os.path.isabs(path) else os.path.abspath(path), None, seeds)
+            path = image if type(image) is str else str(os.fsdecode(image))
+            return PhotoName(path if path.startswith(os.sep) else os.path.abspath(path), None, seeds)
         return PhotoName(None, _digest_pixels(image), seeds)
     except Exception:  # of whatever is no photo: its reader says what is wrong with it
         return PhotoName(None, None, seeds)

@@ -52,11 +52,13 @@ class Remembered(Outcome):
         *self._before, self._last = steps
         try:
             self._work = digest_steps(self._before)
-            self._members = {digest_steps([member], self._work): member for member in _members(self._last)}
+            members = _members(self._last)
+            self._kinds = [digest_steps([member], self._work) for member in members]  # two members may be alike
         except Exception as error:
             raise NotKeptError(f"a step can't be told from others: {error}") from error
+        self._members = dict(zip(self._kinds, members, strict=True))
         self._cache = RowCache(folder)
-        self._known: dict[bytes, dict[bytes, Row]] = {}  # by kind and photo
+        self._known: dict[bytes, dict[bytes, Row]] = {}  # by kind, in the order of the members, and photo
         self._own: dict[int, dict[bytes, Row]] = {}  # by position and kind: rows that are not kept
 
     def __enter__(self) -> Self:
@@ -71,19 +73,17 @@ class Remembered(Outcome):
     @property
     def n_open(self) -> int:
         """Number of photos of which not all is known."""
-        return sum(1 for _ in self._open())
+        return len(self._open())
 
     @property
     def n_done(self) -> int:
         """Number of photos, counted from the first, of which all is known."""
-        return next(self._open(), len(self.images))
+        return next(iter(self._open()), len(self.images))
 
-    def _open(self) -> Iterator[int]:
-        photos = enumerate(self._photos)
-        return (position for position, photo in photos if position not in self._own and self._missing(photo))
-
-    def _missing(self, photo: bytes | None) -> list[bytes]:
-        return [kind for kind in self._members if photo not in self._known[kind]]
+    def _open(self) -> list[int]:
+        first, *others = self._known.values()
+        known = first.keys() if not others else first.keys() & set.intersection(*map(set, others))
+        return [i for i, photo in enumerate(self._photos) if photo not in known and i not in self._own]
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
         """Give out photos that are not known and that nobody else is at work on, until all are known.
@@ -100,7 +100,7 @@ class Remembered(Outcome):
     def _batches(self, batch_size: int) -> Iterator[Batch]:
         once: set[bytes] = set()  # the second of two equal photos is known in the next round
         positions: list[int] = []
-        for position in list(self._open()):
+        for position in self._open():
             photo = self._photos[position]
             if photo is None or photo not in once:
                 positions.append(position)
@@ -117,8 +117,8 @@ class Remembered(Outcome):
             self._known[kind] |= rows
         chosen = [position for position in positions if self._photos[position] in {None, *mine}]
         if chosen:
-            kinds = {kind for position in chosen for kind in self._missing(self._photos[position])}
-            members = {kind: member for kind, member in self._members.items() if kind in kinds}
+            wanted = {self._photos[position] for position in chosen}
+            members = {kind: self._members[kind] for kind, known in self._known.items() if wanted - known.keys()}
             yield Batch([*self._before, _Blocks(members)], chosen)
 
     def add(self, part: Part) -> None:
@@ -151,7 +151,7 @@ class Remembered(Outcome):
             If the members of a union make numbers of different types: tables hold both side by side.
         """
         positions = range(self.n_done)
-        rows = [[self._row(position, kind) for position in positions] for kind in self._members]
+        rows = [[self._row(position, kind) for position in positions] for kind in self._kinds]
         self._tell_lost(rows[0])
         blocks = [np.array([row.numbers for row in of_kind]) for of_kind in rows]
         if len({block.dtype for block in blocks}) > 1:

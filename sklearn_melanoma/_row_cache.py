@@ -28,7 +28,7 @@ class _Held:
 
     def __init__(self) -> None:
         self.rows: dict[bytes, dict[bytes, Row]] = {}
-        self.files: dict[bytes, tuple[Stamp, bytes]] = {}
+        self.files: dict[str, tuple[Stamp, bytes]] = {}
         self.size = 0
         self.off_until = 0.0  # of time.monotonic
 
@@ -36,7 +36,7 @@ class _Held:
         self._grow(sum(row.numbers.nbytes + _OVERHEAD for row in rows.values()))
         self.rows.setdefault(kind, {}).update(rows)
 
-    def add_files(self, files: dict[bytes, tuple[Stamp, bytes]]) -> None:
+    def add_files(self, files: dict[str, tuple[Stamp, bytes]]) -> None:
         self._grow(sum(len(path) + _OVERHEAD for path in files))
         self.files.update(files)
 
@@ -95,7 +95,7 @@ class RowCache:
                 f"memory {self.folder!r} could not be cleared: {error}. Delete the folder while no process uses it."
             ) from error
 
-    def name_photos(self, images: Sequence[Any]) -> tuple[list[bytes | None], list[tuple[bytes, Stamp] | None]]:
+    def name_photos(self, images: Sequence[Any]) -> tuple[list[bytes | None], list[tuple[str, Stamp] | None]]:
         """Return what each photo shows, as a digest, and path and stamp where it is a file; None where there is none.
 
         A file is read only where its size or one of its times is not the one it had when it was read last.
@@ -138,7 +138,7 @@ class RowCache:
         flat = [(kind, photo, row) for kind, of_photos in rows.items() for photo, row in of_photos.items()]
         self._try(lambda store: store.keep(flat, work=work, done=done))
 
-    def _digest_files(self, stamps: dict[bytes, Stamp]) -> dict[bytes, bytes]:
+    def _digest_files(self, stamps: dict[str, Stamp]) -> dict[str, bytes]:
         held = self._held.files
         known = {path: held[path] for path, stamp in stamps.items() if path in held and held[path][0] == stamp}
         missing = stamps.keys() - known.keys()
@@ -173,13 +173,13 @@ class RowCache:
             return None
 
 
-def is_unchanged(file: tuple[bytes, Stamp]) -> bool:
+def is_unchanged(file: tuple[str, Stamp]) -> bool:
     """Tell whether a file is still the one that was named: it may be written to while it is measured."""
     path, stamp = file
     return stamp_file(path) == stamp
 
 
-def _file(name: PhotoName, stamps: dict[bytes, Stamp | None]) -> tuple[bytes, Stamp] | None:
+def _file(name: PhotoName, stamps: dict[str, Stamp | None]) -> tuple[str, Stamp] | None:
     stamp = None if name.path is None else stamps[name.path]
     return None if name.path is None or stamp is None else (name.path, stamp)
 

@@ -103,22 +103,22 @@ class RowStore:
                 self._db.executemany("UPDATE rows SET used = ? WHERE kind = ? AND photo = ?", stale)
         return found
 
-    def find_files(self, paths: Iterable[bytes]) -> dict[bytes, tuple[Stamp, bytes]]:
+    def find_files(self, paths: Iterable[str]) -> dict[str, tuple[Stamp, bytes]]:
         """Return stamp and digest of the files that are known, by path."""
         found = {}
-        for chunk, marks in _chunks(paths):
+        for chunk, marks in _chunks(map(os.fsencode, paths)):
             sql = f"SELECT path, size, modified, changed, digest FROM files WHERE path IN ({marks})"
             with self._lock:
                 rows = self._db.execute(sql, chunk).fetchall()
-            found.update({path: (Stamp(*stamp), digest) for path, *stamp, digest in rows})
+            found.update({os.fsdecode(path): (Stamp(*stamp), digest) for path, *stamp, digest in rows})
         return found
 
-    def keep_files(self, files: Iterable[tuple[bytes, Stamp, bytes]]) -> None:
+    def keep_files(self, files: Iterable[tuple[str, Stamp, bytes]]) -> None:
         """Note path, stamp and digest of files."""
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                [(path, *stamp, digest) for path, stamp, digest in files],
+                [(os.fsencode(path), *stamp, digest) for path, stamp, digest in files],
             )
 
     def claim(

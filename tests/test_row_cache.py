@@ -247,6 +247,15 @@ def test_photos_of_which_different_members_are_known(make, paths):
     np.testing.assert_array_equal(rows, make(both, memory=None).transform(paths))
 
 
+def test_two_members_of_a_union_that_are_alike(make, paths):
+    twice = FeatureUnion([("one", CountingMeasure("survey")), ("two", CountingMeasure("survey"))])
+    expected = make(twice, memory=None).transform(paths)
+    CountingMeasure.calls = 0
+    for _ in range(2):
+        np.testing.assert_array_equal(make(twice).transform(paths), expected)
+    assert CountingMeasure.calls == 12
+
+
 def test_weights_of_a_union(make, paths):
     weighted = FeatureUnion([("shape", MorphologyFeatures("survey"))], transformer_weights={"shape": 2})
     expected = make(weighted, memory=None).transform(paths)
@@ -329,7 +338,7 @@ def test_a_touched_file_is_looked_into_but_not_measured_again(make, log, paths, 
     os.utime(paths[3], (1, 1))
     for _ in range(2):
         make().transform(paths)
-        assert looked_into[12:] == [os.fsencode(paths[3])]
+        assert looked_into[12:] == [paths[3]]
     assert n_reads(log) == 12
 
 

@@ -72,8 +72,9 @@ def test_more_photos_than_one_statement_takes(tmp_path):
         store.keep([(b"k", photo, Row(np.array([float(photo)]), False)) for photo in photos], work=b"", done=[])
         found = store.find(b"k", photos)
         assert [found[photo].numbers[0] for photo in photos] == list(range(1234))
-        store.keep_files((photo, stamp_file(__file__), photo) for photo in photos)
-        assert store.find_files([*photos, b"other"]) == {photo: (stamp_file(__file__), photo) for photo in photos}
+        stamp, paths = stamp_file(__file__), [f"{i}.jpg" for i in range(1234)]
+        store.keep_files((path, stamp, path.encode()) for path in paths)
+        assert store.find_files([*paths, "other.jpg"]) == {path: (stamp, path.encode()) for path in paths}
         assert store.claim(b"w", [b"new"], photos)[1] == set(photos)
 
 
