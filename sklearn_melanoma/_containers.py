@@ -12,12 +12,8 @@ MAX_CHUNK_BYTES = 1 << 26  # of a PNG's text and profiles; Pillow copies these t
 MAX_TAGS = 4096  # of a TIFF page
 MAX_TAG_VALUES = 300_000  # numbers of one tag: offsets of 65 535 strips of four planes
 
-_TIFF_LAYOUTS = {
-    b"II*\0": "<",
-    b"MM\0*": ">",
-    b"II+\0": "<",
-    b"MM\0+": ">",
-}
+_TIFF_ORDERS = {b"II": "<", b"MM": ">"}
+_TIFF_MARKS = (b"*\0", b"\0*", b"+\0", b"\0+")  # in either order after either; a plus is BigTIFF where it comes first
 _TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that are unpacked one by one; bytes are not
 
 
@@ -30,8 +26,8 @@ def check_header(data: bytes) -> None:
         _check_jpeg(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
         _check_png(data)
-    elif data[:4] in _TIFF_LAYOUTS:
-        _check_tiff(data, _TIFF_LAYOUTS[data[:4]], big=b"+" in data[:4])
+    elif data[:2] in _TIFF_ORDERS and data[2:4] in _TIFF_MARKS:
+        _check_tiff(data, _TIFF_ORDERS[data[:2]], big=data[2:3] == b"+")
 
 
 def _check_jpeg(data: bytes) -> None:

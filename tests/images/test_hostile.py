@@ -1,6 +1,7 @@
 """Whatever a file holds: an image, or one ValueError or OSError that names it, and a batch that goes on without it."""
 
 import os
+import struct
 import warnings
 from pathlib import Path
 
@@ -193,6 +194,15 @@ def test_headers_at_their_limits(tmp_path, monkeypatch):
         path.write_bytes(make(42))
         assert isinstance(ending(read_image, path), str), name
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("mark", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0", b"MM\0+", b"II+\0"])
+def test_every_layout_of_a_tiff_is_looked_at(tmp_path, mark):
+    order, big = "<" if mark.startswith(b"II") else ">", mark == b"II+\0"
+    start = struct.pack(order + ("HHQQ" if big else "IH"), *((8, 0, 16, 1) if big else (8, 1)))
+    entry = struct.pack(order + ("HHQQ" if big else "HHII"), 273, 4, 2**24, 8)
+    (tmp_path / "photo.tif").write_bytes(mark + start + entry + bytes(2**20))
+    assert "its tag 273 has 16,777,216 values" in ending(read_image, tmp_path / "photo.tif")
 
 
 def test_the_longest_side(tmp_path):
