@@ -58,7 +58,7 @@ def large_files() -> dict[str, Callable[[], bytes]]:
     """Return makers of the costliest files that are read, and of some that are not, by name."""
 
     def plain(mode: str, width: int, height: int, kind: str, **options: Any) -> Callable[[], bytes]:
-        color = {"F": 0.5, "I;16": 9999}.get(mode, "#a06030")
+        color = {"F": 0.5, "I": 9999}.get(mode, "#a06030")
         return lambda: saved(Image.new(mode, (width, height), color), kind, **options)  # type: ignore[arg-type]
 
     def scans(n: int, width: int, height: int) -> bytes:
@@ -78,6 +78,7 @@ def large_files() -> dict[str, Callable[[], bytes]]:
         "9459 × 9459 TIFF, RGB": plain("RGB", 9459, 9459, "TIFF"),
         "9459 × 9459 TIFF, CMYK, LZW": plain("CMYK", 9459, 9459, "TIFF", compression="tiff_lzw"),
         "9459 × 9459 TIFF, float, LZW": plain("F", 9459, 9459, "TIFF", compression="tiff_lzw"),
+        "9459 × 9459 TIFF, 32 bits, LZW": plain("I", 9459, 9459, "TIFF", compression="tiff_lzw"),
         "9459 × 9459 BMP, RGB": plain("RGB", 9459, 9459, "BMP"),
         "8600 × 8600 BMP, RGBA": plain("RGBA", 8600, 8600, "BMP"),
         "9459 × 9459 BMP, RGBA": plain("RGBA", 9459, 9459, "BMP"),

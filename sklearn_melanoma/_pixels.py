@@ -59,6 +59,12 @@ def rgb_pixels(
 
 def mask_pixels(image: Image.Image) -> NDArray[np.bool_]:
     """Return the pixels of a mask, as its file has them."""
+    # Four bytes a level: only what is decided of them is kept.
+    if image.mode == "F":
+        return _by_bands(image, lambda band: check_mask(np.asarray(band)))
+    if image.mode == "I":
+        half = image.getextrema()[1] / 2  # type: ignore[operator]  # one channel, so two numbers
+        return _by_bands(image, lambda band: np.asarray(band) > half)
     return check_mask(_by_bands(image, _levels))
 
 
