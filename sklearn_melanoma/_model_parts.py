@@ -24,7 +24,8 @@ def portable(thing: Any) -> Any:
     """Return a copy of an estimator without what belongs to one machine, and without pandas' own objects."""
     import pandas as pd  # here: loading a model does without
 
-    if isinstance(thing, BaseEstimator):
+    # Some that scikit-learn's estimators consist of are none themselves, such as those of a calibrated classifier.
+    if isinstance(thing, BaseEstimator) or type(thing).__module__ == "sklearn.calibration":
         copy = object.__new__(type(thing))  # it takes all that fit left behind, where `clone` takes parameters only
         vars(copy).update({name: None if name == "memory" else portable(value) for name, value in vars(thing).items()})
         return copy

@@ -13,8 +13,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 _BUILTINS = {f"builtins.{kind.__name__}" for kind in (bool, dict, float, int, list, set, str, tuple)}
-# The nodes of a tree of scikit-learn. Forests of pixels are made of them.
-_TREE = "sklearn.tree._tree.Tree"
+# What estimators of scikit-learn consist of: the nodes of a tree, of which forests of pixels are made, and a
+# calibrated classifier's folds.
+_PARTS = {"sklearn.tree._tree.Tree", "sklearn.calibration._CalibratedClassifier"}
 # Classes that hold what they are given, and do nothing with it when they are made.
 _HOLDERS = (BaseEstimator, tuple, np.dtype, np.generic, np.random.BitGenerator)
 # Modules that do something when they are imported; nothing in a model is defined there.
@@ -56,7 +57,7 @@ def import_skops() -> Any:
 
 def untrusted(types: Iterable[str], trusted: Iterable[str] = ()) -> list[str]:
     """Return those types that are neither harmless nor trusted, by their full names."""
-    known = {*_BUILTINS, _TREE, *trusted}
+    known = {*_BUILTINS, *_PARTS, *trusted}
     return [name for name in types if name not in known and not _is_harmless(name)]
 
 

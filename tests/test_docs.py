@@ -22,6 +22,7 @@ STAGES = [
     "inspection",
     "metrics",
     "model_selection",
+    "persistence",
     "pipeline",
     "preprocessing",
     "segmentation",

@@ -32,6 +32,7 @@ from sklearn_melanoma import Lesion
 from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 
@@ -302,6 +303,15 @@ def test_pickle_round_trip(estimator, lesions, name):
     file.seek(0)
     again = package.load(file)
     assert repr(again) == repr(estimator)
+    assert_same(again.transform(lesions), estimator.transform(lesions))
+
+
+@every
+def test_saved_and_loaded_again(estimator, lesions, tmp_path):
+    estimator.set_output(transform="pandas").fit(lesions)
+    save_model(estimator, tmp_path / "model.skops")
+    again = load_model(tmp_path / "model.skops")
+    assert type(again) is type(estimator)
     assert_same(again.transform(lesions), estimator.transform(lesions))
 
 
