@@ -59,8 +59,8 @@ def new_process() -> None:
     _row_cache._HELD.clear()
 
 
-def time_search(features: str, paths: Sequence[str], target: Any, *, candidates: int, folder: str) -> dict[str, Any]:
-    """Time a search over parameters of the classifier, with and without photos."""
+def time_search(features: str, paths: Sequence[str], target: Any, *, candidates: int, rounds: int) -> dict[str, Any]:
+    """Time a search over parameters of the classifier, with and without photos, which take turns."""
     model = make_melanoma_pipeline(features, LogisticRegression(max_iter=1000))
     table = model["features"].transform(paths)
     grid = {"classify__C": np.geomspace(1e-3, 1e2, candidates)}
@@ -68,19 +68,22 @@ def time_search(features: str, paths: Sequence[str], target: Any, *, candidates:
     def search(pipeline: Any, X: Any) -> None:
         GridSearchCV(pipeline, grid, cv=FOLDS, scoring="roc_auc", error_score="raise").fit(X, target)
 
-    one_pass = seconds(lambda: model["features"].transform(paths), 3)
-    kept = clone(model).set_params(features__memory=folder)
-    times = {
-        "cold": seconds(lambda: search(kept, paths)),
-        "warm": seconds(lambda: search(kept, paths)),
-        "table": seconds(lambda: search(model[1:], table)),
-    }
+    times: dict[str, float] = dict.fromkeys(("pass", "cold", "warm", "table"), np.inf)
+    for _ in range(rounds):
+        with TemporaryDirectory() as folder:
+            kept = clone(model).set_params(features__memory=folder)
+            taken = {
+                "pass": seconds(lambda: model["features"].transform(paths)),
+                "cold": seconds(lambda pipeline=kept: search(pipeline, paths)),
+                "warm": seconds(lambda pipeline=kept: search(pipeline, paths)),
+                "table": seconds(lambda: search(model[1:], table)),
+            }
+        times = {name: min(times[name], taken[name]) for name in times}
     return {
         "features": features,
-        "pass": one_pass,
         **times,
-        "passes": (times["cold"] - times["table"]) / one_pass,
-        "ratio": times["cold"] / (one_pass + times["table"]),
+        "passes": (times["cold"] - times["table"]) / times["pass"],
+        "ratio": times["cold"] / (times["pass"] + times["table"]),
     }
 
 
@@ -138,14 +141,12 @@ def time_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
     return [dict(zip(COST_COLUMNS, (what, cost, unit), strict=True)) for what, cost, unit in costs]
 
 
-def run(paths: Sequence[str], target: Any, *, candidates: int, progress: Progress) -> list[Section]:
+def run(paths: Sequence[str], target: Any, *, candidates: int, rounds: int, progress: Progress) -> list[Section]:
     """Time everything on one set of photos."""
     task = progress.add_task("searches", total=4)
     searches = []
     for features in ("all", "survey"):
-        with TemporaryDirectory() as folder:
-            new_process()
-            searches.append(time_search(features, paths, target, candidates=candidates, folder=folder))
+        searches.append(time_search(features, paths, target, candidates=candidates, rounds=rounds))
         progress.advance(task)
     with TemporaryDirectory() as folder:
         changes = time_changes(paths, folder)
@@ -153,8 +154,11 @@ def run(paths: Sequence[str], target: Any, *, candidates: int, progress: Progres
     with TemporaryDirectory() as folder:
         parts = time_parts(paths, folder)
         progress.advance(task)
-    most = max(record["passes"] for record in searches)
-    verdict = f"Most: {most:.2f} passes, {'within' if most <= LIMIT else '**above**'} the limit of {LIMIT}."
+    most = max(record["ratio"] for record in searches)
+    verdict = (
+        f"Most: {most:.2f} of one pass and the classifier's own time, {'within' if most <= LIMIT else '**above**'} the "
+        f"limit of {LIMIT}."
+    )
     without = (
         f"Without `memory`, the search takes {candidates * FOLDS + 1} passes. With it, what is left beside the one is "
         "to look up rows and to copy and check the steps for each fit: the larger the set, the smaller its share."
@@ -170,6 +174,7 @@ def run(paths: Sequence[str], target: Any, *, candidates: int, progress: Progres
 def main(
     data: DataOption = None,
     candidates: Annotated[int, typer.Option(min=1, help="Number of values of the classifier's parameter.")] = 50,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each search is timed.")] = 3,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Time searches over photos of which the rows are kept."""
@@ -182,12 +187,12 @@ def main(
             paths = [str(Path(folder, f"{position}.jpg")) for position in range(len(photos.images))]
             for path, image in zip(paths, photos.images, strict=True):
                 Image.fromarray(image).save(path, quality=90)
-        sections = run(paths, photos.target, candidates=candidates, progress=progress)
+        sections = run(paths, photos.target, candidates=candidates, rounds=rounds, progress=progress)
     intro = [
         f"`GridSearchCV` over {candidates} values of a logistic regression's `C` and {FOLDS} folds, on the paths of "
         f"{len(paths)} photos ({name}), by `make_melanoma_pipeline(features, classifier, memory=folder)`. Beside it, "
         "one pass over the photos without `memory`, and the same search on the table that this makes. Seconds of the "
-        "processor, one thread.",
+        f"processor, one thread, the least of {rounds} rounds.",
         *([DRAWN_NOTE] if name == DRAWN else []),
     ]
     write_report("cache", title="Rows that are kept", intro=intro, sections=sections, folder=results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,8 +24,8 @@ class Part(NamedTuple):
 
     positions: Sequence[int]
     output: Any
-    lost: dict[int, str]  # what errors call the photos in which no lesion was found
-    skipped: dict[int, str]  # why
+    lost: set[int]  # photos in which no lesion was found
+    skipped: dict[int, str]  # photos that could not be read or measured, and why
 
 
 class Outcome:
@@ -77,8 +77,13 @@ class Outcome:
         """Take what came of a batch; batches come in the order in which they were given out."""
         self._parts.append(part.output)
         self._n_done += len(part.positions)
-        self.lost |= part.lost
-        self.skipped |= part.skipped
+        self._tell(part.lost, part.skipped)
+
+    def _tell(self, lost: Iterable[int], skipped: Mapping[int, str]) -> None:
+        """Note what the user is to be told; what becomes of a view is said of its photo."""
+        images = self.images
+        self.lost |= {i: element_label(i, images[i]) for i in lost if not isinstance(images[i], View)}
+        self.skipped |= {i: why for i, why in skipped.items() if not isinstance(images[i], View)}
 
     def output(self) -> Any:
         """Return the rows, or lesions, of the first `n_done` photos."""
@@ -105,13 +110,11 @@ def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
                 raise located from error
             skipped[place] = str(located)
             inputs[place] = _blank(images[place])
-    # A view is lost where its photo is, which is said of the photo.
-    photos = {place for place, image in enumerate(images) if not isinstance(image, View)}
     return Part(
         positions,
         output,
-        {positions[i]: element_label(positions[i], images[i]) for i in lost if i in photos - skipped.keys()},
-        {positions[i]: skipped[i] for i in sorted(skipped.keys() & photos)},
+        {positions[place] for place in lost if place not in skipped},
+        {positions[place]: skipped[place] for place in sorted(skipped)},
     )
 
 

@@ -15,10 +15,8 @@ from sklearn.pipeline import FeatureUnion
 from sklearn_melanoma._base import LesionTransformer, wrap_rows
 from sklearn_melanoma._batches import Batch, Outcome, Part
 from sklearn_melanoma._cache_key import digest_steps
-from sklearn_melanoma._reading import View
 from sklearn_melanoma._row_cache import RowCache, is_unchanged
 from sklearn_melanoma._row_store import Row
-from sklearn_melanoma._validation import element_label
 
 _PAUSES = (0.01, 0.5)  # seconds between two looks at what other processes are at work on, at first and at last
 
@@ -139,8 +137,7 @@ class Remembered(Outcome):
         for kind, of_photos in fresh.items():
             self._known[kind] |= of_photos
         self._cache.keep(fresh, work=self._work, done=done)
-        self.lost |= part.lost
-        self.skipped |= part.skipped
+        self._tell((), part.skipped)
 
     def output(self) -> Any:
         """Return the rows of the first `n_done` photos, in the container that the last step makes.
@@ -152,7 +149,7 @@ class Remembered(Outcome):
         """
         positions = range(self.n_done)
         rows = [[self._row(position, kind) for position in positions] for kind in self._kinds]
-        self._tell_lost(rows[0])
+        self._tell((position for position, row in enumerate(rows[0]) if row.lost), {})
         blocks = [np.array([row.numbers for row in of_kind]) for of_kind in rows]
         if len({block.dtype for block in blocks}) > 1:
             raise NotKeptError
@@ -161,13 +158,6 @@ class Remembered(Outcome):
     def _row(self, position: int, kind: bytes) -> Row:
         own = self._own.get(position)
         return self._known[kind][self._photos[position]] if own is None else own[kind]  # type: ignore[index]
-
-    def _tell_lost(self, rows: list[Row]) -> None:
-        for position, row in enumerate(rows):
-            if row.lost and position not in self._own:
-                image = self.images[position]
-                if not isinstance(image, View):
-                    self.lost[position] = element_label(position, image)
 
 
 class _Blocks:

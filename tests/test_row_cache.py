@@ -436,6 +436,15 @@ def test_equal_photos_that_can_not_be_read_are_each_named(make, paths):
         make(on_error="skip").transform([broken, paths[0], broken])
 
 
+def test_views_of_photos_that_can_not_be_read_are_not_kept(make, photos, tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"not a photo")
+    view = View(path, 1)
+    assert np.isnan(make(on_error="skip").transform([view])).all()
+    with pytest.raises(ValueError, match=r"^X\[0\] \('.*photo\.png'\): could not read"):
+        make().transform([view])
+
+
 def test_photos_without_a_lesion_are_told_every_time(make, photos, skin, tmp_path):
     Image.fromarray(skin).save(tmp_path / "skin.png")
     images = [photos[0], skin, photos[1], str(tmp_path / "skin.png"), View(skin, 3), skin]
