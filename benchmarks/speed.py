@@ -27,6 +27,7 @@ from sklearn_melanoma.images import read_image
 WIDTHS = (768, 1536, 3072)
 SET = "isic2017_large"
 REFERENCE = "OpenCV script"
+DECODING = "OpenCV, decoding alone"
 LARGE_BLOCK = 31 * 2**20  # bytes; glibc learns from blocks up to 32 MB
 
 COLUMNS = {
@@ -34,6 +35,14 @@ COLUMNS = {
     "method": text("method"),
     "ms per photo (quartiles)": interval("milliseconds", ".1f"),
     "time over the OpenCV script's (quartiles)": interval("ratio", ".2f"),
+    "over its decoding (quartiles)": interval("decoding_ratio", ".2f"),
+}
+STAGE_COLUMNS = {
+    "width": number("width", "d"),
+    "features": text("features"),
+    "read": interval("read", ".1f"),
+    "segment": interval("segment", ".1f"),
+    "measure": interval("measure", ".1f"),
 }
 
 
@@ -42,6 +51,7 @@ def make_methods() -> dict[str, Callable[[str], Any]]:
     survey, everything = (make_melanoma_pipeline(features)["features"] for features in ("survey", "all"))
     return {
         REFERENCE: opencv_script,
+        DECODING: cv2.imread,
         'ours, "survey": three features': lambda path: survey.transform([path]),
         'ours, "all": every feature': lambda path: everything.transform([path]),
         "scikit-image script": skimage_script,
@@ -82,10 +92,25 @@ def time_methods(
     return seconds
 
 
-def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time every method at every width."""
+def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str, Any]:
+    """Return the milliseconds of each stage, the least of all rounds, as quartiles over photos."""
+    steps = make_melanoma_pipeline(features)["features"].named_steps
+    names = ("read", "segment", "measure")
+    seconds = np.full((len(names), len(paths)), np.inf)
+    for _ in range(rounds):
+        for position, path in enumerate(paths):
+            found: Any = [path]
+            for number_of_stage, name in enumerate(names):
+                start = perf_counter()
+                found = steps[name].transform(found)
+                seconds[number_of_stage, position] = min(seconds[number_of_stage, position], perf_counter() - start)
+    return {"features": f'"{features}"', **dict(zip(names, map(_quartiles, seconds * 1e3), strict=True))}
+
+
+def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Time every method, and every stage of ours, at every width."""
     methods = make_methods()
-    records = []
+    records, stages = [], []
     # Freeing a large block makes glibc keep what is freed from now on instead of handing it back to the system. Else
     # the OpenCV script takes 6 or 10 ms at 768 pixels, by what happened to run before.
     np.ones(LARGE_BLOCK, dtype=np.uint8)
@@ -100,10 +125,14 @@ def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> list[dict[
                     "method": name,
                     "milliseconds": _quartiles(seconds[name] * 1e3),
                     "ratio": None if name == REFERENCE else _quartiles(seconds[name] / seconds[REFERENCE]),
+                    "decoding_ratio": None if name == DECODING else _quartiles(seconds[name] / seconds[DECODING]),
                 }
                 for name in methods
             ]
-    return records
+            stages += [
+                {"width": width, **time_stages(paths, features, rounds=rounds)} for features in ("survey", "all")
+            ]
+    return records, stages
 
 
 def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -124,18 +153,21 @@ def main(
         source, images = SET, load_sets(data, (SET,))[SET].images[:photos]
     cv2.setNumThreads(1)
     with threadpool_limits(1), progress_bar() as progress:
-        records = run(images, rounds=rounds, progress=progress)
+        records, stages = run(images, rounds=rounds, progress=progress)
     intro = [
         "From a JPEG file to area, perimeter over that of the circumscribed circle, and maximum span; "
         f'`"all"` measures every shape and color feature. {len(images)} photos ({source}), brought to each width, '
-        "saved at quality 90 with 4:2:0. One thread. The four methods take turns on each photo; a photo's time is the "
+        "saved at quality 90 with 4:2:0. One thread. The methods take turns on each photo; a photo's time is the "
         f"least of {rounds} rounds, after a warm-up. Shown: the median over photos, quartiles in brackets; ratios are "
         "of the same photo.",
         'Ours is called as a loop over photos would: `make_melanoma_pipeline("survey")["features"].transform([path])`. '
         "The scripts are in `_scripts.py`.",
         *([DRAWN_NOTE] if source == DRAWN else []),
     ]
-    sections = [Section("Time", COLUMNS, records)]
+    sections = [
+        Section("Time", COLUMNS, records),
+        Section("Stages", STAGE_COLUMNS, stages, ["Milliseconds of each stage of ours, quartiles in brackets."]),
+    ]
     write_report(
         "speed", title="Speed", intro=intro, sections=sections, folder=results, packages=("opencv-python-headless",)
     )
