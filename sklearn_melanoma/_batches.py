@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import View
+from sklearn_melanoma._stack import Stack
 from sklearn_melanoma._validation import element_label, element_of_error, rebase_error, source_name
 
 
@@ -47,7 +48,7 @@ class Outcome:
         self.problem = problem
         self.lost: dict[int, str] = {}
         self.skipped: dict[int, str] = {}
-        self._parts: list[Any] = []
+        self._stack = Stack(len(images))
         self._n_done = 0
 
     def __enter__(self) -> Self:
@@ -75,7 +76,7 @@ class Outcome:
 
     def add(self, part: Part) -> None:
         """Take what came of a batch; batches come in the order in which they were given out."""
-        self._parts.append(part.output)
+        self._stack.add(part.output)
         self._n_done += len(part.positions)
         self._tell(part.lost, part.skipped)
 
@@ -87,7 +88,7 @@ class Outcome:
 
     def output(self) -> Any:
         """Return the rows, or lesions, of the first `n_done` photos."""
-        return stack_parts(self._parts)
+        return self._stack.all()
 
 
 def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
@@ -133,22 +134,6 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
 def _blank(image: Any) -> Lesion:
     """Return what takes the place of a photo that was skipped: no lesion, so every feature is NaN."""
     return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
-
-
-def stack_parts(parts: Sequence[Any]) -> Any:
-    """Return arrays, tables or lists, all of one kind, as one."""
-    first = parts[0]
-    if isinstance(first, np.ndarray):
-        return np.concatenate(parts)
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat(parts, ignore_index=True)
-    if hasattr(first, "columns"):
-        import polars as pl
-
-        return pl.concat(parts)
-    return [item for part in parts for item in part]
 
 
 class Transformed(Sequence[Any]):

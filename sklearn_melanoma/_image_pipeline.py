@@ -14,11 +14,11 @@ from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, Tags, get_tags
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, StrOptions, tag_image_input
 from sklearn_melanoma._batches import Batch, Outcome, Part, Transformed, run_batch
+from sklearn_melanoma._dispatch import run_in_parallel
 from sklearn_melanoma._validation import check_images, element_of_error
 
 
@@ -246,10 +246,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         if outcome.n_open <= self.batch_size:
             # No workers for one batch: setting them up takes as long as a small photo.
             return starmap(run_batch, calls)
-        # One batch at a time: joblib would bundle quick ones, more and more of them, and all their photos.
-        run = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
-        parts: Iterator[Part] = run(delayed(run_batch)(*call) for call in calls)
-        return parts
+        return run_in_parallel(run_batch, calls, self.n_jobs)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of what the last step returns, as every scikit-learn transformer does.

@@ -15,9 +15,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, safe_indexing, tag_image_input
-from sklearn_melanoma._batches import stack_parts
 from sklearn_melanoma._image_pipeline import ImagePipeline
 from sklearn_melanoma._reading import View
+from sklearn_melanoma._stack import stack_parts
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.features._view_maker import ViewMaker
 from sklearn_melanoma.semi_supervised._labels import find_labelled

@@ -1,0 +1,81 @@
+"""Calls run by backends of joblib that give results one by one, and by those that do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from joblib import parallel_config, register_parallel_backend
+from joblib.parallel import ThreadingBackend
+
+from sklearn_melanoma import _dispatch
+from sklearn_melanoma._dispatch import run_in_parallel
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.features import MorphologyFeatures
+from sklearn_melanoma.pipeline import ImagePipeline
+from sklearn_melanoma.segmentation import WatershedSegmenter
+
+BACKENDS = ["sequential", "threading", "loky", "all at the end"]
+
+
+class AllAtTheEnd(ThreadingBackend):
+    """What Ray's and multiprocessing's backends say of themselves."""
+
+    supports_return_generator = False
+
+
+register_parallel_backend("all at the end", AllAtTheEnd)
+
+
+def square(number):
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return number * number
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_results_come_in_order(backend, monkeypatch):
+    monkeypatch.setattr(_dispatch, "WAVE", 3)
+    with parallel_config(backend):
+        assert list(run_in_parallel(square, ((i,) for i in range(20)), 2)) == [i * i for i in range(20)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_call_is_no_result(backend):
+    with parallel_config(backend):
+        assert list(run_in_parallel(square, iter(()), 2)) == []
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_errors_come_from_the_call(backend):
+    with parallel_config(backend), pytest.raises(ValueError, match="-1 is negative"):
+        list(run_in_parallel(square, ((i,) for i in (3, -1)), 2))
+
+
+def test_where_results_come_all_at_the_end_they_come_in_waves(monkeypatch):
+    monkeypatch.setattr(_dispatch, "WAVE", 5)
+    taken = []
+
+    def calls():
+        for number in range(100):
+            taken.append(number)
+            yield (number,)
+
+    with parallel_config("all at the end"):
+        results = run_in_parallel(square, calls(), 2)
+        for number, result in enumerate(results):
+            assert result == number * number
+            assert len(taken) == 10 * (number // 10 + 1)
+    assert len(taken) == 100
+
+
+def test_wrong_number_of_workers_is_an_error():
+    with pytest.raises(ValueError, match="n_jobs"):
+        list(run_in_parallel(square, [(1,)], 0))
+
+
+def test_the_same_rows_where_results_come_all_at_the_end():
+    images = make_lesions(5, image_size=(60, 80), random_state=0).images
+    measure = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
+    alone = measure.fit_transform(images)
+    with parallel_config("all at the end", n_jobs=2):
+        np.testing.assert_array_equal(measure.transform(images), alone)
