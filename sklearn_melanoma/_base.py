@@ -19,6 +19,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._callbacks import CallbackSupportMixin, one_task
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion
 from sklearn_melanoma._validation import check_images, element_errors, require_mask
@@ -97,11 +98,12 @@ def tag_image_input(tags: Tags) -> Tags:
     return tags
 
 
-class ImageTransformer(BaseEstimator):
+class ImageTransformer(CallbackSupportMixin, BaseEstimator):
     """Base of the transformers whose input is a sequence of images, each treated on its own."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
+    @one_task
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters; nothing is learned from the images.
 

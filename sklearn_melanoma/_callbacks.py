@@ -7,6 +7,9 @@ from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Self, TypeVar, cast
 
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 try:
@@ -38,7 +41,7 @@ class FitTask:
     name : str, default="fit"
         Name of the task.
     metadata : dict, optional
-        What `fit` was given beside `X` and `y`.
+        What scores of the training data need beside `X` and `y`.
     """
 
     def __init__(
@@ -84,9 +87,9 @@ class FitTask:
 
     @contextmanager
     def fitting(self, name: str, estimator: Any) -> Iterator[None]:
-        """Make the `fit` of another estimator the next part, of which that one tells the parts, if it can."""
+        """Make the `fit` of another estimator the next part, if it `learns`; its own parts are told too, if it can."""
         self.end_part()
-        if self._context is None:
+        if self._context is None or not learns(estimator):
             yield
             return
         part = self._context.subcontext(task_name=name)
@@ -137,6 +140,13 @@ def n_parts(total: int, size: int) -> int:
     return -(-total // size)
 
 
+def learns(estimator: Any) -> bool:
+    """Tell whether the `fit` of an estimator does more than to check its parameters."""
+    if isinstance(estimator, FrozenEstimator):
+        return False
+    return not hasattr(estimator, "__sklearn_tags__") or bool(get_tags(estimator).requires_fit)
+
+
 def one_task(fit: Fit) -> Fit:
     """Let callbacks hear when a `fit` begins and ends."""
 
@@ -144,8 +154,8 @@ def one_task(fit: Fit) -> Fit:
     @wraps(fit)
     def told(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
         y = args[0] if args else kwargs.get("y")
-        metadata = {name: value for name, value in kwargs.items() if name != "y" and value is not None}
-        with FitTask(self, X, y, metadata=metadata or None):
+        weights = kwargs.get("sample_weight")
+        with FitTask(self, X, y, metadata=None if weights is None else {"sample_weight": weights}):
             return fit(self, X, *args, **kwargs)
 
     return cast(Fit, told)

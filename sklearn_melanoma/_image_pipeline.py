@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Any, ClassVar, Self
 
@@ -18,11 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, StrOptions, tag_image_input
 from sklearn_melanoma._batches import Batch, Outcome, Part, Transformed, run_batch
+from sklearn_melanoma._callbacks import CallbackSupportMixin, Countdown, FitTask, learns, n_parts, with_callbacks
 from sklearn_melanoma._dispatch import run_in_parallel
+from sklearn_melanoma._skipped import warn_of
 from sklearn_melanoma._validation import check_images, element_of_error
 
 
-class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Chain of image steps that takes a few photos at a time through all of them.
 
     It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
@@ -112,6 +113,7 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         self.on_error = on_error
         self.memory = memory
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the steps that learn, in order; check the parameters of all.
 
@@ -132,12 +134,42 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         ValueError, TypeError
             If a parameter is wrong, or a step is no transformer.
         """
-        steps = self._check_steps()
-        images = check_images(X)
-        for position, step in enumerate(steps):
-            # FrozenEstimator insists on a y.
-            step.fit(Transformed(images, steps[:position]) if position else images, None)
+        steps, images = self._check_steps(), check_images(X)
+        with FitTask(self, images, y, sum(map(learns, steps))) as task:
+            self._fit_steps(steps, images, task)
         return self
+
+    @with_callbacks
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Fit the steps that learn, in order, and take every photo through all steps.
+
+        With scikit-learn 1.9, callbacks hear of each batch.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Paths, arrays, PIL images or lesions, of any sizes.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_features), DataFrame, or list
+            What `transform` returns; it raises and warns alike.
+        """
+        steps, images = self._check_steps(), check_images(X)
+        n_tasks = sum(map(learns, steps)) + n_parts(len(images), self.batch_size)
+        with FitTask(self, images, y, n_tasks, name="fit-transform") as task:
+            self._fit_steps(steps, images, task)
+            outcome, rows = self._take_through(steps, images, Countdown(task, "batch", len(images), self.batch_size))
+        warn_of(outcome, self.memory)
+        return rows
+
+    def _fit_steps(self, steps: list[Any], images: Sequence[Any], task: FitTask) -> None:
+        for position, (name, step) in enumerate(self._named()):
+            with task.fitting(f"fit-{name}", step):
+                # FrozenEstimator insists on a y.
+                step.fit(Transformed(images, steps[:position]) if position else images, None)
 
     def transform(self, X: Any) -> Any:
         """Take every photo through all steps.
@@ -166,19 +198,9 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         SkippedPhotosWarning
             Once, naming the photos that were skipped; its attribute ``skipped`` lists all of them.
         """
-        steps = self._check_steps()
-        images = check_images(X)
+        steps, images = self._check_steps(), check_images(X)
         outcome, rows = self._take_through(steps, images)
-        skipped, lost = dict(sorted(outcome.skipped.items())), [name for _, name in sorted(outcome.lost.items())]
-        if outcome.problem:
-            message = f"memory={self.memory!r} could not be used, rows are made as without it: {outcome.problem}"
-            warnings.warn(message, UserWarning, stacklevel=2)
-        if skipped:
-            message = _nan_message(f"Skipped {len(skipped)} of {len(images)} photos", list(skipped.values()))
-            warnings.warn(SkippedPhotosWarning(message, skipped), stacklevel=2)
-        if lost:
-            message = _nan_message(f"No lesion was found in {len(lost)} of {len(images)} photos", lost)
-            warnings.warn(message, UserWarning, stacklevel=2)
+        warn_of(outcome, self.memory)
         return rows
 
     def clear_memory(self) -> Self:
@@ -210,8 +232,10 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
             raise ValueError("memory must name a folder, got ''. Use None to keep nothing.")
         return None if location is None else os.fspath(location)
 
-    def _take_through(self, steps: list[Any], images: Sequence[Any]) -> tuple[Outcome, Any]:
-        """Take all photos through all steps, those known from `memory` excepted."""
+    def _take_through(
+        self, steps: list[Any], images: Sequence[Any], tell: Callable[[int], None] = lambda n_open: None
+    ) -> tuple[Outcome, Any]:
+        """Take all photos through all steps, those known from `memory` excepted; `tell` how many are left."""
         folder, problem = self._folder(), None
         if folder is not None and len(images):
             # Here, for it brings SQLite along.
@@ -219,19 +243,22 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
 
             try:
                 remembered = Remembered(folder, steps, images)
-                return remembered, self._work_on(remembered)
+                return remembered, self._work_on(remembered, tell)
             except NotKeptError as error:
                 problem = str(error) or None
         outcome = Outcome(steps, images, problem)
-        return outcome, self._work_on(outcome)
+        return outcome, self._work_on(outcome, tell)
 
-    def _work_on(self, outcome: Outcome) -> Any:
+    def _work_on(self, outcome: Outcome, tell: Callable[[int], None]) -> Any:
         """Return what comes out for all photos; an error takes along what came out before."""
         try:
             with outcome:
+                tell(n_open := outcome.n_open)
                 for batches in outcome.rounds(self.batch_size):
                     for part in self._run(batches, outcome):
                         outcome.add(part)
+                        tell(n_open := n_open - len(part.positions))
+                    tell(n_open := outcome.n_open)  # less, where others did some of the work
         except Exception as error:
             if outcome.n_done:
                 vars(error)["computed"] = outcome.output()
@@ -316,8 +343,11 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
         """Let scikit-learn draw the steps as those of its own pipeline."""
         return Pipeline(self.steps)._sk_visual_block_()
 
+    def _named(self) -> list[tuple[str, Any]]:
+        return [(name, step) for name, step in self.steps if step is not None and step != "passthrough"]
+
     def _active(self) -> list[Any]:
-        return [step for _, step in self.steps if step is not None and step != "passthrough"]
+        return [step for _, step in self._named()]
 
     def _check_steps(self) -> list[Any]:
         self._validate_params()
@@ -331,42 +361,3 @@ class ImagePipeline(TransformerMixin, Composite, auto_wrap_output_keys=None):  #
                     f"every step must be a transformer with fit and transform, or 'passthrough'; got {step!r}."
                 )
         return steps
-
-
-class SkippedPhotosWarning(UserWarning):
-    """What ``on_error="skip"`` went on without.
-
-    Its message names the first ten photos.
-
-    Parameters
-    ----------
-    message : str
-        What the user reads.
-    skipped : dict of int to str, optional
-        By position in `X`, the error that ``on_error="raise"`` would have raised for each photo.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> import numpy as np
-    >>> from sklearn_melanoma import make_melanoma_pipeline
-    >>> measure = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
-    >>> with warnings.catch_warnings(record=True) as caught:
-    ...     warnings.simplefilter("always")
-    ...     rows = measure.fit_transform([np.zeros((60, 80, 7)), "gone.jpg"])
-    >>> for position, reason in caught[0].message.skipped.items():
-    ...     print(position, reason)
-    0 X[0]: image must have shape (height, width, 3), got (60, 80, 7). Convert it to RGB first.
-    1 X[1] ('gone.jpg'): could not open 'gone.jpg': No such file or directory
-    """
-
-    def __init__(self, message: str, skipped: Mapping[int, str] | None = None):
-        super().__init__(message)
-        self.skipped = dict(skipped or {})
-
-
-def _nan_message(what: str, names: list[str]) -> str:
-    shown = ", ".join(name.rstrip(".") for name in names[:10]) + (
-        f" and {len(names) - 10} more" if len(names) > 10 else ""
-    )
-    return f"{what}: {shown}. Their features are NaN."

@@ -11,7 +11,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sklearn_melanoma._image_pipeline import ImagePipeline, SkippedPhotosWarning
+from sklearn_melanoma._image_pipeline import ImagePipeline
+from sklearn_melanoma._skipped import SkippedPhotosWarning
 from sklearn_melanoma.features import (
     AbcdFeatures,
     ColorFeatures,

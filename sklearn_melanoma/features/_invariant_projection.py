@@ -11,10 +11,11 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, one_blas_thread
+from sklearn_melanoma._callbacks import FitTask, with_callbacks
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.features._invariance import find_projection
-from sklearn_melanoma.features._learned import LearnedFeatures, lesions_found
+from sklearn_melanoma.features._learned import LearnedFeatures, learning_task, lesions_found
 from sklearn_melanoma.features._views import make_view
 
 
@@ -99,6 +100,7 @@ class InvariantProjection(LearnedFeatures):
         self.shrinkage = shrinkage
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the transformer, measure altered copies of the lesions, and find the projection.
 
@@ -122,11 +124,16 @@ class InvariantProjection(LearnedFeatures):
         """
         self._check_parameters()
         images = check_images(X)
+        with learning_task(self, images, y) as task:
+            self._learn(images, task)
+        return self
+
+    def _learn(self, images: Sequence[Any], task: FitTask) -> None:
         random = check_random_state(self.random_state)
-        transformer = clone(self.transformer).fit(X)
+        transformer = clone(self.transformer).fit(images)
         rows = [
             np.asarray(transformer.transform([lesion, *(make_view(lesion, random) for _ in range(self.n_copies))]))
-            for lesion in lesions_found(images)
+            for lesion in lesions_found(images, task)
         ]
         if len(rows) < 2:
             raise ValueError(
@@ -138,10 +145,10 @@ class InvariantProjection(LearnedFeatures):
             raise ValueError(
                 f"n_components must be at most the number of features, {n_features}, got {self.n_components}. Lower it."
             )
+        task.begin_part("learn")
         with one_blas_thread():
             self.projection_ = find_projection(np.stack(rows), self.n_components, shrinkage=self.shrinkage)
         self.transformer_ = transformer
-        return self
 
     def _feature_names(self) -> list[str]:
         n_components = len(self.projection_.ratios) if hasattr(self, "projection_") else self.n_components

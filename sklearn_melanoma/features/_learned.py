@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sklearn.utils import Tags
 
 from sklearn_melanoma._base import FeatureTransformer
+from sklearn_melanoma._callbacks import Countdown, FitTask, n_parts
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion
 from sklearn_melanoma._validation import element_errors
@@ -27,9 +28,20 @@ class LearnedFeatures(FeatureTransformer):
         return tags
 
 
-def lesions_found(images: Sequence[Any]) -> Iterator[Lesion]:
+# Photos of which callbacks are told together: as many as an ImagePipeline takes at a time, which makes them meanwhile.
+_TOLD = 16
+
+
+def learning_task(estimator: Any, images: Sequence[Any], y: Any) -> FitTask:
+    """Return the task of a `fit` that goes over `lesions_found`, and then learns from them."""
+    return FitTask(estimator, images, y, n_parts(len(images), _TOLD) + 1)
+
+
+def lesions_found(images: Sequence[Any], task: FitTask) -> Iterator[Lesion]:
     """Go over the lesions of a sequence, one at a time, leaving out photos without a mask or with an empty one."""
+    tell = Countdown(task, "photos", len(images), _TOLD)
     for position in range(len(images)):
+        tell(len(images) - position)
         image = images[position]
         with element_errors(position, image):
             lesion = as_lesion(image)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklearn_melanoma._base import Integral, Interval, one_blas_thread
+from sklearn_melanoma._callbacks import FitTask, with_callbacks
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images
-from sklearn_melanoma.features._learned import LearnedFeatures, lesions_found
+from sklearn_melanoma.features._learned import LearnedFeatures, learning_task, lesions_found
 from sklearn_melanoma.features._patches import encode, learn_codes, pool, take_patches
 
 
@@ -105,6 +106,7 @@ class PatchEncoder(LearnedFeatures):
         self.n_patches = n_patches
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the codes from lesions.
 
@@ -128,10 +130,15 @@ class PatchEncoder(LearnedFeatures):
         """
         self._check_parameters()
         images = check_images(X)
+        with learning_task(self, images, y) as task:
+            self._learn(images, task)
+        return self
+
+    def _learn(self, images: Sequence[Any], task: FitTask) -> None:
         random = check_random_state(self.random_state)
         share = -(-self.n_patches // max(len(images), 1))
         drawn: list[NDArray[np.float64]] = []
-        for lesion in lesions_found(images):
+        for lesion in lesions_found(images, task):
             patches, _ = self._take(lesion, self.patch_side)
             drawn.append(patches[random.permutation(len(patches))[:share]])
         n_drawn = sum(map(len, drawn))
@@ -140,9 +147,9 @@ class PatchEncoder(LearnedFeatures):
                 f"X must hold at least n_codes={self.n_codes} patches, got {n_drawn} of {len(drawn)} lesions with a "
                 "mask. Pass more lesions, put a segmenter before, or lower n_codes."
             )
+        task.begin_part("learn")
         with one_blas_thread():
             self.codes_ = learn_codes(np.concatenate(drawn), self.n_codes, side=self.patch_side, random=random)
-        return self
 
     def _take(self, lesion: Lesion, side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return take_patches(lesion, side=side, lesion_side=self.lesion_side)

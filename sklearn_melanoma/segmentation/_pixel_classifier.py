@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real
+from sklearn_melanoma._callbacks import FitTask, with_callbacks
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import as_lesion, resize_map, resize_mask
 from sklearn_melanoma._validation import check_images, element_errors
@@ -137,6 +138,7 @@ class PixelClassifierSegmenter(Segmenter):
         self.self_training = self_training
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from the photos that have a mask.
 
@@ -167,12 +169,21 @@ class PixelClassifierSegmenter(Segmenter):
                 f"y must hold at least one mask, got none in {len(images)} photos. "
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
+        others = sorted(set(range(len(images))) - set(labelled)) if self.self_training else []
+        with FitTask(self, images, y, len(labelled) + len(others) + min(_FOLDS, len(labelled)) + 1) as task:
+            self._learn(images, masks, labelled, others, task)
+        return self
+
+    def _learn(
+        self, images: Sequence[Any], masks: Sequence[Any], labelled: list[int], others: list[int], task: FitTask
+    ) -> None:
         # Without the masks: the threshold is found on photos whose masks the prior has not seen.
-        self.prior_ = None if self.prior is None else clone(self.prior).fit(X)
+        self.prior_ = None if self.prior is None else clone(self.prior).fit(images)
         rng = check_random_state(self.random_state)
         tuned = set(rng.permutation(len(labelled))[:_MAX_TUNED].tolist())
         samples, kept = [], []
         for order, position in enumerate(labelled):
+            task.begin_part("photo")
             lesion, mask = read_pair(images, masks, position)
             pixels = self._describe(lesion)
             samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
@@ -188,13 +199,14 @@ class PixelClassifierSegmenter(Segmenter):
         extra: list[Sample] = []
         if self.self_training:
             first = self._fit_classifier(samples, seed)
-            others = sorted(set(range(len(images))) - set(labelled))
             # Together they count no more than the photos with a mask.
             n_pixels = min(self.n_pixels * len(labelled) // max(len(others), 1), self.n_pixels)
-            extra = [self._sure_pixels(position, images[position], first, n_pixels, rng) for position in others]
-        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, extra, kept, seed)
+            for position in others:
+                task.begin_part("photo")
+                extra.append(self._sure_pixels(position, images[position], first, n_pixels, rng))
+        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, extra, kept, seed, task)
+        task.begin_part("learn")
         self.estimator_ = self._fit_classifier(samples + extra, seed)
-        return self
 
     def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
         if self.estimator is None:
@@ -205,13 +217,19 @@ class PixelClassifierSegmenter(Segmenter):
         return classifier.fit(rows, labels)
 
     def _choose_threshold(
-        self, samples: list[Sample], extra: list[Sample], kept: list[tuple[int, PixelDescription, Mask]], seed: int
+        self,
+        samples: list[Sample],
+        extra: list[Sample],
+        kept: list[tuple[int, PixelDescription, Mask]],
+        seed: int,
+        task: FitTask,
     ) -> tuple[float, float]:
         """Return the threshold with the best mean Jaccard index on photos left out, and that index."""
         if len(samples) < 2:
             return 0.5, np.nan
         scores = []
         for train, test in KFold(min(_FOLDS, len(samples)), shuffle=True, random_state=seed).split(samples):
+            task.begin_part("fold")
             part = [samples[order] for order in train]
             if len(np.unique(np.concatenate([labels for _, labels in part]))) < 2:
                 continue

@@ -14,6 +14,7 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, Real
+from sklearn_melanoma._callbacks import FitTask, learns, with_callbacks
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_images
@@ -147,6 +148,7 @@ class SegmenterSelector(Segmenter, Composite):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from the photos that have a mask which candidates to trust, and how wide to draw.
 
@@ -172,9 +174,20 @@ class SegmenterSelector(Segmenter, Composite):
         images = check_images(X)
         masks, positions = check_few_masks(y, len(images))
         self.ranker_, self.share_ = None, self.share
-        if len(positions) < _FOLDS:
-            self.segmenters_ = [clone(segmenter).fit(X, y) for _, segmenter in self._named()]
-            return self
+        ranked = len(positions) >= _FOLDS
+        fresh = [(name, clone(segmenter)) for name, segmenter in self._named()]
+        n_parts = sum(learns(segmenter) for _, segmenter in fresh) + (len(fresh) + _FOLDS + 2 if ranked else 0)
+        with FitTask(self, images, y, n_parts) as task:
+            if ranked:
+                self._learn(images, masks, positions, task)
+            for name, segmenter in fresh:
+                with task.fitting(f"fit-{name}", segmenter):
+                    segmenter.fit(images, y)
+        self.segmenters_ = [segmenter for _, segmenter in fresh]
+        return self
+
+    def _learn(self, images: Sequence[Any], masks: Sequence[Any], positions: list[int], task: FitTask) -> None:
+        task.begin_part("read")
         lesions, truths = [], []
         for position in positions:
             lesion, truth = read_pair(images, masks, position)
@@ -182,8 +195,7 @@ class SegmenterSelector(Segmenter, Composite):
             truths.append(resize_mask(truth, lesions[-1].image.shape[:2]))
         random = check_random_state(self.random_state)
         folds = list(KFold(_FOLDS, shuffle=True, random_state=random).split(positions))
-        candidates = self._cross_fitted_candidates(images, masks, positions, lesions, folds)
-        self.segmenters_ = [clone(segmenter).fit(X, y) for _, segmenter in self._named()]
+        candidates = self._cross_fitted_candidates(images, masks, positions, lesions, folds, task)
         rows = [self._rows(lesion, found) for lesion, found in zip(lesions, candidates, strict=True)]
         jaccard = [
             [mask_jaccard(truth, mask) for mask in found] for truth, found in zip(truths, candidates, strict=True)
@@ -194,13 +206,15 @@ class SegmenterSelector(Segmenter, Composite):
             ranker = ExtraTreesRegressor(100, min_samples_leaf=5, max_features=0.3, random_state=seed)
         agreed = np.empty((len(positions), len(_SHARES)))
         for train, test in folds:
+            task.begin_part("fold")
             fitted = _fit_ranker(ranker, rows, jaccard, train)
             for i in test:
                 vote = _consensus(candidates[i], self._weights(fitted.predict(rows[i])))
                 agreed[i] = [mask_jaccard(truths[i], cut_probability(vote, share)) for share in _SHARES]
         self.share_ = float(_SHARES[int(agreed.mean(axis=0).argmax())])
+        task.begin_part("learn")
         self.ranker_ = _fit_ranker(ranker, rows, jaccard, range(len(positions)))
-        return self
+        task.end_part()
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         small = _at_deciding_side(lesion)
@@ -231,11 +245,18 @@ class SegmenterSelector(Segmenter, Composite):
         return np.hstack([measures, measures - np.median(measures, axis=0), np.eye(len(masks))])
 
     def _cross_fitted_candidates(
-        self, images: Any, masks: Any, positions: list[int], lesions: Sequence[Lesion], folds: list[Any]
+        self,
+        images: Sequence[Any],
+        masks: Sequence[Any],
+        positions: list[int],
+        lesions: Sequence[Lesion],
+        folds: list[Any],
+        task: FitTask,
     ) -> list[list[Mask]]:
         """Return the candidates of the photos that have a mask, from segmenters that have not seen that mask."""
         columns = []
-        for _, segmenter in self._named():
+        for name, segmenter in self._named():
+            task.begin_part(f"find-{name}")
             column: list[Any] = [None] * len(positions)
             if get_tags(segmenter).requires_fit:
                 for _, test in folds:

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, safe_indexing, tag_image_input
+from sklearn_melanoma._callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_melanoma._image_pipeline import ImagePipeline
 from sklearn_melanoma._reading import View
 from sklearn_melanoma._stack import stack_parts
@@ -24,7 +25,7 @@ from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._wrapped import takes
 
 
-class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Let a pipeline learn from altered copies of the labelled photos as well, or average its predictions over copies.
 
     A copy is what the same lesion could have looked like in another photo: turned, maybe mirrored, under another light,
@@ -102,6 +103,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.predict_copies = predict_copies
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
         """Fit all steps to the photos, and the classifier to the copies too.
 
@@ -146,12 +148,16 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         model = clone(self.pipeline)
         head, classifier = model[:-1], model[-1]
-        rows = head.fit_transform(images, labels)
-        if len(copied):
-            copies = [View(images[i], seed) for i, seed in zip(copied.tolist(), seeds.tolist(), strict=True)]
-            rows = stack_parts([rows, _with_views(head).transform(copies)])
-        photos = np.concatenate([np.arange(len(labels)), copied])  # of all rows
-        classifier.fit(rows, labels[photos], **_for_rows(classifier, params, photos))
+        with FitTask(self, images, labels, 3) as task:
+            with task.fitting("fit-transform-photos", head):
+                rows = head.fit_transform(images, labels)
+            if len(copied):
+                task.begin_part("transform-copies")
+                copies = [View(images[i], seed) for i, seed in zip(copied.tolist(), seeds.tolist(), strict=True)]
+                rows = stack_parts([rows, _with_views(head).transform(copies)])
+            photos = np.concatenate([np.arange(len(labels)), copied])  # of all rows
+            with task.fitting("fit-classifier", classifier):
+                classifier.fit(rows, labels[photos], **_for_rows(classifier, params, photos))
 
         model.steps[:-1] = head.steps  # fitted, also where the pipeline's memory made copies of them
         self.pipeline_, self.classes_ = model, classifier.classes_

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, safe_indexing
+from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma.semi_supervised._pseudo_labels import (
     calibrate,
     estimate_prevalence,
@@ -124,6 +125,7 @@ class BalancedSelfTrainingClassifier(Wrapped):
         self.pseudo_weight = pseudo_weight
         self.max_rounds = max_rounds
 
+    @one_task
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Self:

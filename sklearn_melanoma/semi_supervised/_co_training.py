@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_melanoma._base import HasMethods, Interval, Real, safe_indexing
+from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma.semi_supervised._pseudo_labels import Array, fade, rescale, weigh_labels
 from sklearn_melanoma.semi_supervised._views import read_views
 from sklearn_melanoma.semi_supervised._wrapped import Samples, Wrapped
@@ -106,6 +107,7 @@ class CoTrainingClassifier(Wrapped):
         self.noise = noise
         self.pseudo_weight = pseudo_weight
 
+    @one_task
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Self:

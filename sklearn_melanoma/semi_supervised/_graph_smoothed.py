@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, safe_indexing
+from sklearn_melanoma._callbacks import CallbackSupportMixin, one_task
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._graph import Array, link_neighbors, smooth_scores
 from sklearn_melanoma.semi_supervised._labels import find_labelled
@@ -32,7 +33,9 @@ def _has_probability(classifier: GraphSmoothedClassifier) -> bool:
     return hasattr(getattr(classifier, "estimator_", classifier.estimator), "predict_proba")
 
 
-class GraphSmoothedClassifier(BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class GraphSmoothedClassifier(
+    CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     r"""Smooth the score of a classifier over the nearest neighbors of each sample, labelled or not.
 
     Lesions that look alike are likely the same. The classifier is fitted on the labels; then
@@ -113,6 +116,7 @@ class GraphSmoothedClassifier(BinaryScoreMixin, ClassifierMixin, MetaEstimatorMi
         self.n_neighbors = n_neighbors
         self.alpha = alpha
 
+    @one_task
     def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
         """Fit the classifier, build the graph and smooth the scores.
 

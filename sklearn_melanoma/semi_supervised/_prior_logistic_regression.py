@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._base import HasMethods, Interval, Real
+from sklearn_melanoma._callbacks import CallbackSupportMixin, one_task
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
@@ -21,7 +22,7 @@ from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
 from sklearn_melanoma.semi_supervised._wrapped import check_weights
 
 
-class PriorLogisticRegression(BinaryScoreMixin, ClassifierMixin, BaseEstimator):
+class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to what is known instead of to zero.
 
     Without labels it predicts by the prior alone; labels correct it, and with many it is an ordinary
@@ -140,6 +141,7 @@ class PriorLogisticRegression(BinaryScoreMixin, ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.prevalence = prevalence
 
+    @one_task
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Correct the prior by the labels.
 

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma._callbacks import CallbackSupportMixin
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._labels import deal_folds, find_labelled
 
@@ -69,7 +70,7 @@ class Samples(NamedTuple):
     groups: NDArray[Any]
 
 
-class Wrapped(BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class Wrapped(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of a binary classifier that fits copies of `estimator`, whose `decision_function` are log-odds."""
 
     estimator: Any
