@@ -130,7 +130,7 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
         "LA": ("PNG", "TIFF"),
         "RGBA": ("BMP", "PNG", "TIFF", "WEBP"),
         "CMYK": ("JPEG", "TIFF"),  # of a JPEG it is inverted, as Adobe does
-        "YCbCr": ("JPEG", "TIFF"),
+        "YCbCr": ("JPEG",),
         "LAB": ("TIFF",),
     }.items():
         for kind in kinds:

@@ -235,6 +235,8 @@ def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, 
 
 def _with_progress(scores: Iterator[float], total: int) -> Iterator[float]:
     """Show a bar on the terminal; nothing where there is none."""
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+    if not sys.stderr.isatty():
+        yield from scores
+        return
+    with Progress(console=Console(stderr=True)) as progress:
         yield from progress.track(scores, total=total, description="Learning from few labels")

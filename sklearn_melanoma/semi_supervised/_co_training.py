@@ -90,8 +90,8 @@ class CoTrainingClassifier(Wrapped):
     >>> given = np.where(np.arange(40) < 20, y, -1)
     >>> given[0] = 1  # wrong
     >>> model = CoTrainingClassifier(LogisticRegression(), {"shape": [0, 1], "color": [2, 3]}).fit(X, given)
-    >>> np.nanargmin(model.label_trust_)
-    np.int64(0)
+    >>> int(np.nanargmin(model.label_trust_))
+    0
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -47,8 +47,8 @@ def link_neighbors(distances: Array, neighbors: NDArray[np.integer]) -> sparse.c
     directed = sparse.csr_array((weights.ravel(), neighbors.ravel(), starts), shape=(n_rows, n_rows))
     graph = directed.maximum(directed.T)
     degrees = np.asarray(graph.sum(axis=1)).ravel()
-    roots = sparse.diags_array(np.where(degrees > 0, degrees, 1.0) ** -0.5)
-    return sparse.csr_array(roots @ graph @ roots)
+    roots = np.where(degrees > 0, degrees, 1.0) ** -0.5
+    return sparse.csr_array(graph.multiply(roots[:, np.newaxis]).multiply(roots))
 
 
 def smooth_scores(graph: sparse.csr_array, scores: Array, alpha: float) -> Array:
