@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
+from sklearn_melanoma._bytes import is_url
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import View
 
@@ -151,6 +152,8 @@ def name_photo(image: Any) -> PhotoName:
     while isinstance(image, View):
         image, seeds = image.photo, (*seeds, image.seed)
     try:
+        if is_url(image):
+            return PhotoName(None, None, seeds)  # fetching it to see whether it is the same costs as much as reading it
         if isinstance(image, str | os.PathLike):
             path = image if type(image) is str else str(os.fsdecode(image))
             return PhotoName(path if path.startswith(os.sep) else os.path.abspath(path), None, seeds)

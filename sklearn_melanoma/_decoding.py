@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
+from sklearn_melanoma._bytes import PathLike, read_bytes
 from sklearn_melanoma._containers import check_header
 from sklearn_melanoma._pixels import ORIENTATIONS, Box
 from sklearn_melanoma._validation import source_name
@@ -61,8 +60,6 @@ DECODER_ERRORS = (
     zlib.error,
 )
 
-PathLike = str | os.PathLike[str]
-
 
 class Loaded(NamedTuple):
     """An image whose pixels are decoded, as its file has them."""
@@ -77,12 +74,10 @@ class Loaded(NamedTuple):
 def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
     """Read an image file and decode its pixels, a JPEG no larger than needed.
 
-    The file is read into memory at once: one that is changed or cut meanwhile does no harm.
-
     Parameters
     ----------
     path : path
-        Of a file in one of `FORMATS`.
+        Of a file in one of `FORMATS`, or a URL of one.
     max_side : int, optional
         A JPEG is decoded at the smallest of its built-in sizes that is not below.
 
@@ -98,7 +93,7 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
     OSError
         If the file is not there or may not be opened.
     """
-    with BytesIO(_read(path)) as file:
+    with BytesIO(read_bytes(path, MAX_BYTES)) as file:
         image = _open(file, path)
         width, height = image.size
         drafted = None
@@ -142,25 +137,6 @@ def unreadable(source: object, reason: str) -> str:
     """Return the message of all errors about what a file holds."""
     name = source_name(source)
     return f"could not read {'the image' if name is None else repr(name)}: {reason.rstrip('.')}."
-
-
-def _read(path: PathLike) -> bytes:
-    name = os.fsdecode(path)
-    if not name:
-        raise FileNotFoundError("could not open '': the path is empty.")
-    try:
-        # A pipe without a writer would keep an ordinary `open` waiting for ever.
-        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(0, "it is a pipe or a device, not a file")
-            if status.st_size > MAX_BYTES:
-                raise OSError(0, f"it has {status.st_size:,} bytes, more than {MAX_BYTES:,}")
-            return file.read()
-    except OSError as error:
-        raise type(error)(f"could not open {name!r}: {error.strerror}") from error
-    except ValueError as error:  # a zero byte in the path, or characters that the system can't write
-        raise ValueError(f"could not open {name!r}: {error}") from error
 
 
 def _open(file: BytesIO, path: PathLike) -> Image.Image:

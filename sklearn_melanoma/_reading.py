@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from sklearn_melanoma._decoding import Loaded, PathLike, load_file, load_image, naming
+from sklearn_melanoma._bytes import PathLike
+from sklearn_melanoma._decoding import Loaded, load_file, load_image, naming
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._pixels import LYING, mask_pixels, rgb_pixels
 from sklearn_melanoma._validation import check_image, check_mask, source_name
