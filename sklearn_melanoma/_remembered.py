@@ -115,8 +115,12 @@ class Remembered(Outcome):
             self._known[kind] |= rows
         chosen = [position for position in positions if self._photos[position] in {None, *mine}]
         if chosen:
-            wanted = {self._photos[position] for position in chosen}
-            members = {kind: self._members[kind] for kind, known in self._known.items() if wanted - known.keys()}
+            wanted = [self._photos[position] for position in chosen]
+            members = {
+                kind: self._members[kind]
+                for kind, known in self._known.items()
+                if any(photo not in known for photo in wanted)
+            }
             yield Batch([*self._before, _Blocks(members)], chosen)
 
     def add(self, part: Part) -> None:

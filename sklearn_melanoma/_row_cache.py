@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing, suppress
@@ -68,13 +69,16 @@ class RowCache:
         self.problem: str | None = None
         self._held = _HELD.setdefault(self.folder, _Held())
         self._store: RowStore | None = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Give back what was claimed."""
-        if self._store is not None:
-            with suppress(sqlite3.Error):
-                self._store.close()
-            self._store = None
+        """Give back what was claimed; a thread of joblib that still asks for photos after an error is told nothing."""
+        with self._lock:
+            self._closed = True
+            if self._store is not None:
+                with suppress(sqlite3.Error):
+                    self._store.close()
 
     def clear(self) -> None:
         """Forget all rows.
@@ -111,7 +115,7 @@ class RowCache:
         found = {}
         for kind in kinds:
             held = self._held.rows.get(kind, {})
-            missing = wanted - held.keys()
+            missing = {photo for photo in wanted if photo not in held}
             found[kind] = {photo: held[photo] for photo in wanted - missing}
             if missing:
                 stored = self._try(partial(RowStore.find, kind=kind, photos=missing)) or {}
@@ -164,12 +168,16 @@ class RowCache:
         if time.monotonic() < self._held.off_until:
             return None
         try:
-            if self._store is None:
-                self._store = RowStore(self.folder, versions())
+            with self._lock:
+                if self._closed:
+                    return None
+                if self._store is None:
+                    self._store = RowStore(self.folder, versions())
             return use(self._store)
         except (sqlite3.Error, OSError) as error:
-            self.problem = str(error)
-            self._held.off_until = time.monotonic() + _RETRY
+            if not self._closed:
+                self.problem = str(error)
+                self._held.off_until = time.monotonic() + _RETRY
             return None
 
 

@@ -29,6 +29,8 @@ import sklearn_melanoma
 from sklearn_melanoma import Lesion, _row_cache, _row_store, make_melanoma_pipeline
 from sklearn_melanoma._cache_key import name_photo, stamp_file
 from sklearn_melanoma._reading import View
+from sklearn_melanoma._row_cache import RowCache
+from sklearn_melanoma._row_store import RowStore
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, PatchEncoder
 from sklearn_melanoma.images import ImageReader
@@ -842,6 +844,16 @@ def test_batches_in_processes(make, log, paths):
     rows = pipeline.transform(paths)
     np.testing.assert_array_equal(pipeline.transform(paths), rows)
     np.testing.assert_array_equal(clone(pipeline).set_params(memory=None).transform(paths), rows)
+
+
+def test_nothing_is_claimed_once_all_is_over(tmp_path):
+    cache = RowCache(tmp_path)
+    assert cache.claim(b"w", [b"k"], [b"a"])[1] == {b"a"}
+    cache.close()
+    cache.claim(b"w", [b"k"], [b"b"])
+    assert cache.problem is None
+    with closing(RowStore(str(tmp_path))) as store:
+        assert store.claim(b"w", [b"k"], [b"a", b"b"])[1] == {b"a", b"b"}
 
 
 def test_an_error_gives_back_what_was_claimed(make, log, paths, tmp_path):
