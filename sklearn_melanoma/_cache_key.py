@@ -9,6 +9,7 @@ import platform
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import unwrap
 from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ def _matters(name: str) -> bool:
 def _describe_code(thing: Any) -> Iterator[Any]:
     """Give the name of a class or function and the version of its package; where there is none, its code."""
     yield from (thing.__module__, thing.__qualname__)
-    package = thing.__module__.partition(".")[0]
+    package = str(thing.__module__).partition(".")[0]
     version = getattr(sys.modules.get(package), "__version__", None)
     if "<" not in thing.__qualname__ and (version is not None or package in sys.stdlib_module_names):
         yield version
@@ -98,14 +99,24 @@ def _describe_code(thing: Any) -> Iterator[Any]:
         yield [cell.cell_contents for cell in thing.__closure__ or ()]
     else:
         yield thing.__bases__
-        members = ((name, getattr(member, "__func__", member)) for name, member in vars(thing).items())
+        members = [(name, _function_of(member)) for name, member in vars(thing).items()]
         yield [(name, _plain_code(member.__code__)) for name, member in members if isinstance(member, FunctionType)]
+
+
+def _function_of(member: Any) -> Any:
+    """Return the function that was written, below decorators and what scikit-learn wraps around `transform`."""
+    return unwrap(getattr(member, "__func__", getattr(member, "fget", member)))
 
 
 def _plain_code(code: CodeType) -> Any:
     """Return what a function does, without the file and the line that it is in."""
-    constants = [_plain_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return code.co_code, code.co_names, code.co_varnames, constants
+    return code.co_code, code.co_names, code.co_varnames, [_plain_constant(constant) for constant in code.co_consts]
+
+
+def _plain_constant(constant: Any) -> Any:
+    if isinstance(constant, CodeType):
+        return _plain_code(constant)
+    return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
 
 
 class Stamp(NamedTuple):

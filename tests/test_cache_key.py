@@ -8,8 +8,9 @@ import textwrap
 from functools import partial
 
 import numpy as np
+import pytest
 from PIL import Image
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
@@ -94,15 +95,54 @@ def test_functions_of_ones_own_are_known_by_what_they_do():
     assert digest_steps(step(partial(np.clip, a_min=0))) != digest_steps(step(partial(np.clip, a_min=1)))
 
 
-def test_classes_of_ones_own_are_known_by_what_they_do():
+BODIES = {
+    "method": "def measure(self, X):\n        return {}",
+    "what scikit-learn wraps": "def transform(self, X):\n        return {}",
+    "class method": "@classmethod\n    def measure(cls, X):\n        return {}",
+    "static method": "@staticmethod\n    def measure(X):\n        return {}",
+    "property": "@property\n    def measure(self):\n        return {}",
+    "inner function": "def measure(self, X):\n        return (lambda x: {})(X)",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_classes_of_ones_own_are_known_by_what_they_do(body):
     def define(code):
-        namespace = {"BaseEstimator": BaseEstimator, "__name__": "__main__"}
-        exec(
-            f"class Step(BaseEstimator):\n    calls = 0\n    def transform(self, X):\n        return {code}", namespace
-        )
+        namespace = {"Base": type("Base", (TransformerMixin, BaseEstimator), {}), "__name__": "__main__"}
+        exec(f"class Step(Base):\n    calls = 0\n    {body.format(code)}", namespace)
         return namespace["Step"]()
 
-    same = define("X")
+    same = define("1 in {1, 2}")
     type(same).calls = 5
-    assert digest_steps([define("X")]) == digest_steps([same])
-    assert digest_steps([define("X")]) != digest_steps([define("X[::-1]")])
+    assert digest_steps([define("1 in {1, 2}")]) == digest_steps([same])
+    assert digest_steps([define("1 in {1, 3}")]) != digest_steps([same])
+
+
+def test_sets_of_strings_in_code_have_no_order():
+    code = """
+    from sklearn.base import BaseEstimator
+    from sklearn_melanoma._cache_key import digest_steps
+
+    class Step(BaseEstimator):
+        def transform(self, X):
+            return X in {"area", "max_span", "compactness", "solidity", "extent"}
+
+    print(digest_steps([Step()]).hex())
+    """
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "12"
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_a_function_of_no_module():
+    function = eval("lambda X: X", {})
+    assert function.__module__ is None
+    assert digest_steps([FunctionTransformer(function)])
