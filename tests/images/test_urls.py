@@ -110,7 +110,7 @@ def test_workers_read_urls(archive, tmp_path, png):
         ("zip://a.png::memory://text.png", OSError, "could not open 'zip://a.png::memory://text.png': BadZipFile"),
         ("file://{folder}", IsADirectoryError, "could not open 'file://{folder}': "),
         ("file://{folder}/gone.png", FileNotFoundError, "could not open 'file://{folder}/gone.png': No such file"),
-        ("zip://gone.png::{folder}/photos.zip", FileNotFoundError, "could not open 'zip://gone.png::"),
+        ("zip://gone.png::{folder}/photos.zip", OSError, "could not open 'zip://gone.png::"),
         ("zip://empty.png::{folder}/photos.zip", ValueError, "could not read 'zip://empty.png::"),
     ],
 )

@@ -1,0 +1,259 @@
+"""Photos measured by one process, by two, by Dask and by Ray: speed, what travels, and a worker that is killed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import typer
+from joblib import parallel_config
+from joblib.externals import cloudpickle
+
+from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption
+from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
+from benchmarks.memory import list_paths, repeat
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma._batches import Outcome, run_batch
+
+WORKERS = 2
+ASKED = 1.8  # times the photos per second of one process
+ALONE = "one process"
+
+SPEED_COLUMNS = {
+    "who works": text("way"),
+    "photos/s": number("rate", ".1f"),
+    "× one process": number("speedup", ".2f"),
+    "least": number("least", ".2f"),
+    "most": number("most", ".2f"),
+    "ms of all processors a photo": number("processor", ".2f"),
+    "same rows": text("same"),
+}
+TRAVEL_COLUMNS = {
+    "features": text("features"),
+    "to the workers (bytes a photo)": number("sent", ",.0f"),
+    "of these, the steps": number("steps", ",.0f"),
+    "back": number("back", ",.0f"),
+    "the file itself": number("file", ",.0f"),
+}
+KILL_COLUMNS = {
+    "workers of": text("way"),
+    "one is killed": text("outcome"),
+    "seconds": number("seconds", ".1f"),
+    "undisturbed": number("undisturbed", ".1f"),
+}
+
+Pids = Callable[[], list[int]]
+
+
+@contextmanager
+def start_dask() -> Iterator[Pids]:
+    """Start a scheduler and workers of Dask on this machine."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield partial(list, client.run(os.getpid).values())
+
+
+@contextmanager
+def start_ray() -> Iterator[Pids]:
+    """Start Ray on this machine."""
+    import ray
+    from ray.util.joblib import register_ray
+
+    os.environ.setdefault("RAY_worker_niceness", "0")  # 15 without: on a busy machine Ray would wait for all others
+    ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
+    register_ray()
+    try:
+        yield partial(children_called, "PoolActor")
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def start_loky() -> Iterator[Pids]:
+    """Do nothing: joblib starts its processes when it needs them."""
+    yield partial(children_called, "Loky")
+
+
+WAYS = {"two processes (loky)": ("loky", start_loky), "Dask": ("dask", start_dask), "Ray": ("ray", start_ray)}
+
+
+def children_called(name: str) -> list[int]:
+    """Return the ids of processes that come from this one and have a name in their command."""
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if name in " ".join(child.cmdline())]
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of all that come from it, those that ended included."""
+    own = psutil.Process()
+    return sum(sum(process.cpu_times()[:4]) for process in [own, *own.children(recursive=True)])
+
+
+def measure(backend: str, paths: Sequence[str]) -> tuple[Any, float, float]:
+    """Return the rows of photos, seconds, and seconds of all processors."""
+    features = make_melanoma_pipeline("survey")["features"]
+    options = {"n_jobs": WORKERS} if backend in ("loky", "ray") else {}
+    with parallel_config(backend, **options):
+        start, processor = perf_counter(), processor_seconds()
+        rows = features.transform(paths)
+        return rows, perf_counter() - start, processor_seconds() - processor
+
+
+def measure_speed(ways: dict[str, str], paths: list[str], rounds: int, tell: Callable[[str], None]) -> list[dict]:
+    """Let each take the same photos in turn, several times; speeds are compared within a round."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    processor: dict[str, list[float]] = {way: [] for way in ways}
+    same = dict.fromkeys(ways, True)
+    for way, backend in ways.items():
+        tell(f"{way}: first photos")
+        measure(backend, paths[:64])  # workers import what they need
+    for _ in range(rounds):
+        alone = None
+        for way, backend in ways.items():
+            tell(way)
+            rows, taken, worked = measure(backend, paths)
+            alone = rows if alone is None else alone
+            seconds[way].append(taken)
+            processor[way].append(worked)
+            same[way] &= rows.equals(alone)
+    records = []
+    for way in ways:
+        speedups = np.divide(seconds[ALONE], seconds[way])
+        records.append(
+            {
+                "way": way,
+                "rate": len(paths) / np.median(seconds[way]),
+                "speedup": np.median(speedups),
+                "least": speedups.min(),
+                "most": speedups.max(),
+                "processor": 1e3 * np.median(processor[way]) / len(paths),
+                "same": "yes" if same[way] else "**no**",
+                "seconds": seconds[way],
+            }
+        )
+    return records
+
+
+def measure_travel(features: str, paths: list[str]) -> dict[str, Any]:
+    """Count the bytes of what is sent for a photo, and of what comes back."""
+    pipeline = make_melanoma_pipeline(features)["features"]
+    outcome = Outcome(pipeline._active(), paths)
+    sent, back = [], []
+    for batches in outcome.rounds(pipeline.batch_size):
+        for batch in batches:
+            call = (run_batch, batch, [paths[position] for position in batch.positions], "raise")
+            sent.append(len(cloudpickle.dumps(call)))
+            back.append(len(pickle.dumps(run_batch(*call[1:]), protocol=5)))
+    return {
+        "features": features,
+        "sent": sum(sent) / len(paths),
+        "steps": len(cloudpickle.dumps(outcome.steps)) / pipeline.batch_size,
+        "back": sum(back) / len(paths),
+        "file": np.mean([os.path.getsize(path) for path in paths]),
+    }
+
+
+class KillsAWorker(Sequence):
+    """Paths; before one of them is given, a worker is killed."""
+
+    def __init__(self, paths: Sequence[str], at: int, pids: Pids):
+        self.paths, self.at, self.pids = paths, at, pids
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> str:
+        if index == self.at:
+            os.kill(self.pids()[0], signal.SIGKILL)
+        return self.paths[index]
+
+
+def measure_kill(way: str, paths: list[str], pids: Pids, alone: Any) -> dict[str, Any]:
+    """Kill a worker when half of the photos are given out."""
+    backend, _ = WAYS[way]
+    _, undisturbed, _ = measure(backend, paths)
+    start = perf_counter()
+    try:
+        rows, _, _ = measure(backend, KillsAWorker(paths, len(paths) // 2, pids))
+        outcome = "all rows, the same" if rows.equals(alone) else "**other rows**"
+    except Exception as error:
+        outcome = f"{type(error).__name__}"
+    return {"way": way, "outcome": outcome, "seconds": perf_counter() - start, "undisturbed": undisturbed}
+
+
+def judge(records: list[dict[str, Any]]) -> list[str]:
+    """Say whether two are as much faster as is asked."""
+    two = next(record for record in records if record["way"] != ALONE)
+    verdict = "as asked" if two["speedup"] >= ASKED else f"**less than the {ASKED} asked for**"
+    return [
+        f"Two processes: {two['speedup']:.2f} × one, {verdict}. Speeds are compared within a round; median, least and "
+        "most of the rounds are given. The time of all processors, that of scheduler and asking process included, "
+        "says what going parallel costs, whoever else works on the machine.",
+        "Ray starts its workers anew for each call, which counts.",
+    ]
+
+
+def main(
+    data: DataOption = None,
+    photos: Annotated[int, typer.Option(help="Photos in each round.", min=100)] = 1500,
+    rounds: Annotated[int, typer.Option(help="Times that each takes them.", min=1)] = 5,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Compare one process with two, with Dask and with Ray."""
+    warnings.filterwarnings("ignore", message="No lesion was found")
+    missing = [name for name in ("dask", "ray") if find_spec("distributed" if name == "dask" else name) is None]
+    with TemporaryDirectory() as folder, ExitStack() as started, progress_bar() as progress:
+        task = progress.add_task("starting", total=None)
+        sets = list_paths(None if data is None else os.fspath(data.absolute()), folder)
+        name, files = next(iter(sets.items()))
+        paths = repeat(files, photos)
+        chosen = {way: start for way, (backend, start) in WAYS.items() if backend not in missing}
+        pids = {way: started.enter_context(start()) for way, start in chosen.items()}
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+        ways = {ALONE: "sequential", **{way: WAYS[way][0] for way in chosen}}
+        speed = measure_speed(ways, paths, rounds, lambda what: progress.update(task, description=what))
+        progress.update(task, description="what travels")
+        travel = [measure_travel(features, files[:320]) for features in ("survey", "all")]
+        progress.update(task, description="a worker is killed")
+        alone, _, _ = measure("sequential", paths)
+        kills = [measure_kill(way, paths, pids[way], alone) for way in reversed(chosen)]
+    intro = [
+        f'`make_melanoma_pipeline("survey")["features"].transform(paths)` on {photos:,} photos of {name}, in batches '
+        f"of 16: the three features of the survey. {WORKERS} workers each, {rounds} rounds in turn. Before it began, "
+        f"{load:.1f} processes wanted to run on this machine (its load); times are worth what that leaves of them.",
+        *([DRAWN_NOTE] if DRAWN in sets else []),
+        *(f"**{name} is not installed**, so it is left out." for name in missing),
+    ]
+    sections = [
+        Section("Speed", SPEED_COLUMNS, speed, judge(speed)),
+        Section(
+            "What travels", TRAVEL_COLUMNS, travel, ["Pickled as joblib does. Photos are read where they are used."]
+        ),
+        Section(
+            "A worker is killed",
+            KILL_COLUMNS,
+            kills,
+            ["SIGKILL when half of the photos were given out. An error ends the run; `memory=` keeps what was done."],
+        ),
+    ]
+    packages = ["distributed", *(["ray"] if "ray" not in missing else [])]
+    write_report("distributed", title="Many workers", intro=intro, sections=sections, folder=results, packages=packages)
+
+
+if __name__ == "__main__":
+    typer.run(main)
