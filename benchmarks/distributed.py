@@ -14,21 +14,19 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Annotated, Any
 
+import cloudpickle
 import numpy as np
 import psutil
 import typer
 from joblib import parallel_config
-from joblib.externals import cloudpickle
 
 from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from benchmarks.memory import list_paths, repeat
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma._batches import Outcome, run_batch
-from sklearn_melanoma._dispatch import run_in_parallel
 
 WORKERS = 2
-EMPTY = 500  # batches of no work
 ASKED = 1.8  # times the photos per second of one process
 ALONE = "one process"
 
@@ -39,7 +37,6 @@ SPEED_COLUMNS = {
     "least": number("least", ".2f"),
     "most": number("most", ".2f"),
     "ms of all processors a photo": number("processor", ".2f"),
-    "ms for a batch of no work": number("empty", ".2f"),
     "same rows": text("same"),
 }
 TRAVEL_COLUMNS = {
@@ -101,10 +98,10 @@ def children_called(name: str) -> list[int]:
     return [child.pid for child in children if name in " ".join(child.cmdline())]
 
 
-def processor_seconds() -> float:
-    """Return the processor time of this process and of all that come from it, those that ended included."""
+def processor_seconds() -> dict[int, float]:
+    """Return the processor time of this process and of each that comes from it."""
     own = psutil.Process()
-    return sum(sum(process.cpu_times()[:4]) for process in [own, *own.children(recursive=True)])
+    return {process.pid: sum(process.cpu_times()[:2]) for process in [own, *own.children(recursive=True)]}
 
 
 def choose(backend: str) -> Any:
@@ -116,22 +113,10 @@ def measure(backend: str, paths: Sequence[str]) -> tuple[Any, float, float]:
     """Return the rows of photos, seconds, and seconds of all processors."""
     features = make_melanoma_pipeline("survey")["features"]
     with choose(backend):
-        start, processor = perf_counter(), processor_seconds()
+        start, before = perf_counter(), processor_seconds()
         rows = features.transform(paths)
-        return rows, perf_counter() - start, processor_seconds() - processor
-
-
-def nothing() -> None:
-    """Do no work."""
-
-
-def measure_empty(backend: str) -> float:
-    """Return the milliseconds that handing out one batch takes, and taking what comes back."""
-    with choose(backend):
-        start = perf_counter()
-        for _ in run_in_parallel(nothing, ((),) * EMPTY, None):
-            pass
-        return 1e3 * (perf_counter() - start) / EMPTY
+        seconds = perf_counter() - start
+        return rows, seconds, sum(after - before.get(pid, 0) for pid, after in processor_seconds().items())
 
 
 def measure_speed(ways: dict[str, str], paths: list[str], rounds: int, tell: Callable[[str], None]) -> list[dict]:
@@ -161,8 +146,7 @@ def measure_speed(ways: dict[str, str], paths: list[str], rounds: int, tell: Cal
                 "speedup": np.median(speedups),
                 "least": speedups.min(),
                 "most": speedups.max(),
-                "processor": 1e3 * np.median(processor[way]) / len(paths),
-                "empty": measure_empty(ways[way]),
+                "processor": None if way == "Ray" else 1e3 * np.median(processor[way]) / len(paths),
                 "same": "yes" if same[way] else "**no**",
                 "seconds": seconds[way],
             }
@@ -225,8 +209,8 @@ def judge(records: list[dict[str, Any]]) -> list[str]:
         f"Two processes: {two['speedup']:.2f} × one, {verdict}. Speeds are compared within a round; median, least and "
         "most of the rounds are given. The time of all processors, that of scheduler and asking process included, "
         "says what going parallel costs, whoever else works on the machine.",
-        "Ray starts its workers anew for each call, which counts. A batch of no work: what one asking process needs to "
-        "hand it out and take what comes back; it can keep as many workers busy as fit into the time of a batch.",
+        "Ray starts its workers anew for each call, which counts in its seconds. When they end, their processor time can "
+        "no longer be read.",
     ]
 
 
