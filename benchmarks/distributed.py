@@ -209,8 +209,8 @@ def judge(records: list[dict[str, Any]]) -> list[str]:
         f"Two processes: {two['speedup']:.2f} × one, {verdict}. Speeds are compared within a round; median, least and "
         "most of the rounds are given. The time of all processors, that of scheduler and asking process included, "
         "says what going parallel costs, whoever else works on the machine.",
-        "Ray starts its workers anew for each call, which counts in its seconds. When they end, their processor time can "
-        "no longer be read.",
+        "Ray starts its workers anew for each call, which counts in its seconds. When they end, their processor time "
+        "can no longer be read.",
     ]
 
 
