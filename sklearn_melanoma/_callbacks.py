@@ -13,8 +13,9 @@ from sklearn.utils import get_tags
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin, ProgressBar, with_callbacks
 except ImportError:
+    ProgressBar = None
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Adds nothing."""

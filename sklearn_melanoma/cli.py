@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma import __version__, make_melanoma_pipeline
+from sklearn_melanoma._callbacks import ProgressBar
+from sklearn_melanoma._progress import progress_bar
 from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
@@ -86,7 +89,7 @@ def demo(
         raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for made photos.")
     check_matplotlib("The demo")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with console.status("Finding photos" if data and dataset else "Making photos"):
+    with _working("Finding photos" if data and dataset else "Making photos"):
         photos = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
     known = np.flatnonzero(photos.target >= 0)
     console.print(f"{len(photos.images)} photos, {np.count_nonzero(photos.target == 1)} melanomas.")
@@ -99,7 +102,8 @@ def demo(
         tables = _measure(photos, n_jobs)
         console.print(_few_labels_table(tables, photos, known, labels, repeats))
         console.print(_search_table(photos, known, labels, n_jobs))
-    _save_figure(photos, output)
+    with _working("Drawing borders"):
+        _save_figure(photos, output)
     console.print(f"Borders over 12 photos: {output}", soft_wrap=True)
     console.print("This is a research tool, not a medical device.")
 
@@ -110,7 +114,7 @@ def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
     chunks = [positions[i : i + 16] for i in range(0, len(positions), 16)]
     segmenter = WatershedSegmenter()
     jaccard: list[float] = []
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Segmenting", total=len(positions))
         for scores in Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(_score_masks)(segmenter, [photos.images[i] for i in chunk], [photos.masks[i] for i in chunk])
@@ -142,7 +146,7 @@ def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
     tables = {}
     for kind in ("survey", "all"):
         steps = make_melanoma_pipeline(kind, n_jobs=n_jobs)["features"].set_params(on_error="skip")
-        with _progress() as progress, warnings.catch_warnings(record=True) as caught:
+        with progress_bar() as progress, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             tables[kind] = steps.fit_transform(_Tracked(photos.images, progress, f"Measuring: {kind} features"))
         for warning in caught:
@@ -162,7 +166,7 @@ def _few_labels_table(
     labels_only = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000), max_iter=0)
     rows |= {f"{kind}, labels only": (kind, make_melanoma_pipeline(kind, labels_only)[1:]) for kind in tables}
     scores: dict[str, list[list[float]]] = {name: [] for name in rows}
-    with _progress() as progress:
+    with progress_bar() as progress:
         for repeat in progress.track(range(repeats), description="Learning from few labels"):
             labels = np.full(len(photos.target), -1)
             labels[known] = hide_labels(photos.target[known], n_labels, random_state=repeat)
@@ -247,19 +251,20 @@ class _Tracked(Sequence[Any]):
         return self._items[index]
 
 
-def _progress() -> Progress:
-    return Progress(console=console)
+@contextmanager
+def _working(description: str) -> Iterator[None]:
+    """Show that there is work whose end is not in sight."""
+    with progress_bar(transient=True) as progress:
+        progress.add_task(description, total=None)
+        yield
 
 
 @contextmanager
 def _search_progress(search: GridSearchCV) -> Iterator[None]:
-    """Show the progress of a search: scikit-learn's own bar from 1.9 on, a spinner before."""
-    try:
-        from sklearn.callback import ProgressBar
-    except ImportError:
-        with console.status("Tuning the whole path"):
+    """Show the progress of a search: by scikit-learn's own bar where it has one, which writes to standard output."""
+    if ProgressBar is None or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        with _working("Tuning the whole path"):
             yield
     else:
         search.set_callbacks(ProgressBar(max_propagation_depth=0))
         yield
-        search.set_callbacks()

@@ -1,6 +1,7 @@
 """Tests of the command line, called in this process."""
 
 import csv
+import io
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from sklearn_melanoma import __version__
+from sklearn_melanoma import __version__, cli
 from sklearn_melanoma.cli import app, main
 from sklearn_melanoma.datasets import make_lesions
 
@@ -79,6 +80,78 @@ def test_input_errors_end_in_one_line(monkeypatch, capsys, tmp_path):
     assert "Error:" in printed
     assert str(tmp_path) in printed
     assert "Traceback" not in printed
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def run_main(monkeypatch, folder, tmp_path):
+    """Return a function that runs the demo with the given streams, and returns what they got."""
+
+    def run_main(out, err):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        arguments = ["--data", folder, "--dataset", "folder", "--labels", 6, "--repeats", 2, "--n-jobs", 1]
+        monkeypatch.setattr(
+            sys, "argv", ["sklearn-melanoma", "demo", *map(str, arguments), "--output", str(tmp_path / "a.png")]
+        )
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return caught.value.code, out.getvalue(), err.getvalue()
+
+    return run_main
+
+
+BARS = ["Segmenting", "Measuring: survey features", "Measuring: all features", "Learning from few labels"]
+
+
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+def test_long_work_shows_bars_on_a_terminal(run_main):
+    code, out, err = run_main(io.StringIO(), Terminal())
+    assert code == 0
+    for words in [*BARS, "Finding photos", "Tuning the whole path", "Drawing borders"]:
+        assert words in err
+        assert words not in out
+    assert err.count("100%") >= len(BARS)
+    assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")  # the cursor is back
+
+
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+@pytest.mark.skipif(cli.ProgressBar is None, reason="scikit-learn has a bar from 1.9 on")
+def test_a_search_on_a_terminal_shows_scikit_learns_bar(run_main):
+    code, out, err = run_main(Terminal(), Terminal())
+    assert code == 0
+    assert "GridSearchCV - fit" in out
+    assert "Tuning the whole path" not in err
+
+
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+@pytest.mark.parametrize("out", [io.StringIO, Terminal])
+def test_without_a_terminal_nothing_but_results_is_printed(run_main, out):
+    code, printed, err = run_main(out(), io.StringIO())
+    assert code == 0
+    assert err == ""
+    for words in [*BARS, "Finding", "Tuning", "Drawing", "GridSearchCV -", "100%"]:
+        assert words not in printed
+
+
+@pytest.mark.parametrize("place", ["_score_masks", "_score", "_save_figure"])
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+def test_an_interrupt_leaves_no_bar(run_main, monkeypatch, place):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, place, interrupt)
+    code, out, err = run_main(io.StringIO(), Terminal())
+    assert code != 0
+    assert "not a medical" not in out
+    assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")
 
 
 def test_version():

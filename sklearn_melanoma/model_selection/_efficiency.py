@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console
-from rich.progress import Progress
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma._progress import progress_bar
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
 from sklearn_melanoma.model_selection._labels import labelled_samples
@@ -131,10 +129,12 @@ def label_efficiency(
         for name, number, repeat in missing
     )
     found = Parallel(n_jobs, return_as="generator")(jobs)
-    for task, score in zip(missing, _with_progress(found, len(missing)), strict=True):
-        scores[task] = score
-        if results is not None:
-            append_score(results, task, score, settings[task[0]])
+    with progress_bar() as progress:
+        done = progress.track(found, total=len(missing), description="Learning from few labels")
+        for task, score in zip(missing, done, strict=True):
+            scores[task] = score
+            if results is not None:
+                append_score(results, task, score, settings[task[0]])
     return pd.DataFrame([[*task, scores[task]] for task in tasks], columns=COLUMNS)
 
 
@@ -231,12 +231,3 @@ def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, 
         )
     truth = np.array(y[draw.held_out].tolist())
     return float(check_scoring(model, scoring=scoring)(model, held_out, truth))
-
-
-def _with_progress(scores: Iterator[float], total: int) -> Iterator[float]:
-    """Show a bar on the terminal; nothing where there is none."""
-    if not sys.stderr.isatty():
-        yield from scores
-        return
-    with Progress(console=Console(stderr=True)) as progress:
-        yield from progress.track(scores, total=total, description="Learning from few labels")
