@@ -1,6 +1,7 @@
 """The Python blocks of the README and of every page run, and the reference lists every public name.
 
-A block is left out by a line ``% not run: <reason>`` just before it.
+A block is left out by a line ``% not run: <reason>`` just before it, and with older versions by one
+``% needs: scikit-learn 1.9``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ import re
 from pathlib import Path
 
 import pytest
+import sklearn
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(?P<skip>^% not run: .+\n)?^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"(?P<skip>^% not run: .+\n)?(?:^% needs: scikit-learn (?P<version>\S+)\n)?^```python\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 STAGES = [
     "datasets",
     "features",
@@ -32,7 +38,9 @@ STAGES = [
 
 def read_blocks(text: str) -> list[tuple[int, str]]:
     """Return the line before each block that is to be run, and its code."""
-    return [(text[: m.start("code")].count("\n"), m["code"]) for m in BLOCK.finditer(text) if not m["skip"]]
+    found = (m for m in BLOCK.finditer(text) if not m["skip"])
+    here = Version(sklearn.__version__)
+    return [(text[: m.start("code")].count("\n"), m["code"]) for m in found if here >= Version(m["version"] or "0")]
 
 
 def page_params() -> list[object]:
@@ -74,6 +82,11 @@ def test_a_wrong_output_fails():
 def test_marked_blocks_are_left_out():
     text = "```python\na = 1\n```\n\n% not run: needs photos\n```python\na = 2\n```\n"
     assert read_blocks(text) == [(1, "a = 1\n")]
+
+
+@pytest.mark.parametrize(("version", "blocks"), [("1.0", [(2, "a = 1\n")]), ("100.0", [])])
+def test_blocks_for_newer_versions_are_left_out(version, blocks):
+    assert read_blocks(f"% needs: scikit-learn {version}\n```python\na = 1\n```\n") == blocks
 
 
 @pytest.mark.parametrize("stage", STAGES)
