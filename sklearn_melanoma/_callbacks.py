@@ -76,7 +76,7 @@ class FitTask:
         """Begin the next part; the one before has ended."""
         self.end_part()
         # Without anyone to hear of them, parts would only fill memory.
-        if hasattr(self._told["estimator"], "_skl_callbacks"):
+        if self._context is not None and hasattr(self._told["estimator"], "_skl_callbacks"):
             self._part = self._context.subcontext(task_name=name)
             self._part.call_on_fit_task_begin(estimator=self._told["estimator"])
 

@@ -16,6 +16,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
@@ -25,6 +26,7 @@ from sklearn_melanoma._cache_key import digest_steps
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import ColorFeatures, InvariantProjection, MorphologyFeatures, PatchEncoder
 from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.preprocessing import ColorNormalizer, HairRemover
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
@@ -334,20 +336,6 @@ def test_no_step_of_ours_is_complained_of(photos):
     assert complained <= {"SimpleImputer", "QuantileTransformer"}
 
 
-@since_callbacks
-def test_scores_while_learning(photos):
-    monitor = ScoringMonitor(scoring="roc_auc")
-    table = pd.DataFrame(measure().fit_transform(photos.images), columns=["a", "b", "c"])
-    model = PriorLogisticRegression({"a": 1}).set_callbacks(monitor).fit(table, photos.target)
-    (entry,) = monitor.get_logs().data
-    assert entry["roc_auc"] == pytest.approx(model_auc(model, table, photos.target))
-
-
-def model_auc(model, table, target):
-    scores = model.decision_function(table)
-    return np.mean(scores[target == 1][:, None] > scores[target == 0])
-
-
 # What is interrupted
 
 
@@ -462,6 +450,31 @@ def test_an_augmented_classifier_passes_callbacks_on(photos, recorder):
     assert heard == [*outer[:2], head[0], *batches, head[1], *copies, *classifier, *outer[2:]]
 
 
+@since_callbacks
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (PriorLogisticRegression({"a": 1}), table),
+        (AugmentedClassifier(make_pipeline(measure(), LogisticRegression()), n_copies=1, random_state=0), labels),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_classifier_is_fitted_when_its_end_is_told(photos, model, data):
+    X, target = data(photos)
+    monitor = ScoringMonitor(scoring="roc_auc")
+    model = clone(model).set_callbacks(monitor).fit(X, target)
+    (entry,) = monitor.get_logs().data
+    assert entry["roc_auc"] == pytest.approx(roc_auc_score(target, model.predict_proba(X)[:, 1]))
+
+
+@since_callbacks
+def test_a_selector_is_fitted_when_its_end_is_told(photos):
+    monitor = ScoringMonitor(scoring={"score": make_mask_scorer(mask_jaccard)})
+    selector = SegmenterSelector(WAYS, ranker=RANKER).set_callbacks(monitor).fit(photos.images, photos.masks)
+    (entry,) = monitor.get_logs().data
+    assert entry["score"] == pytest.approx(selector.score(photos.images, photos.masks))
+
+
 # Without callbacks
 
 
@@ -493,3 +506,17 @@ def test_parts_that_nobody_hears_of_are_not_kept(photos):
     with module.FitTask(measure(), photos.images, None, 3) as task:
         module.Countdown(task, "batch", 3, 1)(0)
         assert len(list(task._context)) == 1
+
+
+@since_callbacks
+@pytest.mark.parametrize(
+    "package", ["features", "images", "pipeline", "preprocessing", "segmentation", "semi_supervised"]
+)
+def test_every_estimator_takes_callbacks(package):
+    package = importlib.import_module(f"sklearn_melanoma.{package}")
+    things = [getattr(package, name) for name in package.__all__]
+    estimators = [thing for thing in things if isinstance(thing, type) and issubclass(thing, BaseEstimator)]
+    assert estimators
+    for estimator in estimators:
+        assert hasattr(estimator, "set_callbacks"), estimator
+        assert hasattr(estimator.fit, "__wrapped__"), f"{estimator}: decorate fit with one_task or with_callbacks"

@@ -183,7 +183,7 @@ class SegmenterSelector(Segmenter, Composite):
             for name, segmenter in fresh:
                 with task.fitting(f"fit-{name}", segmenter):
                     segmenter.fit(images, y)
-        self.segmenters_ = [segmenter for _, segmenter in fresh]
+            self.segmenters_ = [segmenter for _, segmenter in fresh]
         return self
 
     def _learn(self, images: Sequence[Any], masks: Sequence[Any], positions: list[int], task: FitTask) -> None:

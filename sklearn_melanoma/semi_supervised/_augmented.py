@@ -158,9 +158,8 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
             photos = np.concatenate([np.arange(len(labels)), copied])  # of all rows
             with task.fitting("fit-classifier", classifier):
                 classifier.fit(rows, labels[photos], **_for_rows(classifier, params, photos))
-
-        model.steps[:-1] = head.steps  # fitted, also where the pipeline's memory made copies of them
-        self.pipeline_, self.classes_ = model, classifier.classes_
+            model.steps[:-1] = head.steps  # fitted, also where the pipeline's memory made copies of them
+            self.pipeline_, self.classes_ = model, classifier.classes_
         return self
 
     def _average(self, method: str, X: Any) -> NDArray[np.float64]:
