@@ -286,13 +286,16 @@ def test_batches_are_heard_of_within_a_pipeline(photos, recorder, n_jobs):
 
 @since_callbacks
 @on_one_and_two
-def test_batches_are_heard_of_within_a_search(photos, recorder, n_jobs):
-    model = make_melanoma_pipeline("survey", LogisticRegression())
+@pytest.mark.parametrize("memory", [None, "rows"])
+def test_batches_are_heard_of_within_a_search(photos, recorder, tmp_path, memory, n_jobs):
+    memory = memory and tmp_path / memory
+    model = make_melanoma_pipeline("survey", LogisticRegression(), memory=memory)
     model.set_params(features__batch_size=4, impute="passthrough")
     search = GridSearchCV(
         model, {"features__segment__margin": [0, 0.01]}, cv=2, n_jobs=n_jobs, error_score="raise", scoring="roc_auc"
     )
-    expected = clone(search).fit(photos.images, photos.target).cv_results_["mean_test_score"]
+    without = clone(search).set_params(estimator__features__memory=None)
+    expected = without.fit(photos.images, photos.target).cv_results_["mean_test_score"]
     search.set_callbacks(recorder).fit(photos.images, photos.target)
     # Two candidates in two folds of five photos each, which are two batches; the best one on all ten, which are three.
     assert recorder.count("begin ImagePipeline fit-transform") == 5
