@@ -79,3 +79,30 @@ def test_the_same_rows_where_results_come_all_at_the_end():
     alone = measure.fit_transform(images)
     with parallel_config("all at the end", n_jobs=2):
         np.testing.assert_array_equal(measure.transform(images), alone)
+
+
+class Lazy:
+    """Photos that can be counted and taken by position, and nothing else."""
+
+    __iter__ = None
+
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, position):
+        assert isinstance(position, int)
+        return self.images[position]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "all at the end"])
+@pytest.mark.parametrize("memory", [False, True])
+def test_what_can_only_be_taken_by_position_is_never_made_into_a_list(backend, memory, tmp_path):
+    images = make_lesions(5, image_size=(60, 80), random_state=0).images
+    measure = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
+    alone = measure.fit_transform(images)
+    measure.set_params(memory=tmp_path if memory else None)
+    with parallel_config(backend, n_jobs=2):
+        np.testing.assert_array_equal(measure.fit(Lazy(images)).transform(Lazy(images)), alone)
