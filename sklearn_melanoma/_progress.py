@@ -10,4 +10,6 @@ from rich.progress import Progress
 
 def progress_bar(*, transient: bool = False) -> Progress:
     """Return a bar on standard error, which shows nothing where that is no terminal; a transient one goes when done."""
-    return Progress(console=Console(stderr=True), transient=transient, disable=not sys.stderr.isatty())
+    silent = not sys.stderr.isatty()
+    # Before version 15, a bar that is not shown still ends its line.
+    return Progress(console=Console(stderr=True, quiet=silent), transient=transient, disable=silent)
