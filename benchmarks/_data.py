@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from PIL import Image
 from sklearn.utils import Bunch, resample
 
 from benchmarks._report import console
@@ -59,6 +60,17 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None
             if name not in sets:
                 console.print(f"{name} is not in {data}: left out.")
     return {name: photos if max_photos is None else _draw(photos, max_photos) for name, photos in sets.items()}
+
+
+def save_photos(images: Sequence[Any], folder: Path) -> list[str]:
+    """Return the paths of photos; drawn ones are saved in a folder as JPEG."""
+    paths = []
+    for position, image in enumerate(images):
+        path = image if isinstance(image, str | Path) else folder / f"{position}.jpg"
+        if path is not image:
+            Image.fromarray(image).save(path, quality=90)
+        paths.append(str(path))
+    return paths
 
 
 def describe(sets: dict[str, Bunch]) -> list[str]:

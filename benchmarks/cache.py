@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from PIL import Image
 from rich.progress import Progress
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -21,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets
+from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets, save_photos
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from sklearn_melanoma import _row_cache, make_melanoma_pipeline
 from sklearn_melanoma._cache_key import digest_file, digest_steps, name_photo
@@ -201,11 +200,7 @@ def main(
     with TemporaryDirectory() as folder, threadpool_limits(1), progress_bar() as progress:
         name = DRAWN if data is None else SET
         photos = load_sets(data, (SET,))[name]
-        paths = list(photos.images)
-        if name == DRAWN:
-            paths = [str(Path(folder, f"{position}.jpg")) for position in range(len(photos.images))]
-            for path, image in zip(paths, photos.images, strict=True):
-                Image.fromarray(image).save(path, quality=90)
+        paths = save_photos(photos.images, Path(folder))
         sections = run(paths, photos.target, candidates=candidates, rounds=rounds, progress=progress)
     intro = [
         f"`GridSearchCV` over {candidates} values of a logistic regression's `C` and {FOLDS} folds, on the paths of "

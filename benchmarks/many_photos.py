@@ -11,7 +11,7 @@ import typer
 
 # Nothing large is imported here: a process starts with the peak of the one that started it.
 from benchmarks._report import RESULTS, Section, number, progress_bar, write_report
-from benchmarks.memory import DRAWN, in_new_process
+from benchmarks.memory import DRAWN, DataOption, ResultsOption, in_new_process
 
 COUNTS = (1000, 10_000, 100_000)
 SPREAD = 0.1  # of the peaks, over the least of them
@@ -51,17 +51,9 @@ def write(name: str, n_files: int, records: list[dict[str, Any]], results: Path)
 
 
 def main(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SKLEARN_MELANOMA_DATA",
-            exists=True,
-            file_okay=False,
-            help="Folder that holds the data sets, each in a folder of its own: ham10000, ph2, isic2017.",
-        ),
-    ] = None,
+    data: DataOption = None,
     most: Annotated[int, typer.Option(help="Leave out runs over more photos than this.", min=COUNTS[0])] = COUNTS[-1],
-    results: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Measure the peak memory and the time of processes that take many photos to three features."""
     records = []

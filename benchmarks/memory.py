@@ -30,20 +30,24 @@ COLUMNS = {
 }
 
 
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SKLEARN_MELANOMA_DATA",
+        exists=True,
+        file_okay=False,
+        help="Folder that holds the data sets, each in a folder of its own: ham10000, ph2, isic2017.",
+    ),
+]
+ResultsOption = Annotated[Path, typer.Option(help="Folder that the report is written to.")]
+
+
 def list_paths(data: str | None, folder: str) -> dict[str, list[str]]:
     """Return the paths of the photos of each set; without data, of drawn ones, saved in a folder."""
-    from benchmarks._data import load_sets
+    from benchmarks._data import load_sets, save_photos
 
-    if data is not None:
-        return {name: list(photos.images) for name, photos in load_sets(Path(data), (SET, *OTHERS)).items()}
-    from PIL import Image
-
-    paths = []
-    for position, image in enumerate(load_sets(None, ())[DRAWN].images):
-        path = Path(folder, f"{position}.jpg")
-        Image.fromarray(image).save(path, quality=90)
-        paths.append(str(path))
-    return {DRAWN: paths}
+    sets = load_sets(None if data is None else Path(data), (SET, *OTHERS))
+    return {name: save_photos(photos.images, Path(folder)) for name, photos in sets.items()}
 
 
 def measure_photos(features: str, paths: list[str], count: int) -> dict[str, float]:
@@ -98,16 +102,8 @@ def plan(sets: dict[str, list[str]]) -> list[tuple[str, int]]:
 
 
 def main(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SKLEARN_MELANOMA_DATA",
-            exists=True,
-            file_okay=False,
-            help="Folder that holds the data sets, each in a folder of its own: ham10000, ph2, isic2017.",
-        ),
-    ] = None,
-    results: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = RESULTS,
+    data: DataOption = None,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Measure the peak memory of processes that take photos to features."""
     records = []

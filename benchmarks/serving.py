@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Annotated, Any
@@ -17,8 +16,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets, save_photos
+from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.model_selection import hide_labels
 from sklearn_melanoma.persistence import save_model
@@ -87,12 +86,12 @@ def time_starts(model: str, bytecode: str, *, rounds: int, progress: Any) -> lis
     return [
         {
             "process": name,
-            "seconds": _quartiles(seconds[name]),
+            "seconds": quartiles(seconds[name]),
             "least": min(seconds[name]),
             "processor": min(processor[name]),
             "ratio": None
             if name == REFERENCE
-            else _quartiles(np.divide(seconds[name], seconds[REFERENCE]).tolist()),  # of the same round
+            else quartiles(np.divide(seconds[name], seconds[REFERENCE]).tolist()),  # of the same round
             "ratio_of_least": min(seconds[name]) / min(seconds[REFERENCE]),
             "processor_ratio": min(processor[name]) / min(processor[REFERENCE]),
         }
@@ -120,7 +119,7 @@ def time_photos(model: str, bytecode: str, name: str, paths: Sequence[str], star
         "n_photos": len(paths),
         "largest": f"{width}×{height}",
         "first": milliseconds[0],
-        "milliseconds": _quartiles(milliseconds[1:]),
+        "milliseconds": quartiles(milliseconds[1:]),
         "least": min(milliseconds[1:]),
         "processor": (_children_seconds() - before - start_up) / len(paths) * 1e3,
     }
@@ -129,19 +128,6 @@ def time_photos(model: str, bytecode: str, name: str, paths: Sequence[str], star
 def _children_seconds() -> float:
     times = os.times()
     return times.children_user + times.children_system
-
-
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    low, high = np.quantile(values, [0.25, 0.75]).tolist()
-    return median(values), low, high
-
-
-def _as_files(images: Sequence[Any], folder: Path) -> list[str]:
-    paths = [image if isinstance(image, str | Path) else folder / f"{i}.jpg" for i, image in enumerate(images)]
-    for image, path in zip(images, paths, strict=True):
-        if image is not path:
-            Image.fromarray(image).save(path, quality=90)
-    return list(map(str, paths))
 
 
 def main(
@@ -162,7 +148,7 @@ def main(
         task = progress.add_task("photos", total=len(sets))
         answers = []
         for name, bunch in sets.items():
-            paths = _as_files(bunch.images[:photos], Path(folder))
+            paths = save_photos(bunch.images[:photos], Path(folder))
             answers.append(time_photos(model, bytecode, name, paths, starts[-1]["processor"]))
             progress.advance(task)
     ratio, per_photo = starts[-1]["ratio"][0], max(record["milliseconds"][0] for record in answers)

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
 from benchmarks._scripts import opencv_script, skimage_script
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
@@ -104,7 +104,7 @@ def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str
                 start = perf_counter()
                 found = steps[name].transform(found)
                 seconds[number_of_stage, position] = min(seconds[number_of_stage, position], perf_counter() - start)
-    return {"features": f'"{features}"', **dict(zip(names, map(_quartiles, seconds * 1e3), strict=True))}
+    return {"features": f'"{features}"', **dict(zip(names, map(quartiles, seconds * 1e3), strict=True))}
 
 
 def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -123,9 +123,9 @@ def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list
                 {
                     "width": width,
                     "method": name,
-                    "milliseconds": _quartiles(seconds[name] * 1e3),
-                    "ratio": None if name == REFERENCE else _quartiles(seconds[name] / seconds[REFERENCE]),
-                    "decoding_ratio": None if name == DECODING else _quartiles(seconds[name] / seconds[DECODING]),
+                    "milliseconds": quartiles(seconds[name] * 1e3),
+                    "ratio": None if name == REFERENCE else quartiles(seconds[name] / seconds[REFERENCE]),
+                    "decoding_ratio": None if name == DECODING else quartiles(seconds[name] / seconds[DECODING]),
                 }
                 for name in methods
             ]
@@ -133,11 +133,6 @@ def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list
                 {"width": width, **time_stages(paths, features, rounds=rounds)} for features in ("survey", "all")
             ]
     return records, stages
-
-
-def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-    return middle, low, high
 
 
 def main(
