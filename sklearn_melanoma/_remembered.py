@@ -91,18 +91,21 @@ class Remembered(Outcome):
         pause, longest = _PAUSES
         while n_open := self.n_open:
             yield self._batches(batch_size)
-            if self.n_open == n_open:
+            if self.n_open < n_open:
+                pause = _PAUSES[0]
+            else:
                 time.sleep(pause)
-            pause = min(2 * pause, longest) if self.n_open == n_open else _PAUSES[0]
+                pause = min(2 * pause, longest)
 
     def _batches(self, batch_size: int) -> Iterator[Batch]:
         once: set[bytes] = set()  # the second of two equal photos is known in the next round
         positions: list[int] = []
         for position in self._open():
             photo = self._photos[position]
-            if photo is None or photo not in once:
+            if photo not in once:
                 positions.append(position)
-                once |= set() if photo is None else {photo}
+            if photo is not None:
+                once.add(photo)
             if len(positions) == batch_size:
                 yield from self._claim(positions)
                 positions = []
