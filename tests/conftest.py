@@ -38,6 +38,12 @@ def make_image():
 
 
 @pytest.fixture(scope="session")
+def skin(make_image):
+    """Return a photo in which there is no lesion."""
+    return make_image(48, 64, radii=(1e-9, 1e-9))
+
+
+@pytest.fixture(scope="session")
 def make_lesion():
     """Return a function that draws a photo like `make_image` and returns it as a lesion with its true mask."""
 

@@ -49,12 +49,6 @@ def photos(make_image):
     return [make_image(48, 64, center=(0, 0.004 * i), radii=(0.15, 0.15 + 0.002 * i), seed=i) for i in range(25)]
 
 
-@pytest.fixture(scope="module")
-def skin(make_image):
-    """Return a photo in which there is no lesion."""
-    return make_image(48, 64, radii=(1e-9, 1e-9))
-
-
 # The interface of scikit-learn's Pipeline
 
 

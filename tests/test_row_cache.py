@@ -83,11 +83,6 @@ def photos(make_image):
     return [make_image(48, 64, center=(0, 0.004 * i), radii=(0.15, 0.15 + 0.004 * i), seed=i) for i in range(12)]
 
 
-@pytest.fixture(scope="module")
-def skin(make_image):
-    return make_image(48, 64, radii=(1e-9, 1e-9))
-
-
 @pytest.fixture
 def paths(photos, tmp_path):
     (tmp_path / "photos").mkdir()
