@@ -99,7 +99,7 @@ def binarize(grey: NDArray[np.float32], artefacts: NDArray[np.bool_] | None) -> 
     if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
         return np.zeros(grey.shape, dtype=bool)
     # Whole numbers are counted faster than floats; the step is finer than the noise.
-    threshold = (threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8)) + 1) / 128
+    threshold = (int(threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8))) + 1) / 128
     return grey < threshold if artefacts is None else (grey < threshold) & ~artefacts
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import segment_watershed
-from sklearn_melanoma.segmentation._regions import choose_region, find_core
+from sklearn_melanoma.segmentation._regions import binarize, choose_region, find_core
 
 SHAPE = (144, 192)
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -69,3 +69,8 @@ def test_a_region_that_leaves_no_background():
     one_level_apart[70, 0, 2] = 141
     assert not segment_watershed(one_level_apart).any()
     assert not segment_watershed(one_level_apart, even_light=False, leave_out_artefacts=False, level=None).any()
+
+
+def test_levels_beyond_all_that_is_counted_have_no_darker_side():
+    grey = np.array([[1, 3, 11]], dtype=np.float32)  # of the skin's level; from two of it on all count alike
+    assert not binarize(grey, np.array([[True, False, False]])).any()
