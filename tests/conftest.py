@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from sklearn_melanoma import Lesion
 
 SKIN = (224, 172, 150)
 SPOT = (120, 72, 60)
+
+# As in workers: sums of products round otherwise when linear algebra shares them among more threads, and tests compare
+# what comes of processes with what comes without.
+threadpool_limits(1, user_api="blas")
 
 
 def _ellipse(height, width, center, radii):

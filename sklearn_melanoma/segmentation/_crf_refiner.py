@@ -54,6 +54,7 @@ class CRFRefiner(Segmenter):
     The new mask is the largest connected region above the threshold that overlaps the old
     one, its holes filled. If there is none, or the old mask is all False, the lesion stays as
     it was. All lengths are shares of the longest side: photos of any size give nearly the same.
+    Where linear algebra runs in more threads than in a worker process, probabilities differ by 1e-7.
 
     Examples
     --------
