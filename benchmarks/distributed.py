@@ -89,6 +89,11 @@ def start_loky() -> Iterator[Pids]:
     yield partial(children_called, "Loky")
 
 
+# What joblib is told of each: how many workers it may use, and how often Ray tries again what a killed one did.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "loky": {"n_jobs": WORKERS},
+    "ray": {"n_jobs": WORKERS, "ray_remote_args": {"max_restarts": 3, "max_task_retries": 3}},
+}
 WAYS = {"two processes (loky)": ("loky", start_loky), "Dask": ("dask", start_dask), "Ray": ("ray", start_ray)}
 
 
@@ -106,7 +111,7 @@ def processor_seconds() -> dict[int, float]:
 
 def choose(backend: str) -> Any:
     """Return a context in which joblib uses a backend and all of its workers."""
-    return parallel_config(backend, **({"n_jobs": WORKERS} if backend in ("loky", "ray") else {}))
+    return parallel_config(backend, **OPTIONS.get(backend, {}))
 
 
 def measure(backend: str, paths: Sequence[str]) -> tuple[Any, float, float]:
@@ -221,7 +226,7 @@ def main(
     results: ResultsOption = RESULTS,
 ) -> None:
     """Compare one process with two, with Dask and with Ray."""
-    warnings.filterwarnings("ignore", message="No lesion was found")
+    warnings.filterwarnings("ignore", message="No lesion was found|A worker process was lost")
     missing = [name for name in ("dask", "ray") if find_spec("distributed" if name == "dask" else name) is None]
     with TemporaryDirectory() as folder, ExitStack() as started, progress_bar() as progress:
         task = progress.add_task("starting", total=None)
@@ -254,7 +259,7 @@ def main(
             "A worker is killed",
             KILL_COLUMNS,
             kills,
-            ["SIGKILL when half of the photos were given out. An error ends the run; `memory=` keeps what was done."],
+            ["SIGKILL when half of the photos were given out."],
         ),
     ]
     packages = ["distributed", *(["ray"] if "ray" not in missing else [])]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from joblib import effective_n_jobs
@@ -19,6 +22,8 @@ WAVE = 32
 def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], n_jobs: int | None) -> Iterator[T]:
     """Call a function for each tuple of arguments, which are taken as workers become free.
 
+    Where a process of joblib's own is killed, calls that were given out and have no result yet are made again.
+
     Parameters
     ----------
     function : callable
@@ -32,7 +37,46 @@ def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]
     ------
     object
         The results, in the order of the calls.
+
+    Warns
+    -----
+    UserWarning
+        If a process was killed.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If processes are killed twice with no result between.
     """
+    calls, n_results, n_before_loss = iter(calls), 0, -1
+    while True:
+        waiting: deque[tuple[Any, ...]] = deque()
+        try:
+            for result in _run(function, _noted(calls, waiting), n_jobs):
+                waiting.popleft()
+                n_results += 1
+                yield result
+            return
+        except BrokenProcessPool:
+            if n_results == n_before_loss:
+                raise
+            n_before_loss = n_results
+            warnings.warn(
+                "A worker process was lost: killed, or out of memory. What it worked on is done again. "
+                "If this happens often, use fewer processes.",
+                stacklevel=2,
+            )
+            calls = chain(waiting, calls)
+
+
+def _noted(calls: Iterable[tuple[Any, ...]], waiting: deque[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Give out calls, and note that they wait for a result."""
+    for call in calls:
+        waiting.append(call)
+        yield call
+
+
+def _run(function: Callable[..., T], calls: Iterator[tuple[Any, ...]], n_jobs: int | None) -> Iterator[T]:
     tasks = (delayed(function)(*call) for call in calls)
     # One call at a time: joblib would bundle quick ones, more and more of them, and all their arguments.
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
+
 import numpy as np
 import pytest
 from joblib import parallel_config, register_parallel_backend
@@ -79,6 +83,36 @@ def test_the_same_rows_where_results_come_all_at_the_end():
     alone = measure.fit_transform(images)
     with parallel_config("all at the end", n_jobs=2):
         np.testing.assert_array_equal(measure.transform(images), alone)
+
+
+def kill_once(number, flag):
+    if number in (0, 5) and not (file := flag / str(number)).exists():
+        file.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_what_a_killed_process_worked_on_is_done_again(tmp_path):
+    with parallel_config("loky"), pytest.warns(UserWarning, match="A worker process was lost") as warned:
+        assert list(run_in_parallel(kill_once, ((i, tmp_path) for i in range(12)), 2)) == list(range(12))
+    assert len(warned) == 2
+
+
+def kill_at_three(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_what_kills_every_process_is_an_error():
+    results = []
+    with (
+        parallel_config("loky"),
+        pytest.warns(UserWarning, match="A worker process was lost"),
+        pytest.raises(BrokenProcessPool),
+    ):
+        results.extend(run_in_parallel(kill_at_three, ((i,) for i in range(12)), 2))
+    assert results == [0, 1, 2][: len(results)]
 
 
 class Lazy:
