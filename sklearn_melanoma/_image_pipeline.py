@@ -194,7 +194,8 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Warns
         -----
         UserWarning
-            Once, naming the photos in which no lesion was found; and once if `memory` can't be used.
+            Once, naming the photos in which no lesion was found; once if `memory` can't be used; and each
+            time that a worker process was lost, and what it worked on was done again.
         SkippedPhotosWarning
             Once, naming the photos that were skipped; its attribute ``skipped`` lists all of them.
         """

@@ -94,8 +94,8 @@ def save_model(
 
     Notes
     -----
-    Caches do not travel: the `memory` of each step is None in the file. A prior that is a pandas Series becomes the
-    mapping that it stands for.
+    Caches and progress bars do not travel: the `memory` of each step is None in the file. A prior that is a
+    pandas Series becomes the mapping that it stands for.
 
     Examples
     --------
