@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
@@ -10,6 +12,12 @@ from sklearn_melanoma._geometry import frame_of
 
 # Light and field of view vary slowly: blocks of 1/24 of the longest side carry all of both.
 _BLOCKS = 24
+
+# The powers of y and of x in the terms 1, x, y, x², y² and xy of a quadratic surface; the first three make a plane.
+_OF_Y, _OF_X = [0, 0, 1, 0, 2, 1], [0, 1, 0, 2, 0, 1]
+
+# Added to the diagonal of normal equations, where sums are of hundreds of blocks.
+_TRACE = 1e-9
 
 
 def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
@@ -120,30 +128,37 @@ def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     seen = np.ones(log_blocks.shape, dtype=bool) if surround is None else _block_means(surround) < 0.1
     if np.count_nonzero(seen) < 12:  # twice as many as a quadratic surface has numbers
         seen[:] = True
-    terms = _surface_terms(grey.shape, _block_size(grey.shape))
-    coefficients = _fit_bright(terms[:, seen], log_blocks[seen])
-    surface = np.tensordot(coefficients, terms, axes=1)
+    y, x = _powers(grey.shape, _block_size(grey.shape))
+    terms = (y[_OF_Y, :, np.newaxis] * x[_OF_X, np.newaxis])[:, seen].astype(np.float64)
+    coefficients = np.zeros((3, 3))
+    coefficients[_OF_Y, _OF_X] = _fit_bright(terms, log_blocks[seen])
+    surface = y.T @ coefficients @ x
     if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame_of(surface).mean():
-        coefficients[:3], coefficients[3:] = _fit_bright(terms[:3, seen], log_blocks[seen]), 0
-    return np.exp(np.tensordot(coefficients.astype(np.float32), _surface_terms(grey.shape, 1), axes=1))
+        coefficients[:] = 0
+        coefficients[_OF_Y[:3], _OF_X[:3]] = _fit_bright(terms[:3], log_blocks[seen])
+    y, x = _powers(grey.shape, 1)
+    return np.exp(y.T @ coefficients.astype(np.float32) @ x)
 
 
-def _surface_terms(shape: tuple[int, ...], step: int) -> NDArray[np.float32]:
-    """Return the terms 1, x, y, x², y² and xy at the centres of square blocks of `step` pixels."""
+@lru_cache(maxsize=16)
+def _powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return 1, y and y², and 1, x and x², at the centres of square blocks of `step` pixels."""
     y, x = ((((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape)
-    y = y[:, np.newaxis]
-    return np.stack(np.broadcast_arrays(np.float32(1), x, y, x * x, y * y, x * y))
+    return np.stack([y**0, y, y * y]), np.stack([x**0, x, x * x])
 
 
-def _fit_bright(terms: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.floating]:
+def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
+    both = np.vstack([terms, values])
+    # On a photo one block wide some terms are the same; a trace on the diagonal shares out what belongs to both.
+    trace = _TRACE * np.eye(len(terms))
     weights = np.ones(len(values))
     for _ in range(10):
-        weighted = terms * weights
-        coefficients = np.linalg.lstsq(weighted @ terms.T, weighted @ values, rcond=None)[0]
+        sums = both * weights @ both.T
+        coefficients = np.linalg.solve(sums[:-1, :-1] + trace, sums[:-1, -1])
         residuals = values - coefficients @ terms
         deviation = 1.4826 * _middle(np.abs(residuals - _middle(residuals))) + 1e-3
-        weights = np.where(residuals < 0, 1 / (1 + (residuals / deviation) ** 2), 1.0)
+        weights = 1 / (1 + (np.minimum(residuals, 0) / deviation) ** 2)
     return coefficients
 
 
@@ -161,5 +176,6 @@ def _block_means(array: NDArray[np.generic]) -> NDArray[np.float32]:
     """Average the square blocks of a photo; what is left over at the right and at the bottom is cut."""
     size = _block_size(array.shape)
     rows, columns = (n // size for n in array.shape)
-    blocks = array[: rows * size, : columns * size].reshape(rows, size, columns, size)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    # Rows first: what is added is in one piece then.
+    bands = array[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
+    return bands.reshape(rows, columns, size).sum(axis=2) / np.float32(size * size)
