@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 def to_bits(mask: NDArray[np.bool_], margins: int | tuple[tuple[int, int], tuple[int, int]]) -> tuple[int, int]:
     """Return a mask with margins as bits, and the width of its rows."""
-    padded = np.pad(mask, margins)
+    (above, below), (left, right) = ((margins,) * 2,) * 2 if isinstance(margins, int) else margins
+    padded = np.zeros((above + len(mask) + below, left + mask.shape[1] + right), dtype=bool)
+    padded[above : above + len(mask), left : left + mask.shape[1]] = mask
     return int.from_bytes(np.packbits(padded, bitorder="little").tobytes(), "little"), padded.shape[1]
 
 
@@ -89,3 +91,11 @@ def dilate_by_disk(bits: int, width: int, square: int) -> int:
             swept += 1
         grown |= bits << rows * width | bits >> rows * width
     return grown
+
+
+def grow(mask: NDArray[np.bool_], distance: float) -> NDArray[np.bool_]:
+    """Return the pixels no farther from a mask than a distance, several times as fast as by a map of distances."""
+    square = int(distance * distance)
+    # One margin parts a row from the next as well as two.
+    bits, width = to_bits(mask, ((0, 0), (0, isqrt(square))))
+    return to_mask(dilate_by_disk(bits, width, square), (len(mask), width))[:, : mask.shape[1]]

@@ -52,16 +52,16 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
     """
     height, width = image.shape[:2]
     blocks = _block_means(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]))
-    dark = blocks < darkness * np.median(blocks)
-    labels, _ = ndi.label(dark)
-    at_corners = labels[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if np.count_nonzero(at_corners) < 2:
+    dark = blocks < darkness * middle(blocks)
+    corners = [0, 0, -1, -1], [0, -1, 0, -1]
+    if np.count_nonzero(dark[corners]) < 2:
         return None
-    surround = np.isin(labels, at_corners[at_corners > 0])
+    labels, _ = ndi.label(dark)
+    surround = np.isin(labels, labels[corners]) & dark
     surround = ndi.binary_dilation(surround, np.ones((3, 3), dtype=bool))
     rows = np.arange(height) * len(surround) // height
     columns = np.arange(width) * surround.shape[1] // width
-    return surround[np.ix_(rows, columns)]
+    return surround[rows][:, columns]
 
 
 def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -157,15 +157,15 @@ def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDAr
         sums = both * weights @ both.T
         coefficients = np.linalg.solve(sums[:-1, :-1] + trace, sums[:-1, -1])
         residuals = values - coefficients @ terms
-        deviation = 1.4826 * _middle(np.abs(residuals - _middle(residuals))) + 1e-3
+        deviation = 1.4826 * middle(np.abs(residuals - middle(residuals))) + 1e-3
         weights = 1 / (1 + (np.minimum(residuals, 0) / deviation) ** 2)
     return coefficients
 
 
-def _middle(values: NDArray[np.floating]) -> float:
+def middle(values: NDArray[np.floating]) -> float:
     """Return the median, or the upper one of the two in the middle, at a fraction of the cost."""
-    half = len(values) // 2
-    return float(np.partition(values, half)[half])
+    half = values.size // 2
+    return float(np.partition(values, half, axis=None)[half])
 
 
 def _block_size(shape: tuple[int, ...]) -> int:
