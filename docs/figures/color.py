@@ -52,9 +52,8 @@ def draw() -> Figure:
     panels[1].legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False, fontsize=7)
 
     top, left = (part.start for part in crop.inner)
-    places, _, high = structures.texture.curvature[2]
-    lines = np.full(crop.shape.mask.shape, np.nan)
-    lines.flat[places[high > SEEN_LINE]] = 1
+    _, _, high = structures.texture.curvature[2]
+    lines = np.where(structures.texture.frame.show(high) > SEEN_LINE, 1, np.nan)
     overlay = np.full(crop.mask.shape, np.nan)
     overlay[crop.inner] = lines
     panels[2].imshow(overlay, cmap=ListedColormap(["#ffd54a"]), alpha=0.6, interpolation="nearest")

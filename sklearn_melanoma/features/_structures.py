@@ -99,8 +99,9 @@ class Structures:
     @cached_property
     def structureless_share(self) -> float:
         """Share of the lesion on no line and in no spot, dark or bright."""
-        places, low, high = self.texture.curvature[_FINE]
-        return 1 - np.count_nonzero(np.maximum(high, -low) > _FAINT) / max(len(places), 1)
+        whole, low, high = self.texture.curvature[_FINE]
+        seen = np.count_nonzero(np.maximum(high, -low) > _FAINT)
+        return 1 - seen / max(int(np.count_nonzero(whole)), 1)
 
     @cached_property
     def network_regularity(self) -> float:
@@ -109,27 +110,23 @@ class Structures:
         if len(holes) < _MIN_HOLES:
             return 1.0
         distances, _ = cKDTree(holes).query(holes, k=2)
-        density = len(holes) / np.count_nonzero(self.texture.mask)
+        density = len(holes) / self.texture.area
         return float(distances[:, 1].mean()) * 2 * sqrt(density)
 
     @cached_property
     def rim_line_share(self) -> float:
         """Share of the rim that lies on dark lines."""
-        places, _, high = self.texture.curvature[_COARSE]
-        width = max(_RIM * sqrt(np.count_nonzero(self.texture.mask)), 1.0)
-        rim = high[self.depth.take(places) <= width]
-        return np.count_nonzero(rim > SEEN_LINE) / max(len(rim), 1)
+        whole, _, high = map(self.texture.frame.show, self.texture.curvature[_COARSE])
+        rim = whole & (self.depth <= max(_RIM * sqrt(self.texture.area), 1.0))
+        return np.count_nonzero(rim & (high > SEEN_LINE)) / max(int(np.count_nonzero(rim)), 1)
 
     def _spots(self, scale: int, sign: int) -> NDArray[np.intp]:
         """Return row and column of the spots darker (1) or brighter (-1) than all around, each at its peak."""
-        places, low, high = self.texture.curvature[scale]
+        _, low, high = self.texture.curvature[scale]
         strength = low if sign > 0 else -high
-        strong = strength > SEEN_LINE
-        peaks, values = places[strong], strength[strong]
-        width = self.texture.mask.shape[1]
-        field = np.zeros(self.texture.mask.size, dtype=np.float32)
-        field[peaks] = values
-        # Nothing in `places` lies on the array's margin, so every neighbor is one in the flat array.
-        steps = (-width - 1, -width, 1 - width, -1, 1, width - 1, width, width + 1)
-        highest = np.max([field[peaks + step] for step in steps], axis=0, initial=0)
-        return np.column_stack(np.divmod(peaks[values > highest], width))
+        peaks = np.flatnonzero(strength > SEEN_LINE)
+        row = self.texture.frame.row
+        # No peak lies in the first or the last row.
+        steps = np.array((-row - 1, -row, 1 - row, -1, 1, row - 1, row, row + 1))
+        highest = strength.take(peaks + steps[:, np.newaxis]).max(axis=0)
+        return np.column_stack(np.divmod(peaks[strength.take(peaks) > highest], row))

@@ -40,6 +40,8 @@ _N_LEVELS = 32
 _SEEN = 0.5
 #: Levels from which a line or a spot counts as one: the least difference in L* that is plain to see.
 SEEN_LINE = 2.0
+# Room around the pixels for the widest smoothing.
+_MARGIN = 2 * max(SCALES)
 # The eight neighbors, in order around.
 _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
@@ -60,9 +62,11 @@ class Texture(NamedMeasures):
     sources = _SOURCES
 
     def __init__(self, mask: NDArray[np.bool_], lightness: NDArray[np.float32]):
-        self.mask = mask
-        self.lightness = np.zeros(mask.shape, dtype=np.float32)
-        self.lightness[mask] = lightness
+        self.frame = _Frame(*mask.shape)
+        self.area = len(lightness)
+        self._inside = self.frame.lay_out(mask)
+        self.lightness = np.zeros(self._inside.shape, dtype=np.float32)
+        self.lightness[self._inside] = lightness
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
@@ -73,134 +77,183 @@ class Texture(NamedMeasures):
     @cached_property
     def smoothed(self) -> list[NDArray[np.float32]]:
         """The lightness smoothed more and more, each time an average over pixels of the mask; 0 outside."""
-        inside = self.mask.astype(np.uint16)
+        outside = (~self._inside).view(np.uint8)
+        inside = self.frame.at(self._inside).astype(np.float32)
         levels = [self.lightness]
         for step in SCALES:
-            weight = np.where(self.mask, _sum_around(inside, step), np.float32(np.inf))
-            levels.append(np.divide(_sum_around(levels[-1], step), weight, dtype=np.float32))
+            # Of the weights, which add up to 256, a pixel of the mask has 36 itself: bytes hold those outside.
+            weight = np.subtract(256, self.frame.sum_around(outside, step), dtype=np.float32)
+            level = self.frame.sum_around(levels[-1], step)
+            level /= weight
+            level *= inside
+            levels.append(self.frame.widen(level))
         return levels
 
-    def _whole(self, step: int) -> NDArray[np.intp]:
-        """Return where in the flat mask the pixels are that have all eight neighbors at a distance in the mask."""
-        whole = np.zeros_like(self.mask)
-        if min(whole.shape) > 2 * step:
-            high = self.mask[: -2 * step] & self.mask[step:-step] & self.mask[2 * step :]
-            whole[step:-step, step:-step] = high[:, : -2 * step] & high[:, step:-step] & high[:, 2 * step :]
-        return np.flatnonzero(whole)
-
     @cached_property
-    def _inner(self) -> NDArray[np.intp]:
-        return self._whole(1)
+    def _inner(self) -> NDArray[np.bool_]:
+        return self.frame.surrounded(self._inside, 1)
 
     @cached_property
     def detail(self) -> list[float]:
         """Root mean square of what each smoothing takes away."""
         bands = [finer - coarser for finer, coarser in pairwise(self.smoothed)]
-        return [sqrt(float(np.vdot(band, band)) / np.count_nonzero(self.mask)) for band in bands]
+        return [sqrt(float(np.vdot(band, band)) / self.area) for band in bands]
 
     @cached_property
     def gradient(self) -> list[float]:
         """Mean of the gradient's length and its coefficient of variation at each scale, in L* per pixel."""
         found = []
-        n_pixels = max(len(self._inner), 1)
+        inner = self._inner.astype(np.float32)
+        n_pixels = max(int(np.count_nonzero(self._inner)), 1)
+        at = self.frame.at
         for level in self.smoothed[1:]:
-            at = _Neighbors(level, 1)
-            down, across = at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)
-            slope = np.sqrt(at.pick(down * down + across * across, self._inner)) / 2
-            mean = float(slope.sum(dtype=np.float64)) / n_pixels
-            variance = float(np.vdot(slope, slope)) / n_pixels - mean**2
-            found += [mean, sqrt(max(variance, 0)) / max(mean, 1e-3)]
+            down, across = at(level, 1, 0) - at(level, -1, 0), at(level, 0, 1) - at(level, 0, -1)
+            down *= down
+            across *= across
+            down += across
+            down *= inner
+            square = self.frame.total(down) / 4 / n_pixels
+            mean = self.frame.total(np.sqrt(down, out=down)) / 2 / n_pixels
+            found += [mean, sqrt(max(square - mean**2, 0)) / max(mean, 1e-3)]
         return found
 
     @cached_property
     def pairs(self) -> list[float]:
         """Haralick's measures of pairs of levels, over four directions at each distance."""
-        numbers = np.minimum(self.lightness * np.float32(_N_LEVELS / 100), _N_LEVELS - 1).astype(np.int16)
-        # Outside the mask a level of its own, so that pairs that leave the mask are told apart by one count.
-        numbers[~self.mask] = _N_LEVELS
-        return [value for distance in DISTANCES for value in _haralick(_count_pairs(numbers, distance))]
+        numbers = np.minimum(self.lightness * np.float32(_N_LEVELS / 100), _N_LEVELS - 1).astype(np.uint16)
+        # Only differences of levels matter, so the lowest becomes 0. Outside the mask a level of its own, the last:
+        # pairs that leave the mask are told apart by one count.
+        known = numbers[self._inside]
+        known -= known.min()
+        size = int(known.max()) + 2
+        numbers.fill(size - 1)
+        numbers[self._inside] = known
+        return [value for distance in DISTANCES for value in _haralick(self._count_pairs(numbers, size, distance))]
+
+    def _count_pairs(self, numbers: NDArray[np.uint16], size: int, distance: int) -> NDArray[np.float64]:
+        """Return the share of each pair of levels among pairs of pixels at a distance, in both orders."""
+        diagonal = max(round(distance / sqrt(2)), 1)
+        at = self.frame.at
+        base = np.uint16(size)  # at most 33, so that sixteen bits hold a triple of levels
+        table = np.zeros((size - 1, size - 1))
+        for one, other in (((0, distance), (distance, 0)), ((diagonal, diagonal), (diagonal, -diagonal))):
+            # Two pairs with the same first pixel are counted at once.
+            triples = at(numbers) * base
+            triples += at(numbers, *one)
+            triples *= base
+            triples += at(numbers, *other)
+            counts = np.bincount(triples[at(self._inside)], minlength=size**3).reshape(size, size, size)
+            for axis in (2, 1):
+                found = counts.sum(axis=axis)[:-1, :-1]
+                # Each direction counts the same, however many pairs there are.
+                table += found / max(found.sum(), 1)
+        table = table + table.T
+        return table / max(table.sum(), 1e-12)
 
     @cached_property
     def patterns(self) -> list[float]:
         """Shares of the uniform local patterns with 0 to 8 brighter neighbors, and of all others."""
-        at = _Neighbors(self.lightness, 1)
-        centre = at(0, 0) + np.float32(_SEEN)
+        at = self.frame.at
+        centre = at(self.lightness) + np.float32(_SEEN)
         bits = np.zeros(centre.shape, dtype=np.uint8)
         for bit, (i, j) in enumerate(_AROUND):
-            bits |= (at(i, j) > centre).view(np.uint8) << np.uint8(bit)
-        counts = np.bincount(at.pick(bits, self._inner), minlength=256)
-        return list(np.bincount(_pattern_classes(), counts, minlength=10) / max(len(self._inner), 1))
+            bits |= (at(self.lightness, i, j) > centre).view(np.uint8) * np.uint8(1 << bit)
+        counts = np.bincount(bits[self._inner], minlength=256)
+        return list(np.bincount(_pattern_classes(), counts, minlength=10) / max(counts.sum(), 1))
 
     @cached_property
     def lines(self) -> list[float]:
         """Strength of dark and of bright lines, and share of the pixels on dark ones, at each scale."""
         found = []
-        for _, low, high in self.curvature.values():
-            n_pixels = max(high.size, 1)
-            found += [float(np.maximum(values, 0).sum(dtype=np.float64)) / n_pixels for values in (high, -low)]
+        for whole, low, high in self.curvature.values():
+            n_pixels = max(int(np.count_nonzero(whole)), 1)
+            found += [self.frame.total(np.maximum(values, 0)) / n_pixels for values in (high, -low)]
             found.append(np.count_nonzero(high > SEEN_LINE) / n_pixels)
         return found
 
     @cached_property
-    def curvature(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]]:
-        """Second differences over each of `LINE_SCALES`: positions in the flat mask, lower and higher eigenvalue.
+    def curvature(self) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]]:
+        """Second differences over each of `LINE_SCALES`: pixels, lower and higher eigenvalue.
 
         They tell how much darker a pixel is than both its sides, along the direction in which that is least, and
-        across. Only for pixels whose eight neighbors at that distance are in the mask.
+        across. Only for pixels whose eight neighbors at that distance are in the mask; 0 elsewhere.
         """
         found = {}
+        at = self.frame.at
         for scale in LINE_SCALES:
-            at = _Neighbors(self.smoothed[SCALES.index(scale)], scale)
-            down, across = at(1, 0) + at(-1, 0), at(0, 1) + at(0, -1)
-            mixed = ((at(1, 1) + at(-1, -1)) - (at(1, -1) + at(-1, 1))) / 2
-            places = self._whole(scale)
-            mean = at.pick((down + across) / 4 - at(0, 0), places)
-            down -= across
-            half = np.sqrt(at.pick(down * down + mixed * mixed, places)) / 4
-            found[scale] = places, mean - half, mean + half
+            level = self.smoothed[SCALES.index(scale)]
+            whole = self.frame.surrounded(self._inside, scale)
+            up, down = at(level, -1, 0, scale), at(level, 1, 0, scale)
+            left, right = at(level, 0, -1, scale), at(level, 0, 1, scale)
+            falling = at(level, 1, 1, scale) + at(level, -1, -1, scale)
+            rising = at(level, 1, -1, scale) + at(level, -1, 1, scale)
+            upright, lying, mixed = down + up, right + left, (falling - rising) / 2
+            mean = (upright + lying) / 4 - at(level)
+            upright -= lying
+            half = np.sqrt(upright * upright + mixed * mixed) / 4
+            inner = whole.astype(np.float32)
+            found[scale] = whole, (mean - half) * inner, (mean + half) * inner
         return found
 
 
-class _Neighbors:
-    """The neighbors of pixels at a distance: slices of the flat array, which are several times as fast as of rows.
+class _Frame:
+    """Pixels in one row, with a margin of zeros on all sides: their neighbors at a distance are one slice of it.
 
-    Where a row ends they are wrong: `pick` only what has its neighbors in the array.
+    Slices of one row are several times as fast as slices of many.
 
     Parameters
     ----------
-    values : ndarray of shape (height, width)
-        One number for each pixel.
-    step : int
-        Distance of the neighbors.
+    height, width : int
+        Size without the margin.
     """
 
-    def __init__(self, values: NDArray[Any], step: int):
-        self.flat, self.row, self.step = values.ravel(), values.shape[1], step
-        self.first = step * (self.row + 1)
+    def __init__(self, height: int, width: int):
+        self.height, self.width = height, width
+        self.row = width + _MARGIN  # to the right of a row is to the left of the next
+        self.start = _MARGIN * (self.row + 1)
+        self.stop = self.start + height * self.row
 
-    def __call__(self, rows: int, columns: int) -> NDArray[Any]:
-        """Return the neighbors so many steps away of all pixels that have them."""
-        start = self.first + self.step * (rows * self.row + columns)
-        return self.flat[start : start + max(self.flat.size - 2 * self.first, 0)]
+    def lay_out(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return pixels with their margin."""
+        laid_out = np.zeros(self.stop + self.start, dtype=values.dtype)
+        self.show(self.at(laid_out))[:] = values
+        return laid_out
 
-    def pick(self, values: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-        """Return what was worked out for pixels, for those at some places of the flat array only."""
-        return values.take(places - self.first) if len(places) else values[:0]
+    def widen(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what `at` returned with the margin above and below."""
+        return np.concatenate([np.zeros(self.start, values.dtype), values, np.zeros(self.start, values.dtype)])
 
+    def show(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what `at` returned as rows and columns."""
+        return values.reshape(self.height, self.row)[:, : self.width]
 
-def _sum_around(values: NDArray[Any], step: int) -> NDArray[Any]:
-    """Convolve with a B3 spline whose taps lie `step` pixels apart, times 256; beyond the array is zero.
+    def at(self, values: NDArray[Any], rows: int = 0, columns: int = 0, step: int = 1) -> NDArray[Any]:
+        """Return the neighbor of each pixel so many steps downwards and to the right."""
+        offset = step * (rows * self.row + columns)
+        return values[self.start + offset : self.stop + offset]
 
-    The spline, [1, 4, 6, 4, 1], is what four sums of two neighbors make.
-    """
-    height, width = values.shape
-    row = width + 4 * step
-    sums = np.pad(values, ((2 * step, 2 * step + 1), (2 * step, 2 * step))).ravel()
-    for offset in (step * row, step):
-        for _ in range(4):
-            sums = sums[:-offset] + sums[offset:]
-    # What was summed around the end of a row lies in the margin.
-    return sums[: height * row].reshape(height, row)[:, :width]
+    def total(self, values: NDArray[np.float32]) -> float:
+        """Return the sum of what `at` returned: of each row first, which is more exact than all in one float32."""
+        return float(values.reshape(self.height, self.row).sum(axis=1).sum(dtype=np.float64))
+
+    def sum_around(self, values: NDArray[Any], step: int) -> NDArray[Any]:
+        """Convolve with a B3 spline whose taps lie `step` pixels apart, times 256.
+
+        The spline, [1, 4, 6, 4, 1], is what four sums of two neighbors make.
+        """
+        reach = 2 * step * (self.row + 1)
+        sums = values[self.start - reach : self.stop + reach]
+        for offset in (step * self.row, step):
+            for _ in range(4):
+                sums = sums[:-offset] + sums[offset:]
+        return sums
+
+    def surrounded(self, mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+        """Tell which pixels have all eight neighbors at a distance in a mask, and are in it themselves."""
+        found = mask[self.start - step * (self.row + 1) : self.stop + step * (self.row + 1)]
+        for offset in (step * self.row, step):
+            found = found[: -2 * offset] & found[offset:-offset] & found[2 * offset :]
+        return found
 
 
 @cache
@@ -211,28 +264,8 @@ def _pattern_classes() -> NDArray[np.intp]:
     return np.where(changes <= 2, bits.sum(axis=1, dtype=np.intp), 9)
 
 
-def _count_pairs(numbers: NDArray[np.int16], distance: int) -> NDArray[np.float64]:
-    """Return the share of each pair of levels among pairs of pixels at a distance, in both orders, shape (32, 32)."""
-    size = _N_LEVELS + 1
-    diagonal = max(round(distance / sqrt(2)), 1)
-    counts = np.zeros(size * size)
-    weighted = numbers * np.int16(size)
-    for rows, columns in ((0, distance), (distance, 0), (diagonal, diagonal), (diagonal, -diagonal)):
-        height, width = numbers.shape[0] - rows, numbers.shape[1] - abs(columns)
-        if height > 0 and width > 0:
-            first = weighted[:height, max(-columns, 0) : max(-columns, 0) + width]
-            second = numbers[rows:, max(columns, 0) : max(columns, 0) + width]
-            found = np.bincount((first + second).ravel(), minlength=size * size)
-            # Each direction counts the same, however many pairs there are.
-            inside = found.reshape(size, size)[:-1, :-1].sum()
-            counts += found / max(inside, 1)
-    table = counts.reshape(size, size)[:-1, :-1]
-    table = table + table.T
-    return table / max(table.sum(), 1e-12)
-
-
 def _haralick(table: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
-    levels = np.arange(_N_LEVELS)
+    levels = np.arange(len(table))
     squares = (levels[:, np.newaxis] - levels) ** 2
     margin = table.sum(axis=1)
     mean = float(margin @ levels)
