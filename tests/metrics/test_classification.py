@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
-from sklearn_melanoma.metrics import score_report, threshold_at_sensitivity
+from sklearn_melanoma.metrics import _classification, score_report, threshold_at_sensitivity
 from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc, wilson_interval
 
 
@@ -91,7 +91,8 @@ def test_photos_of_one_lesion_count_once(sample):
     ).all()
 
 
-def test_bootstrap_covers_the_truth():
+def test_bootstrap_covers_the_truth(monkeypatch):
+    monkeypatch.setattr(_classification, "_DRAWS", 200)
     random = np.random.default_rng(1)
     positive = np.repeat([False, True], [40, 20])
     covered = []
