@@ -93,9 +93,17 @@ def dilate_by_disk(bits: int, width: int, square: int) -> int:
     return grown
 
 
-def grow(mask: NDArray[np.bool_], distance: float) -> NDArray[np.bool_]:
+def grow_by_disk(mask: NDArray[np.bool_], distance: float) -> NDArray[np.bool_]:
     """Return the pixels no farther from a mask than a distance, several times as fast as by a map of distances."""
     square = int(distance * distance)
     # One margin parts a row from the next as well as two.
     bits, width = to_bits(mask, ((0, 0), (0, isqrt(square))))
     return to_mask(dilate_by_disk(bits, width, square), (len(mask), width))[:, : mask.shape[1]]
+
+
+def grow_by_square(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the pixels no more rows and no more columns from a pixel of a mask than some."""
+    bits, width = to_bits(mask, ((0, 0), (0, reach)))
+    # Swept downwards and to the right alone, then moved back by half of it.
+    swept = dilate(bits, [*sweep_offsets(1, 2 * reach), *sweep_offsets(width, 2 * reach)])
+    return to_mask(swept >> reach * (width + 1), (len(mask), width))[:, : mask.shape[1]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._bits import dilate_by_disk, grow, to_bits, to_mask
+from sklearn_melanoma._bits import dilate_by_disk, grow_by_disk, grow_by_square, to_bits, to_mask
 
 
 @pytest.mark.parametrize("square", [0, 1, 2, 3, 25, 26, 169])
@@ -23,6 +23,9 @@ def test_growing_a_mask_stays_within_it_and_leads_around_no_edge(shape, distance
     for seed in range(5):
         mask = np.random.default_rng(seed).random(shape) > 0.99
         mask[seed % shape[0], -1] = True
-        grown = grow(mask, distance)
+        grown = grow_by_disk(mask, distance)
         assert grown.shape == shape
         np.testing.assert_array_equal(grown, ndi.distance_transform_edt(~mask) <= distance)
+        grown = grow_by_square(mask, int(distance))
+        assert grown.shape == shape
+        np.testing.assert_array_equal(grown, ndi.distance_transform_cdt(~mask, "chessboard") <= distance)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._bits import grow
+from sklearn_melanoma._bits import grow_by_disk
 from sklearn_melanoma._geometry import frame_of
 from sklearn_melanoma.segmentation._light import find_dark_corners, middle
 
@@ -68,13 +68,13 @@ def find_artefacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
             continue
         hanging = _on_frame(ndi.uniform_filter(odd.astype(np.float32), 3) > 0.5)
         if hanging is not None:
-            near = grow(hanging, _FADE * max(hanging.shape))
+            near = grow_by_disk(hanging, _FADE * max(hanging.shape))
             artefacts = near if artefacts is None else artefacts | near
     return artefacts
 
 
 def _counts(mask: NDArray[np.bool_]) -> bool:
-    return np.count_nonzero(mask) > _MIN_AREA * mask.size
+    return bool(np.count_nonzero(mask) > _MIN_AREA * mask.size)
 
 
 def _cool(red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]) -> NDArray[np.bool_]:

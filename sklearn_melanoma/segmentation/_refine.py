@@ -7,9 +7,8 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.color import rgb2lab
 
-from sklearn_melanoma._bits import dilate_by_disk, to_bits, to_mask
+from sklearn_melanoma._bits import dilate_by_disk, grow_by_disk, to_bits, to_mask
 from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
 
 # All as shares of the root of the lesion's area. Skin is looked at from here ...
@@ -28,9 +27,13 @@ _MIN_KEPT = 0.3
 # Added to the variances, in squared units of CIELAB: the least difference of colors that can be seen.
 _JUST_VISIBLE = 1.0
 
+# From red, green and blue light to X, Y and Z (IEC 61966-2-1), over those of white.
+_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
+
 
 def refine_by_color(
-    image: NDArray[np.float32],
+    rgb: NDArray[np.float32],
     region: NDArray[np.bool_],
     artefacts: NDArray[np.bool_] | None = None,
     *,
@@ -49,8 +52,8 @@ def refine_by_color(
 
     Parameters
     ----------
-    image : ndarray of shape (height, width, 3), dtype float32
-        RGB photo, 0 to 255, smoothed.
+    rgb : ndarray of shape (3, height, width), dtype float32
+        Red, green and blue of a photo, 0 to 255, smoothed.
     region : ndarray of shape (height, width), dtype bool
         First guess, at least one pixel.
     artefacts : ndarray of shape (height, width), dtype bool, optional
@@ -66,8 +69,8 @@ def refine_by_color(
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((80, 120, 3), 200, dtype=np.float32)
-    >>> photo[20:60, 40:80] = (150, 110, 90)
+    >>> photo = np.full((3, 80, 120), 200, dtype=np.float32)
+    >>> photo[:, 20:60, 40:80] = np.reshape([150, 110, 90], (3, 1, 1))
     >>> core = np.zeros((80, 120), dtype=bool)
     >>> core[25:55, 45:75] = True
     >>> int(refine_by_color(photo, core).sum())
@@ -78,21 +81,22 @@ def refine_by_color(
     crop = padded_box(region, pad)
     inside = region[crop]
     seen = np.ones(inside.shape, dtype=bool) if artefacts is None else ~artefacts[crop]
-    distance = ndi.distance_transform_edt(~inside)
-    ring = (distance > _RING_START * root) & (distance <= max(_RING_END, _RING_START + 4 / root) * root) & seen
+    around = grow_by_disk(inside, max(_RING_END, _RING_START + 4 / root) * root)
+    ring = around & ~grow_by_disk(inside, _RING_START * root) & seen
     if min(np.count_nonzero(ring), np.count_nonzero(inside)) < _MIN_PIXELS:
         return region
-    color = rgb2lab(image[crop] / np.float32(255))
-    lesion, skin = color[inside], color[ring]
-    start = np.median(skin, axis=0)
-    step = lesion.mean(axis=0) - start
-    spread = (np.cov(lesion.T) + np.cov(skin.T)) / 2 + _JUST_VISIBLE * np.eye(3)
+    color = _lab(rgb[:, crop[0], crop[1]].reshape(3, -1))
+    lesion, skin = (color.take(np.flatnonzero(part), axis=1) for part in (inside, ring))
+    half = skin.shape[1] // 2
+    start = np.partition(skin, half, axis=1)[:, half]  # the median, at a fraction of its cost
+    step = lesion.mean(axis=1) - start
+    spread = (_covariance(lesion) + _covariance(skin)) / 2 + _JUST_VISIBLE * np.eye(3)
     axis = np.linalg.solve(spread, step)
     span = float(axis @ step)
     if not span > 0:
         return region
-    place = (color - start) @ (axis / span).astype(color.dtype)
-    labels, n_parts = ndi.label((place > level) & seen & (distance <= _GROWTH * root))
+    place = (axis / span).astype(np.float32) @ color - float(axis @ start) / span
+    labels, n_parts = ndi.label((place > level).reshape(inside.shape) & seen & grow_by_disk(inside, _GROWTH * root))
     shared = np.bincount(labels[inside], minlength=n_parts + 1)
     shared[0] = 0
     if shared.max() < _MIN_KEPT * np.count_nonzero(inside):
@@ -115,3 +119,30 @@ def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     closed = everywhere & ~dilate_by_disk(far, width, square)
     filled[box] |= to_mask(closed, shape)[pad:-pad, pad:-pad]
     return fill_holes(filled)
+
+
+def _covariance(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    centered = colors - colors.mean(axis=1, keepdims=True)
+    return centered @ centered.T / (colors.shape[1] - 1)
+
+
+def _lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sRGB levels, 0 to 255, as a*, L* and b* under daylight (D65), a row for each.
+
+    In place wherever it can be: new arrays of this size cost more than what is done to them.
+    """
+    light = rgb * np.float32(1 / (1.055 * 255))
+    light += np.float32(0.055 / 1.055)
+    np.power(light, np.float32(2.4), out=light)
+    np.multiply(rgb, np.float32(1 / (12.92 * 255)), out=light, where=rgb <= 0.04045 * 255)
+    xyz = _XYZ @ light
+    lab = np.cbrt(xyz)
+    np.add(xyz * np.float32(7.787), np.float32(16 / 116), out=lab, where=xyz <= 0.008856)
+    x, y, z = lab
+    x -= y
+    x *= 500
+    z -= y
+    z *= -200
+    y *= 116
+    y -= 16
+    return lab

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 
 from sklearn_melanoma._geometry import fill_holes, frame_of
-from sklearn_melanoma.segmentation._light import fit_light
+from sklearn_melanoma.segmentation._light import fit_light, middle
 
 #: How the grey levels of each channel are made from red, green and blue.
 CHANNELS: dict[str, tuple[float, float, float]] = {
@@ -39,6 +41,10 @@ _RAGGED, _COMPACT = 6.0, 5.0
 _CORE_SHARE = 0.6
 
 
+#: Returns the smoothed levels of a color by its position in red, green and blue.
+Colors = Callable[[int], NDArray[np.float32]]
+
+
 class View(NamedTuple):
     """A photo as one channel shows it."""
 
@@ -46,15 +52,16 @@ class View(NamedTuple):
     dark: NDArray[np.bool_]  # below Otsu's threshold
     light: NDArray[np.float32] | None  # that falls on the skin; None where it is taken for even
 
-    def even(self, colors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring the colors to even light as well."""
+    def even(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring red, green and blue to even light as well."""
         if self.light is None:
-            return colors
-        return np.minimum(colors * (np.median(self.light) / self.light)[:, :, np.newaxis], np.float32(255))
+            return rgb
+        rgb = rgb * (middle(self.light) / self.light)
+        return np.minimum(rgb, 255, out=rgb)
 
 
 def find_region(
-    colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
+    colors: Colors, channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
 ) -> tuple[View, NDArray[np.bool_]]:
     """Return the region that is likeliest the lesion, empty if it is too small or too pale, and where it was seen."""
     views = [view_channel(colors, name, artefacts, even_light=even_light) for name in _channel_names(channel)]
@@ -69,22 +76,22 @@ def _channel_names(channel: str) -> list[str]:
     return list(CHANNELS) if channel == "auto" else [channel]
 
 
-def view_channel(
-    colors: NDArray[np.float32], channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
-) -> View:
+def view_channel(colors: Colors, channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool) -> View:
     """Look at smoothed colors through one channel."""
     if channel in RATIOS:
         # The 8 levels keep the ratios of dark pixels, which are noise, near that of grey.
-        grey = 128 * (colors[:, :, RATIOS[channel]] + 8) / (colors[:, :, 0] + 8)
+        grey = 128 * (colors(RATIOS[channel]) + 8) / (colors(0) + 8)
     else:
-        grey = colors @ np.array(CHANNELS[channel], dtype=np.float32)
+        shares = (weight * colors(color) for color, weight in enumerate(CHANNELS[channel]) if weight)
+        grey = reduce(np.add, shares)
     if not even_light:
         level = max(float(np.median(grey[::4, ::4])), 1.0)
-        return View(grey / level, binarize(grey / level, artefacts), None)
+        grey = grey / level
+        return View(grey, binarize(grey, artefacts), None)
     light = fit_light(grey, artefacts)
     grey = (grey + 1) / light
     # What a ratio varies by is no light.
-    return View(grey, binarize(grey, artefacts), fit_light(colors[:, :, 2], artefacts) if channel in RATIOS else light)
+    return View(grey, binarize(grey, artefacts), fit_light(colors(2), artefacts) if channel in RATIOS else light)
 
 
 def smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:

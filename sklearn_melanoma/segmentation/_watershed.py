@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
+from sklearn_melanoma._bits import grow_by_square
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._reading import resize_map, shrink_by_steps
 from sklearn_melanoma._validation import check_image
@@ -115,7 +118,7 @@ def segment_watershed(
     artefacts = find_artefacts(small) if leave_out_artefacts else find_dark_corners(small)
     if leave_out_artefacts:
         small = erase_dark_lines(small)
-    colors = smooth(small)
+    colors = cache(lambda color: smooth(small[:, :, color]))
     view, region = find_region(colors, channel, artefacts, even_light=even_light)
     if leave_out_artefacts and hangs_on_frame(region):
         others = region if artefacts is None else region | artefacts
@@ -126,7 +129,8 @@ def segment_watershed(
         return np.zeros(image.shape[:2], dtype=bool)
     if level is not None:
         region = find_core(view.grey, region, artefacts)
-        region = refine_by_color(view.even(colors), _flood(view.grey, region), artefacts, level=level)
+        rgb = view.even(np.stack([colors(color) for color in range(3)]))
+        region = refine_by_color(rgb, _flood(view.grey, region), artefacts, level=level)
     region = _flood(view.grey, region)
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
@@ -137,12 +141,13 @@ def segment_watershed(
 def _flood(grey: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Let a watershed on the gradient move the border of a region outwards, within a narrow band."""
     side = max(region.shape)
-    crop = padded_box(region, int(_BAND * side) + 1)
+    reach = int(_BAND * side)
+    crop = padded_box(region, reach + 1)
     inner = region[crop]
-    skin = ndi.distance_transform_cdt(~inner, "chessboard") > _BAND * side
-    markers = inner.astype(np.int8) + np.int8(2) * skin
+    wide = grow_by_square(inner, reach)
+    markers = inner + np.int8(2) * ~wide
     # The flood needs the pixels between the markers and those of the markers that touch them.
-    between = ndi.binary_dilation(markers == 0, np.ones((3, 3), dtype=bool))
+    between = grow_by_square(wide & ~inner, 1)
     # Smoothed once more: where there is hardly any slope, a flood follows the noise, another one at every size.
     slope = ndi.gaussian_gradient_magnitude(grey[crop], SMOOTHING * side, truncate=3)
     # Integers flood twice as fast as floats, and 255 steps are finer than the noise.

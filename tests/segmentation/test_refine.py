@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import ndimage as ndi
+from skimage.color import rgb2lab
 
 from sklearn_melanoma.metrics import mask_jaccard
-from sklearn_melanoma.segmentation._refine import fill_bays, refine_by_color
+from sklearn_melanoma.segmentation._refine import _lab, fill_bays, refine_by_color
 
 
 def disk(radius, shape=(160, 200), center=(80, 100)):
@@ -14,8 +15,8 @@ def disk(radius, shape=(160, 200), center=(80, 100)):
 
 
 def two_colors(mask, *, blur=0.0, lesion=(150, 105, 85), skin=(210, 170, 145)):
-    photo = np.where(mask[:, :, np.newaxis], lesion, skin).astype(np.float32)
-    return ndi.gaussian_filter(photo, (blur, blur, 0)) if blur else photo
+    photo = np.stack([np.where(mask, *levels) for levels in zip(lesion, skin, strict=True)]).astype(np.float32)
+    return ndi.gaussian_filter(photo, (0, blur, blur)) if blur else photo
 
 
 @pytest.mark.parametrize("first", [30, 36, 40, 44, 46])
@@ -34,7 +35,7 @@ def test_the_level_moves_the_border_of_a_soft_edge():
 def test_a_dark_core_leads_to_the_pale_whole():
     whole, core = disk(40), disk(26)
     photo = two_colors(whole)
-    photo[core] = (90, 60, 50)
+    photo[:, core] = np.reshape([90, 60, 50], (3, 1))
     assert mask_jaccard(whole, refine_by_color(photo, disk(34), level=0.3)) > 0.9
 
 
@@ -50,7 +51,7 @@ def test_artefacts_are_left_out():
     photo = two_colors(truth)
     sticker = np.zeros(truth.shape, bool)
     sticker[:, 135:] = True
-    photo[sticker] = (40, 40, 200)
+    photo[:, sticker] = np.reshape([40, 40, 200], (3, 1))
     refined = refine_by_color(photo, disk(36), sticker)
     assert not (refined & sticker).any()
     assert mask_jaccard(truth & ~sticker, refined) > 0.9
@@ -61,8 +62,8 @@ def test_artefacts_are_left_out():
     [
         (two_colors(disk(40)), disk(2)),
         (two_colors(disk(40)), np.ones((160, 200), bool)),
-        (np.full((160, 200, 3), 128, np.float32), disk(40)),
-        (np.zeros((160, 200, 3), np.float32), disk(40)),
+        (np.full((3, 160, 200), 128, np.float32), disk(40)),
+        (np.zeros((3, 160, 200), np.float32), disk(40)),
     ],
     ids=["few pixels", "no skin", "one color", "black"],
 )
@@ -81,3 +82,12 @@ def test_bays_and_holes_are_filled_and_nothing_is_lost():
     np.testing.assert_array_equal(fill_bays(disk(40)), disk(40))
     cut = disk(60, center=(80, 10))
     assert mask_jaccard(cut, fill_bays(cut)) > 0.99
+
+
+def test_colors_are_those_of_cielab():
+    levels = np.array([0, 1, 5, 10, 10.5, 11, 40, 128, 254.5, 255], dtype=np.float32)
+    rgb = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, -1)
+    before = rgb.copy()
+    a, lightness, b = _lab(rgb)
+    np.testing.assert_array_equal(rgb, before)
+    np.testing.assert_allclose(np.stack([lightness, a, b], axis=1), rgb2lab(rgb.T / np.float32(255)), atol=2e-3)
