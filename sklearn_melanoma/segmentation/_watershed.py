@@ -27,6 +27,9 @@ MAX_MARGIN = 0.1
 # How far outside the threshold's border the watershed may place it, as a share of the longest side.
 _BAND = 0.03
 
+# Square of a distance beyond all that are looked at; a few more steps don't lead over the end of its type.
+_FAR = np.uint16(1 << 15)
+
 
 def segment_watershed(
     image: ArrayLike,
@@ -159,7 +162,17 @@ def _flood(grey: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.b
 
 def _distance(region: NDArray[np.bool_], *, reach: float) -> NDArray[np.float32]:
     """Return how far outside of the border of a region pixels lie; -0.5 inside, some large number beyond `reach`."""
-    crop = padded_box(region, int(reach) + 1)
+    steps = int(reach) + 1
+    crop = padded_box(region, steps)
+    # Squares of distances along the columns, then along the rows as well: for a few steps much faster than a whole map.
+    nearest = np.where(region[crop], np.uint16(0), _FAR)
+    for axis in (0, 1):
+        lines = np.moveaxis(nearest, axis, 0)
+        known = lines.copy()
+        for step in range(1, steps + 1):
+            square = np.uint16(step * step)
+            np.minimum(lines[step:], known[:-step] + square, out=lines[step:])
+            np.minimum(lines[:-step], known[step:] + square, out=lines[:-step])
     distance = np.full(region.shape, max(region.shape), dtype=np.float32)
-    distance[crop] = ndi.distance_transform_edt(~region[crop]) - 0.5
+    distance[crop] = np.sqrt(nearest, dtype=np.float32) - np.float32(0.5)
     return distance
