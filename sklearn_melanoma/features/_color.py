@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import cos, sin, sqrt
-from typing import Self
+from math import cos, prod, sin, sqrt
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import RING_WIDTH, Crop
 from sklearn_melanoma.features._dermoscopic_colors import DERMOSCOPIC_COLORS, find_veil, name_colors
 from sklearn_melanoma.features._names import NamedMeasures, check_lesion, check_names, name_sources
-from sklearn_melanoma.features._sectors import N_SECTORS, number_sectors
+from sklearn_melanoma.features._sectors import N_SECTORS
 
 _LAB = ("lightness", "a", "b")
 _RGB = ("red", "green", "blue")
@@ -187,25 +187,52 @@ class Colors(NamedMeasures):
         return [_entropy(self.crop.lab, cell) for cell in _CELLS]
 
     @cached_property
-    def zones(self) -> NDArray[np.bool_]:
-        """Whether each pixel lies in each quarter of the area, cut by depth, from the border to the core."""
-        squares = np.rint(self.crop.depth**2).astype(np.int32)  # as distances on a grid have them
-        below = np.cumsum(np.bincount(squares))
+    def zones(self) -> NDArray[np.uint8]:
+        """The quarter of the area in which each pixel lies, cut by depth: 0 along the border, 3 in the core."""
+        squares, (_, below) = self.crop.shape.squared_depths, self.crop.shape.pixels_by_depth
         limits = np.searchsorted(below, below[-1] * np.arange(1, _N_ZONES) / _N_ZONES)
-        deeper = squares > limits[:, np.newaxis]
-        return np.vstack([~deeper[:1], deeper[:-1] & ~deeper[1:], deeper[-1:]])
+        zones = np.zeros(len(squares), dtype=np.uint8)
+        for limit in limits:
+            zones += squares > limit
+        return zones
+
+    @cached_property
+    def sums(self) -> NDArray[np.float64]:
+        """Number of pixels, sums of their deviations and of the squares of these, shape (7, 8, 3, 3, 4, 3).
+
+        By sector, by side of the major and of the minor axis (0 behind, 1 on it, 2 ahead), by zone,
+        and by band inside the border (0 none, 1 as wide as the ring, 2 also the narrow one). All
+        that compares parts of the lesion adds these up, which takes a fraction of the time.
+        """
+        crop = self.crop
+        moments = crop.shape.moments
+        cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
+        y, x = crop.around_center
+        sides = crop.sectors * np.int8(3) + _side(np.float32(cosine) * y - np.float32(sine) * x)
+        sides = sides * np.int8(3) + _side(np.float32(sine) * y + np.float32(cosine) * x)
+        narrow = min(max(_NARROW * crop.root, 1.0), crop.width)
+        bands = (crop.depth <= crop.width).view(np.uint8) + (crop.depth <= narrow).view(np.uint8)
+        shape = (N_SECTORS, 3, 3, _N_ZONES, 3)
+        parts = sides.ravel().take(crop.pixels).astype(np.intp) * (_N_ZONES * 3)
+        parts += self.zones * np.uint8(3) + bands
+        weights = (None, *self.deviations, *self.deviations**2)
+        return np.array([np.bincount(parts, row, minlength=prod(shape)).reshape(shape) for row in weights])
+
+    @cached_property
+    def _sums_by_zone(self) -> NDArray[np.float64]:
+        return self.sums.sum(axis=(1, 2, 3, 5))
 
     @cached_property
     def core_to_rim(self) -> NDArray[np.float64]:
         """Mean color of the inner half of the area minus that of the outer half."""
-        return _difference(self.deviations, self.zones[2] | self.zones[3], self.zones[0] | self.zones[1])
+        rim, outer, inner, core = self._sums_by_zone[:4].T
+        return _difference(inner + core, rim + outer)
 
     @cached_property
     def zone_stds(self) -> NDArray[np.float64]:
         """Standard deviation of each coordinate in each zone; 0 in a zone without pixels."""
-        zones = self.zones.T.astype(np.float64)
-        n_pixels = np.maximum(zones.sum(axis=0), 1)
-        means, squares = self.deviations @ zones / n_pixels, self.deviations**2 @ zones / n_pixels
+        n_pixels = np.maximum(self._sums_by_zone[0], 1)
+        means, squares = self._sums_by_zone[1:4] / n_pixels, self._sums_by_zone[4:] / n_pixels
         return np.sqrt(np.maximum(squares - means**2, 0)).ravel()
 
     @property
@@ -277,13 +304,10 @@ class Colors(NamedMeasures):
         Shape (2, 8): for a band as wide as the ring, and for a narrow one; NaN in a sector without border or skin.
         """
         crop = self.crop
-        skin = _group_means(crop.ring_lab, number_sectors(*crop.around_center(crop.ring)), N_SECTORS)
-        band = np.flatnonzero(crop.depth <= crop.width)
-        sectors = number_sectors(*crop.around_center(crop.pixels.take(band)))
-        rim = np.flatnonzero(crop.depth.take(band) <= max(_NARROW * crop.root, 1.0))
-        wide = _group_means(crop.lab.take(band, axis=1), sectors, N_SECTORS)
-        narrow = _group_means(crop.lab.take(band.take(rim), axis=1), sectors.take(rim), N_SECTORS)
-        return np.linalg.norm([wide - skin, narrow - skin], axis=1)
+        skin = _means(crop.ring_lab, crop.sectors.ravel().take(crop.ring).astype(np.intp), N_SECTORS)
+        _, wide, narrow = np.moveaxis(self.sums[:4].sum(axis=(2, 3, 4)), 2, 0)
+        around = self.mean[:, np.newaxis] - skin
+        return np.linalg.norm([_divide(each[1:], each[0]) + around for each in (wide + narrow, narrow)], axis=1)
 
     @property
     def border_contrast(self) -> tuple[float, float, float]:
@@ -298,24 +322,23 @@ class Colors(NamedMeasures):
     @cached_property
     def asymmetry(self) -> tuple[float, float]:
         """Distance of the mean colors of the two halves on both sides of the major and of the minor axis."""
-        moments = self.crop.shape.moments
-        cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
-        y, x = self.crop.around_center(self.crop.pixels)
-        major = _halves_differ(self.deviations, np.float32(cosine) * y - np.float32(sine) * x)
-        minor = _halves_differ(self.deviations, np.float32(sine) * y + np.float32(cosine) * x)
-        return (min(major, minor), max(major, minor)) if moments.is_isotropic else (major, minor)
+        halves = self.sums[:4].sum(axis=(1, 4, 5))
+        major, minor = (
+            float(np.linalg.norm(_difference(ahead, behind)))
+            for behind, _, ahead in (halves.sum(axis=2).T, halves.sum(axis=1).T)
+        )
+        is_isotropic = self.crop.shape.moments.is_isotropic
+        return (min(major, minor), max(major, minor)) if is_isotropic else (major, minor)
 
 
-def _halves_differ(lab: NDArray[np.float64], ahead: NDArray[np.float32]) -> float:
-    """Return the distance of the mean colors ahead of a line and behind it; pixels on the line are in neither half."""
-    return float(np.linalg.norm(_difference(lab, ahead > _ON_LINE, ahead < -_ON_LINE)))
+def _side(ahead: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Tell which pixels are behind a line, 0, on it, 1, or ahead of it, 2."""
+    return (ahead > _ON_LINE).view(np.int8) + (ahead >= -_ON_LINE).view(np.int8)
 
 
-def _difference(lab: NDArray[np.float64], some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the mean color of some pixels minus that of others; 0 if either are missing."""
-    if not (some.any() and others.any()):
-        return np.zeros(3)
-    return lab @ some / np.count_nonzero(some) - lab @ others / np.count_nonzero(others)
+def _difference(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of some pixels minus that of others, each given as number and sums; 0 if either are missing."""
+    return some[1:] / some[0] - others[1:] / others[0] if some[0] and others[0] else np.zeros(3)
 
 
 def _percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -343,10 +366,14 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
     return float(share @ np.log2(1 / share))
 
 
-def _group_means(values: NDArray[np.float32], groups: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
+def _means(values: NDArray[np.float32], groups: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
     """Return the mean of each row by group of columns, shape (n_rows, n_groups); NaN where there are none."""
-    counts = np.bincount(groups, minlength=n_groups)
-    sums = np.stack([np.bincount(groups, row, minlength=n_groups) for row in values])
+    sums = np.array([np.bincount(groups, row, minlength=n_groups) for row in values])
+    return _divide(sums, np.bincount(groups, minlength=n_groups))
+
+
+def _divide(sums: NDArray[np.float64], counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Return means; NaN where there are none."""
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 

@@ -13,6 +13,7 @@ from sklearn_melanoma._bits import dilate, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
+from sklearn_melanoma.features._sectors import number_sectors
 from sklearn_melanoma.features._shape import Shape
 
 # Width of the band of skin, as a fraction of the square root of the lesion's area.
@@ -51,14 +52,19 @@ class Crop:
         """Positions of the lesion's pixels in the flat crop; what follows by pixel is in this order."""
         return np.flatnonzero(self.mask)
 
-    def around_center(self, pixels: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return rows and columns of some pixels, counted from the lesion's centroid."""
+    @cached_property
+    def around_center(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The crop's rows, shape (height, 1), and columns, shape (width,), counted from the lesion's centroid."""
         row, column = self.shape.moments.centroid
         y, x = (np.arange(length, dtype=np.float32) for length in self.mask.shape)
         y -= np.float32(row + self.inner[0].start)
         x -= np.float32(column + self.inner[1].start)
-        height, width = self.mask.shape
-        return y.repeat(width).take(pixels), np.broadcast_to(x, (height, width)).ravel().take(pixels)
+        return y[:, np.newaxis], x
+
+    @cached_property
+    def sectors(self) -> NDArray[np.int8]:
+        """The sector around the centroid in which each pixel of the crop lies."""
+        return number_sectors(*self.around_center)
 
     @cached_property
     def rgb(self) -> NDArray[np.uint8]:
@@ -73,7 +79,7 @@ class Crop:
     @cached_property
     def depth(self) -> NDArray[np.float32]:
         """Distance of each of the same from the nearest pixel outside."""
-        return self.shape.depths
+        return np.sqrt(self.shape.squared_depths.astype(np.float32))
 
     @cached_property
     def ring(self) -> NDArray[np.intp]:
@@ -133,17 +139,17 @@ def rgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     linear, matrix, response = _lab_tables()
     # Nothing lies out of the tables, but not to look for that takes a third off.
-    xyz = matrix @ np.take(linear, rgb, mode="clip")
-    xyz += np.float32(0.5)
-    lab = np.take(response, xyz.astype(np.intp), mode="clip")
-    x, y, z = lab
+    yxz = matrix @ np.take(linear, rgb, mode="clip")
+    yxz += np.float32(0.5)
+    lab = np.take(response, yxz.astype(np.intp), mode="clip")
+    y, x, z = lab
     y *= 116
     x *= 500
     x -= y * np.float32(500 / 116)
     z *= -200
     z += y * np.float32(200 / 116)
     y -= 16
-    return lab[[1, 0, 2]]
+    return lab
 
 
 @cache
@@ -154,8 +160,8 @@ def _lab_tables() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.
     """
     levels = np.arange(256) / 255
     linear = np.where(levels > 0.04045, ((levels + 0.055) / 1.055) ** 2.4, levels / 12.92)
-    # IEC 61966-2-1, each row over the white point, which makes the rows of white add up to one.
-    matrix = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+    # IEC 61966-2-1 to Y, X and Z, each row over the white point, which makes the rows of white add up to one.
+    matrix = np.array([[0.212671, 0.715160, 0.072169], [0.412453, 0.357580, 0.180423], [0.019334, 0.119193, 0.950227]])
     matrix *= (_N_STEPS - 1) / matrix.sum(axis=1, keepdims=True)
     light = np.linspace(0, 1, _N_STEPS)
     response = np.where(light > 0.008856, np.cbrt(light), 7.787 * light + 16 / 116)
