@@ -11,7 +11,7 @@ from scipy import ndimage as ndi
 from sklearn_melanoma._geometry import frame_of
 from sklearn_melanoma._validation import check_image, check_mask
 from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
-from sklearn_melanoma.segmentation._regions import smooth
+from sklearn_melanoma.segmentation._regions import SMOOTHING
 
 #: What `describe_candidates` measures of each candidate.
 CANDIDATE_MEASURES = (
@@ -94,7 +94,8 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     candidates = [check_mask(mask, shape=(height, width)) for mask in masks]
     surround = find_dark_corners(image)
     seen = np.ones((height, width), dtype=bool) if surround is None else ~surround
-    colors = smooth(image)
+    sigma = SMOOTHING * max(height, width)
+    colors = ndi.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), truncate=3)
     log_levels = np.stack([np.log(np.maximum(flatten_light(colors[:, :, i], surround), 0.02)) for i in range(3)])
     slope = ndi.gaussian_gradient_magnitude(log_levels[_BLUE], 1.0)
     slope = slope / (float(np.median(slope)) + 1e-4)
