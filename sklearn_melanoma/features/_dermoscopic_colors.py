@@ -14,7 +14,7 @@ _WHITE, _BLACK, _DARK = 1.05, 1 / 3, 2 / 3
 
 # M. E. Celebi et al., "Automatic detection of blue-white veil and related structures in dermoscopy images", Comput.
 # Med. Imaging Graph. 32, 670-677, 2008: the share of blue in the three channels, and red minus that of the skin.
-_VEIL_BLUE, _VEIL_RED = 0.3, (-194.0, -51.0)
+_VEIL_TENTHS, _VEIL_RED = 3, (-194.0, -51.0)
 
 
 def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -49,15 +49,15 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
     >>> [DERMOSCOPIC_COLORS[i] for i in name_colors(colors, np.array([200.0, 160.0, 140.0]))]
     ['dark_brown', 'blue_grey', 'black', 'red']
     """
-    levels = np.arange(256, dtype=np.float32)
-    red, green, blue = (
-        np.take(levels / np.float32(max(level, 1)), channel) for level, channel in zip(skin, rgb, strict=True)
-    )
-    names = np.where(red < _DARK, np.int8(3), np.int8(2))
-    names[(green <= blue) & (red >= _DARK)] = 1
-    names[blue >= red] = 4
-    names[np.maximum(np.maximum(red, green), blue) < _BLACK] = 5
-    names[np.minimum(np.minimum(red, green), blue) > _WHITE] = 0
+    red, green, blue = rgb.astype(np.float32) / np.maximum(skin, 1).astype(np.float32)[:, np.newaxis]
+    names = (red < _DARK).view(np.int8) + np.int8(2)
+    for name, chosen in (
+        (1, (green <= blue) & (red >= _DARK)),
+        (4, blue >= red),
+        (5, np.maximum(np.maximum(red, green), blue) < _BLACK),
+        (0, np.minimum(np.minimum(red, green), blue) > _WHITE),
+    ):
+        np.copyto(names, np.int8(name), where=chosen)
     return names
 
 
@@ -84,6 +84,6 @@ def find_veil(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np.b
     >>> find_veil(colors, np.array([200.0, 160.0, 140.0]))
     array([False,  True])
     """
-    red, green, blue = (channel.astype(np.int16) for channel in rgb)
-    fade = red - skin[0]
-    return (blue >= _VEIL_BLUE * (red + green + blue)) & (fade >= _VEIL_RED[0]) & (fade < _VEIL_RED[1])
+    red, green, blue = rgb.astype(np.int16)
+    lowest, highest = np.ceil(skin[0] + _VEIL_RED).astype(np.int16)
+    return (10 * blue >= _VEIL_TENTHS * (red + green + blue)) & (red >= lowest) & (red < highest)

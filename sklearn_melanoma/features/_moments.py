@@ -103,19 +103,30 @@ class Moments:
         y, x = np.arange(height) - row, np.arange(width) - column
         flat = np.pad(mask, 2).view(np.uint8).ravel()
         stride = width + 4
-        # Mirrored centres in the padded mask; whatever leaves the frame meets zeros.
-        rows = np.add.outer(row + 2 - cosine * y, sine * x).ravel().clip(0, height + 2)
-        columns = np.add.outer(column + 2 + sine * y, cosine * x).ravel().clip(0, width + 2)
-        # What is in the block of 2 × 2 pixels around each, by the place of its upper left one.
-        corners = (np.floor(rows) * stride + np.floor(columns)).astype(np.intp)
+        # Mirrored centres in the padded mask, as what rows and what columns add to them.
+        rows, columns = (row + 2 - cosine * y, sine * x), (column + 2 + sine * y, cosine * x)
+        # What is in the block of 2 × 2 pixels around each, by the place of its upper left one. In float32 that may be
+        # the block beside, if the centre lies on their common side: there both give the same.
+        upper, left = _whole_sum(rows, height + 2), _whole_sum(columns, width + 2)
+        corners = (upper * np.int32(stride) + left).ravel()
         pairs = flat[:-1] + flat[1:]
         found = (pairs[:-stride] + pairs[stride:]).take(corners, mode="clip")
         found *= mask.ravel()
         matched = float(np.count_nonzero(found == 4))
         mixed = np.flatnonzero((found > 0) & (found < 4))
-        down, right, corner = rows[mixed] % 1, columns[mixed] % 1, corners[mixed]
-        upper = flat[corner] * (1 - right) + flat[corner + 1] * right
+        i, j = np.divmod(mixed, width)
+        down = rows[0][i] + rows[1][j] - upper[i, j]
+        right = columns[0][i] + columns[1][j] - left[i, j]
+        corner = corners[mixed]
+        above = flat[corner] * (1 - right) + flat[corner + 1] * right
         corner += stride
-        lower = flat[corner] * (1 - right) + flat[corner + 1] * right
-        matched += float((upper * (1 - down) + lower * down).sum())
+        below = flat[corner] * (1 - right) + flat[corner + 1] * right
+        matched += float((above * (1 - down) + below * down).sum())
         return min(max(1 - matched / self.area, 0.0), 1.0)
+
+
+def _whole_sum(parts: tuple[NDArray[np.floating], NDArray[np.floating]], limit: int) -> NDArray[np.int32]:
+    """Return the whole part of each sum of one of either, from 0 to a limit: whatever leaves the frame meets zeros."""
+    first, second = (part.astype(np.float32) for part in parts)
+    sums = np.add.outer(first, second)
+    return np.clip(sums, 0, limit, out=sums).astype(np.int32)
