@@ -100,7 +100,7 @@ def smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:
     return down @ levels.astype(np.float32) @ across.T
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _averages(n: int, sigma: float) -> NDArray[np.float32]:
     """Return the weights of n pixels in the average around each of them."""
     return ndi.gaussian_filter1d(np.eye(n), sigma, axis=0, truncate=3).astype(np.float32)

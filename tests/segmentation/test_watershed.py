@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage as ndi
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import WatershedSegmenter, segment_watershed
-from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS
+from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, smooth
+from sklearn_melanoma.segmentation._watershed import _distance
 
 ALL_CHANNELS = [*CHANNELS, *RATIOS, "auto"]
 
@@ -188,6 +190,29 @@ def test_channels_see_different_things(make_lesion):
         assert not segment_watershed(lesion.image, channel=blind).any()
         for seeing in (channel, "auto"):
             assert mask_jaccard(lesion.mask, segment_watershed(lesion.image, channel=seeing, margin=0)) > 0.95
+
+
+# Shortcuts
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (3, 5), (50, 60)])
+@pytest.mark.parametrize("reach", [2, 2.96, 21.2])
+def test_distances_are_those_of_the_map_as_far_as_they_reach(shape, reach):
+    for seed in range(5):
+        region = np.random.default_rng(seed).random(shape) > 0.99
+        region[shape[0] // 2, seed % shape[1]] = True
+        truth = np.where(region, -0.5, ndi.distance_transform_edt(~region) - 0.5)
+        found = _distance(region, reach=reach)
+        near = truth <= reach
+        np.testing.assert_allclose(found[near], truth[near], rtol=1e-6)
+        assert (found[~near] > reach).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 192), (192, 3), (90, 120), (192, 144)])
+def test_smoothing_is_gaussian(shape):
+    levels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    truth = ndi.gaussian_filter(levels.astype(np.float64), SMOOTHING * max(shape), truncate=3)
+    np.testing.assert_allclose(smooth(levels), truth, atol=1e-3)
 
 
 # Invariance
