@@ -66,8 +66,7 @@ class RowStore:
             Path(folder, _FILE), timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
-            # Readers don't wait for writers, and what a killed process has not committed is never seen.
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead()
             self._db.execute("PRAGMA synchronous = NORMAL")
             for table in _TABLES:
                 self._db.execute(table)
@@ -184,6 +183,19 @@ class RowStore:
             self._db.execute("DELETE FROM rows")
             self._db.execute("DELETE FROM files")
         self._db.execute("VACUUM")
+
+    def _write_ahead(self) -> None:
+        """Let no reader wait for a writer, and nobody see what a killed process has not committed."""
+        # Where several open a new file at once, SQLite itself does not wait.
+        last = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                    raise
+            time.sleep(0.01)
 
     def _evict(self) -> bool:
         """Drop a fifth of the rows, those of other versions first, then those not used for longest."""

@@ -2,8 +2,10 @@
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -24,6 +26,19 @@ def test_clearing_gives_the_space_back(tmp_path):
     size = (tmp_path / FILE).stat().st_size
     RowCache(tmp_path).clear()
     assert (tmp_path / FILE).stat().st_size < size / 20
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path):
+    def open_and_claim(folder, together):
+        together.wait()
+        with closing(RowStore(str(folder))) as store:
+            store.claim(b"w", [b"k"], [b"a"])
+
+    for number in range(60):  # without waiting, one of ten or so fails
+        together = Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            opened = [pool.submit(open_and_claim, tmp_path / str(number), together) for _ in range(4)]
+        assert [each.exception() for each in opened] == [None] * 4
 
 
 def test_of_rows_that_do_not_fit_on_the_disk_none_is_there(tmp_path, monkeypatch):
