@@ -2,10 +2,8 @@
 
 import sqlite3
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from threading import Barrier
 
 import numpy as np
 import pytest
@@ -28,17 +26,25 @@ def test_clearing_gives_the_space_back(tmp_path):
     assert (tmp_path / FILE).stat().st_size < size / 20
 
 
-def test_many_may_open_a_new_file_at_once(tmp_path):
-    def open_and_claim(folder, together):
-        together.wait()
-        with closing(RowStore(str(folder))) as store:
-            store.claim(b"w", [b"k"], [b"a"])
+def test_opening_waits_for_others_who_open_a_new_file_too(tmp_path, monkeypatch):
+    busy = []
 
-    for number in range(60):  # without waiting, one of ten or so fails
-        together = Barrier(4)
-        with ThreadPoolExecutor(4) as pool:
-            opened = [pool.submit(open_and_claim, tmp_path / str(number), together) for _ in range(4)]
-        assert [each.exception() for each in opened] == [None] * 4
+    class Busy(sqlite3.Connection):
+        def execute(self, sql, *args):
+            if "WAL" in sql and len(busy) < 2:
+                busy.append(sqlite3.OperationalError("database is locked"))
+                busy[-1].sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise busy[-1]
+            return super().execute(sql, *args)
+
+    monkeypatch.setattr(_row_store.sqlite3, "connect", partial(sqlite3.connect, factory=Busy))
+    with closing(RowStore(str(tmp_path))) as store:
+        assert store.claim(b"w", [b"k"], [b"a"])[1] == {b"a"}
+    assert len(busy) == 2
+    busy.clear()
+    monkeypatch.setattr(_row_store, "_PATIENCE", -1)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        RowStore(str(tmp_path))
 
 
 def test_of_rows_that_do_not_fit_on_the_disk_none_is_there(tmp_path, monkeypatch):
