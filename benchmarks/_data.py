@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import typer
@@ -95,18 +95,3 @@ def _draw(photos: Bunch, size: int) -> Bunch:
         target=photos.target[chosen],
         groups=photos.groups[chosen],
     )
-
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="SKLEARN_MELANOMA_DATA",
-        exists=True,
-        file_okay=False,
-        help="Folder that holds the data sets, each in a folder of its own: ph2, isic2017, isic2017_large, ham10000.",
-    ),
-]
-ResultsOption = Annotated[Path, typer.Option(help="Folder that the report is written to.")]
-MaxPhotosOption = Annotated[
-    int | None, typer.Option(min=1, help="Number of photos drawn from each larger set, for a quick run.")
-]

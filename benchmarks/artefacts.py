@@ -14,7 +14,8 @@ from rich.progress import Progress
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from benchmarks._data import DRAWN, DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import DRAWN, describe, load_sets
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import make_lesions

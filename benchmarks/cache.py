@@ -20,7 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets, save_photos
+from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets, save_photos
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from sklearn_melanoma import _row_cache, make_melanoma_pipeline
 from sklearn_melanoma._cache_key import digest_file, digest_steps, name_photo

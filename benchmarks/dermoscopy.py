@@ -14,8 +14,9 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.utils import Bunch
 
-from benchmarks._data import DRAWN, DataOption, ResultsOption, describe, load_sets
+from benchmarks._data import DRAWN, describe, load_sets
 from benchmarks._lesions import FAMILIES
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures, feature_directions

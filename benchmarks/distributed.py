@@ -20,7 +20,8 @@ import psutil
 import typer
 from joblib import parallel_config
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption
+from benchmarks._data import DRAWN, DRAWN_NOTE
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from benchmarks.memory import list_paths, repeat
 from sklearn_melanoma import make_melanoma_pipeline

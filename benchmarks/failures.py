@@ -12,11 +12,12 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._losses import KINDS, NOT_LOOKED_AT, Judged, by_band, by_cause, by_frame, judge, worst_share
 from benchmarks._mask_learning import fit_learners
 from benchmarks._mask_scores import MaskedPhotos
 from benchmarks._methods import LEARNERS, METHODS, OURS, Segmenter
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, console, interval, number, progress_bar, text, write_report
 from benchmarks._segmenters import resize
 from sklearn_melanoma.images import ImageReader, read_mask

@@ -20,8 +20,9 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from benchmarks._data import DataOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._lesions import FAMILIES, segment
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from benchmarks._simple_features import measure_simply
 from sklearn_melanoma import Lesion, make_melanoma_pipeline

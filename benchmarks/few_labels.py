@@ -20,8 +20,9 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.utils import Bunch
 from sslearn.wrapper import CoTraining, TriTraining
 
-from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._lesions import FAMILIES
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.metrics import mean_interval

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks._options import DataOption, ResultsOption
+
 # Nothing large is imported here: a process starts with the peak of the one that started it.
 from benchmarks._report import RESULTS, Section, number, progress_bar, write_report
-from benchmarks.memory import DRAWN, DataOption, ResultsOption, in_new_process
+from benchmarks.memory import DRAWN, in_new_process
 
 COUNTS = (1000, 10_000, 100_000)
 SPREAD = 0.1  # of the peaks, over the least of them

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 # Nothing large is imported here: a process starts with the peak of the one that started it.
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 
 COUNTS = (0, 100, 1000, 3000)
@@ -28,18 +29,6 @@ COLUMNS = {
     "peak memory (MB)": number("peak_mb", ".0f"),
     "seconds": number("seconds", ".0f"),
 }
-
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="SKLEARN_MELANOMA_DATA",
-        exists=True,
-        file_okay=False,
-        help="Folder that holds the data sets, each in a folder of its own: ham10000, ph2, isic2017.",
-    ),
-]
-ResultsOption = Annotated[Path, typer.Option(help="Folder that the report is written to.")]
 
 
 def list_paths(data: str | None, folder: str) -> dict[str, list[str]]:

@@ -16,8 +16,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._lesions import FAMILIES, segment
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.features import InvariantProjection, PatchEncoder

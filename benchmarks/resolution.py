@@ -10,7 +10,8 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks._data import DataOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.images import read_image

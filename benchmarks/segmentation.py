@@ -10,10 +10,11 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._mask_learning import Learned, learned_record, score_learners
 from benchmarks._mask_scores import MaskedPhotos, Scores, score_methods
 from benchmarks._methods import LEARNED_VARIANTS, LEARNERS, METHODS, OURS, REFERENCE, SLOW, VARIANTS
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 
 METHOD_COLUMNS = {

@@ -16,7 +16,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets, save_photos
+from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets, save_photos
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.model_selection import hide_labels

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import ResultsOption
+from benchmarks._options import ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from benchmarks._shape_peers import MEASURES, OURS, PEERS, Mask, Peer, installed_peers, quietly
 

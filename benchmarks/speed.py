@@ -17,7 +17,8 @@ from PIL import Image
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, DataOption, ResultsOption, load_sets
+from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets
+from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
 from benchmarks._scripts import opencv_script, skimage_script
 from sklearn_melanoma import make_melanoma_pipeline

@@ -19,8 +19,9 @@ from sklearn.metrics import recall_score, roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
-from benchmarks._data import DataOption, MaxPhotosOption, ResultsOption, describe, load_sets
+from benchmarks._data import describe, load_sets
 from benchmarks._lesions import FAMILIES
+from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from benchmarks.few_labels import draw, measure
 from sklearn_melanoma import make_melanoma_pipeline
