@@ -10,8 +10,6 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-_AT_HOME = ("memory", "_skl_callbacks")  # folders of caches, and progress bars
-
 _PACKAGES = {  # by the module that knows its version
     "sklearn-melanoma": "sklearn_melanoma",
     "scikit-learn": "sklearn",
@@ -29,9 +27,8 @@ def portable(thing: Any) -> Any:
     # Some that scikit-learn's estimators consist of are none themselves, such as those of a calibrated classifier.
     if isinstance(thing, BaseEstimator) or type(thing).__module__ == "sklearn.calibration":
         copy = object.__new__(type(thing))  # it takes all that fit left behind, where `clone` takes parameters only
-        vars(copy).update({name: portable(value) for name, value in vars(thing).items() if name not in _AT_HOME})
-        if "memory" in vars(thing):
-            copy.memory = None
+        travels = {name: value for name, value in vars(thing).items() if name != "_skl_callbacks"}  # progress bars
+        vars(copy).update({name: None if name == "memory" else portable(value) for name, value in travels.items()})
         return copy
     if isinstance(thing, pd.Series):
         return thing.to_dict()
