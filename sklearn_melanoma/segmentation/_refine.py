@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from sklearn_melanoma._bits import dilate_by_disk, grow_by_disk, to_bits, to_mask
+from sklearn_melanoma._cielab import levels_to_lab
 from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
 
 # All as shares of the root of the lesion's area. Skin is looked at from here ...
@@ -26,10 +27,6 @@ _MIN_KEPT = 0.3
 
 # Added to the variances, in squared units of CIELAB: the least difference of colors that can be seen.
 _JUST_VISIBLE = 1.0
-
-# From red, green and blue light to X, Y and Z (IEC 61966-2-1), over those of white.
-_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
-_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
 
 
 def refine_by_color(
@@ -85,7 +82,7 @@ def refine_by_color(
     ring = around & ~grow_by_disk(inside, _RING_START * root) & seen
     if min(np.count_nonzero(ring), np.count_nonzero(inside)) < _MIN_PIXELS:
         return region
-    color = _lab(rgb[:, crop[0], crop[1]].reshape(3, -1))
+    color = levels_to_lab(rgb[:, crop[0], crop[1]].reshape(3, -1))
     lesion, skin = (color.take(np.flatnonzero(part), axis=1) for part in (inside, ring))
     half = skin.shape[1] // 2
     start = np.partition(skin, half, axis=1)[:, half]  # the median, at a fraction of its cost
@@ -124,25 +121,3 @@ def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _covariance(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     centered = colors - colors.mean(axis=1, keepdims=True)
     return centered @ centered.T / (colors.shape[1] - 1)
-
-
-def _lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return sRGB levels, 0 to 255, as a*, L* and b* under daylight (D65), a row for each.
-
-    In place wherever it can be: new arrays of this size cost more than what is done to them.
-    """
-    light = rgb * np.float32(1 / (1.055 * 255))
-    light += np.float32(0.055 / 1.055)
-    np.power(light, np.float32(2.4), out=light)
-    np.multiply(rgb, np.float32(1 / (12.92 * 255)), out=light, where=rgb <= 0.04045 * 255)
-    xyz = _XYZ @ light
-    lab = np.cbrt(xyz)
-    np.add(xyz * np.float32(7.787), np.float32(16 / 116), out=lab, where=xyz <= 0.008856)
-    x, y, z = lab
-    x -= y
-    x *= 500
-    z -= y
-    z *= -200
-    y *= 116
-    y -= 16
-    return lab

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.color import rgb2lab
 
+from sklearn_melanoma._cielab import rgb_to_lab
 from sklearn_melanoma.features import ColorFeatures, measure_color
-from sklearn_melanoma.features._crop import rgb_to_lab, ring_around
+from sklearn_melanoma.features._crop import ring_around
 
 NAMES = ColorFeatures.FEATURES
 CONTRASTS = NAMES[:4]

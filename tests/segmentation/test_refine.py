@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage as ndi
 from skimage.color import rgb2lab
 
+from sklearn_melanoma._cielab import levels_to_lab
 from sklearn_melanoma.metrics import mask_jaccard
-from sklearn_melanoma.segmentation._refine import _lab, fill_bays, refine_by_color
+from sklearn_melanoma.segmentation._refine import fill_bays, refine_by_color
 
 
 def disk(radius, shape=(160, 200), center=(80, 100)):
@@ -88,6 +89,6 @@ def test_colors_are_those_of_cielab():
     levels = np.array([0, 1, 5, 10, 10.5, 11, 40, 128, 254.5, 255], dtype=np.float32)
     rgb = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, -1)
     before = rgb.copy()
-    a, lightness, b = _lab(rgb)
+    a, lightness, b = levels_to_lab(rgb)
     np.testing.assert_array_equal(rgb, before)
     np.testing.assert_allclose(np.stack([lightness, a, b], axis=1), rgb2lab(rgb.T / np.float32(255)), atol=2e-3)
