@@ -18,6 +18,10 @@ T = TypeVar("T")
 # wave workers wait for the slowest: of 32 calls, half a call on average.
 WAVE = 32
 
+# How often processes may be lost with no result between. Two that die for reasons of their own may come so close that
+# joblib drops what was ready between them.
+_MAX_LOSSES = 3
+
 
 def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], n_jobs: int | None) -> Iterator[T]:
     """Call a function for each tuple of arguments, which are taken as workers become free.
@@ -46,21 +50,21 @@ def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]
     Raises
     ------
     BrokenProcessPool
-        If processes are killed twice with no result between.
+        If processes are killed three times with no result between.
     """
-    calls, n_results, n_before_loss = iter(calls), 0, -1
+    calls, n_losses = iter(calls), 0
     while True:
         waiting: deque[tuple[Any, ...]] = deque()
         try:
             for result in _run(function, _noted(calls, waiting), n_jobs):
                 waiting.popleft()
-                n_results += 1
+                n_losses = 0
                 yield result
             return
         except BrokenProcessPool:
-            if n_results == n_before_loss:
+            n_losses += 1
+            if n_losses == _MAX_LOSSES:
                 raise
-            n_before_loss = n_results
             warnings.warn(
                 "A worker process was lost: killed, or out of memory. What it worked on is done again. "
                 "If this happens often, use fewer processes.",

@@ -85,17 +85,19 @@ def test_the_same_rows_where_results_come_all_at_the_end():
         np.testing.assert_array_equal(measure.transform(images), alone)
 
 
-def kill_once(number, flag):
-    if number in (0, 5) and not (file := flag / str(number)).exists():
+def kill_once(number, killers, flag):
+    if number in killers and not (file := flag / str(number)).exists():
         file.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
-def test_what_a_killed_process_worked_on_is_done_again(tmp_path):
+@pytest.mark.parametrize("killers", [(0,), (5,), (0, 5)])
+def test_what_a_killed_process_worked_on_is_done_again(killers, tmp_path):
     with parallel_config("loky"), pytest.warns(UserWarning, match="A worker process was lost") as warned:
-        assert list(run_in_parallel(kill_once, ((i, tmp_path) for i in range(12)), 2)) == list(range(12))
-    assert len(warned) == 2
+        results = list(run_in_parallel(kill_once, ((i, killers, tmp_path) for i in range(12)), 2))
+    assert results == list(range(12))
+    assert len(warned) <= len(killers)  # less, where two die at once
 
 
 def kill_at_three(number):
