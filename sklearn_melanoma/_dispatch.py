@@ -23,24 +23,32 @@ WAVE = 32
 _MAX_LOSSES = 3
 
 
-def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]], n_jobs: int | None) -> Iterator[T]:
-    """Call a function for each tuple of arguments, which are taken as workers become free.
+def run_in_parallel(
+    function: Callable[..., T],
+    tasks: Iterable[Any],
+    n_jobs: int | None,
+    *,
+    arguments: Callable[[Any], tuple[Any, ...]] = tuple,
+) -> Iterator[T]:
+    """Call a function for each of some tasks, which are taken as workers become free.
 
-    Where a process of joblib's own is killed, calls that were given out and have no result yet are made again.
+    Where a process of joblib's own is killed, tasks that were given out and have no result yet are given out again.
 
     Parameters
     ----------
     function : callable
         Something that can be pickled.
-    calls : iterable of tuple
-        Arguments.
+    tasks : iterable
+        Small things: each is kept until its result is asked for.
     n_jobs : int, optional
         As in joblib.
+    arguments : callable, default=tuple
+        Makes the arguments of a call from a task when it is given out. They are not kept.
 
     Yields
     ------
     object
-        The results, in the order of the calls.
+        The results, in the order of the tasks.
 
     Warns
     -----
@@ -52,11 +60,12 @@ def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]
     BrokenProcessPool
         If processes are killed three times with no result between.
     """
-    calls, n_losses = iter(calls), 0
+    tasks, n_losses = iter(tasks), 0
     while True:
-        waiting: deque[tuple[Any, ...]] = deque()
+        waiting: deque[Any] = deque()
+        calls = (delayed(function)(*arguments(task)) for task in _noted(tasks, waiting))
         try:
-            for result in _run(function, _noted(calls, waiting), n_jobs):
+            for result in _run(calls, n_jobs):
                 waiting.popleft()
                 n_losses = 0
                 yield result
@@ -70,24 +79,23 @@ def run_in_parallel(function: Callable[..., T], calls: Iterable[tuple[Any, ...]]
                 "If this happens often, use fewer processes.",
                 stacklevel=2,
             )
-            calls = chain(waiting, calls)
+            tasks = chain(waiting, tasks)
 
 
-def _noted(calls: Iterable[tuple[Any, ...]], waiting: deque[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Give out calls, and note that they wait for a result."""
-    for call in calls:
-        waiting.append(call)
-        yield call
+def _noted(tasks: Iterable[Any], waiting: deque[Any]) -> Iterator[Any]:
+    """Give out tasks, and note that they wait for a result."""
+    for task in tasks:
+        waiting.append(task)
+        yield task
 
 
-def _run(function: Callable[..., T], calls: Iterator[tuple[Any, ...]], n_jobs: int | None) -> Iterator[T]:
-    tasks = (delayed(function)(*call) for call in calls)
+def _run(calls: Iterator[Any], n_jobs: int | None) -> Iterator[Any]:
     # One call at a time: joblib would bundle quick ones, more and more of them, and all their arguments.
     try:
         run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     except ValueError:  # Ray, multiprocessing and, before joblib 1.4, Dask give all results at the end
         with Parallel(n_jobs=n_jobs, batch_size=1) as run:
-            while wave := run(islice(tasks, WAVE * effective_n_jobs(n_jobs))):
+            while wave := run(islice(calls, WAVE * effective_n_jobs(n_jobs))):
                 yield from wave
     else:
-        yield from run(tasks)
+        yield from run(calls)

@@ -270,11 +270,13 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return outcome.output()
 
     def _run(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[Part]:
-        calls = ((batch, [outcome.images[i] for i in batch.positions], self.on_error) for batch in batches)
+        def arguments(batch: Batch) -> tuple[Batch, list[Any], str]:
+            return batch, [outcome.images[i] for i in batch.positions], self.on_error
+
         if outcome.n_open <= self.batch_size:
             # No workers for one batch: setting them up takes as long as a small photo.
-            return starmap(run_batch, calls)
-        return run_in_parallel(run_batch, calls, self.n_jobs)
+            return starmap(run_batch, map(arguments, batches))
+        return run_in_parallel(run_batch, batches, self.n_jobs, arguments=arguments)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose the container of what the last step returns, as every scikit-learn transformer does.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
+from threading import Event
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -83,6 +85,31 @@ def test_the_same_rows_where_results_come_all_at_the_end():
     alone = measure.fit_transform(images)
     with parallel_config("all at the end", n_jobs=2):
         np.testing.assert_array_equal(measure.transform(images), alone)
+
+
+class Load:
+    """Something large that travels with a call."""
+
+
+def test_what_travels_is_let_go_while_a_slow_call_holds_back_the_results():
+    loads, most, done = WeakSet(), [0], Event()
+
+    def arguments(number):
+        load = Load()
+        loads.add(load)
+        most[0] = max(most[0], len(loads))
+        return number, load
+
+    def work(number, load):
+        if number == 0:
+            assert done.wait(30)
+        elif number == 30:
+            done.set()
+        return number
+
+    with parallel_config("threading"):
+        assert list(run_in_parallel(work, range(40), 2, arguments=arguments)) == list(range(40))
+    assert most[0] <= 8
 
 
 def kill_once(number, killers, flag):
