@@ -14,7 +14,8 @@ def draw() -> Figure:
     photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
     photo, truth = photos.images[0], photos.masks[0]
     surround = find_artefacts(photo)
-    view = _regions.view_channel(_regions.smooth(erase_dark_lines(photo)), "blue", surround, even_light=True)
+    cleaned = erase_dark_lines(photo)
+    view = _regions.view_channel(lambda i: _regions.smooth(cleaned[:, :, i]), "blue", surround, even_light=True)
     grey, binary = view.grey, view.dark
     core = _regions.choose_region(binary)
     side = max(core.shape)
