@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
@@ -21,6 +20,7 @@ from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets
 from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
 from benchmarks._scripts import opencv_script, skimage_script
+from benchmarks._timing import time_methods
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.images import read_image
@@ -71,28 +71,6 @@ def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
     return paths
 
 
-def time_methods(
-    methods: dict[str, Callable[[str], Any]], paths: Sequence[str], *, rounds: int, advance: Callable[[], None]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the seconds of each method on each photo, the least of all rounds.
-
-    The methods take turns on each photo, starting with another one at each photo and round.
-    """
-    names = list(methods)
-    seconds = {name: np.full(len(paths), np.inf) for name in names}
-    for name in names:
-        methods[name](paths[0])  # loads what is imported late
-    for number_of_round in range(rounds):
-        for position, path in enumerate(paths):
-            shift = (number_of_round + position) % len(names)
-            for name in names[shift:] + names[:shift]:
-                start = perf_counter()
-                methods[name](path)
-                seconds[name][position] = min(seconds[name][position], perf_counter() - start)
-            advance()
-    return seconds
-
-
 def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str, Any]:
     """Return the milliseconds of each stage, the least of all rounds, as quartiles over photos."""
     steps = make_melanoma_pipeline(features)["features"].named_steps
@@ -117,16 +95,16 @@ def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list
     np.ones(LARGE_BLOCK, dtype=np.uint8)
     with TemporaryDirectory() as folder:
         for width in WIDTHS:
-            task = progress.add_task(f"{width} pixels", total=rounds * len(images))
+            task = progress.add_task(f"{width} pixels", total=rounds * len(methods))
             paths = write_jpegs(images, width, Path(folder))
-            seconds = time_methods(methods, paths, rounds=rounds, advance=partial(progress.advance, task))
+            times = time_methods(methods, paths, rounds=rounds, advance=partial(progress.advance, task))
             records += [
                 {
                     "width": width,
                     "method": name,
-                    "milliseconds": quartiles(seconds[name] * 1e3),
-                    "ratio": None if name == REFERENCE else quartiles(seconds[name] / seconds[REFERENCE]),
-                    "decoding_ratio": None if name == DECODING else quartiles(seconds[name] / seconds[DECODING]),
+                    "milliseconds": quartiles(times[name]),
+                    "ratio": None if name == REFERENCE else quartiles(times[name] / times[REFERENCE]),
+                    "decoding_ratio": None if name == DECODING else quartiles(times[name] / times[DECODING]),
                 }
                 for name in methods
             ]
@@ -153,9 +131,9 @@ def main(
     intro = [
         "From a JPEG file to area, perimeter over that of the circumscribed circle, and maximum span; "
         f'`"all"` measures every shape and color feature. {len(images)} photos ({source}), brought to each width, '
-        "saved at quality 90 with 4:2:0. One thread. The methods take turns on each photo; a photo's time is the "
-        f"least of {rounds} rounds, after a warm-up. Shown: the median over photos, quartiles in brackets; ratios are "
-        "of the same photo.",
+        "saved at quality 90 with 4:2:0. One thread. The methods take turns, each with all photos; a photo's time is "
+        f"the least of {rounds} rounds, after a warm-up. Shown: the median over photos, quartiles in brackets; ratios "
+        "are of the same photo.",
         'Ours is called as a loop over photos would: `make_melanoma_pipeline("survey")["features"].transform([path])`. '
         "The scripts are in `_scripts.py`.",
         *([DRAWN_NOTE] if source == DRAWN else []),
