@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
+from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +16,10 @@ from sklearn_melanoma._geometry import bounding_box
 from sklearn_melanoma._validation import check_image, check_mask, check_probability
 
 T = TypeVar("T")
+
+# Of so many lesions, the last that were looked at, what stages share is kept. Of one it is about 4 MB.
+_N_KEPT = 64
+_looked_at: deque[ref[Lesion]] = deque()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +130,18 @@ class Lesion:
 
     @cached_property
     def _found(self) -> dict[Callable[[Lesion], Any], Any]:
+        _looked_at.append(ref(self))
+        if len(_looked_at) > _N_KEPT:
+            oldest = _looked_at.popleft()()
+            if oldest is not None:
+                vars(oldest).pop("_found", None)
         return {}
 
     def shared(self, find: Callable[[Lesion], T]) -> T:
         """Return what a function finds about the lesion, found once however many ask for it.
+
+        It is forgotten when 64 other lesions have been looked at since, so that a list of thousands does not fill
+        the memory.
 
         Parameters
         ----------
@@ -151,10 +165,11 @@ class Lesion:
         looking
         0.0
         """
-        if find not in self._found:
-            self._found[find] = find(self)
-        found: T = self._found[find]
-        return found
+        found = self._found
+        if find not in found:
+            found[find] = find(self)
+        result: T = found[find]
+        return result
 
     def with_mask(self, mask: ArrayLike | None, probability: ArrayLike | None = None) -> Lesion:
         """Return the same lesion with another mask.

@@ -105,6 +105,17 @@ def test_repr():
     assert repr(lesion) == "Lesion(8×6, mask of 1 px, scale 100, 'a.png')"
 
 
+def test_what_is_found_is_kept_of_the_lesions_last_looked_at():
+    looks = []
+    lesions = [Lesion(IMAGE) for _ in range(65)]
+    for lesion in lesions[:64] * 2:
+        lesion.shared(looks.append)
+    assert looks == lesions[:64]
+    for lesion in (lesions[64], lesions[1], lesions[0]):  # the last one takes the place of the first
+        lesion.shared(looks.append)
+    assert looks == [*lesions, lesions[0]]
+
+
 @pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda lesion: pickle.loads(pickle.dumps(lesion))])
 def test_copies_leave_the_cache_behind(travel):
     lesion = Lesion(IMAGE, mask_of((2, slice(1, 4))), 10, 0.02, "a.png")
