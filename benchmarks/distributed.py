@@ -180,16 +180,18 @@ def measure_travel(features: str, paths: list[str]) -> dict[str, Any]:
 
 
 class KillsAWorker(Sequence):
-    """Paths; before one of them is given, a worker is killed."""
+    """Paths; before one of them is given for the first time, a worker is killed."""
 
     def __init__(self, paths: Sequence[str], at: int, pids: Pids):
         self.paths, self.at, self.pids = paths, at, pids
+        self.killed = False
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> str:
-        if index == self.at:
+        if index == self.at and not self.killed:
+            self.killed = True
             os.kill(self.pids()[0], signal.SIGKILL)
         return self.paths[index]
 
