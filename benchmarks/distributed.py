@@ -7,12 +7,12 @@ import pickle
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import cloudpickle
 import numpy as np
@@ -115,49 +115,51 @@ def choose(backend: str) -> Any:
     return parallel_config(backend, **OPTIONS.get(backend, {}))
 
 
-def measure(backend: str, paths: Sequence[str]) -> tuple[Any, float, float]:
-    """Return the rows of photos, seconds, and seconds of all processors."""
+class Run(NamedTuple):
+    """What photos came to, in how many seconds of the clock and of all processors."""
+
+    rows: Any
+    seconds: float
+    processor: float
+
+
+def measure(backend: str, paths: Sequence[str]) -> Run:
+    """Measure photos by a backend."""
     features = make_melanoma_pipeline("survey")["features"]
     with choose(backend):
         start, before = perf_counter(), processor_seconds()
         rows = features.transform(paths)
         seconds = perf_counter() - start
-        return rows, seconds, sum(after - before.get(pid, 0) for pid, after in processor_seconds().items())
+        return Run(rows, seconds, sum(after - before.get(pid, 0) for pid, after in processor_seconds().items()))
 
 
-def measure_speed(ways: dict[str, str], paths: list[str], rounds: int, tell: Callable[[str], None]) -> list[dict]:
-    """Let each take the same photos in turn, several times; speeds are compared within a round."""
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    processor: dict[str, list[float]] = {way: [] for way in ways}
-    same = dict.fromkeys(ways, True)
-    for way, backend in ways.items():
-        tell(f"{way}: first photos")
+def measure_speed(way: str, paths: list[str], rounds: int) -> dict[str, list[Run]]:
+    """Let one process and another way take the same photos in turn, several times."""
+    backends = {ALONE: "sequential", way: WAYS[way][0]}
+    for backend in backends.values():
         measure(backend, paths[:64])  # workers import what they need
+    runs: dict[str, list[Run]] = {name: [] for name in backends}
     for _ in range(rounds):
-        alone = None
-        for way, backend in ways.items():
-            tell(way)
-            rows, taken, worked = measure(backend, paths)
-            alone = rows if alone is None else alone
-            seconds[way].append(taken)
-            processor[way].append(worked)
-            same[way] &= rows.equals(alone)
-    records = []
-    for way in ways:
-        speedups = np.divide(seconds[ALONE], seconds[way])
-        records.append(
-            {
-                "way": way,
-                "rate": len(paths) / np.median(seconds[way]),
-                "speedup": np.median(speedups),
-                "least": speedups.min(),
-                "most": speedups.max(),
-                "processor": None if way == "Ray" else 1e3 * np.median(processor[way]) / len(paths),
-                "same": "yes" if same[way] else "**no**",
-                "seconds": seconds[way],
-            }
-        )
-    return records
+        for name, backend in backends.items():
+            runs[name].append(measure(backend, paths))
+    return runs
+
+
+def describe_speed(way: str, n_photos: int, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    """Return what some runs of a way come to, beside those of one process in the same rounds."""
+    seconds = [run.seconds for run in runs[way]]
+    speedups = np.divide([run.seconds for run in runs[ALONE]], seconds)
+    same = all(run.rows.equals(runs[ALONE][0].rows) for run in runs[way])
+    return {
+        "way": way,
+        "rate": n_photos / np.median(seconds),
+        "speedup": np.median(speedups),
+        "least": speedups.min(),
+        "most": speedups.max(),
+        "processor": None if way == "Ray" else 1e3 * np.median([run.processor for run in runs[way]]) / n_photos,
+        "same": "yes" if same else "**no**",
+        "seconds": seconds,
+    }
 
 
 def measure_travel(features: str, paths: list[str]) -> dict[str, Any]:
@@ -199,11 +201,11 @@ class KillsAWorker(Sequence):
 def measure_kill(way: str, paths: list[str], pids: Pids, alone: Any) -> dict[str, Any]:
     """Kill a worker when half of the photos are given out."""
     backend, _ = WAYS[way]
-    _, undisturbed, _ = measure(backend, paths)
+    undisturbed = measure(backend, paths).seconds
     start = perf_counter()
     try:
-        rows, _, _ = measure(backend, KillsAWorker(paths, len(paths) // 2, pids))
-        outcome = "all rows, the same" if rows.equals(alone) else "**other rows**"
+        run = measure(backend, KillsAWorker(paths, len(paths) // 2, pids))
+        outcome = "all rows, the same" if run.rows.equals(alone) else "**other rows**"
     except Exception as error:
         outcome = f"{type(error).__name__}"
     return {"way": way, "outcome": outcome, "seconds": perf_counter() - start, "undisturbed": undisturbed}
@@ -231,25 +233,30 @@ def main(
     """Compare one process with two, with Dask and with Ray."""
     warnings.filterwarnings("ignore", message="No lesion was found|A worker process was lost")
     missing = [name for name in ("dask", "ray") if find_spec("distributed" if name == "dask" else name) is None]
-    with TemporaryDirectory() as folder, ExitStack() as started, progress_bar() as progress:
+    speed: list[dict[str, Any]] = []
+    kills = []
+    with TemporaryDirectory() as folder, progress_bar() as progress:
         task = progress.add_task("starting", total=None)
         sets = list_paths(None if data is None else os.fspath(data.absolute()), folder)
         name, files = next(iter(sets.items()))
         paths = repeat(files, photos)
         chosen = {way: start for way, (backend, start) in WAYS.items() if backend not in missing}
-        pids = {way: started.enter_context(start()) for way, start in chosen.items()}
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-        ways = {ALONE: "sequential", **{way: WAYS[way][0] for way in chosen}}
-        speed = measure_speed(ways, paths, rounds, lambda what: progress.update(task, description=what))
+        for way, start in chosen.items():
+            progress.update(task, description=way)
+            with start() as pids:  # while others run, even idle ones, they take their share of the processors
+                runs = measure_speed(way, paths, rounds)
+                if not speed:
+                    speed.append(describe_speed(ALONE, photos, runs))
+                speed.append(describe_speed(way, photos, runs))
+                kills.append(measure_kill(way, paths, pids, runs[ALONE][0].rows))
         progress.update(task, description="what travels")
         travel = [measure_travel(features, files[:320]) for features in ("survey", "all")]
-        progress.update(task, description="a worker is killed")
-        alone, _, _ = measure("sequential", paths)
-        kills = [measure_kill(way, paths, pids[way], alone) for way in reversed(chosen)]
     intro = [
         f'`make_melanoma_pipeline("survey")["features"].transform(paths)` on {photos:,} photos of {name}, in batches '
-        f"of 16: the three features of the survey. {WORKERS} workers each, {rounds} rounds in turn. Before it began, "
-        f"{load:.1f} processes wanted to run on this machine (its load); times are worth what that leaves of them.",
+        f"of 16: the three features of the survey. {WORKERS} workers each, {rounds} rounds in turn with one process, "
+        f"nothing of the other ways running. Before it began, {load:.1f} processes wanted to run on this machine (its "
+        "load); times are worth what that leaves of them.",
         *([DRAWN_NOTE] if DRAWN in sets else []),
         *(f"**{name} is not installed**, so it is left out." for name in missing),
     ]
