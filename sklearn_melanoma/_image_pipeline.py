@@ -35,7 +35,8 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Names and transformers, each taking what the one before returns. ``"passthrough"``
         skips a step.
     batch_size : int, default=16
-        Number of photos that pass the steps together.
+        Number of photos that pass the steps together. Up to 64, what several families of features
+        share is found once for each photo.
     n_jobs : int, optional
         Number of processes, or what :func:`joblib.parallel_config` says. Use it on one level
         only: here or in the search around it.
