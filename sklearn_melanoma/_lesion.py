@@ -17,7 +17,7 @@ from sklearn_melanoma._validation import check_image, check_mask, check_probabil
 
 T = TypeVar("T")
 
-# Of so many lesions, the last that were looked at, what stages share is kept. Of one it is about 4 MB.
+# Of so many lesions, the last that were looked at for the first time, what stages share is kept: some MB of each.
 _N_KEPT = 64
 _looked_at: deque[ref[Lesion]] = deque()
 
@@ -140,8 +140,8 @@ class Lesion:
     def shared(self, find: Callable[[Lesion], T]) -> T:
         """Return what a function finds about the lesion, found once however many ask for it.
 
-        It is forgotten when 64 other lesions have been looked at since, so that a list of thousands does not fill
-        the memory.
+        It is forgotten when 64 more lesions have been looked at for the first time, so that a list of thousands does
+        not fill the memory.
 
         Parameters
         ----------
