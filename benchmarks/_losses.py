@@ -117,7 +117,7 @@ def by_cause(worst: Sequence[Judged], cause_of: Callable[[str], str]) -> list[di
     return sorted(records, key=lambda record: (record["cause"] == NOT_LOOKED_AT, -record["share_of_loss"]))
 
 
-def worst_share(worst: Sequence[Judged], photos: Sequence[Judged]) -> float:
+def worst_fraction(worst: Sequence[Judged], photos: Sequence[Judged]) -> float:
     """Return the share of the whole loss that the worst photos have."""
     return _loss(worst) / _loss(photos)
 

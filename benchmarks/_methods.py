@@ -49,14 +49,14 @@ REFERENCE = "Otsu on blue"
 
 METHODS: dict[str, Segmenter] = {
     OURS: WatershedSegmenter(),
-    "the survey's: `even_light=False, leave_out_artefacts=False, level=None`": WatershedSegmenter(
-        even_light=False, leave_out_artefacts=False, level=None, margin=0.005
+    "the survey's: `even_light=False, leave_out_artifacts=False, level=None`": WatershedSegmenter(
+        even_light=False, leave_out_artifacts=False, level=None, margin=0.005
     ),
     "`WatershedSegmenter()`, `CRFRefiner()`": make_pipeline(WatershedSegmenter(), CRFRefiner()),
-    "`SegmenterSelector()`, the vote": SegmenterSelector(),
+    "`SegmenterSelector()`, the vote": SegmenterSelector(random_state=0),
     "`HairRemover()`, `WatershedSegmenter()`": make_pipeline(HairRemover(), WatershedSegmenter()),
     REFERENCE: ThresholdSegmenter("blue"),
-    "Otsu on grey": ThresholdSegmenter("grey"),
+    "Otsu on gray": ThresholdSegmenter("gray"),
     "Li on blue": ThresholdSegmenter("blue", threshold_li),
     "watershed of scikit-image's gallery": WatershedScript(),
     "random walker": RandomWalkerSegmenter(),
@@ -64,15 +64,17 @@ METHODS: dict[str, Segmenter] = {
     "GrabCut (OpenCV)": GrabCutSegmenter(),
 }
 
-PIXELS = "`PixelClassifierSegmenter(prior=SegmenterSelector(), prior_masks=20)`"
+PIXELS = "`PixelClassifierSegmenter(base_segmenter=SegmenterSelector(), prior_masks=20)`"
 
 LEARNERS: dict[str, MakeLearner] = {
     "`WatershedSegmenter(level=…)`, searched": lambda fitted: GridSearchCV(
         WatershedSegmenter(), {"level": [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65]}, cv=5, error_score="raise"
     ),
-    "`SegmenterSelector()`": lambda fitted: SegmenterSelector(),
-    "`PixelClassifierSegmenter()`": lambda fitted: PixelClassifierSegmenter(),
-    PIXELS: lambda fitted: PixelClassifierSegmenter(prior=SegmenterSelector(), prior_masks=20),
+    "`SegmenterSelector()`": lambda fitted: SegmenterSelector(random_state=0),
+    "`PixelClassifierSegmenter()`": lambda fitted: PixelClassifierSegmenter(random_state=0),
+    PIXELS: lambda fitted: PixelClassifierSegmenter(
+        base_segmenter=SegmenterSelector(random_state=0), prior_masks=20, random_state=0
+    ),
     "the last, `CRFRefiner()`": lambda fitted: make_pipeline(FrozenEstimator(fitted[PIXELS]), CRFRefiner()),
     "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
 }
@@ -92,7 +94,7 @@ SLOW = {
 # One part off at a time, beside `OURS`.
 VARIANTS: dict[str, Segmenter] = switch_off(
     WatershedSegmenter,
-    {"channel": "grey", "even_light": False, "leave_out_artefacts": False, "level": None, "margin": 0.005},
+    {"channel": "gray", "even_light": False, "leave_out_artifacts": False, "level": None, "margin": 0.005},
 )
 
 # The same for methods that learn: the one that is varied, and its variants.

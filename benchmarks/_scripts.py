@@ -24,8 +24,8 @@ def opencv_script(path: str) -> Features:
     https://docs.opencv.org/4.x/d3/db4/tutorial_py_watershed.html up to the watershed, then contour features.
     """
     image = cv2.imread(path)
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (5, 5), 0)
-    _, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
+    gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (5, 5), 0)
+    _, binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
     kernel = np.ones((3, 3), np.uint8)
     opened = cv2.morphologyEx(binary, cv2.MORPH_OPEN, kernel, iterations=2)
     background = cv2.dilate(opened, kernel, iterations=3)
@@ -50,8 +50,8 @@ def skimage_script(path: str) -> Features:
     https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_watershed.html with what comes before and
     after; scikit-image has no minimum enclosing circle.
     """
-    grey = gaussian(rgb2gray(io.imread(path)), sigma=2)
-    binary = opening(grey < threshold_otsu(grey), disk(3))
+    gray = gaussian(rgb2gray(io.imread(path)), sigma=2)
+    binary = opening(gray < threshold_otsu(gray), disk(3))
     distance = ndi.distance_transform_edt(binary)
     markers = label(distance > 0.7 * distance.max())
     lesion = max(regionprops(watershed(-distance, markers, mask=binary)), key=lambda region: region.area)

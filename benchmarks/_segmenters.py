@@ -55,10 +55,10 @@ class ThresholdSegmenter(PeerSegmenter):
 
     Parameters
     ----------
-    channel : {"grey", "blue"}
-        Grey levels to look at; grey is Pillow's luma.
+    channel : {"gray", "blue"}
+        Gray levels to look at; gray is Pillow's luma.
     threshold : callable
-        Takes the smoothed grey levels and returns the level below which lies the lesion.
+        Takes the smoothed gray levels and returns the level below which lies the lesion.
     """
 
     def __init__(self, channel: str = "blue", threshold: Callable[[NDArray[np.floating]], float] = threshold_otsu):
@@ -177,9 +177,9 @@ def pixel_features(image: NDArray[np.uint8]) -> NDArray[np.floating]:
 
 
 def smooth_channel(image: NDArray[np.uint8], channel: str) -> NDArray[np.floating]:
-    """Return one channel's grey levels, 0 to 255, freed of thin hair."""
-    grey = image[:, :, 2] if channel == "blue" else np.asarray(Image.fromarray(image).convert("L"))
-    return gaussian(grey, sigma=2, preserve_range=True)
+    """Return one channel's gray levels, 0 to 255, freed of thin hair."""
+    gray = image[:, :, 2] if channel == "blue" else np.asarray(Image.fromarray(image).convert("L"))
+    return gaussian(gray, sigma=2, preserve_range=True)
 
 
 def otsu_start(image: NDArray[np.uint8]) -> tuple[NDArray[np.floating], Mask]:

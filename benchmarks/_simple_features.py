@@ -21,9 +21,9 @@ def measure_simply(lesion: Lesion) -> NDArray[np.float64]:
         return np.full(N_SIMPLE, np.nan)
     region = regionprops(mask.astype(np.uint8))[0]
     crop, inside = image[region.slice], mask[region.slice]
-    grey = (crop @ [0.2125, 0.7154, 0.0721]).astype(np.uint8)
-    patterns = local_binary_pattern(grey, 8, 1, "uniform")[inside].astype(int)
-    pairs = graycomatrix(grey // 8, [1, 3], [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4], 32, symmetric=True, normed=True)
+    gray = (crop @ [0.2125, 0.7154, 0.0721]).astype(np.uint8)
+    patterns = local_binary_pattern(gray, 8, 1, "uniform")[inside].astype(int)
+    pairs = graycomatrix(gray // 8, [1, 3], [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4], 32, symmetric=True, normed=True)
     return np.array(
         [
             region.area,

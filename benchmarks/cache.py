@@ -23,9 +23,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets, save_photos
 from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
-from sklearn_melanoma import _row_cache, make_melanoma_pipeline
-from sklearn_melanoma._cache_key import digest_file, digest_steps, name_photo
+from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures
+from sklearn_melanoma.pipeline._memory import cache as row_cache
+from sklearn_melanoma.pipeline._memory.keys import digest_file, digest_steps, name_photo
 
 SETS = ("ph2", "isic2017")
 LIMIT = 1.3
@@ -60,7 +61,7 @@ def seconds(function: Callable[[], Any], rounds: int = 1) -> float:
 
 def new_process() -> None:
     """Forget what this process holds."""
-    _row_cache._HELD.clear()
+    row_cache._HELD.clear()
 
 
 def time_search(

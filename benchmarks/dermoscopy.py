@@ -24,7 +24,7 @@ from sklearn_melanoma.features._color import COUNTED_SHARE
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-COLORS = ("white", "red", "light brown", "dark brown", "blue-grey", "black")
+COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 DRAWS = 1000  # of the bootstrap
 
 AGREEMENT = {
@@ -117,7 +117,7 @@ def compare_colors(table: pd.DataFrame, experts: pd.DataFrame) -> list[dict[str,
     records = []
     for color in COLORS:
         seen = experts["colors"].map(lambda colors, color=color: color in colors).to_numpy()
-        share = table[f"{color.replace(' ', '_').replace('-', '_')}_share"].fillna(0).to_numpy()
+        share = table[f"{color.replace(' ', '_').replace('-', '_')}_fraction"].fillna(0).to_numpy()
         records.append(
             {
                 "criterion": color,
@@ -137,10 +137,10 @@ def compare_structures(table: pd.DataFrame, experts: pd.DataFrame) -> list[dict[
     """Return how well measures tell whether the experts saw a veil, an atypical network, dots or streaks."""
     atypical, absent = "AT", "A"
     criteria = {
-        "blue-whitish veil": (experts["blue_whitish_veil"] != absent, ["blue_white_veil_share", "blue_grey_share"]),
-        "atypical network": (experts["pigment_network"] == atypical, ["network_regularity", "line_share_2"]),
+        "blue-whitish veil": (experts["blue_whitish_veil"] != absent, ["blue_white_veil_fraction", "blue_gray_fraction"]),
+        "atypical network": (experts["pigment_network"] == atypical, ["network_regularity", "line_fraction_2"]),
         "dots or globules": (experts["dots_globules"] != absent, ["n_dots", "n_globules"]),
-        "streaks": (experts["streaks"] != absent, ["rim_line_share"]),
+        "streaks": (experts["streaks"] != absent, ["rim_line_fraction"]),
     }
     records = []
     for criterion, (present, names) in criteria.items():

@@ -25,7 +25,7 @@ from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from benchmarks.memory import list_paths, repeat
 from sklearn_melanoma import make_melanoma_pipeline
-from sklearn_melanoma._batches import Outcome, run_batch
+from sklearn_melanoma.pipeline._batches import Outcome, run_batch
 
 WORKERS = 2
 ASKED = 1.8  # times the photos per second of one process

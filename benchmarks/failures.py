@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress
 
 from benchmarks._data import describe, load_sets
-from benchmarks._losses import KINDS, NOT_LOOKED_AT, Judged, by_band, by_cause, by_frame, judge, worst_share
+from benchmarks._losses import KINDS, NOT_LOOKED_AT, Judged, by_band, by_cause, by_frame, judge, worst_fraction
 from benchmarks._mask_learning import fit_learners
 from benchmarks._mask_scores import MaskedPhotos
 from benchmarks._methods import LEARNERS, METHODS, OURS, Segmenter
@@ -117,7 +117,7 @@ def make_sections(name: str, judged: Sequence[Judged], causes: dict[tuple[str, s
     mean = np.mean([photo.jaccard for photo in judged])
     share = len(worst) / len(judged)
     note_below = (
-        f"The worst {len(worst)} ({share:.0%} of the photos) hold {worst_share(worst, judged):.0%} of the loss."
+        f"The worst {len(worst)} ({share:.0%} of the photos) hold {worst_fraction(worst, judged):.0%} of the loss."
     )
     return [
         Section(f"{name}: {len(judged)} photos, mean Jaccard {mean:.3f}{note}", BAND_COLUMNS, by_band(judged)),

@@ -29,7 +29,7 @@ from benchmarks._report import RESULTS, Section, interval, number, progress_bar,
 from benchmarks._simple_features import N_SIMPLE, measure_simply
 from benchmarks._timing import time_methods
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
-from sklearn_melanoma._reading import resize_mask
+from sklearn_melanoma._io.reading import resize_mask
 from sklearn_melanoma.features import PatchEncoder
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mean_interval

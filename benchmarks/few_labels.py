@@ -50,9 +50,9 @@ def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
 
 
 def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit a logistic regression on the labelled photos, as if there were no others."""
-    labelled = labels != -1
-    return tail.set_params(classify=logistic_regression()).fit(table[labelled], labels[labelled])
+    """Fit a logistic regression on the labeled photos, as if there were no others."""
+    labeled = labels != -1
+    return tail.set_params(classify=logistic_regression()).fit(table[labeled], labels[labeled])
 
 
 def instead(classifier: Callable[[], Any]) -> Fit:
@@ -212,7 +212,7 @@ def main(
         "rows. Brackets: Student's 95 % interval over the draws, which says how much the draw matters, not how another "
         "data set would score; differences are paired. All but the AUC are at a probability of 0.5.",
         "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the survey's have the same features and logistic "
-        "regressions with balanced classes. *Labels alone*: on the labelled photos as if there were no others. "
+        "regressions with balanced classes. *Labels alone*: on the labeled photos as if there were no others. "
         "*Labels, all photos scale*: the same, imputed and scaled as in the pipeline, on all photos to learn from; so "
         "are the following. *Self-training*, *label spreading* (15 neighbors): scikit-learn's. *Tri-training*, "
         "*co-training* (shape and ABCD scores the one view, color and texture the other): sslearn's. "

@@ -21,9 +21,9 @@ from benchmarks._lesions import FAMILIES, segment
 from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
 from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
+from sklearn_melanoma.experimental._augmentation import make_view
+from sklearn_melanoma.experimental._invariance import find_projection
 from sklearn_melanoma.features import InvariantProjection, PatchEncoder
-from sklearn_melanoma.features._invariance import find_projection
-from sklearn_melanoma.features._views import make_view
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection import hide_labels
 
@@ -112,12 +112,12 @@ def draw_labels(target: NDArray[Any], n_per_class: int, seed: int) -> NDArray[An
 
 
 def fit(rows: Rows, labels: NDArray[Any], strength: float, *, scaled: bool) -> Callable[[Rows], Rows]:
-    """Impute and scale on all rows, fit a logistic regression on the labelled ones; return what scores others."""
+    """Impute and scale on all rows, fit a logistic regression on the labeled ones; return what scores others."""
     steps = [SimpleImputer(strategy="median", keep_empty_features=True), *([StandardScaler()] if scaled else [])]
     prepare = make_pipeline(*steps).fit(rows)
-    labelled = labels != -1
+    labeled = labels != -1
     model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
-    model.fit(prepare.transform(rows[labelled]), labels[labelled])
+    model.fit(prepare.transform(rows[labeled]), labels[labeled])
     return lambda others: model.decision_function(prepare.transform(others))
 
 
@@ -162,7 +162,7 @@ def main(
     intro = [
         f"A third of the groups is held out, {repeats} times; of the other photos a few of each class keep their "
         "label, and all serve to learn patches, to find projections, to impute and to scale. A logistic regression is "
-        "fitted on the labelled ones. Brackets: Student's 95 % interval over the repeats, which says how much the draw "
+        "fitted on the labeled ones. Brackets: Student's 95 % interval over the repeats, which says how much the draw "
         "matters, not how another data set would score; the differences are paired. Numbers of labels that a class "
         "does not have are left out. The defaults and the regularization were chosen on 506 photos of HAM10000.",
         "*Hand-made*: the four families of shape, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "

@@ -27,10 +27,11 @@ from benchmarks.few_labels import draw, measure
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import feature_directions
 from sklearn_melanoma.metrics import mean_interval
-from sklearn_melanoma.semi_supervised import PriorLogisticRegression, transfer
+from sklearn_melanoma.pipeline import transfer_pipeline
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 LABELS_PER_CLASS = (0, 5, 10, 25)
-HALVED = "ham10000"  # on the even half of which `transfer` was chosen
+HALVED = "ham10000"  # on the even half of which `transfer_pipeline` was chosen
 OLD_WORTH = 20  # labels that all old photos together count for, where they are learned from beside the new ones
 TELLING = 0.1  # distance of a column's area under the curve from 0.5
 
@@ -75,7 +76,7 @@ def fit_aligned(old: Old, table: pd.DataFrame, labels: Labels) -> Any:
 
 
 def fit_both(old: Old, table: pd.DataFrame, labels: Labels) -> Any:
-    """Learn from the old rows and the labelled new ones, each scaled among its own."""
+    """Learn from the old rows and the labeled new ones, each scaled among its own."""
     model = make_tail()
     rows = model[:-1].fit_transform(table)
     both = pd.concat([old.rows, rows], ignore_index=True)
@@ -106,7 +107,7 @@ METHODS: dict[str, Fit] = {
         table, labels
     ),
     "old photos too": fit_both,
-    "`transfer`": lambda old, table, labels: transfer(old.model, table, labels),
+    "`transfer_pipeline`": lambda old, table, labels: transfer_pipeline(old.model, table, labels),
 }
 
 COLUMNS = {
@@ -233,14 +234,14 @@ def main(
         "class among the new photos; brackets: Student's 95 % interval over the draws, which says how much the draw "
         "matters, not how another data set would score; differences are paired. Sensitivity and specificity are at "
         "a probability of 0.5, where half of the photos are expected to be melanomas. Of HAM10000 the new photos "
-        "are one half of the lesions, since `transfer` was chosen on the other, and on all of PH² and ISIC 2017. No "
+        "are one half of the lesions, since `transfer_pipeline` was chosen on the other, and on all of PH² and ISIC 2017. No "
         "photo is in two of the sets.",
         "*Labels alone*: ridge logistic regression on the new labels, as if there were no old photos. *Directions*: "
         "`make_melanoma_pipeline()` on the new photos, which does not know the old ones either. *Old model*: the "
         "same, fitted to the old photos; *scaled anew*: its columns imputed and ranked among the new photos, as in "
         "all other rows. *CORAL*: learned from the old rows after their covariances were made those of the new "
         "ones; these weights are the prior. *Old weights as prior*: those of the old model. *Old photos too*: "
-        f"learned from both, all old photos together counting for {OLD_WORTH} labels. *`transfer`*: directions and "
+        f"learned from both, all old photos together counting for {OLD_WORTH} labels. *`transfer_pipeline`*: directions and "
         "old weights as two priors.",
         *describe(sets),
     ]

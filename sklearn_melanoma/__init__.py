@@ -8,7 +8,7 @@ The stages, in the order in which a photo passes them:
 :mod:`sklearn_melanoma.preprocessing`      photo → photo without hair, in neutral light
 :mod:`sklearn_melanoma.segmentation`       photo → mask
 :mod:`sklearn_melanoma.features`           mask → one row of named numbers
-:mod:`sklearn_melanoma.semi_supervised`    rows, few of them labelled → classifier
+:mod:`sklearn_melanoma.semi_supervised`    rows, few of them labeled → classifier
 :mod:`sklearn_melanoma.model_selection`    splitting where most labels are missing
 :mod:`sklearn_melanoma.metrics`            how good a mask is
 :mod:`sklearn_melanoma.inspection`         pictures of what was found

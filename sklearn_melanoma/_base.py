@@ -1,47 +1,28 @@
-"""What the transformers of single images share; the only module that imports scikit-learn's private names."""
+"""Base classes of the transformers of images."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from numbers import Integral, Real
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._callbacks import CallbackSupportMixin, one_task
+from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import as_lesion
+from sklearn_melanoma._parallel import run_in_parallel
+from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin
+from sklearn_melanoma._typing import Array
 from sklearn_melanoma._validation import check_images, element_errors, require_mask
 
-__all__ = [
-    "Composite",
-    "FeatureTransformer",
-    "HasMethods",
-    "ImageTransformer",
-    "Integral",
-    "Interval",
-    "LesionTransformer",
-    "Real",
-    "StrOptions",
-    "one_blas_thread",
-    "safe_indexing",
-    "tag_image_input",
-    "wrap_rows",
-]
 
-
-class Composite(_BaseComposition):
+class Composite(BaseComposition):
     """Base of what is made of named estimators, whose parameters are its own as ``name__parameter``."""
 
     _parts: ClassVar[str]  # the parameter that lists them as (name, estimator)
@@ -78,17 +59,6 @@ class Composite(_BaseComposition):
         return self
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Return a context in which linear algebra runs in one thread: its last digits depend on their number."""
-    context: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
-    return context
-
-
-def wrap_rows(rows: NDArray[Any], transformer: Any) -> Any:
-    """Return rows in the container that `set_output` of their transformer, or the global setting, asks for."""
-    return _wrap_data_with_container("transform", rows, [], transformer)
-
-
 def tag_image_input(tags: Tags) -> Tags:
     """Declare that the input is a sequence of images, arrays or paths, and that no target is needed."""
     tags.input_tags.one_d_array = True
@@ -98,10 +68,16 @@ def tag_image_input(tags: Tags) -> Tags:
     return tags
 
 
+# Images that are sent to a process together, as many as an `ImagePipeline` takes at a time.
+_CHUNK = 16
+
+
 class ImageTransformer(CallbackSupportMixin, BaseEstimator):
     """Base of the transformers whose input is a sequence of images, each treated on its own."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    n_jobs: int | None = None
 
     @one_task
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -130,6 +106,22 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         self._validate_params()
+
+    def _transform_chunks(self, images: Sequence[Any]) -> Iterator[Any]:
+        """Yield what `_transform_chunk` makes of a few images at a time, in `n_jobs` processes where there are many."""
+
+        def chunk(start: int) -> tuple[int, list[Any]]:
+            return start, [images[position] for position in range(start, min(start + _CHUNK, len(images)))]
+
+        starts = range(0, len(images), _CHUNK)
+        if len(starts) > 1 and effective_n_jobs(self.n_jobs) > 1:
+            yield from run_in_parallel(self._transform_chunk, starts, self.n_jobs, arguments=chunk)
+        else:
+            yield from (self._transform_chunk(*chunk(start)) for start in starts)
+
+    def _transform_chunk(self, start: int, images: Sequence[Any]) -> Any:
+        """Return the output for each of some images, the first of which has the position `start`."""
+        raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -168,11 +160,14 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         self._check_parameters()
         images = check_images(X)
         check_is_fitted(self)  # here, where its error is not taken for the image's
-        return [self._transform_at(position, images[position]) for position in range(len(images))]
+        return [lesion for lesions in self._transform_chunks(images) for lesion in lesions]
 
-    def _transform_at(self, position: int, image: Any) -> Lesion:
-        with element_errors(position, image):
-            return self._transform_image(image)
+    def _transform_chunk(self, start: int, images: Sequence[Any]) -> list[Lesion]:
+        lesions = []
+        for position, image in enumerate(images, start):
+            with element_errors(position, image):
+                lesions.append(self._transform_image(image))
+        return lesions
 
     def _transform_image(self, image: Any) -> Lesion:
         return self._transform_lesion(as_lesion(image))
@@ -215,7 +210,7 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
 class FeatureTransformer(TransformerMixin, ImageTransformer):
     """Base of the transformers from segmented images to rows of numbers."""
 
-    def transform(self, X: Any) -> NDArray[np.float64]:
+    def transform(self, X: Any) -> Array:
         """Measure every lesion.
 
         Parameters
@@ -234,16 +229,24 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
             If an image has no mask; the message names it.
         """
         self._check_parameters()
-        images, names = check_images(X), self._feature_names()
+        images = check_images(X)
         check_is_fitted(self)  # here, where its error is not taken for the lesion's
+        rows = np.empty((len(images), len(self._feature_names())))
+        done = 0
+        for chunk in self._transform_chunks(images):
+            rows[done : done + len(chunk)] = chunk
+            done += len(chunk)
+        return rows
+
+    def _transform_chunk(self, start: int, images: Sequence[Any]) -> Array:
+        names = self._feature_names()
         rows = np.full((len(images), len(names)), np.nan)
-        for position in range(len(images)):
-            image = images[position]
-            with element_errors(position, image):
+        for place, image in enumerate(images):
+            with element_errors(start + place, image):
                 lesion = as_lesion(image)
                 require_mask(lesion.mask, self)
                 if lesion.area_px:
-                    rows[position] = self._measure(lesion, names)
+                    rows[place] = self._measure(lesion, names)
         return rows
 
     def _check_parameters(self) -> None:
@@ -255,7 +258,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         """Return the names of the columns; an error if a parameter asks for unknown ones."""
 
     @abstractmethod
-    def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float] | NDArray[np.float64]:
+    def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float] | Array:
         """Return the named measures of a lesion whose mask has at least one pixel."""
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:

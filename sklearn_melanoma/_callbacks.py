@@ -10,19 +10,9 @@ from typing import Any, Self, TypeVar, cast
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
+from sklearn_melanoma._sklearn_compat import with_callbacks
+
 Fit = TypeVar("Fit", bound=Callable[..., Any])
-
-try:
-    from sklearn.callback import CallbackSupportMixin, ProgressBar, with_callbacks
-except ImportError:
-    ProgressBar = None
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Adds nothing."""
-
-    def with_callbacks(fit: Fit) -> Fit:
-        """Change nothing."""
-        return fit
 
 
 class FitTask:

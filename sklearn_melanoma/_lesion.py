@@ -33,14 +33,14 @@ class Lesion:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo at the working size. Grey, RGBA, uint16, float in 0..1 and bool arrays
+        RGB photo at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays
         are converted.
     mask : ndarray of shape (height, width), dtype bool, optional
         Pixels of the lesion. All False means that none was found; None, that nobody looked.
     scale : float, optional
         Source pixels per pixel of `image`. By default what `source_shape` says, else 1.
     mm_per_pixel : float, optional
-        Width of one pixel *of the source*, in millimetres.
+        Width of one pixel *of the source*, in millimeters.
     source : str, optional
         Path of the photo; errors name it.
     source_shape : tuple of int, optional
@@ -48,8 +48,6 @@ class Lesion:
         what `scale` says.
     probability : ndarray of shape (height, width), dtype float32, optional
         How likely each pixel belongs to the lesion, 0 to 1, where a segmenter says so.
-    seed : int, optional
-        What an altered view is drawn from, once the mask is known; None for the lesion as it is.
 
     Raises
     ------
@@ -77,7 +75,6 @@ class Lesion:
     source: str | None = None
     source_shape: tuple[int, int] = None  # type: ignore[assignment]  # never None once made
     probability: NDArray[np.float32] | None = None
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         image = check_image(self.image)

@@ -18,6 +18,46 @@ def is_missing(value: object) -> bool:
     return value is None or type(value).__name__ == "NAType"  # by name, so that pandas need not be imported
 
 
+def find_labeled(y: ArrayLike) -> NDArray[np.bool_]:
+    """Return which samples have a label: those whose value is not the integer -1.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Numbers, or strings among which the integer -1 marks a missing label.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype bool
+        True where there is a label.
+
+    Raises
+    ------
+    ValueError
+        If a value is None, NaN, the string "-1", or neither a number nor a string; the message names its position.
+
+    Examples
+    --------
+    >>> find_labeled([0, -1, 1])
+    array([ True, False,  True])
+    """
+    if isinstance(y, np.ndarray) and y.dtype.kind in "biuf" and not np.isnan(y).any():
+        return np.asarray(y != -1)
+    values = y.tolist() if isinstance(y, np.ndarray) else list(y)  # type: ignore[arg-type]
+    return np.array([_is_label(position, value) for position, value in enumerate(values)], dtype=bool)
+
+
+def _is_label(position: int, value: Any) -> bool:
+    if is_missing(value) or (isinstance(value, str) and value == "-1"):
+        raise ValueError(
+            f"y[{position}]: a missing label must be the integer -1, got {value!r}. "
+            "Replace it; among strings, that takes an array of dtype object."
+        )
+    if not np.isscalar(value):
+        raise ValueError(f"y[{position}]: a label must be a number or a string, got {type(value).__name__}.")
+    return bool(value != -1)
+
+
 def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     """Return `X` as something with a length whose elements can be taken by position.
 
@@ -102,7 +142,7 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     Parameters
     ----------
     image : array-like of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4)
-        Grey, RGB or RGBA, as uint8, as uint16, as float in 0..1 or as bool. Transparent
+        Gray, RGB or RGBA, as uint8, as uint16, as float in 0..1 or as bool. Transparent
         pixels are laid over black, which the segmenters leave out as no part of the view.
     name : str, default="image"
         What the error calls it.
@@ -163,7 +203,7 @@ def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: s
     Parameters
     ----------
     mask : array-like of shape (height, width) or (height, width, 1)
-        True, 1 or 255 on the lesion, False or 0 elsewhere. Of grey levels, those above half
+        True, 1 or 255 on the lesion, False or 0 elsewhere. Of gray levels, those above half
         of the largest belong to the lesion; of floats, those above 0.5.
     shape : tuple of int, optional
         Height and width that the mask must have.

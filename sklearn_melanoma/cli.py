@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
@@ -26,8 +22,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma import __version__, make_melanoma_pipeline
-from sklearn_melanoma._callbacks import ProgressBar
-from sklearn_melanoma._progress import progress_bar
+from sklearn_melanoma._sklearn_compat import ProgressBar
 from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
@@ -35,6 +30,16 @@ from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
 from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+except ImportError as error:
+    raise ImportError(
+        "The command line needs typer and rich. Install them with: pip install 'sklearn-melanoma[cli]'"
+    ) from error
 
 app = typer.Typer(help="Melanoma in dermoscopic photos from few labels. Not a medical device.", no_args_is_help=True)
 console = Console()
@@ -114,7 +119,7 @@ def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
     chunks = [positions[i : i + 16] for i in range(0, len(positions), 16)]
     segmenter = WatershedSegmenter()
     jaccard: list[float] = []
-    with progress_bar() as progress:
+    with _progress_bar() as progress:
         task = progress.add_task("Segmenting", total=len(positions))
         for scores in Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(_score_masks)(segmenter, [photos.images[i] for i in chunk], [photos.masks[i] for i in chunk])
@@ -138,7 +143,7 @@ def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
 
 
 def _score_masks(segmenter: WatershedSegmenter, images: list[Any], masks: list[Any]) -> NDArray[np.float64]:
-    return mask_scores(mask_jaccard, masks, segmenter.predict(images))
+    return mask_scores(masks, segmenter.predict(images), mask_jaccard)
 
 
 def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
     tables = {}
     for kind in ("survey", "all"):
         steps = make_melanoma_pipeline(kind, n_jobs=n_jobs)["features"].set_params(on_error="skip")
-        with progress_bar() as progress, warnings.catch_warnings(record=True) as caught:
+        with _progress_bar() as progress, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             tables[kind] = steps.fit_transform(_Tracked(photos.images, progress, f"Measuring: {kind} features"))
         for warning in caught:
@@ -162,11 +167,11 @@ def _few_labels_table(
     for column in ("pipeline", "ROC AUC", "balanced accuracy", "sensitivity", "specificity"):
         table.add_column(column, justify="right" if column != "pipeline" else "left", no_wrap=column == "pipeline")
     rows = {kind: (kind, make_melanoma_pipeline(kind)[1:]) for kind in tables}
-    # With no round of self-training it learns from the labelled photos only: the baseline.
+    # With no round of self-training it learns from the labeled photos only: the baseline.
     labels_only = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000), max_iter=0)
     rows |= {f"{kind}, labels only": (kind, make_melanoma_pipeline(kind, labels_only)[1:]) for kind in tables}
     scores: dict[str, list[list[float]]] = {name: [] for name in rows}
-    with progress_bar() as progress:
+    with _progress_bar() as progress:
         for repeat in progress.track(range(repeats), description="Learning from few labels"):
             labels = np.full(len(photos.target), -1)
             labels[known] = hide_labels(photos.target[known], n_labels, random_state=repeat)
@@ -180,7 +185,7 @@ def _few_labels_table(
 
 
 def _hidden(photos: Bunch, labels: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Return the photos to score: their label was hidden, and no other photo of the lesion is labelled."""
+    """Return the photos to score: their label was hidden, and no other photo of the lesion is labeled."""
     seen = np.isin(photos.groups, np.asarray(photos.groups)[labels >= 0])
     return np.flatnonzero((photos.target >= 0) & ~seen)
 
@@ -251,10 +256,17 @@ class _Tracked(Sequence[Any]):
         return self._items[index]
 
 
+def _progress_bar(*, transient: bool = False) -> Progress:
+    """Return a bar on standard error, which shows nothing where that is no terminal; a transient one goes when done."""
+    silent = not sys.stderr.isatty()
+    # Before version 15 of rich, a bar that is not shown still ends its line.
+    return Progress(console=Console(stderr=True, quiet=silent), transient=transient, disable=silent)
+
+
 @contextmanager
 def _working(description: str) -> Iterator[None]:
     """Show that there is work whose end is not in sight."""
-    with progress_bar(transient=True) as progress:
+    with _progress_bar(transient=True) as progress:
         progress.add_task(description, total=None)
         yield
 

@@ -50,8 +50,8 @@ def bmp(width: int, height: int, body: bytes = b"", *, bits: int = 24, compressi
     """Return a BMP written by hand."""
     start = 54 + 4 * palette
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, palette, 0)
-    grey = b"".join(bytes((level, level, level, 0)) for level in range(palette))
-    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + info + grey + body
+    gray = b"".join(bytes((level, level, level, 0)) for level in range(palette))
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + info + gray + body
 
 
 def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", *, following: int = 0) -> bytes:
@@ -60,8 +60,8 @@ def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", *, following:
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", following) + data
 
 
-def grey_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -> bytes:
-    """Return a grey TIFF of 8 x 8 pixels, with more tags."""
+def gray_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -> bytes:
+    """Return a gray TIFF of 8 x 8 pixels, with more tags."""
     given = {tag[0] for tag in more}
     basic = [(256, 3, 1, side), (257, 3, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
     tags = sorted([tag for tag in basic if tag[0] not in given] + list(more))
@@ -78,14 +78,14 @@ def exif(orientation: object = 6, *, padding: int = 0) -> bytes:
 
 
 def _levels(dtype: str, low: float, high: float) -> Image.Image:
-    grey = np.asarray(spot().convert("L"), float) / 255
-    return Image.fromarray((low + grey * (high - low)).astype(dtype))
+    gray = np.asarray(spot().convert("L"), float) / 255
+    return Image.fromarray((low + gray * (high - low)).astype(dtype))
 
 
 def _floats(*strange: float) -> Image.Image:
-    grey = np.array(_levels("f4", 0, 1))
-    grey.ravel()[: len(strange)] = strange
-    return Image.fromarray(grey)
+    gray = np.array(_levels("f4", 0, 1))
+    gray.ravel()[: len(strange)] = strange
+    return Image.fromarray(gray)
 
 
 def _icc() -> bytes:
@@ -116,9 +116,9 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield f"one column.{suffix}", plain(lambda n=longest: Image.new("RGB", (1, n), "tan"), kind)
         yield f"constant.{suffix}", plain(lambda: Image.new("RGB", (64, 48), "tan"), kind)
         yield f"black.{suffix}", plain(lambda: Image.new("RGB", (64, 48)), kind)
-        yield f"mislabelled.{'png' if kind == 'JPEG' else 'jpg'}", plain(spot, kind)
+        yield f"mislabeled.{'png' if kind == 'JPEG' else 'jpg'}", plain(spot, kind)
         if kind != "WEBP":
-            yield f"grey.{suffix}", plain(lambda: spot().convert("L"), kind)
+            yield f"gray.{suffix}", plain(lambda: spot().convert("L"), kind)
         if kind != "BMP":
             yield f"profile.{suffix}", lambda kind=kind: saved(spot(), kind, icc_profile=_icc())
             yield f"long exif.{suffix}", lambda kind=kind: saved(spot(), kind, exif=exif(padding=60_000))
@@ -157,7 +157,7 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield f"{compression}.tif", plain(spot, "TIFF", compression=compression)
     yield "fax.tif", plain(lambda: spot().convert("1"), "TIFF", compression="group4")
     yield "big.tif", plain(spot, "TIFF", big_tiff=True)
-    yield "endless.tif", lambda: grey_tiff(following=8)  # the next page is the first
+    yield "endless.tif", lambda: gray_tiff(following=8)  # the next page is the first
     yield "run-length.bmp", lambda: bmp(8, 2, b"\x08\x05\0\0\x04\x07\x04\x09\0\1", bits=8, compression=1, palette=16)
     yield "upside down.bmp", lambda: bmp(8, -4, bytes(8 * 3 * 4))
 
@@ -181,7 +181,7 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield f"head only.{suffix}", lambda k=kind: saved(spot(), k)[:12]
     yield "bomb.png", lambda: png(30_000, 30_000, rows=b"")
     yield "bomb.bmp", lambda: bmp(30_000, 30_000)
-    yield "bomb.tif", lambda: grey_tiff(side=30_000)
+    yield "bomb.tif", lambda: gray_tiff(side=30_000)
     yield "bomb.jpg", lambda: _frame(b"\xff\xc0", size=(30_000, 30_000))
     yield (
         "bomb.webp",
@@ -203,8 +203,8 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "many segments.jpg", lambda: b"\xff\xd8" + b"\xff\xe5\0\2" * 10_000 + saved(spot(), "JPEG")[2:]
     yield "many scans.jpg", lambda: _scans(10_000)
     yield "many tags.tif", lambda: tiff([(n, 3, 1, 1) for n in range(5000)])
-    yield "many strips.tif", lambda: grey_tiff((273, 4, 2**28, 8))
-    yield "large tiles.tif", lambda: grey_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 9))
+    yield "many strips.tif", lambda: gray_tiff((273, 4, 2**28, 8))
+    yield "large tiles.tif", lambda: gray_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 9))
     yield "large run-length.bmp", lambda: bmp(9000, 9000, b"\0\0" * 9000, bits=8, compression=1, palette=256)
 
 

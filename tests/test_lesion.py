@@ -27,7 +27,6 @@ def test_what_it_knows_by_default():
     assert lesion.scale == 1
     assert lesion.mm_per_pixel is None
     assert lesion.source is None
-    assert lesion.seed is None
     assert lesion.area_px == 0
     assert lesion.box == (slice(0, 0), slice(0, 0))
 

@@ -18,16 +18,16 @@ from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:No lesion was found"),
-    # scikit-learn's words on a column that is the same in all labelled rows; it is chosen last
+    # scikit-learn's words on a column that is the same in all labeled rows; it is chosen last
     pytest.mark.filterwarnings("ignore:Features .* are constant"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in divide"),
 ]
 
 
-def labelled_f(X, y):
-    """Return the scores of the labelled rows, as the guide does."""
-    labelled = y != -1
-    return f_classif(X[labelled], y[labelled])
+def labeled_f(X, y):
+    """Return the scores of the labeled rows, as the guide does."""
+    labeled = y != -1
+    return f_classif(X[labeled], y[labeled])
 
 
 def with_selector(pipeline, selector, container="pandas"):
@@ -60,7 +60,7 @@ def measured(photos):
 
 @pytest.mark.parametrize(("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
 def test_names_reach_the_classifier_behind_a_selector(photos, few, container, frame):
-    model = with_selector(make_melanoma_pipeline("survey"), SelectKBest(labelled_f, k=2), container)
+    model = with_selector(make_melanoma_pipeline("survey"), SelectKBest(labeled_f, k=2), container)
     model.fit(photos.images, few)
     names = ["area", "perimeter_ratio", "max_span"]
     chosen = [name for name, kept in zip(names, model["select"].get_support(), strict=True) if kept]
@@ -75,14 +75,14 @@ def test_names_reach_the_classifier_behind_a_selector(photos, few, container, fr
 
 
 def test_a_selector_takes_the_place_of_a_step(photos, few):
-    model = make_melanoma_pipeline("survey").set_params(scale=SelectKBest(labelled_f, k=1))
+    model = make_melanoma_pipeline("survey").set_params(scale=SelectKBest(labeled_f, k=1))
     model.set_output(transform="pandas").fit(photos.images, few)
     assert model[:-1].get_feature_names_out().shape == (1,)
     assert list(model["classify"].feature_names_in_) == list(model[:-1].get_feature_names_out())
 
 
 def test_a_search_over_k_and_the_importance_of_what_it_chose(measured, photos, few):
-    learner = with_selector(self_training_pipeline()[1:], SelectKBest(labelled_f))
+    learner = with_selector(self_training_pipeline()[1:], SelectKBest(labeled_f))
     search = GridSearchCV(
         learner, {"select__k": [2, 6]}, scoring="roc_auc", cv=SemiSupervisedSplit(2), error_score="raise"
     )
@@ -100,7 +100,7 @@ def test_a_search_over_k_and_the_importance_of_what_it_chose(measured, photos, f
 def test_diagnoses_as_strings(measured, photos, few):
     words = np.where(few == -1, -1, np.where(few == 1, "melanoma", "nevus").astype(object))
     by_word, by_number = (
-        with_selector(self_training_pipeline()[1:], SelectKBest(labelled_f, k=5)).fit(measured, y) for y in (words, few)
+        with_selector(self_training_pipeline()[1:], SelectKBest(labeled_f, k=5)).fit(measured, y) for y in (words, few)
     )
     assert list(by_word[:-1].get_feature_names_out()) == list(by_number[:-1].get_feature_names_out())
     assert by_word.classes_.tolist() == ["melanoma", "nevus"]
@@ -114,7 +114,7 @@ CLINIC = [f"clinic_{i}" for i in range(6)]
 NAMES = [*DECIDING, *CLINIC, *(f"noise_{i}" for i in range(30))]
 
 
-def labelled_in_one_clinic(seed):
+def labeled_in_one_clinic(seed):
     """Return a table of two clinics and ten labels of each class, all of them from the first clinic."""
     rng = np.random.default_rng(seed)
     y, clinic = rng.integers(0, 2, (2, 600))
@@ -131,7 +131,7 @@ def mean_chosen(make_model, chosen_of):
     """Return how many of the deciding features are among the four that are chosen, on average over 20 tables."""
     counts = []
     for seed in range(20):
-        X, few = labelled_in_one_clinic(seed)
+        X, few = labeled_in_one_clinic(seed)
         counts.append(len(set(chosen_of(make_model().fit(X, few))) & set(DECIDING)))
     return np.mean(counts)
 
@@ -151,8 +151,8 @@ def test_a_plain_selector_takes_the_missing_label_for_a_class():
     assert mean_chosen(lambda: before(f_classif), names_before) < 2
 
 
-def test_a_score_of_the_labelled_rows_finds_what_decides():
-    assert mean_chosen(lambda: before(labelled_f), names_before) > 3
+def test_a_score_of_the_labeled_rows_finds_what_decides():
+    assert mean_chosen(lambda: before(labeled_f), names_before) > 3
 
 
 def test_a_selector_within_the_self_training_finds_what_decides():
@@ -163,8 +163,8 @@ def test_a_selector_within_the_self_training_finds_what_decides():
 
 
 def test_labels_alone_decide_what_is_chosen():
-    X, few = labelled_in_one_clinic(0)
-    model = before(labelled_f)
+    X, few = labeled_in_one_clinic(0)
+    model = before(labeled_f)
     everything = clone(model)[0].fit(X, few)
     alone = SelectKBest(f_classif, k=4).fit(X[few != -1], few[few != -1])
     assert list(everything.get_feature_names_out()) == list(alone.get_feature_names_out())

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import make_lesions
-from sklearn_melanoma.features._views import make_view
+from sklearn_melanoma.experimental._augmentation import make_view
 
 
 def draw() -> Figure:

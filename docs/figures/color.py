@@ -14,7 +14,7 @@ from sklearn_melanoma.features._structures import Structures
 from sklearn_melanoma.features._texture import SEEN_LINE
 
 SEEN = 4
-LABELS = ("white", "red", "light brown", "dark brown", "blue-grey", "black")
+LABELS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 SHOWN = ("#ffffff", "#d9534f", "#d2a679", "#7a4a2b", "#7f93b2", "#111111")
 
 

@@ -24,7 +24,7 @@ def draw() -> Figure:
     }
     figure = Figure(figsize=(9, 3), layout="constrained")
     for axes, (title, mask) in zip(figure.subplots(1, 3), found.items(), strict=True):
-        axes.imshow(np.where(truth & mask, 2, np.where(truth ^ mask, 1, 0)), cmap="Greys", vmin=0, vmax=6)
+        axes.imshow(np.where(truth & mask, 2, np.where(truth ^ mask, 1, 0)), cmap="Grays", vmin=0, vmax=6)
         axes.contour(truth, levels=[0.5], colors="tab:green")
         axes.contour(mask, levels=[0.5], colors="tab:red", linestyles="dashed")
         axes.set_axis_off()

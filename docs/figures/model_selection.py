@@ -9,10 +9,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
 
 ROLES = {
-    "unlabelled, trained on": "#c6dbef",
-    "labelled, trained on": "#3182bd",
-    "labelled, scored": "#e6550d",
-    "unlabelled, scored": "#fdae6b",
+    "unlabeled, trained on": "#c6dbef",
+    "labeled, trained on": "#3182bd",
+    "labeled, scored": "#e6550d",
+    "unlabeled, scored": "#fdae6b",
     "left out: its lesion is scored": "#ffffff",
 }
 N_FOLDS = 3
@@ -40,13 +40,13 @@ def draw() -> Figure:
     }
     figure = Figure(figsize=(9, 5), layout="constrained")
     for axes, (title, splits) in zip(figure.subplots(3, 1, sharex=True), panels.items(), strict=True):
-        axes.pcolormesh(roles(y, splits), cmap=ListedColormap(list(ROLES.values())), vmin=0, vmax=4, edgecolor="grey")
+        axes.pcolormesh(roles(y, splits), cmap=ListedColormap(list(ROLES.values())), vmin=0, vmax=4, edgecolor="gray")
         axes.set(yticks=np.arange(N_FOLDS) + 0.5, yticklabels=range(N_FOLDS), ylabel="fold")
         axes.set_title(title, fontsize=10, loc="left", family="monospace")
         axes.invert_yaxis()
     axes.set_xlabel("photo; two in a row show one lesion")
     figure.legend(
-        handles=[Patch(facecolor=color, edgecolor="grey", label=role) for role, color in ROLES.items()],
+        handles=[Patch(facecolor=color, edgecolor="gray", label=role) for role, color in ROLES.items()],
         loc="outside lower center",
         ncols=3,
     )

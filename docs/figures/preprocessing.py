@@ -22,7 +22,7 @@ def draw() -> Figure:
         rows.append({name: hairy, "found": found, "filled in": remove_hair(hairy)})
     neutral = photo(22, hair=0)
     warm = np.rint(neutral * np.array([1, 0.8, 0.5])).astype(np.uint8)
-    rows.append({"as drawn": neutral, "in warm light": warm, "shades of grey": normalize_color(warm)})
+    rows.append({"as drawn": neutral, "in warm light": warm, "shades of gray": normalize_color(warm)})
 
     figure = Figure(figsize=(8.5, 6.6), layout="constrained")
     for row, panels in zip(figure.subplots(3, 3), rows, strict=True):

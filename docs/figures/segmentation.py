@@ -7,26 +7,26 @@ from scipy import ndimage as ndi
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import _regions, _watershed, segment_watershed
-from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
+from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts
 
 
 def draw() -> Figure:
     photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
     photo, truth = photos.images[0], photos.masks[0]
-    surround = find_artefacts(photo)
+    surround = find_artifacts(photo)
     cleaned = erase_dark_lines(photo)
     view = _regions.view_channel(lambda i: _regions.smooth(cleaned[:, :, i]), "blue", surround, even_light=True)
-    grey, binary = view.grey, view.dark
+    gray, binary = view.gray, view.dark
     core = _regions.choose_region(binary)
     side = max(core.shape)
     band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)
-    slope = ndi.gaussian_gradient_magnitude(grey, _regions.SMOOTHING * side, truncate=3)
+    slope = ndi.gaussian_gradient_magnitude(gray, _regions.SMOOTHING * side, truncate=3)
     found = segment_watershed(photo)
 
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     panels = {
         "photo": photo,
-        "1, 2  grey levels: blue, smoothed,\neven light, artefacts out": np.ma.masked_array(grey, surround),
+        "1, 2  gray levels: blue, smoothed,\neven light, artifacts out": np.ma.masked_array(gray, surround),
         "3  darker than Otsu's threshold": binary,
         "4  the one region, holes filled": core,
         "5  watershed on the slope,\nin the narrow band only": slope,

@@ -38,12 +38,12 @@ COLORS = {
     "light brown": (0.76, 0.60, 0.48),
     "dark brown": (0.42, 0.28, 0.25),
     "black": (0.17, 0.14, 0.17),
-    "blue-grey": (0.43, 0.49, 0.62),
+    "blue-gray": (0.43, 0.49, 0.62),
     "red": (0.86, 0.52, 0.54),
     "white": (1.02, 1.04, 1.10),
 }
 BASES, BASE_WEIGHTS = ("light brown", "dark brown", "red"), (0.55, 0.37, 0.08)
-OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-grey", "red", "white"), (4, 5, 3, 1.5, 2, 1)
+OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-gray", "red", "white"), (4, 5, 3, 1.5, 2, 1)
 
 # Adhesive markers beside lesions: blue, turquoise, orange, yellow, red, green, in sRGB. Read off photos by eye.
 STICKERS = np.array(
@@ -177,13 +177,13 @@ def _pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Fie
     net, dots, grain = np.clip(rng.normal((0.15, 0.0, 0.12), (0.18, 0.10, 0.05)), 0, 0.6)
     period = rng.uniform(0.028, 0.05)
 
-    # Depth below the border, 0 there and about 1 at the centre.
+    # Depth below the border, 0 there and about 1 at the center.
     inside = np.clip(-outline.distance / radius, 0, 1)
     patches = []
     for k, name in enumerate(names):
         # The first color covers most; veils and scars lie inside, for a white rim would be no lesion at all.
         lead = 0.6 if k == 0 else 0
-        deep = np.clip(3 * inside - 1.3, -1.5, 0) if name in ("blue-grey", "white") else 0
+        deep = np.clip(3 * inside - 1.3, -1.5, 0) if name in ("blue-gray", "white") else 0
         patches.append(np.exp(4.5 * (smooth_noise(rng, shape, 0.9 / radius, octaves=3) + lead + deep)))
     total = np.sum(patches, axis=0)
     density = np.zeros((*shape, 3), dtype=np.float32)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-PathLike = str | os.PathLike[str]
+from sklearn_melanoma._io.files import IMAGE_SUFFIXES
+from sklearn_melanoma._typing import PathLike
 
 #: Folder that holds the data sets in folders of their own, where a loader is given none.
 DATA_VARIABLE = "SKLEARN_MELANOMA_DATA"
-
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def data_folder(folder: PathLike | None, name: str) -> Path:
@@ -51,7 +50,7 @@ def list_photos(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in IMAGE_SUFFIXES
         and not path.name.startswith("._")
         and "__MACOSX" not in path.parts
         and path.is_file()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from sklearn.utils import Bunch
 
-from sklearn_melanoma.datasets._files import SUFFIXES, PathLike, existing_folder, list_photos, photo_bunch
+from sklearn_melanoma._io.files import IMAGE_SUFFIXES
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._files import existing_folder, list_photos, photo_bunch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +118,7 @@ def load_folder(
     photos = [path for path in files if not is_mask[path]]
     if not photos:
         raise ValueError(
-            f"folder must hold at least one photo ({', '.join(SUFFIXES)}), got {str(root)!r} without any. "
+            f"folder must hold at least one photo ({', '.join(IMAGE_SUFFIXES)}), got {str(root)!r} without any. "
             "Pass the folder that holds them."
         )
     if mask_root is None or mask_root.resolve() == root.resolve():
@@ -259,7 +261,7 @@ def _named(cell: str, names: Mapping[str, list[Path]]) -> list[Path]:
     cell = cell.strip().replace("\\", "/").removeprefix("./")
     base = cell.rpartition("/")[2]
     stem, dot, suffix = base.rpartition(".")
-    for name in (cell, base, stem if f"{dot}{suffix}".lower() in SUFFIXES else base):
+    for name in (cell, base, stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else base):
         if name in names:
             return names[name]
     return []

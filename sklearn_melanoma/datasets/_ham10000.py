@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sklearn.utils import Bunch
 
-from sklearn_melanoma.datasets._files import PathLike, by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
 
 if TYPE_CHECKING:
     import pandas as pd

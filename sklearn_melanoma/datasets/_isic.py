@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_melanoma.datasets._files import PathLike, by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
 
 DESCRIPTION = """
 ISIC 2017: dermoscopic photos of the ISIC challenge at ISBI 2017, with borders and the diagnoses melanoma, seborrheic

@@ -12,7 +12,7 @@ Field = NDArray[np.float32]
 
 
 def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Return rows and columns of the pixels' centres from the middle of the photo, in shortest sides."""
+    """Return rows and columns of the pixels' centers from the middle of the photo, in shortest sides."""
     height, width = shape
     y, x = np.ogrid[:height, :width]
     unit = min(shape)
@@ -34,7 +34,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: float,
 
 @lru_cache(maxsize=64)
 def _splines(side: int, unit: int, cells: float) -> sparse.csr_array:
-    """Return the values of the uniform cubic B-splines (columns) at the centres of a row of pixels (rows)."""
+    """Return the values of the uniform cubic B-splines (columns) at the centers of a row of pixels (rows)."""
     place = (np.arange(side) + 0.5) / unit * cells
     cell = np.floor(place).astype(np.int32)
     t = place - cell

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
-from sklearn_melanoma.datasets._files import PathLike, by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
 
 DESCRIPTION = """
 PH²: dermoscopic photos of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
@@ -23,7 +24,7 @@ Terms: research and education only, no redistribution.
 TABLE = "PH2_dataset.txt"
 PHOTOS = "PH2 Dataset images"
 DIAGNOSES = ("common nevus", "atypical nevus", "melanoma")
-COLORS = ("white", "red", "light brown", "dark brown", "blue-grey", "black")
+COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 COLUMNS = (
     "image_id",
     "histological_diagnosis",

@@ -4,7 +4,6 @@ from sklearn_melanoma.features._abcd_features import AbcdFeatures
 from sklearn_melanoma.features._color import measure_color
 from sklearn_melanoma.features._color_features import ColorFeatures
 from sklearn_melanoma.features._directions import feature_directions
-from sklearn_melanoma.features._invariant_projection import InvariantProjection
 from sklearn_melanoma.features._measures import (
     asymmetry,
     box_counting_dimension,
@@ -27,7 +26,6 @@ from sklearn_melanoma.features._texture_features import TextureFeatures
 __all__ = [
     "AbcdFeatures",
     "ColorFeatures",
-    "InvariantProjection",
     "MorphologyFeatures",
     "PatchEncoder",
     "TextureFeatures",

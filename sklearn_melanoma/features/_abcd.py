@@ -74,11 +74,11 @@ class Abcd:
         found = self.structures
         return sum(
             (
-                found.measure("line_share_2") > _LINES,
-                found.structureless_share > _STRUCTURELESS,
+                found.measure("line_fraction_2") > _LINES,
+                found.structureless_fraction > _STRUCTURELESS,
                 found.n_dots > _FEW,
                 found.n_globules > _FEW,
-                found.rim_line_share > _LINES,
+                found.rim_line_fraction > _LINES,
             )
         )
 

@@ -15,6 +15,8 @@ class AbcdFeatures(NamedFeatures):
     ----------
     features : "all" or list of str, default="all"
         Names of the scores, in the order of the columns.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
@@ -37,7 +39,7 @@ class AbcdFeatures(NamedFeatures):
                               color by more than ΔE 8
     `abcd_border`             sectors of eight in which two thirds of the contrast     0 to 8
                               are reached right inside the border, if it is ΔE 10
-    `abcd_colors`             of white, red, light and dark brown, blue-grey, black,   1 to 6
+    `abcd_colors`             of white, red, light and dark brown, blue-gray, black,   1 to 6
                               those that cover 2 % of the lesion
     `abcd_structures`         of network, structureless areas, dots, globules,         0 to 5
                               streaks, those that are there

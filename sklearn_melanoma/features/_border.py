@@ -9,7 +9,7 @@ from math import atan, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._bits import dilate, erode, sweep_offsets, to_bits
+from sklearn_melanoma._geometry import dilate, erode, sweep_offsets, to_bits
 
 # Steps (rows, columns) from a pixel to the next one on a line, and half the angle that the direction stands for times
 # the distance of its parallel lines: what one crossing adds to the length in Crofton's formula.
@@ -120,7 +120,7 @@ class Border:
 
 
 def _dimension(steps: Sequence[int], areas: Sequence[float]) -> float:
-    """Return the dimension of a border whose neighbourhood of growing width has these areas."""
+    """Return the dimension of a border whose neighborhood of growing width has these areas."""
     x, y = np.log(steps), np.log(areas)
     x -= x.mean()
     return min(max(2 - float(x @ y / (x @ x)), 1.0), 2.0)

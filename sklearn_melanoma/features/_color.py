@@ -40,9 +40,9 @@ _SOURCES = name_sources(
         "ratio_stds": [f"{name}_ratio_std" for name in _RGB],
         "hue_contrast": ["hue_contrast"],
         "saturation": ["saturation_contrast", "saturation_std"],
-        "shares": [f"{color}_share" for color in DERMOSCOPIC_COLORS],
+        "shares": [f"{color}_fraction" for color in DERMOSCOPIC_COLORS],
         "n_colors": ["n_colors"],
-        "blue_white_veil_share": ["blue_white_veil_share"],
+        "blue_white_veil_fraction": ["blue_white_veil_fraction"],
         "border_contrast": [f"border_contrast_{statistic}" for statistic in ("mean", "std", "min")],
         "border_sharpness": [f"border_sharpness_{statistic}" for statistic in ("mean", "std", "min")],
     }
@@ -54,7 +54,7 @@ _CELLS = (10.0, 5.0)
 # Steps per unit in which percentiles are counted.
 _STEPS = 16
 # Chroma below which a color has no hue to speak of.
-_GREY = 1.0
+_GRAY = 1.0
 # Nearer to a line, in pixels, is on it: more than the rounding of float32.
 _ON_LINE = 1e-3
 # A color counts if it covers this share of the lesion.
@@ -152,7 +152,7 @@ class Colors(NamedMeasures):
 
     @cached_property
     def chroma(self) -> NDArray[np.float32]:
-        """Distance of each color from grey."""
+        """Distance of each color from gray."""
         return np.sqrt(self.crop.lab[1] ** 2 + self.crop.lab[2] ** 2)
 
     @property
@@ -179,7 +179,7 @@ class Colors(NamedMeasures):
     def hue_spread(self) -> float:
         """One minus the length of the mean hue vector, weighted by chroma."""
         chroma = float(self.chroma.mean(dtype=np.float64))
-        return max(chroma - float(np.hypot(*self.mean[1:])), 0) / max(chroma, _GREY)
+        return max(chroma - float(np.hypot(*self.mean[1:])), 0) / max(chroma, _GRAY)
 
     @cached_property
     def entropies(self) -> list[float]:
@@ -291,7 +291,7 @@ class Colors(NamedMeasures):
         return np.nan if np.isnan(self.shares[0]) else float(np.count_nonzero(self.shares >= COUNTED_SHARE))
 
     @property
-    def blue_white_veil_share(self) -> float:
+    def blue_white_veil_fraction(self) -> float:
         """Share of the lesion under a blue-white veil."""
         if np.isnan(self.crop.skin_rgb[0]):
             return np.nan
@@ -354,7 +354,7 @@ def _std(values: NDArray[np.float32], mean: float) -> float:
 
 
 def _entropy(lab: NDArray[np.float32], cell: float) -> float:
-    """Return the entropy of the colors in cells of a size, one of which is centred on grey."""
+    """Return the entropy of the colors in cells of a size, one of which is centered on gray."""
     place = np.zeros(lab.shape[1], dtype=np.int32)
     for values, offset in zip(lab, (0.0, 0.5, 0.5), strict=True):
         cells = np.floor(values * np.float32(1 / cell) + np.float32(offset)).astype(np.int32)

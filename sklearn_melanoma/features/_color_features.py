@@ -15,6 +15,8 @@ class ColorFeatures(NamedFeatures):
     ----------
     features : "all" or list of str, default="all"
         Names of the measures, in the order of the columns.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
@@ -69,13 +71,13 @@ class ColorFeatures(NamedFeatures):
                                     yellower, below for redder
     `saturation_contrast`           mean saturation (HSV) minus that of the skin        1
     `saturation_std`                standard deviation of the saturation                1
-    `white_share`, `red_share`,     share of the lesion with each of the six            1
-    `light_brown_share`,            dermoscopic colors, told by the channels' ratios
-    `dark_brown_share`,             to the skin
-    `blue_grey_share`,
-    `black_share`
+    `white_fraction`, `red_fraction`,     share of the lesion with each of the six            1
+    `light_brown_fraction`,            dermoscopic colors, told by the channels' ratios
+    `dark_brown_fraction`,             to the skin
+    `blue_gray_fraction`,
+    `black_fraction`
     `n_colors`                      how many of them cover 2 % or more                  1
-    `blue_white_veil_share`         share under a blue-white veil, by Celebi's rule     1
+    `blue_white_veil_fraction`         share under a blue-white veil, by Celebi's rule     1
     `border_contrast_mean`, …       distance of the colors inside and outside of the    ΔE
     `_std`, `_min`                  border in eight sectors: mean, standard deviation,
                                     least

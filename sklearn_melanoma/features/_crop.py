@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._bits import dilate, sweep_offsets, to_bits, to_mask
-from sklearn_melanoma._cielab import rgb_to_lab
-from sklearn_melanoma._geometry import padded_box
+from sklearn_melanoma._geometry import dilate, padded_box, sweep_offsets, to_bits, to_mask
+from sklearn_melanoma._io.reading import WORKING_SIDE, resize_mask, shrink
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import WORKING_SIDE, resize_mask, shrink
 from sklearn_melanoma.features._sectors import number_sectors
 from sklearn_melanoma.features._shape import Shape
+from sklearn_melanoma.preprocessing._cielab import rgb_to_lab
 
 # Width of the band of skin, as a fraction of the square root of the lesion's area.
 RING_WIDTH = 0.2

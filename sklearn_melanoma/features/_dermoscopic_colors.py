@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: In the order in which the ABCD rule names them.
-DERMOSCOPIC_COLORS = ("white", "red", "light_brown", "dark_brown", "blue_grey", "black")
+DERMOSCOPIC_COLORS = ("white", "red", "light_brown", "dark_brown", "blue_gray", "black")
 
 # All against the skin around the lesion, so that neither the light nor its color matters. White is lighter than skin
 # in each channel; black has lost two thirds in each; dark brown has lost a third of red.
@@ -26,7 +26,7 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
 
     1. *white* if all three are above 1.05;
     2. *black* if all three are below a third;
-    3. *blue-grey* if blue has lost no more than red has;
+    3. *blue-gray* if blue has lost no more than red has;
     4. *red* if green has lost no less than blue has, and red no more than a third;
     5. *dark brown* if red has lost more than a third, and *light brown* otherwise.
 
@@ -47,7 +47,7 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
     >>> import numpy as np
     >>> colors = np.array([(90, 60, 40), (90, 90, 110), (30, 25, 20), (180, 90, 100)], dtype=np.uint8).T
     >>> [DERMOSCOPIC_COLORS[i] for i in name_colors(colors, np.array([200.0, 160.0, 140.0]))]
-    ['dark_brown', 'blue_grey', 'black', 'red']
+    ['dark_brown', 'blue_gray', 'black', 'red']
     """
     red, green, blue = rgb.astype(np.float32) / np.maximum(skin, 1).astype(np.float32)[:, np.newaxis]
     names = (red < _DARK).view(np.int8) + np.int8(2)

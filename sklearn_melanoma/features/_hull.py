@@ -1,6 +1,6 @@
 """Convex hull of a mask and what is measured on its vertices: Feret diameters, enclosing circle, filled pixels.
 
-All lengths are those between pixel centres, the outline moved out by `REACH` on all sides.
+All lengths are those between pixel centers, the outline moved out by `REACH` on all sides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import hypot, pi
 import numpy as np
 from numpy.typing import NDArray
 
-# A lattice of pixel centres falls short of the outline that it was cut from, the corners of the pixels reach beyond
+# A lattice of pixel centers falls short of the outline that it was cut from, the corners of the pixels reach beyond
 # it. Over rotated and shifted lesion-like outlines, ellipses, disks and squares a quarter of a pixel is the least
 # biased distance between the two (table in docs/mathematics.md), and it is the same in every direction.
 REACH = 0.25
@@ -20,7 +20,7 @@ Points = NDArray[np.int64]
 
 
 def convex_hull(mask: NDArray[np.bool_]) -> Points:
-    """Return the vertices of the convex hull of the pixel centres, exactly, in order around it.
+    """Return the vertices of the convex hull of the pixel centers, exactly, in order around it.
 
     Andrew's monotone chains on the outermost pixels of each row; whole arrays of points
     that no vertex can be are dropped at a time.
@@ -48,7 +48,7 @@ def convex_hull(mask: NDArray[np.bool_]) -> Points:
 def _chain(points: Points) -> Points:
     """Keep the points of a chain of ascending rows at which it bends towards smaller columns.
 
-    A point on or behind the line between its neighbours is no vertex of the hull, whatever
+    A point on or behind the line between its neighbors is no vertex of the hull, whatever
     happens to them, so all such points go at once; what is left has none and is convex.
     """
     while len(points) > 2:
@@ -80,7 +80,7 @@ def mean_feret_diameter(hull: Points) -> float:
 
 
 def smallest_rectangle(hull: Points) -> tuple[float, float]:
-    """Return length and width of the least rectangle around the pixel centres; one of its sides lies on an edge.
+    """Return length and width of the least rectangle around the pixel centers; one of its sides lies on an edge.
 
     Least is the product of both plus one, which is the area around the pixels. Of equal ones the longest counts.
     """
@@ -135,7 +135,7 @@ def enclosing_circle(hull: Points) -> tuple[float, float, float]:
     Returns
     -------
     row, column, radius : float
-        Centre and radius, exact to 1e-9 of the radius.
+        Center and radius, exact to 1e-9 of the radius.
     """
     support = [tuple(map(float, point)) for point in _farthest_pair(hull)]
     circle = _circle_through(support)
@@ -181,7 +181,7 @@ def _circle_through(points: list[tuple[float, ...]]) -> tuple[float, float, floa
 
 
 def count_hull_pixels(hull: Points) -> int:
-    """Return the number of pixel centres in and on the hull, exactly, by Pick's theorem."""
+    """Return the number of pixel centers in and on the hull, exactly, by Pick's theorem."""
     steps = np.abs(_edges(hull))
     on_border = int(np.gcd(steps[:, 0], steps[:, 1]).sum())
     return (_doubled_area(hull) + on_border) // 2 + 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._bits import dilate, erode, sweep_offsets, to_bits, to_mask
+from sklearn_melanoma._geometry import dilate, erode, sweep_offsets, to_bits, to_mask
 from sklearn_melanoma.features._border import COARSEST, DIRECTIONS
 
 
@@ -77,7 +77,7 @@ class Parts:
         self._width = mask.shape[1] + 2
         labels, count = ndi.label(~self._flat.reshape(-1, self._width))
         self.n_holes = int(count) - 1
-        self._outside = (labels == 1).ravel() if self.n_holes else ~self._flat  # the corner is labelled first
+        self._outside = (labels == 1).ravel() if self.n_holes else ~self._flat  # the corner is labeled first
 
     @property
     def n_parts(self) -> int:
@@ -88,7 +88,7 @@ class Parts:
 
     @property
     def outer_border(self) -> NDArray[np.intp]:
-        """Row and column of the pixels with one of four neighbours outside; the background in holes is inside."""
+        """Row and column of the pixels with one of four neighbors outside; the background in holes is inside."""
         near = np.zeros_like(self._outside)
         for offset in (1, self._width):
             near[offset:] |= self._outside[:-offset]

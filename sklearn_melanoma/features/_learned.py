@@ -9,8 +9,8 @@ from sklearn.utils import Tags
 
 from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma._callbacks import Countdown, FitTask, n_parts
+from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import as_lesion
 from sklearn_melanoma._validation import element_errors
 
 

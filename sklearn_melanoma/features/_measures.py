@@ -16,7 +16,7 @@ _HIGHEST_ORDER = 20
 def perimeter(mask: ArrayLike) -> float:
     r"""Measure the length of the border of a lesion.
 
-    Crofton's formula over eight directions: straight lines through the pixel centres
+    Crofton's formula over eight directions: straight lines through the pixel centers
     along :math:`(0, 1), (1, 2), (1, 1), \dots` cross the border :math:`n_k` times, and
     :math:`P = \frac12 \sum_k \Delta\theta_k\, n_k / |v_k|` for steps :math:`v_k` and
     the angles :math:`\Delta\theta_k` that they stand for.
@@ -127,7 +127,7 @@ def max_span(mask: ArrayLike) -> float:
     Returns
     -------
     float
-        Largest distance of two pixel centres plus half a pixel, in pixels; exact.
+        Largest distance of two pixel centers plus half a pixel, in pixels; exact.
 
     Raises
     ------
@@ -137,13 +137,13 @@ def max_span(mask: ArrayLike) -> float:
     Notes
     -----
     The half pixel is the least biased of the usual conventions: over lesion-like outlines
-    it errs by 0.2 to 0.3 pixels, centres alone by 0.3 to 0.6, corners by 0.8 to 1.
+    it errs by 0.2 to 0.3 pixels, centers alone by 0.3 to 0.6, corners by 0.8 to 1.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_melanoma.features import max_span
-    >>> max_span(np.ones((4, 5), dtype=bool))  # centres 3 and 4 apart
+    >>> max_span(np.ones((4, 5), dtype=bool))  # centers 3 and 4 apart
     5.5
     """
     return _shape(mask).max_span
@@ -160,11 +160,11 @@ def minimum_enclosing_circle(mask: ArrayLike) -> tuple[float, float, float]:
     Returns
     -------
     row : float
-        Row of the centre; pixel centres have whole numbers.
+        Row of the center; pixel centers have whole numbers.
     column : float
-        Column of the centre.
+        Column of the center.
     radius : float
-        Radius of the smallest circle around the pixel centres, plus a quarter of a pixel.
+        Radius of the smallest circle around the pixel centers, plus a quarter of a pixel.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def minimum_enclosing_circle(mask: ArrayLike) -> tuple[float, float, float]:
     --------
     >>> import numpy as np
     >>> from sklearn_melanoma.features import minimum_enclosing_circle
-    >>> minimum_enclosing_circle(np.ones((7, 9), dtype=bool))  # centres 6 and 8 apart
+    >>> minimum_enclosing_circle(np.ones((7, 9), dtype=bool))  # centers 6 and 8 apart
     (3.0, 4.0, 5.25)
     """
     mask = check_some_mask(mask)
@@ -190,7 +190,7 @@ def minimum_enclosing_circle(mask: ArrayLike) -> tuple[float, float, float]:
 
 
 def maximum_inscribed_circle(mask: ArrayLike) -> tuple[float, float, float]:
-    """Find the inscribed circle of a lesion: the largest that fits in it, around the centre of a pixel.
+    """Find the inscribed circle of a lesion: the largest that fits in it, around the center of a pixel.
 
     Parameters
     ----------
@@ -201,11 +201,11 @@ def maximum_inscribed_circle(mask: ArrayLike) -> tuple[float, float, float]:
     Returns
     -------
     row : float
-        Row of the centre; pixel centres have whole numbers.
+        Row of the center; pixel centers have whole numbers.
     column : float
-        Column of the centre. Of several such centres it is the first, row by row.
+        Column of the center. Of several such centers it is the first, row by row.
     radius : float
-        Distance from the centre to that of the nearest pixel of the background; exact.
+        Distance from the center to that of the nearest pixel of the background; exact.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def maximum_inscribed_circle(mask: ArrayLike) -> tuple[float, float, float]:
 
     Notes
     -----
-    The nearest background lies beyond the border, the best pixel beside the true centre: over
+    The nearest background lies beyond the border, the best pixel beside the true center: over
     disks, ellipses and turned squares both together err by 0.1 to 0.4 pixels.
 
     Examples
@@ -242,7 +242,7 @@ def min_feret_diameter(mask: ArrayLike) -> float:
     Returns
     -------
     float
-        Least distance of two parallel lines that hold all pixel centres, plus half a pixel,
+        Least distance of two parallel lines that hold all pixel centers, plus half a pixel,
         in pixels; exact.
 
     Raises
@@ -254,7 +254,7 @@ def min_feret_diameter(mask: ArrayLike) -> float:
     --------
     >>> import numpy as np
     >>> from sklearn_melanoma.features import min_feret_diameter
-    >>> min_feret_diameter(np.ones((4, 9), dtype=bool))  # centres of the first and last row are 3 apart
+    >>> min_feret_diameter(np.ones((4, 9), dtype=bool))  # centers of the first and last row are 3 apart
     3.5
     """
     return _shape(mask).min_feret_diameter

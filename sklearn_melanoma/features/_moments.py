@@ -13,7 +13,7 @@ _ISOTROPIC = 1e-9
 
 
 class Moments:
-    """Moments of a mask up to order three, as a set of points at the pixel centres.
+    """Moments of a mask up to order three, as a set of points at the pixel centers.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Moments:
     def __init__(self, mask: NDArray[np.bool_]):
         self.mask = mask
         height, width = mask.shape
-        # Half-integers counted from the centre: sums are exact, so a turned or mirrored mask has the same moments.
+        # Half-integers counted from the center: sums are exact, so a turned or mirrored mask has the same moments.
         self._origin = (height - 1) / 2, (width - 1) / 2
         rows = np.vander(np.arange(height) - self._origin[0], 4, increasing=True)
         columns = np.vander(np.arange(width) - self._origin[1], 4, increasing=True)
@@ -40,7 +40,7 @@ class Moments:
 
     @property
     def centroid(self) -> tuple[float, float]:
-        """Row and column of the centre of mass."""
+        """Row and column of the center of mass."""
         return self._origin[0] + float(self._shift[0]), self._origin[1] + float(self._shift[1])
 
     @cached_property
@@ -96,17 +96,17 @@ class Moments:
         return self._asymmetry(cosine, sine), self._asymmetry(-cosine, -sine)
 
     def _asymmetry(self, cosine: float, sine: float) -> float:
-        """Mirror the pixel centres about an axis and read the mask there, bilinearly."""
+        """Mirror the pixel centers about an axis and read the mask there, bilinearly."""
         mask = self.mask
         height, width = mask.shape
         row, column = self.centroid
         y, x = np.arange(height) - row, np.arange(width) - column
         flat = np.pad(mask, 2).view(np.uint8).ravel()
         stride = width + 4
-        # Mirrored centres in the padded mask, as what rows and what columns add to them.
+        # Mirrored centers in the padded mask, as what rows and what columns add to them.
         rows, columns = (row + 2 - cosine * y, sine * x), (column + 2 + sine * y, cosine * x)
         # What is in the block of 2 × 2 pixels around each, by the place of its upper left one. In float32 that may be
-        # the block beside, if the centre lies on their common side: there both give the same.
+        # the block beside, if the center lies on their common side: there both give the same.
         upper, left = _whole_sum(rows, height + 2), _whole_sum(columns, width + 2)
         corners = (upper * np.int32(stride) + left).ravel()
         pairs = flat[:-1] + flat[1:]

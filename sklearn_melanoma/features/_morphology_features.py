@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer, StrOptions
+from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._sklearn_compat import StrOptions
 from sklearn_melanoma.features._names import check_names
 from sklearn_melanoma.features._shape import DIMENSIONS, SHAPE_FEATURES, SHAPE_SETS, Shape
 
@@ -24,6 +26,8 @@ class MorphologyFeatures(FeatureTransformer):
     unit : {"px", "mm"}, default="px"
         Unit of lengths and areas. For ``"mm"`` the lesions must know `mm_per_pixel`, and
         the names of the columns carry the unit: `area_mm2`, `max_span_mm`.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
@@ -84,9 +88,9 @@ class MorphologyFeatures(FeatureTransformer):
     `fourier_2` … `fourier_6`    harmonic of order k of the squared radius around the      1
                                  centroid, over its mean
     `box_counting_dimension`     of the border, from boxes at all places of the grid       1
-    `protrusion_share`           share of the area that opening with a disk of radius      1
+    `protrusion_fraction`           share of the area that opening with a disk of radius      1
                                  √area / 8 removes
-    `indentation_share`          what closing with it adds, over the area                  1
+    `indentation_fraction`          what closing with it adds, over the area                  1
     `largest_irregularity`       the largest protrusion or indentation among these, over   1
                                  the area
     `indentation_depth`          how deep the outer border lies below the convex hull, at  1
@@ -118,11 +122,13 @@ class MorphologyFeatures(FeatureTransformer):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "features": [str, list, tuple],
         "unit": [StrOptions({"px", "mm"})],
+        "n_jobs": [Integral, None],
     }
 
-    def __init__(self, features: str | Sequence[str] = "all", *, unit: str = "px"):
+    def __init__(self, features: str | Sequence[str] = "all", *, unit: str = "px", n_jobs: int | None = None):
         self.features = features
         self.unit = unit
+        self.n_jobs = n_jobs
 
     def _chosen(self) -> tuple[str, ...]:
         return check_names(self.features, SHAPE_FEATURES, sets=SHAPE_SETS)

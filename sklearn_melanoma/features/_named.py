@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, Protocol, Self
 
 from sklearn_melanoma._base import FeatureTransformer
@@ -26,10 +27,14 @@ class NamedFeatures(FeatureTransformer):
 
     FEATURES: ClassVar[tuple[str, ...]]
     _measures: ClassVar[type[Measures]]
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"features": [str, list, tuple]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "features": [str, list, tuple],
+        "n_jobs": [Integral, None],
+    }
 
-    def __init__(self, features: str | Sequence[str] = "all"):
+    def __init__(self, features: str | Sequence[str] = "all", *, n_jobs: int | None = None):
         self.features = features
+        self.n_jobs = n_jobs
 
     def _feature_names(self) -> tuple[str, ...]:
         return check_names(self.features, self.FEATURES)

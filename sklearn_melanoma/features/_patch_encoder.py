@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_melanoma._base import Integral, Interval, one_blas_thread
-from sklearn_melanoma._callbacks import FitTask, with_callbacks
+from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread, with_callbacks
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.features._learned import LearnedFeatures, learning_task, lesions_found
 from sklearn_melanoma.features._patches import encode, learn_codes, pool, take_patches
@@ -35,6 +36,8 @@ class PatchEncoder(LearnedFeatures):
         Working size: the square root of the lesion's area, in pixels. A patch is an eighth of that.
     n_patches : int, default=20000
         Number of patches to learn from, about as many of each lesion.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw of patches and codes.
 
@@ -89,6 +92,7 @@ class PatchEncoder(LearnedFeatures):
         "lesion_side": [Interval(Integral, 8, None, closed="left")],
         "n_patches": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -98,12 +102,14 @@ class PatchEncoder(LearnedFeatures):
         patch_side: int = 6,
         lesion_side: int = 48,
         n_patches: int = 20000,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.n_codes = n_codes
         self.patch_side = patch_side
         self.lesion_side = lesion_side
         self.n_patches = n_patches
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._typing import Array
 
 # In 64 bits: near a code, the root of the squared distance would carry a thousandth of 32-bit rounding.
-Array = NDArray[np.float64]
 
 # Longest side of what is looked at, in shares of the side that lesions are brought to: bounds the cost of long ones.
 _LONGEST = 4

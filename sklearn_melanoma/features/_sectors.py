@@ -1,4 +1,4 @@
-"""The eight sectors around the centre of a lesion."""
+"""The eight sectors around the center of a lesion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N_SECTORS = 8
 def number_sectors(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.int8]:
     """Tell in which of eight equal sectors around the origin points lie.
 
-    The sectors are centred on the rows, the columns and the diagonals, so that their limits, at
+    The sectors are centered on the rows, the columns and the diagonals, so that their limits, at
     odd multiples of 22.5°, hit no pixel: a turn by a quarter or a mirror changes the numbers only.
 
     Parameters

@@ -54,8 +54,8 @@ SHAPE_FEATURES = (
     "radial_mean",
     *(f"fourier_{order}" for order in FOURIER_ORDERS),
     "box_counting_dimension",
-    "protrusion_share",
-    "indentation_share",
+    "protrusion_fraction",
+    "indentation_fraction",
     "largest_irregularity",
     "indentation_depth",
     "n_parts",
@@ -230,7 +230,7 @@ class Shape:
 
     @property
     def rectangularity(self) -> float:
-        # Around the pixels, not their centres: by Pick's theorem no mask has more pixels than this area.
+        # Around the pixels, not their centers: by Pick's theorem no mask has more pixels than this area.
         length, width = self._rectangle
         return min(self.area / ((length + 1) * (width + 1)), 1.0)
 
@@ -282,11 +282,11 @@ class Shape:
         return self._border.box_counting_dimension()
 
     @property
-    def protrusion_share(self) -> float:
+    def protrusion_fraction(self) -> float:
         return sum(self._irregularity.protrusions) / self.area
 
     @property
-    def indentation_share(self) -> float:
+    def indentation_fraction(self) -> float:
         return sum(self._irregularity.indentations) / self.area
 
     @property

@@ -16,7 +16,7 @@ from sklearn_melanoma.features._crop import Crop
 from sklearn_melanoma.features._names import check_lesion, check_names
 from sklearn_melanoma.features._texture import SEEN_LINE, TEXTURE_FEATURES, Texture
 
-STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_share", "network_regularity", "rim_line_share")
+STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_fraction", "network_regularity", "rim_line_fraction")
 
 # Spots and lines, as scales of `Texture`: dots and the lines of a network are the finer ones.
 _FINE, _COARSE = 2, 4
@@ -97,7 +97,7 @@ class Structures:
         return len(self._spots(_COARSE, 1))
 
     @cached_property
-    def structureless_share(self) -> float:
+    def structureless_fraction(self) -> float:
         """Share of the lesion on no line and in no spot, dark or bright."""
         whole, low, high = self.texture.curvature[_FINE]
         seen = np.count_nonzero(np.maximum(high, -low) > _FAINT)
@@ -114,7 +114,7 @@ class Structures:
         return float(distances[:, 1].mean()) * 2 * sqrt(density)
 
     @cached_property
-    def rim_line_share(self) -> float:
+    def rim_line_fraction(self) -> float:
         """Share of the rim that lies on dark lines."""
         whole, _, high = map(self.texture.frame.show, self.texture.curvature[_COARSE])
         rim = whole & (self.depth <= max(_RIM * sqrt(self.texture.area), 1.0))

@@ -22,7 +22,7 @@ DISTANCES = (1, 3, 9)
 LINE_SCALES = (2, 4)
 
 _PAIRS = ("contrast", "homogeneity", "energy", "correlation", "entropy")
-_LINES = ("dark_lines", "bright_lines", "line_share")
+_LINES = ("dark_lines", "bright_lines", "line_fraction")
 _SOURCES = name_sources(
     {
         "detail": [f"detail_{scale}" for scale in SCALES],
@@ -154,10 +154,10 @@ class Texture(NamedMeasures):
     def patterns(self) -> list[float]:
         """Shares of the uniform local patterns with 0 to 8 brighter neighbors, and of all others."""
         at = self.frame.at
-        centre = at(self.lightness) + np.float32(_SEEN)
-        bits = np.zeros(centre.shape, dtype=np.uint8)
+        center = at(self.lightness) + np.float32(_SEEN)
+        bits = np.zeros(center.shape, dtype=np.uint8)
         for bit, (i, j) in enumerate(_AROUND):
-            bits |= (at(self.lightness, i, j) > centre).view(np.uint8) * np.uint8(1 << bit)
+            bits |= (at(self.lightness, i, j) > center).view(np.uint8) * np.uint8(1 << bit)
         counts = np.bincount(bits[self._inner], minlength=256)
         return list(np.bincount(_pattern_classes(), counts, minlength=10) / max(counts.sum(), 1))
 

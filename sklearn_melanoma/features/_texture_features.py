@@ -16,6 +16,8 @@ class TextureFeatures(NamedFeatures):
     ----------
     features : "all" or list of str, default="all"
         Names of the measures, in the order of the columns.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
@@ -35,7 +37,7 @@ class TextureFeatures(NamedFeatures):
     turned by a quarter or mirrored, and little when it is turned otherwise. The formulas are on
     the page *The mathematics of the color and texture features*. A lesion that was not
     found gives a row of NaN; one too small for a measure (some pixels) gives 0, or 1 for
-    `glcm_correlation`, `network_regularity` and `structureless_share`.
+    `glcm_correlation`, `network_regularity` and `structureless_fraction`.
 
     ===============================  ===============================================  =====
     name                             measure                                          unit
@@ -58,12 +60,12 @@ class TextureFeatures(NamedFeatures):
     `dark_lines_2`, `dark_lines_4`   mean of how much darker pixels are than both     L*
                                      sides, 2 or 4 pixels away
     `bright_lines_2`, …              the same for brighter                            L*
-    `line_share_2`, …                share of the pixels on dark lines                1
+    `line_fraction_2`, …                share of the pixels on dark lines                1
     `n_dots`, `n_globules`           number of dark spots about 4, or 8, pixels wide  1
-    `structureless_share`            share of the pixels on no line and no spot       1
+    `structureless_fraction`            share of the pixels on no line and no spot       1
     `network_regularity`             Clark and Evans' index of the holes between      1
                                      dark lines: 1 at random, more if regular
-    `rim_line_share`                 share of the outer rim that lies on dark lines   1
+    `rim_line_fraction`                 share of the outer rim that lies on dark lines   1
     ===============================  ===============================================  =====
 
     References
@@ -86,7 +88,7 @@ class TextureFeatures(NamedFeatures):
     >>> image[::4] = 80  # dark lines four pixels apart
     >>> mask = np.zeros((60, 60), dtype=bool)
     >>> mask[10:50, 10:50] = True
-    >>> measure = TextureFeatures(["detail_8", "line_share_2", "n_dots"])
+    >>> measure = TextureFeatures(["detail_8", "line_fraction_2", "n_dots"])
     >>> measure.fit_transform([Lesion(image, mask)]).round(1)
     array([[0.1, 0.2, 0. ]])
     """

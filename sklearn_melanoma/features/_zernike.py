@@ -19,7 +19,7 @@ def zernike_magnitudes(
     mask : ndarray of shape (height, width), dtype bool
         Pixels, all of them in the circle.
     row, column, radius : float
-        Centre and radius of the circle.
+        Center and radius of the circle.
     order : int
         Highest order.
 

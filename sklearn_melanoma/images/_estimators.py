@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import Integral, Interval, LesionTransformer, Real
+from sklearn_melanoma._base import LesionTransformer
+from sklearn_melanoma._io.reading import WORKING_SIDE, read_lesion
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import WORKING_SIDE, read_lesion
+from sklearn_melanoma._sklearn_compat import Interval
 
 
 class ImageReader(LesionTransformer):
@@ -19,8 +21,10 @@ class ImageReader(LesionTransformer):
         every photo as it is. The masks and features of the whole package depend little on
         it, their cost grows with its square.
     mm_per_pixel : float, optional
-        Width of a pixel of the *source*, in millimetres, for the lesions that do not bring
+        Width of a pixel of the *source*, in millimeters, for the lesions that do not bring
         their own.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
@@ -38,11 +42,15 @@ class ImageReader(LesionTransformer):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_side": [Interval(Integral, 1, None, closed="left"), None],
         "mm_per_pixel": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [Integral, None],
     }
 
-    def __init__(self, *, max_side: int | None = WORKING_SIDE, mm_per_pixel: float | None = None):
+    def __init__(
+        self, *, max_side: int | None = WORKING_SIDE, mm_per_pixel: float | None = None, n_jobs: int | None = None
+    ):
         self.max_side = max_side
         self.mm_per_pixel = mm_per_pixel
+        self.n_jobs = n_jobs
 
     def _transform_image(self, image: Any) -> Lesion:
         return read_lesion(image, max_side=self.max_side, mm_per_pixel=self.mm_per_pixel)

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_melanoma._io.reading import read_lesion, read_mask, resize_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import read_lesion, read_mask, resize_mask
 from sklearn_melanoma._validation import check_images, element_errors, is_missing
 from sklearn_melanoma.metrics import mask_jaccard
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
 from sklearn_melanoma.inspection._borders import check_matplotlib
-from sklearn_melanoma.model_selection._labels import labelled_samples
+from sklearn_melanoma.model_selection._labels import labeled_samples
 
 # The one place that says which transformer makes which family.
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -121,7 +121,7 @@ class FeatureImportanceDisplay:
         scoring: str | Callable[..., float] = "roc_auc",
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
-        groups: Mapping[str, str] | None = None,
+        families: Mapping[str, str] | None = None,
         max_features: int = 15,
     ) -> Self:
         """Permute the features, and all of a family together; measure and draw what that costs.
@@ -147,7 +147,7 @@ class FeatureImportanceDisplay:
             Draws the permutations. Pass an int for the same ones each time.
         n_jobs : int, optional
             Number of processes that score.
-        groups : mapping of str to str, optional
+        families : mapping of str to str, optional
             Families by the names of features, before those that the package knows.
         max_features : int, default=15
             Number of features drawn, the most important ones. All are kept.
@@ -162,7 +162,7 @@ class FeatureImportanceDisplay:
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         ValueError, TypeError
-            If nothing is labelled, the columns have no names, `X` and `y` differ in length, or
+            If nothing is labeled, the columns have no names, `X` and `y` differ in length, or
             the score does not fit the number of classes.
         ImportError
             If matplotlib is not installed.
@@ -170,7 +170,7 @@ class FeatureImportanceDisplay:
         check_matplotlib("FeatureImportanceDisplay")
         check_is_fitted(estimator)
         check_consistent_length(X, y)
-        labelled, labels = labelled_samples(y)
+        labeled, labels = labeled_samples(y)
         if labels is None:
             raise ValueError("y must hold labels, got masks. Pass the diagnoses.")
         n_classes = len(np.unique(labels))
@@ -179,10 +179,10 @@ class FeatureImportanceDisplay:
                 f"scoring='roc_auc' needs labels of two classes in y, got {n_classes}. "
                 "Label some of each class; for more than two, use scoring='roc_auc_ovr'."
             )
-        table, names, classifier = _measured(estimator, X, np.flatnonzero(labelled))
-        families = _families(names, groups)
+        table, names, classifier = _measured(estimator, X, np.flatnonzero(labeled))
+        family_of = _assign_families(names, families)
         members: dict[str, list[int]] = {}
-        for column, family in enumerate(families):
+        for column, family in enumerate(family_of):
             members.setdefault(family, []).append(column)
         lost = partial(
             _lost_scores,
@@ -197,7 +197,7 @@ class FeatureImportanceDisplay:
         return cls(
             lost(sets=[[column] for column in range(len(names))]),
             names,
-            families,
+            family_of,
             family_importances=dict(zip(members, lost(sets=list(members.values())), strict=True)),
             score_name=scoring if isinstance(scoring, str) else "score",
         ).plot(max_features=max_features)
@@ -208,7 +208,7 @@ class FeatureImportanceDisplay:
         importances: ArrayLike,
         names: Sequence[str],
         *,
-        groups: Mapping[str, str] | None = None,
+        families: Mapping[str, str] | None = None,
         family_importances: Mapping[str, ArrayLike] | None = None,
         score_name: str = "score",
         max_features: int = 15,
@@ -221,7 +221,7 @@ class FeatureImportanceDisplay:
             What the score loses without each feature.
         names : sequence of str
             One name for each feature.
-        groups : mapping of str to str, optional
+        families : mapping of str to str, optional
             Families by the names of features, before those that the package knows.
         family_importances : mapping of str to array-like of shape (n_repeats,), optional
             What the score loses without a whole family. It can't be told from `importances`:
@@ -251,16 +251,16 @@ class FeatureImportanceDisplay:
         names = _check_names(names)
         if len(names) != len(rows):
             raise ValueError(f"names must hold one name for each of the {len(rows)} importances, got {len(names)}.")
-        families = _families(names, groups)
+        family_of = _assign_families(names, families)
         wholes = None
         if family_importances is not None:
             wholes = {family: np.atleast_1d(np.asarray(x, dtype=float)) for family, x in family_importances.items()}
-            if set(wholes) != set(families):
+            if set(wholes) != set(family_of):
                 raise ValueError(
-                    f"family_importances must hold the families {sorted(set(families))}, got {sorted(wholes)}. "
-                    "Pass groups to say which feature belongs to which."
+                    f"family_importances must hold the families {sorted(set(family_of))}, got {sorted(wholes)}. "
+                    "Pass families to say which feature belongs to which."
                 )
-        return cls(rows, names, families, family_importances=wholes, score_name=score_name).plot(
+        return cls(rows, names, family_of, family_importances=wholes, score_name=score_name).plot(
             max_features=max_features
         )
 
@@ -360,12 +360,12 @@ def _check_names(names: Sequence[Any]) -> list[str]:
     return checked
 
 
-def _families(names: list[str], groups: Mapping[str, str] | None) -> list[str]:
-    groups = {} if groups is None else groups
-    unknown = sorted(set(groups) - set(names))
+def _assign_families(names: list[str], families: Mapping[str, str] | None) -> list[str]:
+    families = {} if families is None else families
+    unknown = sorted(set(families) - set(names))
     if unknown:
-        raise ValueError(f"groups must hold names of features, got {unknown!r}. There are {', '.join(names)}.")
-    return [groups[name] if name in groups else feature_family(name) for name in names]
+        raise ValueError(f"families must hold names of features, got {unknown!r}. There are {', '.join(names)}.")
+    return [families[name] if name in families else feature_family(name) for name in names]
 
 
 def _lost_scores(

@@ -10,24 +10,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from sklearn_melanoma._reading import read_mask
+from sklearn_melanoma._io.reading import read_mask
 from sklearn_melanoma._validation import check_images, check_masks, element_errors, is_missing
 
 MaskMetric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
 
-def mask_scores(metric: MaskMetric, y_true: Any, y_pred: Any) -> NDArray[np.float64]:
+def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.float64]:
     """Score the mask of every photo.
 
     Parameters
     ----------
-    metric : callable
-        Takes the true and the predicted mask and returns a number, such as
-        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
     y_true : sequence of masks
         Arrays or paths; None or NaN where a photo has no true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
+    metric : callable
+        Takes the true and the predicted mask and returns a number, such as
+        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def mask_scores(metric: MaskMetric, y_true: Any, y_pred: Any) -> NDArray[np.floa
     >>> import numpy as np
     >>> from sklearn_melanoma.metrics import mask_jaccard, mask_scores
     >>> whole, half = np.ones((2, 2), dtype=bool), np.array([[True, True], [False, False]])
-    >>> mask_scores(mask_jaccard, [whole, None, half], [half, half, half])
+    >>> mask_scores([whole, None, half], [half, half, half], mask_jaccard)
     array([0.5, nan, 1. ])
     """
     y_true, y_pred = check_masks(y_true, name="y"), check_masks(y_pred, name="y_pred")
@@ -64,18 +64,18 @@ def mask_scores(metric: MaskMetric, y_true: Any, y_pred: Any) -> NDArray[np.floa
     return scores
 
 
-def mean_mask_score(metric: MaskMetric, y_true: Any, y_pred: Any) -> float:
+def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
     """Average a score of masks over the photos that have a true one.
 
     Parameters
     ----------
-    metric : callable
-        Takes the true and the predicted mask and returns a number, such as
-        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
     y_true : sequence of masks
         Arrays or paths; None or NaN where a photo has no true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
+    metric : callable
+        Takes the true and the predicted mask and returns a number, such as
+        :func:`~sklearn_melanoma.metrics.mask_jaccard`.
 
     Returns
     -------
@@ -92,10 +92,10 @@ def mean_mask_score(metric: MaskMetric, y_true: Any, y_pred: Any) -> float:
     >>> import numpy as np
     >>> from sklearn_melanoma.metrics import mask_jaccard, mean_mask_score
     >>> whole, half = np.ones((2, 2), dtype=bool), np.array([[True, True], [False, False]])
-    >>> mean_mask_score(mask_jaccard, [whole, None, half], [half, half, half])
+    >>> mean_mask_score([whole, None, half], [half, half, half], mask_jaccard)
     0.75
     """
-    return float(np.nanmean(mask_scores(metric, y_true, y_pred)))
+    return float(np.nanmean(mask_scores(y_true, y_pred, metric)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,7 +114,7 @@ class MaskScorer:
         predictions = np.full(len(masks), None, dtype=object)
         for position, mask in zip(positions, found, strict=True):
             predictions[position] = mask
-        return mean_mask_score(self.metric, masks, predictions)
+        return mean_mask_score(masks, predictions, self.metric)
 
     def __repr__(self) -> str:
         return f"make_mask_scorer({getattr(self.metric, '__name__', self.metric)})"

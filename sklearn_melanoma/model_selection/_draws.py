@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_melanoma._validation import find_labeled
+
 # Draws of what is held out that are tried until all classes are on both sides.
 _TRIES = 100
 
@@ -19,7 +21,7 @@ class LabelDraw(NamedTuple):
     rest : ndarray of shape (n_rest,)
         Positions of the samples to learn from.
     held_out : ndarray of shape (n_held_out,)
-        Those of the labelled samples to score on.
+        Those of the labeled samples to score on.
     shown : list of ndarray
         For each class, positions of its labels in `rest`, the first ones to be shown first.
     """
@@ -65,12 +67,12 @@ def draw_few_labels(
         If a hundred draws have no such split.
     """
     random = np.random.RandomState(random_state)
-    labelled = y != -1
-    classes = np.unique(y[labelled].tolist())
+    labeled = find_labeled(y)
+    classes = np.unique(y[labeled].tolist())
     units, unit_of = np.unique(groups, return_inverse=True)
     for _ in range(_TRIES):
         out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
-        rest, held_out = np.flatnonzero(~out), np.flatnonzero(out & labelled)
+        rest, held_out = np.flatnonzero(~out), np.flatnonzero(out & labeled)
         shown = [random.permutation(np.flatnonzero(y[rest] == value)) for value in classes]
         if min(map(len, shown)) >= max(n_per_class, 1) and len(np.unique(y[held_out].tolist())) == len(classes):
             return LabelDraw(rest, held_out, shown)

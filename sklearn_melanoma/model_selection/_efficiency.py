@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_melanoma._base import safe_indexing
-from sklearn_melanoma._progress import progress_bar
+from sklearn_melanoma._sklearn_compat import safe_indexing
+from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
-from sklearn_melanoma.model_selection._labels import labelled_samples
+from sklearn_melanoma.model_selection._labels import labeled_samples
 from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, read_scores, setting_of
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def label_efficiency(
     n_repeats: int = 30,
     test_size: float = 1 / 3,
     scoring: str | Callable[..., float] = "roc_auc",
-    random_state: int = 0,
+    random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
-    results: str | os.PathLike[str] | None = None,
+    verbose: int = 0,
+    results: PathLike | None = None,
 ) -> pd.DataFrame:
     """Score classifiers on photos held out, for several numbers of labels.
 
@@ -64,10 +65,12 @@ def label_efficiency(
         Share of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers.
-    random_state : int, default=0
-        What is drawn from.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws. Pass an int to get the same draws each time; `results` needs one.
     n_jobs : int, optional
         Number of processes that fit.
+    verbose : int, default=0
+        Progress messages of :class:`joblib.Parallel`; 0 shows none.
     results : path, optional
         A CSV file to which scores are appended as they come. Those that it holds already are not computed again, so
         a run that was stopped goes on where it was, and classifiers or repeats can be added.
@@ -97,14 +100,14 @@ def label_efficiency(
     >>> from sklearn_melanoma.model_selection import label_efficiency, summarize_efficiency
     >>> X, y = make_classification(300, random_state=0)
     >>> methods = {"self-training": SelfTrainingClassifier(LogisticRegression()), "spreading": LabelSpreading("knn")}
-    >>> scores = label_efficiency(methods, X, y, labels_per_class=(5, 20), n_repeats=5)
+    >>> scores = label_efficiency(methods, X, y, labels_per_class=(5, 20), n_repeats=5, random_state=0)
     >>> summarize_efficiency(scores)["mean"].round(1).to_dict()
     {('self-training', 5): 0.9, ('self-training', 20): 1.0, ('spreading', 5): 0.9, ('spreading', 20): 0.9}
     """
     import pandas as pd
 
     y = np.asarray(y)
-    labelled_samples(y)  # refuses what is no label
+    labeled_samples(y)  # refuses what is no label
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
     check_consistent_length(X, y, groups)
     numbers = _check_numbers(labels_per_class)
@@ -114,6 +117,11 @@ def label_efficiency(
         raise ValueError(f"n_repeats must be at least 1, got {n_repeats!r}.")
     for estimator in estimators.values():
         check_scoring(estimator, scoring=scoring)
+    if results is not None and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"random_state must be an int where results are kept in a file, got {random_state!r}: "
+            "a run that goes on must make the same draws."
+        )
     seeds = check_random_state(random_state).randint(2**31, size=n_repeats)
     draws = [draw_few_labels(y, groups, max(numbers), test_size=test_size, random_state=seed) for seed in seeds]
     settings = {
@@ -128,13 +136,11 @@ def label_efficiency(
         delayed(_score)(name, estimators[name], X, y, draws[repeat], number, scoring)
         for name, number, repeat in missing
     )
-    found = Parallel(n_jobs, return_as="generator")(jobs)
-    with progress_bar() as progress:
-        done = progress.track(found, total=len(missing), description="Learning from few labels")
-        for task, score in zip(missing, done, strict=True):
-            scores[task] = score
-            if results is not None:
-                append_score(results, task, score, settings[task[0]])
+    found = Parallel(n_jobs, return_as="generator", verbose=verbose)(jobs)
+    for task, score in zip(missing, found, strict=True):
+        scores[task] = score
+        if results is not None:
+            append_score(results, task, score, settings[task[0]])
     return pd.DataFrame([[*task, scores[task]] for task in tasks], columns=COLUMNS)
 
 
@@ -227,7 +233,7 @@ def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, 
     if -1 in np.asarray(getattr(model, "classes_", [])).tolist():
         raise ValueError(
             f"estimators must know -1 as a missing label, but {name!r} took it for a class. "
-            "To learn from the labelled samples alone, pass SelfTrainingClassifier(…, max_iter=0)."
+            "To learn from the labeled samples alone, pass SelfTrainingClassifier(…, max_iter=0)."
         )
     truth = np.array(y[draw.held_out].tolist())
     return float(check_scoring(model, scoring=scoring)(model, held_out, truth))

@@ -1,4 +1,4 @@
-"""Which samples are labelled, and how to hide labels for an experiment."""
+"""Which samples are labeled, and how to hide labels for an experiment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from sklearn.utils import check_random_state
 
-from sklearn_melanoma._validation import is_missing
-
-MASK_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+from sklearn_melanoma._io.files import IMAGE_SUFFIXES
+from sklearn_melanoma._validation import find_labeled, is_missing
 
 
 def hide_labels(
@@ -20,8 +19,8 @@ def hide_labels(
 ) -> NDArray[Any]:
     """Hide all but a few labels of each class.
 
-    For experiments on fully labelled data: what a classifier would be worth, had only
-    `n_per_class` photos of each diagnosis been labelled.
+    For experiments on fully labeled data: what a classifier would be worth, had only
+    `n_per_class` photos of each diagnosis been labeled.
 
     Parameters
     ----------
@@ -58,11 +57,11 @@ def hide_labels(
     """
     if isinstance(n_per_class, bool) or not isinstance(n_per_class, int | np.integer) or n_per_class < 1:
         raise ValueError(f"n_per_class must be an int of at least 1, got {n_per_class!r}.")
-    labelled, labels = labelled_samples(y)
+    labeled, labels = labeled_samples(y)
     if labels is None:
         raise ValueError("y must hold labels, got masks. Replace those to be hidden by None.")
     rng = check_random_state(random_state)
-    positions = np.flatnonzero(labelled)
+    positions = np.flatnonzero(labeled)
     kept = []
     for value in np.unique(labels):
         of_class = positions[labels == value]
@@ -76,34 +75,32 @@ def hide_labels(
         dtype: type = np.result_type(labels.dtype, np.int8).type
     else:
         dtype = labels.dtype.type if labels.dtype.kind == "f" else object
-    hidden: NDArray[Any] = np.full(len(labelled), -1, dtype=dtype)
+    hidden: NDArray[Any] = np.full(len(labeled), -1, dtype=dtype)
     stay = np.concatenate(kept)
     hidden[stay] = labels[np.searchsorted(positions, stay)]
     return hidden
 
 
-def labelled_samples(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
+def labeled_samples(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
     """Return where `y` holds a label or a mask, and the labels there; None for them where `y` holds masks."""
     if y is None:
         raise ValueError("y must hold labels, with -1 for a missing one, or masks, with None; got None itself.")
     values = list(y)
     if any(_is_mask(value) for value in values):
         return _with_mask(values), None
-    if all(is_missing(value) for value in values):
-        labelled = np.zeros(len(values), dtype=bool)
-    else:
-        labelled = np.array([_is_label(position, value) for position, value in enumerate(values)])
-    if not labelled.any():
+    none_given = all(is_missing(value) for value in values)
+    labeled = np.zeros(len(values), dtype=bool) if none_given else find_labeled(values)
+    if not labeled.any():
         raise ValueError(
             f"y must hold at least one label or mask, got none in {len(values)} samples. Label some of each class."
         )
-    return labelled, np.array([values[position] for position in np.flatnonzero(labelled)])
+    return labeled, np.array([values[position] for position in np.flatnonzero(labeled)])
 
 
 def _is_mask(value: Any) -> bool:
     if isinstance(value, str):
         # A diagnosis is a string as well, but none ends like an image.
-        return value.lower().endswith(MASK_SUFFIXES)
+        return value.lower().endswith(IMAGE_SUFFIXES)
     return isinstance(value, os.PathLike | Image.Image) or getattr(value, "ndim", 0) >= 2
 
 
@@ -115,14 +112,3 @@ def _with_mask(values: list[Any]) -> NDArray[np.bool_]:
                 "Use None where there is none."
             )
     return np.array([not is_missing(value) for value in values])
-
-
-def _is_label(position: int, value: Any) -> bool:
-    if is_missing(value) or (isinstance(value, str) and value == "-1"):
-        raise ValueError(
-            f"y[{position}]: a missing label must be the integer -1, got {value!r}. "
-            "Replace it; among strings, that takes an array of dtype object."
-        )
-    if not np.isscalar(value):
-        raise ValueError(f"y[{position}]: a label must be a number or a string, got {type(value).__name__}.")
-    return bool(value != -1)

@@ -1,4 +1,4 @@
-"""Scores of labelled samples by models that did not see them."""
+"""Scores of labeled samples by models that did not see them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_melanoma._base import safe_indexing
+from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma.model_selection._split import SemiSupervisedSplit
 
 
@@ -23,7 +23,7 @@ def out_of_fold_scores(
     groups: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Score each labelled sample by a copy of a classifier that did not see its label, nor its group.
+    """Score each labeled sample by a copy of a classifier that did not see its label, nor its group.
 
     What :func:`~sklearn.model_selection.cross_val_predict` does, which can't where labels are missing.
 
@@ -34,9 +34,9 @@ def out_of_fold_scores(
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         What the classifier takes.
     y : array-like of shape (n_samples,)
-        Labels, -1 where there is none; unlabelled samples are learned from and get no score.
+        Labels, -1 where there is none; unlabeled samples are learned from and get no score.
     cv : int, splitter or list of (train, test), default=5
-        How the labelled samples are split: what :class:`SemiSupervisedSplit` takes.
+        How the labeled samples are split: what :class:`SemiSupervisedSplit` takes.
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample: never on both sides.
     n_jobs : int, optional

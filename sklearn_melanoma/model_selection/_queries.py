@@ -30,7 +30,7 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     n : int
         Number of samples to choose.
     y : array-like of shape (n_samples,), optional
-        Labels that are there, -1 where there is none: labelled samples are not chosen.
+        Labels that are there, -1 where there is none: labeled samples are not chosen.
 
     Returns
     -------

@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.model_selection._draws import LabelDraw
 
 COLUMNS = ["estimator", "labels_per_class", "repeat", "score"]
@@ -37,7 +38,7 @@ def _describe(thing: Any) -> str:
     return re.sub(r" at 0x\w+", "", text)
 
 
-def append_score(results: str | os.PathLike[str], task: Task, score: float, setting: str) -> None:
+def append_score(results: PathLike, task: Task, score: float, setting: str) -> None:
     """Add a line to the file; make it where there is none."""
     import pandas as pd
 
@@ -45,11 +46,11 @@ def append_score(results: str | os.PathLike[str], task: Task, score: float, sett
     row.to_csv(results, mode="a", header=_is_empty(results), index=False)
 
 
-def _is_empty(results: str | os.PathLike[str]) -> bool:
+def _is_empty(results: PathLike) -> bool:
     return not Path(results).exists() or Path(results).stat().st_size == 0
 
 
-def read_scores(results: str | os.PathLike[str] | None, settings: Mapping[str, str]) -> dict[Task, float]:
+def read_scores(results: PathLike | None, settings: Mapping[str, str]) -> dict[Task, float]:
     """Return the scores in a file; refuse one that holds other scores under the same names."""
     import pandas as pd
 

@@ -20,35 +20,35 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sklearn_melanoma._validation import is_missing
-from sklearn_melanoma.model_selection._labels import labelled_samples
+from sklearn_melanoma.model_selection._labels import labeled_samples
 
 Indices = NDArray[np.intp]
 
 
 class SemiSupervisedSplit(BaseCrossValidator):
-    """Split so that unlabelled samples are trained on and never scored.
+    """Split so that unlabeled samples are trained on and never scored.
 
     Plain cross-validation takes -1, the missing label, for a class of its own: it is
     spread over the folds and scored, and a search picks its parameters by that. Here
 
-    - every test fold holds labelled samples only,
-    - every training fold holds all the unlabelled samples,
-    - but for those, labelled or not, whose group is in the test fold.
+    - every test fold holds labeled samples only,
+    - every training fold holds all the unlabeled samples,
+    - but for those, labeled or not, whose group is in the test fold.
 
     Parameters
     ----------
     cv : int, splitter or list of (train, test), default=5
-        How the labelled samples are split.
+        How the labeled samples are split.
 
         - An int is a number of folds, stratified by class
           (:class:`~sklearn.model_selection.StratifiedKFold`, with groups
           :class:`~sklearn.model_selection.StratifiedGroupKFold`); of masks, which have no
           classes, :class:`~sklearn.model_selection.KFold` or
           :class:`~sklearn.model_selection.GroupKFold`.
-        - A splitter is given the labelled samples alone: their labels, their groups, and
+        - A splitter is given the labeled samples alone: their labels, their groups, and
           their positions in place of `X`.
         - A list, or :class:`~sklearn.model_selection.PredefinedSplit`, speaks of positions in
-          the whole `X`; unlabelled samples move from its test folds into training.
+          the whole `X`; unlabeled samples move from its test folds into training.
 
     Raises
     ------
@@ -66,8 +66,8 @@ class SemiSupervisedSplit(BaseCrossValidator):
     are requested from scikit-learn's metadata routing by default, so ``search.fit(X, y,
     groups=groups)`` works with routing on and off.
 
-    Test folds hold labelled samples only, so scikit-learn's own scorers need no change. What
-    is scored outside the search has to leave the unlabelled samples out itself.
+    Test folds hold labeled samples only, so scikit-learn's own scorers need no change. What
+    is scored outside the search has to leave the unlabeled samples out itself.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
     [2 3 4 5] [0 1]
     [0 1 2 5] [3 4]
 
-    The last two samples show the same lesion, so the unlabelled one is never trained on
+    The last two samples show the same lesion, so the unlabeled one is never trained on
     while the other is scored:
 
     >>> for train, test in SemiSupervisedSplit(2).split(y, y, groups=[0, 1, 2, 3, 4, 4]):
@@ -124,9 +124,9 @@ class SemiSupervisedSplit(BaseCrossValidator):
             return len(self.cv)
         if y is None:
             return self.cv.get_n_splits(X, y, **_accepted_groups(self.cv, groups))
-        labelled, labels = labelled_samples(y)
-        codes = None if groups is None else _group_codes(groups)[labelled]
-        return self.cv.get_n_splits(np.flatnonzero(labelled), labels, **_accepted_groups(self.cv, codes))
+        labeled, labels = labeled_samples(y)
+        codes = None if groups is None else _group_codes(groups)[labeled]
+        return self.cv.get_n_splits(np.flatnonzero(labeled), labels, **_accepted_groups(self.cv, codes))
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[tuple[Indices, Indices]]:
         """Return the training and test positions of every split.
@@ -149,37 +149,37 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            At once, not when the first split is taken: if nothing is labelled, a class has
+            At once, not when the first split is taken: if nothing is labeled, a class has
             fewer labels (with groups: is in fewer groups) than there are stratified folds, a
-            group is missing, or a split would leave nothing labelled to train on or to score.
+            group is missing, or a split would leave nothing labeled to train on or to score.
         """
         check_consistent_length(X, y, groups)
-        labelled, labels = labelled_samples(y)
+        labeled, labels = labeled_samples(y)
         codes = None if groups is None else _group_codes(groups)
         if isinstance(self.cv, list | tuple | PredefinedSplit):
-            pairs = _given_pairs(self.cv, labelled)
+            pairs = _given_pairs(self.cv, labeled)
         else:
-            pairs = self._labelled_pairs(labelled, labels, codes)
+            pairs = self._labeled_pairs(labeled, labels, codes)
         splits = []
         for number, (train, test) in enumerate(pairs):
-            trained = ~labelled
+            trained = ~labeled
             trained[train] = True
             if codes is not None:
                 trained &= ~np.isin(codes, codes[test])
-            for part, size in (("train on", np.count_nonzero(trained & labelled)), ("score", len(test))):
+            for part, size in (("train on", np.count_nonzero(trained & labeled)), ("score", len(test))):
                 if size == 0:
                     raise ValueError(
-                        f"cv={self.cv} leaves nothing labelled to {part} in split {number}. "
+                        f"cv={self.cv} leaves nothing labeled to {part} in split {number}. "
                         "Use fewer folds, or label more."
                     )
             splits.append((np.flatnonzero(trained), test))
         return iter(splits)
 
-    def _labelled_pairs(
-        self, labelled: NDArray[np.bool_], labels: NDArray[Any] | None, codes: Indices | None
+    def _labeled_pairs(
+        self, labeled: NDArray[np.bool_], labels: NDArray[Any] | None, codes: Indices | None
     ) -> Iterator[tuple[Indices, Indices]]:
-        """Split the labelled samples; yield their positions in the whole."""
-        positions = np.flatnonzero(labelled)
+        """Split the labeled samples; yield their positions in the whole."""
+        positions = np.flatnonzero(labeled)
         codes = None if codes is None else codes[positions]
         cv = self.cv
         if isinstance(cv, int | np.integer):
@@ -198,13 +198,13 @@ class SemiSupervisedSplit(BaseCrossValidator):
             yield positions[train], positions[test]
 
 
-def _given_pairs(cv: Any, labelled: NDArray[np.bool_]) -> Iterator[tuple[Indices, Indices]]:
-    """Yield the labelled part of splits that were given as positions in the whole."""
-    n_samples = len(labelled)
+def _given_pairs(cv: Any, labeled: NDArray[np.bool_]) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the labeled part of splits that were given as positions in the whole."""
+    n_samples = len(labeled)
     if isinstance(cv, PredefinedSplit):
         if len(cv.test_fold) != n_samples:
             raise ValueError(
-                f"cv must have one test_fold for each of the {n_samples} samples, labelled or not, "
+                f"cv must have one test_fold for each of the {n_samples} samples, labeled or not, "
                 f"got {len(cv.test_fold)}."
             )
         cv = cv.split()
@@ -214,13 +214,13 @@ def _given_pairs(cv: Any, labelled: NDArray[np.bool_]) -> Iterator[tuple[Indices
             train, test = everything[train], everything[test]
         except IndexError as error:
             raise ValueError(f"cv[{number}] does not fit the {n_samples} samples in X: {error}.") from error
-        yield train[labelled[train]], test[labelled[test]]
+        yield train[labeled[train]], test[labeled[test]]
 
 
-def _check_counts(n_folds: int, n_labelled: int, labels: NDArray[Any] | None, codes: Indices | None) -> None:
+def _check_counts(n_folds: int, n_labeled: int, labels: NDArray[Any] | None, codes: Indices | None) -> None:
     """Refuse fewer samples, or groups, of a class than there are folds."""
     unit = "samples" if codes is None else "groups"
-    codes = np.arange(n_labelled) if codes is None else codes
+    codes = np.arange(n_labeled) if codes is None else codes
     if labels is None:
         kinds = [("with a mask", codes)]
     else:

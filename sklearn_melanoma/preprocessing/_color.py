@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_melanoma._reading import shrink
+from sklearn_melanoma._io.reading import shrink
 from sklearn_melanoma._validation import check_image
 
 # Longest side, in pixels, at which the light is estimated: means over a photo need no more.
@@ -13,22 +13,22 @@ _ESTIMATING_SIDE = 128
 
 
 def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
-    r"""Show a photo as it would look in neutral light, by shades of grey.
+    r"""Show a photo as it would look in neutral light, by shades of gray.
 
-    The light is taken to be such that the mean of order :math:`p` of the photo would be grey in
+    The light is taken to be such that the mean of order :math:`p` of the photo would be gray in
     white light:
 
     .. math:: e_c = \Big(\frac1N \sum I_c^p\Big)^{1/p}, \qquad
               I'_c = I_c \, \frac{\bar e}{e_c}, \qquad \bar e = (e_R \, e_G \, e_B)^{1/3}.
 
-    Order 1 is the grey-world hypothesis, order infinity takes the brightest spot for white; 6
+    Order 1 is the gray-world hypothesis, order infinity takes the brightest spot for white; 6
     was found best by the method's authors. A photo without any red, green or blue says nothing
     of the light and stays as it is.
 
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
+        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     norm : float, default=6
         The order :math:`p`, 1 or more.
 
@@ -54,7 +54,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
 
     References
     ----------
-    .. [1] G. D. Finlayson, E. Trezzi, "Shades of gray and colour constancy", Color and Imaging
+    .. [1] G. D. Finlayson, E. Trezzi, "Shades of gray and color constancy", Color and Imaging
            Conf., 37-41, 2004.
 
     Examples
@@ -66,7 +66,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     """
     image = check_image(image)
     if not norm >= 1:
-        raise ValueError(f"norm must be 1 or more, got {norm!r}. Use 1 for grey world, 6 for shades of grey.")
+        raise ValueError(f"norm must be 1 or more, got {norm!r}. Use 1 for gray world, 6 for shades of gray.")
     pixels = shrink(image, _ESTIMATING_SIDE).reshape(-1, 3)
     if not pixels.any(axis=0).all():
         return image

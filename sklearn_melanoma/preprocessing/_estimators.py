@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import Interval, LesionTransformer, Real
+from sklearn_melanoma._base import LesionTransformer
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma.preprocessing._color import normalize_color
 from sklearn_melanoma.preprocessing._hair import remove_hair
 
@@ -25,6 +27,8 @@ class HairRemover(LesionTransformer):
     min_length : float, default=0.12
         Length of the shortest hair, end to end, as a share of the longest side, above 0 and up to
         1.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
@@ -46,11 +50,13 @@ class HairRemover(LesionTransformer):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "min_contrast": [Interval(Real, 0, 1, closed="right")],
         "min_length": [Interval(Real, 0, 1, closed="right")],
+        "n_jobs": [Integral, None],
     }
 
-    def __init__(self, *, min_contrast: float = 0.05, min_length: float = 0.12):
+    def __init__(self, *, min_contrast: float = 0.05, min_length: float = 0.12, n_jobs: int | None = None):
         self.min_contrast = min_contrast
         self.min_length = min_length
+        self.n_jobs = n_jobs
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         image = remove_hair(lesion.image, min_contrast=self.min_contrast, min_length=self.min_length)
@@ -58,7 +64,7 @@ class HairRemover(LesionTransformer):
 
 
 class ColorNormalizer(LesionTransformer):
-    """Take out the color of the light by shades of grey.
+    """Take out the color of the light by shades of gray.
 
     Each of red, green and blue is multiplied by a number of its own, such that what is left of
     the light is neutral. Brightness is about kept, and so is a mask that is there already. See
@@ -67,8 +73,10 @@ class ColorNormalizer(LesionTransformer):
     Parameters
     ----------
     norm : float, default=6
-        Order of the mean that shall be grey, 1 or more: 1 is the grey world, a large number the
+        Order of the mean that shall be gray, 1 or more: 1 is the gray world, a large number the
         brightest spot.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
@@ -83,10 +91,14 @@ class ColorNormalizer(LesionTransformer):
     array([80, 80, 80], dtype=uint8)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"norm": [Interval(Real, 1, None, closed="left")]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "norm": [Interval(Real, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
 
-    def __init__(self, *, norm: float = 6):
+    def __init__(self, *, norm: float = 6, n_jobs: int | None = None):
         self.norm = norm
+        self.n_jobs = n_jobs
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         image = normalize_color(lesion.image, norm=self.norm)

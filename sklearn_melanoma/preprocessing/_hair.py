@@ -9,21 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._reading import resize_mask, shrink_by_steps
+from sklearn_melanoma._io.reading import resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.preprocessing._filling import fill_in
 
 # Longest side, in pixels, at which hair is looked for. A hair is 0.4 to 1.5 % of it wide, so 1 to 4 pixels.
-DECIDING_SIDE = 256
+HAIR_SIDE = 256
 
 # Lengths are shares of the longest side.
-_SEGMENT = 0.03  # over which the grey levels are averaged along a line; hair is straight as far as that
+_SEGMENT = 0.03  # over which the gray levels are averaged along a line; hair is straight as far as that
 _BESIDE = 0.012  # how far from the line it is compared on both sides: hair is less than twice as wide
 _SURROUND = 0.1  # of what belongs together: a few meshes of a pigment network
 
 # Of a hair half way between two angles, the ends of a segment are 0.2 % of the longest side off: half the finest hair.
 _N_ANGLES = 12
-_N_SAMPLES = 8  # along a segment: grey levels are added, never divided, so whole numbers of 16 bits hold them
+_N_SAMPLES = 8  # along a segment: gray levels are added, never divided, so whole numbers of 16 bits hold them
 
 # A hair is followed down to this share of the contrast that its clearest part must have.
 _FAINTEST = 0.6
@@ -32,15 +32,15 @@ _FAINTEST = 0.6
 # real photos it is less four times in five, along their hair more nine times in ten.
 _COHERENCE = 0.4
 
-Grey = NDArray[np.int16]
+Gray = NDArray[np.int16]
 Part = tuple[slice, ...]
 
 
 class Lines(NamedTuple):
     """How much darker each pixel is than what lies on both sides of a line through it; sums of `_N_SAMPLES` levels."""
 
-    short: Grey  # of the best line of one segment
-    long: Grey  # the least of three segments in a row; 0 below a level
+    short: Gray  # of the best line of one segment
+    long: Gray  # the least of three segments in a row; 0 below a level
 
 
 def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: float = 0.12) -> NDArray[np.bool_]:
@@ -48,7 +48,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
 
     1. The brightest of red, green and blue is looked at for dark hair, and the darkest for
        light hair: hair differs from what it lies on in every color, pigment and vessels in some.
-    2. At twelve angles, grey levels are averaged along short segments and compared with those
+    2. At twelve angles, gray levels are averaged along short segments and compared with those
        of the parallel segments on both sides. What counts is the lesser difference, so a border,
        dark on one side only, is no line.
     3. Three segments in a row must all be lines: meshes of a pigment network are shorter.
@@ -59,7 +59,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
+        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     min_contrast : float, default=0.05
         How much darker or lighter than its sides a hair must be at its clearest, as a share of
         the photo's mean level, above 0 and up to 1.
@@ -106,9 +106,9 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     (True, False)
     """
     image = check_image(image)
-    _check_share("min_contrast", min_contrast)
-    _check_share("min_length", min_length)
-    found = _find_hair(shrink_by_steps(image, DECIDING_SIDE), min_contrast=min_contrast, min_length=min_length)
+    _check_fraction("min_contrast", min_contrast)
+    _check_fraction("min_length", min_length)
+    found = _find_hair(shrink_by_steps(image, HAIR_SIDE), min_contrast=min_contrast, min_length=min_length)
     if found is None:
         return np.zeros(image.shape[:2], dtype=bool)
     return resize_mask(found, image.shape[:2])
@@ -123,7 +123,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
+        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     min_contrast : float, default=0.05
         How much darker or lighter than its sides a hair must be at its clearest, as a share of
         the photo's mean level, above 0 and up to 1.
@@ -157,9 +157,9 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     200
     """
     image = check_image(image)
-    _check_share("min_contrast", min_contrast)
-    _check_share("min_length", min_length)
-    small = shrink_by_steps(image, DECIDING_SIDE)
+    _check_fraction("min_contrast", min_contrast)
+    _check_fraction("min_length", min_length)
+    small = shrink_by_steps(image, HAIR_SIDE)
     found = _find_hair(small, min_contrast=min_contrast, min_length=min_length)
     if found is None:
         return image
@@ -170,7 +170,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     return np.asarray(Image.composite(filled, Image.fromarray(image), hair))
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_fraction(name: str, value: float) -> None:
     if not 0 < value <= 1:
         raise ValueError(
             f"{name} must lie above 0 and not above 1, got {value!r}. It is a share, not a number of pixels."
@@ -184,7 +184,7 @@ def _find_hair(image: NDArray[np.uint8], *, min_contrast: float, min_length: flo
     clear = int(max(min_contrast * float(brightest.mean()), 1) * _N_SAMPLES)
     faint = int(_FAINTEST * clear)
     # Light lines are dark ones of the negative.
-    both = [_find_lines(grey, faint) for grey in (brightest, ~darkest)]
+    both = [_find_lines(gray, faint) for gray in (brightest, ~darkest)]
     if max(lines.long.max() for lines in both) < clear:
         return None
     ridges = [_ridge(lines.short, faint) for lines in both]
@@ -200,13 +200,13 @@ def _find_hair(image: NDArray[np.uint8], *, min_contrast: float, min_length: flo
     return ndi.maximum_filter(hair, 3) if hair.any() else None
 
 
-def _ridge(short: Grey, faint: int) -> NDArray[np.bool_]:
+def _ridge(short: Gray, faint: int) -> NDArray[np.bool_]:
     """Return the middles of lines: segments at a slant reach a line from beside it, with a part of its contrast."""
     beside = 2 * round(_BESIDE * max(short.shape)) + 1
     return short > np.maximum(ndi.maximum_filter(short, beside) // 2, faint)
 
 
-def _long_and_clear(labels: NDArray[np.int32], long: Grey, *, clear: int, min_length: float) -> NDArray[np.bool_]:
+def _long_and_clear(labels: NDArray[np.int32], long: Gray, *, clear: int, min_length: float) -> NDArray[np.bool_]:
     """Tell for each label, 0 included, whether its part is as long as asked for and somewhere as clear."""
     keep = [False]
     for label, box in enumerate(ndi.find_objects(labels), start=1):
@@ -223,31 +223,31 @@ def _is_positive_around(values: NDArray[np.floating], labels: NDArray[np.int32],
     return np.bincount(labels[::step, ::step].ravel(), means.ravel(), n_labels + 1) > 0
 
 
-def _find_lines(grey: NDArray[np.uint8], faint: int) -> Lines:
+def _find_lines(gray: NDArray[np.uint8], faint: int) -> Lines:
     """Look for dark lines at every angle."""
-    height, width = grey.shape
+    height, width = gray.shape
     side = max(height, width)
     reach = int(_SEGMENT * side / 2) + 2
-    padded = np.pad(grey, reach, mode="edge").astype(np.int16)
-    short, long = (np.zeros(grey.shape, dtype=np.int16) for _ in range(2))
+    padded = np.pad(gray, reach, mode="edge").astype(np.int16)
+    short, long = (np.zeros(gray.shape, dtype=np.int16) for _ in range(2))
     for angle in np.arange(_N_ANGLES) * np.pi / _N_ANGLES:
         along = np.array([np.sin(angle), np.cos(angle)]) * side
-        contrast = _contrast(_add_along(padded, along * _SEGMENT, grey.shape), along[::-1] * (_BESIDE, -_BESIDE))
+        contrast = _contrast(_add_along(padded, along * _SEGMENT, gray.shape), along[::-1] * (_BESIDE, -_BESIDE))
         np.maximum(short, contrast, out=short)
         # An opening: the least of three segments in a row, given to all three. Beyond the frame nothing is asked for.
         least = contrast.copy()
-        for here, there in _neighbors(grey.shape, along * _SEGMENT):
+        for here, there in _neighbors(gray.shape, along * _SEGMENT):
             np.minimum(least[here], contrast[there], out=least[here])
         least[least <= faint] = 0
         if least.any():
             np.maximum(long, least, out=long)
-            for here, there in _neighbors(grey.shape, along * _SEGMENT):
+            for here, there in _neighbors(gray.shape, along * _SEGMENT):
                 np.maximum(long[here], least[there], out=long[here])
     return Lines(short, long)
 
 
-def _add_along(padded: Grey, vector: NDArray[np.float64], shape: tuple[int, ...]) -> Grey:
-    """Add up `_N_SAMPLES` grey levels along a segment around each pixel, in three doublings."""
+def _add_along(padded: Gray, vector: NDArray[np.float64], shape: tuple[int, ...]) -> Gray:
+    """Add up `_N_SAMPLES` gray levels along a segment around each pixel, in three doublings."""
     shifts = [np.rint(vector * n / _N_SAMPLES).astype(int) for n in (1, 2, 4)]
     total, first = padded, (np.array(padded.shape) - shape) // 2 - sum(shifts) // 2
     for shift in shifts:
@@ -257,7 +257,7 @@ def _add_along(padded: Grey, vector: NDArray[np.float64], shape: tuple[int, ...]
     return total[first[0] : first[0] + shape[0], first[1] : first[1] + shape[1]]
 
 
-def _contrast(level: Grey, across: NDArray[np.float64]) -> Grey:
+def _contrast(level: Gray, across: NDArray[np.float64]) -> Gray:
     """Return how much darker each pixel is than the darker of its two sides; 0 where a side is beyond the frame."""
     shift = np.rint(across).astype(int)
     if not shift.any():

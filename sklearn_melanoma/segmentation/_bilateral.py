@@ -19,7 +19,7 @@ _SAMPLING = 3
 class BilateralFilter:
     r"""Sum values over all pixels of a photo, weighted by how near two pixels lie in place and in color.
 
-    The symmetric, normalised kernel :math:`\tilde K = D^{-1/2} K D^{-1/2}` with
+    The symmetric, normalized kernel :math:`\tilde K = D^{-1/2} K D^{-1/2}` with
 
     .. math::
 

@@ -15,12 +15,12 @@ from sklearn_melanoma.segmentation._regions import SMOOTHING
 
 #: What `describe_candidates` measures of each candidate.
 CANDIDATE_MEASURES = (
-    "area_share",
+    "area_fraction",
     "mean_agreement",
     "median_agreement",
     "best_agreement",
     "border_length",
-    "frame_share",
+    "frame_fraction",
     "eccentricity_of_place",
     "blue_contrast",
     "green_contrast",
@@ -54,7 +54,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Colors are logarithms of red, green and blue under even light. Of each candidate are
     measured: its share of the photo; its agreement with the others, mean, median and best
     (:func:`agreement`); the length of its border over the root of its area; the share of the
-    frame that it covers; its distance from the centre; the contrasts between it and a ring of
+    frame that it covers; its distance from the center; the contrasts between it and a ring of
     skin around it in three channels, and in blue across the border, between core and rim, and
     between the ring and what lies beyond; the spread of blue inside and in the ring; the
     shares of its pixels that look like skin and of the pixels around and beyond that look

@@ -9,14 +9,14 @@ from scipy.special import expit
 from skimage.color import rgb2lab
 
 from sklearn_melanoma._geometry import fill_holes
-from sklearn_melanoma._reading import resize_map, resize_mask, shrink_by_steps
+from sklearn_melanoma._io.reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._validation import check_image, check_mask, check_probability
 from sklearn_melanoma.segmentation._bilateral import BilateralFilter, gaussian_weights
-from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
+from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
 # Longest side, in pixels, at which the field is solved. What it adds to the mean Jaccard index of three data sets is
 # the same at 96, 128 and 192, within 0.003; the work grows with the square.
-_SIDE = DECIDING_SIDE // 2
+_SIDE = MASK_SIDE // 2
 
 # Ten give the same: masks made of masks agree by a Jaccard index of 0.999, those of a pixel classifier by 0.99.
 _ITERATIONS = 5
@@ -59,13 +59,13 @@ def refine_probability(
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
+        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     probability : array-like of shape (height, width)
         How likely each pixel belongs to the lesion, 0 to 1.
     appearance_weight : float, default=1.0
-        What neighbours of the same color who agree add to the log-odds of a pixel.
+        What neighbors of the same color who agree add to the log-odds of a pixel.
     smoothness_weight : float, default=1.0
-        What neighbours of any color who agree add to the log-odds of a pixel.
+        What neighbors of any color who agree add to the log-odds of a pixel.
     appearance_radius : float, default=0.1
         Standard deviation of the appearance kernel in place, as a share of the longest side.
     color_radius : float, default=5.0
@@ -76,7 +76,7 @@ def refine_probability(
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        Probabilities after the neighbours were heard.
+        Probabilities after the neighbors were heard.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def refine_probability(
 
     Notes
     -----
-    A pixel whose neighbours all agree moves by the sum of the weights at most. With both
+    A pixel whose neighbors all agree moves by the sum of the weights at most. With both
     weights 0, `probability` comes back as it is. The field is solved at a longest side of 96
     pixels; its change of the log-odds is interpolated and added at the full size.
 
@@ -158,7 +158,7 @@ def soften_mask(mask: ArrayLike) -> NDArray[np.float32]:
     """
     mask = check_mask(mask)
     height, width = mask.shape
-    share = min(DECIDING_SIDE / max(height, width), 1)
+    share = min(MASK_SIDE / max(height, width), 1)
     small = resize_mask(mask, (max(round(height * share), 1), max(round(width * share), 1)))
     distance = np.where(small, _distance_within(small) - 0.5, 0.5 - _distance_within(~small)).astype(np.float32)
     scale = _BLUR * share * np.sqrt(np.count_nonzero(mask) / np.pi)
@@ -231,7 +231,7 @@ def _check_options(**options: float) -> None:
 
 
 def _smoothing_matrix(length: int, radius: float) -> NDArray[np.float32]:
-    """Return the normalised Gaussian weights between the pixels of a line; of a photo they are products of two."""
+    """Return the normalized Gaussian weights between the pixels of a line; of a photo they are products of two."""
     places = np.arange(length) / radius
     weights = gaussian_weights((places[:, np.newaxis] - places) ** 2)
     scale = 1 / np.sqrt(weights.sum(axis=1))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import Interval, Real
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma._validation import require_mask
 from sklearn_melanoma.segmentation._crf import center_probability, choose_refined, refine_probability, soften_mask
 from sklearn_melanoma.segmentation._estimators import Segmenter
@@ -24,26 +25,28 @@ class CRFRefiner(Segmenter):
     Parameters
     ----------
     appearance_weight : float, default=1.0
-        What neighbours of the same color who agree add to the log-odds of a pixel. By default
+        What neighbors of the same color who agree add to the log-odds of a pixel. By default
         they count as much as odds of e, 2.7 to 1: they settle what is unsure and leave what is
         sure. 2 or 3 suit probabilities that are rough, 0 leaves the kernel out.
     smoothness_weight : float, default=1.0
-        What neighbours of any color who agree add, against frayed borders and speckles. By
+        What neighbors of any color who agree add, against frayed borders and speckles. By
         default as much as those of the same color.
     appearance_radius : float, default=0.1
-        Standard deviation in place up to which pixels of one color are neighbours, as a share
+        Standard deviation in place up to which pixels of one color are neighbors, as a share
         of the photo's longest side. By default a few times as wide as a border is unsure, and
         narrow enough that uneven light hardly changes the colors.
     color_radius : float, default=5.0
         Standard deviation of colors that count as the same, in units of CIELAB. By default
         twice the just noticeable difference, a fifth of what lesion and skin differ by.
     smoothness_radius : float, default=0.02
-        Standard deviation of the neighbourhood for the smoothness, as a share of the longest
+        Standard deviation of the neighborhood for the smoothness, as a share of the longest
         side. By default wider than a hair, narrower than a notch of the border.
     threshold : float, default=0.4
         Probability above which pixels belong to the lesion. By default below one half, since
         the field draws the border on the steepest change of color or inside of it, and experts
         outside of it. Tune it to the annotators' style with a few masks.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
@@ -77,6 +80,7 @@ class CRFRefiner(Segmenter):
         "color_radius": [Interval(Real, 0, None, closed="neither")],
         "smoothness_radius": [Interval(Real, 0, None, closed="neither")],
         "threshold": [Interval(Real, 0, 1, closed="neither")],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -88,6 +92,7 @@ class CRFRefiner(Segmenter):
         color_radius: float = 5.0,
         smoothness_radius: float = 0.02,
         threshold: float = 0.4,
+        n_jobs: int | None = None,
     ):
         self.appearance_weight = appearance_weight
         self.smoothness_weight = smoothness_weight
@@ -95,6 +100,7 @@ class CRFRefiner(Segmenter):
         self.color_radius = color_radius
         self.smoothness_radius = smoothness_radius
         self.threshold = threshold
+        self.n_jobs = n_jobs
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         mask = require_mask(lesion.mask, self)

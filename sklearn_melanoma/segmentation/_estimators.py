@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._base import Interval, LesionTransformer, Real, StrOptions
+from sklearn_melanoma._base import LesionTransformer
+from sklearn_melanoma._io.reading import resize_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import resize_mask
+from sklearn_melanoma._sklearn_compat import Interval, StrOptions
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
 from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS
 from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watershed
@@ -76,20 +78,20 @@ class Segmenter(LesionTransformer):
 class WatershedSegmenter(Segmenter):
     """Find the lesion of each photo by threshold and watershed, without any label.
 
-    The survey's grey levels → binarise → watershed, with what real photos need around it: a
+    The survey's gray levels → binarize → watershed, with what real photos need around it: a
     field of view without dark corners, stickers and hairs, even light, one region chosen by
     place and size, and a border at a level of color between the skin around it and the
     lesion. See :func:`segment_watershed` for the steps.
 
     Parameters
     ----------
-    channel : {"blue", "green", "red", "grey", "blue/red", "green/red", "auto"}, default="blue"
-        Grey levels to look at. Pigment shows best in blue. "auto" takes for each photo, of the
+    channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
+        Gray levels to look at. Pigment shows best in blue. "auto" takes for each photo, of the
         first four, the one that its threshold separates best. The ratios see color alone,
         whatever the shadows.
     even_light : bool, default=True
-        Whether to divide the grey levels by the slowly varying light before the threshold.
-    leave_out_artefacts : bool, default=True
+        Whether to divide the gray levels by the slowly varying light before the threshold.
+    leave_out_artifacts : bool, default=True
         Whether to erase hairs and other thin dark lines and to leave out stickers and ink on
         the frame; dark corners are left out in any case.
     level : float or None, default=0.5
@@ -98,6 +100,8 @@ class WatershedSegmenter(Segmenter):
         border of the first watershed.
     margin : float, default=0
         How far the border is moved outwards, as a share of the photo's longest side, 0 to 0.1.
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
@@ -110,7 +114,7 @@ class WatershedSegmenter(Segmenter):
     gets a mask that is all False.
 
     The survey's own system is
-    ``WatershedSegmenter(even_light=False, leave_out_artefacts=False, level=None)``.
+    ``WatershedSegmenter(even_light=False, leave_out_artifacts=False, level=None)``.
 
     Examples
     --------
@@ -127,9 +131,10 @@ class WatershedSegmenter(Segmenter):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "channel": [StrOptions({*CHANNELS, *RATIOS, "auto"})],
         "even_light": ["boolean"],
-        "leave_out_artefacts": ["boolean"],
+        "leave_out_artifacts": ["boolean"],
         "level": [Interval(Real, 0, 1, closed="neither"), None],
         "margin": [Interval(Real, 0, MAX_MARGIN, closed="both")],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -137,15 +142,25 @@ class WatershedSegmenter(Segmenter):
         *,
         channel: str = "blue",
         even_light: bool = True,
-        leave_out_artefacts: bool = True,
+        leave_out_artifacts: bool = True,
         level: float | None = 0.5,
         margin: float = 0,
+        n_jobs: int | None = None,
     ):
         self.channel = channel
         self.even_light = even_light
-        self.leave_out_artefacts = leave_out_artefacts
+        self.leave_out_artifacts = leave_out_artifacts
         self.level = level
         self.margin = margin
+        self.n_jobs = n_jobs
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        return lesion.with_mask(segment_watershed(lesion.image, **self.get_params(deep=False)))
+        mask = segment_watershed(
+            lesion.image,
+            channel=self.channel,
+            even_light=self.even_light,
+            leave_out_artifacts=self.leave_out_artifacts,
+            level=self.level,
+            margin=self.margin,
+        )
+        return lesion.with_mask(mask)

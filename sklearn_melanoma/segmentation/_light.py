@@ -64,20 +64,20 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
     return surround[rows][:, columns]
 
 
-def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """Divide a grey image by the slowly varying light that falls on the skin, as `fit_light` finds it.
+def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """Divide a gray image by the slowly varying light that falls on the skin, as `fit_light` finds it.
 
     Parameters
     ----------
-    grey : ndarray of shape (height, width), dtype float32
-        Grey levels, 0 to 255.
+    gray : ndarray of shape (height, width), dtype float32
+        Gray levels, 0 to 255.
     surround : ndarray of shape (height, width), dtype bool, optional
         Pixels that show no skin.
 
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        Grey levels under even light: 1 is the skin's level, dimensionless.
+        Gray levels under even light: 1 is the skin's level, dimensionless.
 
     Examples
     --------
@@ -87,22 +87,22 @@ def flatten_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None 
     >>> bool(np.ptp(flat) < 0.05)
     True
     """
-    return (grey + 1) / fit_light(grey, surround)
+    return (gray + 1) / fit_light(gray, surround)
 
 
-def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
     r"""Find the slowly varying light that falls on the skin.
 
-    The light is a quadratic surface fitted to the logarithm of the grey levels, robustly: a
+    The light is a quadratic surface fitted to the logarithm of the gray levels, robustly: a
     block darker than the surface by :math:`r` standard deviations counts :math:`1/(1 + r^2)`,
-    since it is likelier a lesion than a shadow. If the surface is darker at the centre of the
+    since it is likelier a lesion than a shadow. If the surface is darker at the center of the
     photo than along its frame, it has followed the lesion, and a plane, which can't, is fitted
     instead.
 
     Parameters
     ----------
-    grey : ndarray of shape (height, width), dtype float32
-        Grey levels, 0 to 255.
+    gray : ndarray of shape (height, width), dtype float32
+        Gray levels, 0 to 255.
     surround : ndarray of shape (height, width), dtype bool, optional
         Pixels that show no skin and are left out of the fit.
 
@@ -113,7 +113,7 @@ def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
 
     Notes
     -----
-    Without the plane in place of a surface that is dark at the centre, large lesions are
+    Without the plane in place of a surface that is dark at the center, large lesions are
     taken for bad light and vanish.
 
     Examples
@@ -124,11 +124,11 @@ def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     >>> light[60, [0, 80, 159]].round(-1)
     array([100., 150., 200.], dtype=float32)
     """
-    log_blocks = np.log(_block_means(grey) + 1)
+    log_blocks = np.log(_block_means(gray) + 1)
     seen = np.ones(log_blocks.shape, dtype=bool) if surround is None else _block_means(surround) < 0.1
     if np.count_nonzero(seen) < 12:  # twice as many as a quadratic surface has numbers
         seen[:] = True
-    y, x = _powers(grey.shape, _block_size(grey.shape))
+    y, x = _powers(gray.shape, _block_size(gray.shape))
     terms = (y[_OF_Y, :, np.newaxis] * x[_OF_X, np.newaxis])[:, seen].astype(np.float64)
     coefficients = np.zeros((3, 3))
     coefficients[_OF_Y, _OF_X] = _fit_bright(terms, log_blocks[seen])
@@ -136,13 +136,13 @@ def fit_light(grey: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame_of(surface).mean():
         coefficients[:] = 0
         coefficients[_OF_Y[:3], _OF_X[:3]] = _fit_bright(terms[:3], log_blocks[seen])
-    y, x = _powers(grey.shape, 1)
+    y, x = _powers(gray.shape, 1)
     return np.exp(y.T @ coefficients.astype(np.float32) @ x)
 
 
 @lru_cache(maxsize=16)
 def _powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return 1, y and y², and 1, x and x², at the centres of square blocks of `step` pixels."""
+    """Return 1, y and y², and 1, x and x², at the centers of square blocks of `step` pixels."""
     y, x = ((((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape)
     return np.stack([y**0, y, y * y]), np.stack([x**0, x, x * x])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,11 +15,12 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
 
-from sklearn_melanoma._base import HasMethods, Integral, Interval, Real
-from sklearn_melanoma._callbacks import FitTask, with_callbacks
+from sklearn_melanoma._callbacks import FitTask
+from sklearn_melanoma._io.reading import resize_map, resize_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import as_lesion, resize_map, resize_mask
-from sklearn_melanoma._validation import check_images, element_errors
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval, with_callbacks
+from sklearn_melanoma._typing import Mask
+from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
@@ -32,10 +34,6 @@ _THRESHOLDS = np.linspace(0.2, 0.8, 13)
 _MAX_TUNED = 100
 _FOLDS = 5
 
-# A pixel of a photo without a mask teaches only if a first classifier gives it at least this probability.
-_SURE = 0.9
-
-Mask = NDArray[np.bool_]
 Sample = tuple[NDArray[np.float32], Mask]
 
 
@@ -57,16 +55,15 @@ class PixelClassifierSegmenter(Segmenter):
     n_pixels : int, default=300
         Pixels drawn from each photo that has a mask, more of them near the border. Each photo
         counts the same.
-    prior : segmenter, optional
+    base_segmenter : segmenter, optional
         Segmenter that needs no mask, whose probability, or mask, is blended in. By default
         :class:`WatershedSegmenter`; :class:`SegmenterSelector` is better and slower.
     prior_masks : float, default=10
         How many masks the unsupervised guess is worth: with :math:`n` masks, its share in the
         probability is ``prior_masks / (prior_masks + n)``.
-    self_training : bool, default=False
-        Whether to learn also from photos without a mask, from the pixels of which a first
-        classifier is sure. On real photos it was no gain.
-    random_state : int, RandomState instance or None, default=0
+    n_jobs : int, optional
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
+    random_state : int, RandomState instance or None, default=None
         Seed of the draw of pixels and folds, and of the default classifier. A classifier that
         is passed keeps its own.
 
@@ -76,9 +73,9 @@ class PixelClassifierSegmenter(Segmenter):
         The classifier, fitted on all drawn pixels.
     threshold_ : float
         Probability above which a pixel belongs to the lesion.
-    prior_ : segmenter or None
+    base_segmenter_ : segmenter or None
         The prior, fitted without masks.
-    prior_share_ : float
+    base_weight_ : float
         Share of the unsupervised guess in the probability.
     out_of_fold_jaccard_ : float
         Mean Jaccard index at `threshold_` over the given masks, each predicted without it; a
@@ -115,10 +112,10 @@ class PixelClassifierSegmenter(Segmenter):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
         "n_pixels": [Interval(Integral, 2, None, closed="left")],
-        "prior": [HasMethods(["fit", "transform"]), None],
+        "base_segmenter": [HasMethods(["fit", "transform"]), None],
         "prior_masks": [Interval(Real, 0, None, closed="left")],
-        "self_training": ["boolean"],
         "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -126,16 +123,16 @@ class PixelClassifierSegmenter(Segmenter):
         *,
         estimator: BaseEstimator | None = None,
         n_pixels: int = 300,
-        prior: Any = None,
+        base_segmenter: Any = None,
         prior_masks: float = 10,
-        self_training: bool = False,
-        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.estimator = estimator
         self.n_pixels = n_pixels
-        self.prior = prior
+        self.base_segmenter = base_segmenter
         self.prior_masks = prior_masks
-        self.self_training = self_training
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks
@@ -145,8 +142,7 @@ class PixelClassifierSegmenter(Segmenter):
         Parameters
         ----------
         X : sequence of images
-            Paths, arrays, PIL images or lesions. Those without a mask are read with
-            `self_training` only.
+            Paths, arrays, PIL images or lesions. Those without a mask are not read.
         y : sequence of masks
             Arrays or paths, at the size of the photos; None or NaN where there is none.
 
@@ -163,26 +159,23 @@ class PixelClassifierSegmenter(Segmenter):
         """
         self._check_parameters()
         images = check_images(X)
-        masks, labelled = check_few_masks(y, len(images))
-        if not labelled:
+        masks, labeled = check_few_masks(y, len(images))
+        if not labeled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} photos. "
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
-        others = sorted(set(range(len(images))) - set(labelled)) if self.self_training else []
-        with FitTask(self, images, y, len(labelled) + len(others) + min(_FOLDS, len(labelled)) + 1) as task:
-            self._learn(images, masks, labelled, others, task)
+        with FitTask(self, images, y, len(labeled) + min(_FOLDS, len(labeled)) + 1) as task:
+            self._learn(images, masks, labeled, task)
         return self
 
-    def _learn(
-        self, images: Sequence[Any], masks: Sequence[Any], labelled: list[int], others: list[int], task: FitTask
-    ) -> None:
+    def _learn(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
         # Without the masks: the threshold is found on photos whose masks the prior has not seen.
-        self.prior_ = None if self.prior is None else clone(self.prior).fit(images)
+        self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
-        tuned = set(rng.permutation(len(labelled))[:_MAX_TUNED].tolist())
+        tuned = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())
         samples, kept = [], []
-        for order, position in enumerate(labelled):
+        for order, position in enumerate(labeled):
             task.begin_part("photo")
             lesion, mask = read_pair(images, masks, position)
             pixels = self._describe(lesion)
@@ -194,19 +187,11 @@ class PixelClassifierSegmenter(Segmenter):
         if not counts.all():
             what = "all full" if counts[1] else "all empty"
             raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
-        self.prior_share_ = self.prior_masks / (self.prior_masks + len(labelled)) if self.prior_masks else 0.0
+        self.base_weight_ = self.prior_masks / (self.prior_masks + len(labeled)) if self.prior_masks else 0.0
         seed = int(rng.randint(2**31 - 1))
-        extra: list[Sample] = []
-        if self.self_training:
-            first = self._fit_classifier(samples, seed)
-            # Together they count no more than the photos with a mask.
-            n_pixels = min(self.n_pixels * len(labelled) // max(len(others), 1), self.n_pixels)
-            for position in others:
-                task.begin_part("photo")
-                extra.append(self._sure_pixels(position, images[position], first, n_pixels, rng))
-        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, extra, kept, seed, task)
+        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, kept, seed, task)
         task.begin_part("learn")
-        self.estimator_ = self._fit_classifier(samples + extra, seed)
+        self.estimator_ = self._fit_classifier(samples, seed)
 
     def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
         if self.estimator is None:
@@ -219,7 +204,6 @@ class PixelClassifierSegmenter(Segmenter):
     def _choose_threshold(
         self,
         samples: list[Sample],
-        extra: list[Sample],
         kept: list[tuple[int, PixelDescription, Mask]],
         seed: int,
         task: FitTask,
@@ -233,34 +217,24 @@ class PixelClassifierSegmenter(Segmenter):
             part = [samples[order] for order in train]
             if len(np.unique(np.concatenate([labels for _, labels in part]))) < 2:
                 continue
-            classifier = self._fit_classifier(part + extra, seed)
+            classifier = self._fit_classifier(part, seed)
             for order, pixels, mask in kept:
                 if order in test:
                     probability = resize_map(self._probability(pixels, classifier), mask.shape)
                     scores.append([mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS])
         if not scores:
             return 0.5, np.nan
-        # Neighbours are averaged in, or a few photos choose a threshold by chance.
+        # Neighbors are averaged in, or a few photos choose a threshold by chance.
         means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
         best = int(means.argmax())
         return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
 
-    def _sure_pixels(
-        self, position: int, image: Any, classifier: BaseEstimator, n_pixels: int, rng: np.random.RandomState
-    ) -> Sample:
-        """Draw pixels of a photo without a mask of which a classifier is sure, with its own labels."""
-        with element_errors(position, image):
-            pixels = self._describe(as_lesion(image))
-        probability = self._probability(pixels, classifier).ravel()
-        drawn = rng.permutation(np.flatnonzero((probability < 1 - _SURE) | (probability > _SURE)))[:n_pixels]
-        return pixels.features.reshape(probability.size, -1)[drawn], probability[drawn] > 0.5
-
     def _describe(self, lesion: Lesion) -> PixelDescription:
         """Describe the pixels of a photo, with the prior's guess."""
         pixels = describe_pixels(lesion.image)
-        if self.prior_ is None:
+        if self.base_segmenter_ is None:
             return pixels
-        (found,) = self.prior_.transform([Lesion(lesion.image)])
+        (found,) = self.base_segmenter_.transform([Lesion(lesion.image)])
         guess = found.mask.astype(np.float32) if found.probability is None else found.probability
         return replace(pixels, guess=np.clip(resize_map(guess, pixels.guess.shape), 0, 1))
 
@@ -271,7 +245,7 @@ class PixelClassifierSegmenter(Segmenter):
         rows = pixels.features.reshape(-1, len(pixels.names))
         lesion = int(np.argmax(classifier.classes_))  # True, wherever it stands
         learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.guess.shape).astype(np.float32)
-        return (1 - self.prior_share_) * learned + self.prior_share_ * pixels.guess
+        return (1 - self.base_weight_) * learned + self.base_weight_ * pixels.guess
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         pixels = self._describe(lesion)

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of
-from sklearn_melanoma._reading import resize_map, shrink, shrink_by_steps
+from sklearn_melanoma._io.reading import resize_map, shrink, shrink_by_steps
+from sklearn_melanoma._typing import Mask
 from sklearn_melanoma._validation import check_image
-from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts
+from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts
 from sklearn_melanoma.segmentation._light import flatten_light
 from sklearn_melanoma.segmentation._refine import fill_bays
 from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, choose_region
-from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE, segment_watershed
+from sklearn_melanoma.segmentation._watershed import MASK_SIDE, segment_watershed
 
 # Longest side, in pixels, at which pixels are described. The probability varies smoothly, so that its level sets
 # are found between these pixels.
@@ -31,7 +32,6 @@ _CUTS = (0.15, 0.2, 0.3, 0.4)
 _REACH = 0.35  # how far they may grow, in roots of the area
 
 Map = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Features = dict[str, Any]  # a map for each name, or one number for the whole photo
 
 
@@ -42,7 +42,7 @@ class _View:
     levels: Map  # (3, height, width), smoothed red, green and blue, 0 to 255
     raw: Map  # (3, height, width), their logarithms
     flat: Map  # (3, height, width), the same under even light, 0 on the skin
-    artefacts: Mask | None
+    artifacts: Mask | None
     visible: Mask
     side: int
 
@@ -98,7 +98,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     - each channel's distance from the skin, with and without even light; saturation and
       hue; ranks within the photo; texture;
     - the distance to the border of the vote in units of the root of its area, to the frame,
-      to the centre;
+      to the center;
     - the vote itself, its blurs and its parts;
     - of the whole photo, repeated on each pixel: area, contrast and separability of the vote,
       how well its parts agree, and the skin's color, so that a classifier can learn where to
@@ -135,7 +135,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     >>> [round(float(value)) for value in color[[5, 48, 90]]]
     [0, 1, 0]
     """
-    small = shrink_by_steps(check_image(image), DECIDING_SIDE)
+    small = shrink_by_steps(check_image(image), MASK_SIDE)
     view = _look(shrink(small, FEATURE_SIDE), shrink(erase_dark_lines(small), FEATURE_SIDE))
     shape = view.visible.shape
     guess = np.clip(resize_map(segment_watershed(small).astype(np.float32), shape), 0, 1)
@@ -157,32 +157,32 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
 
 def _look(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _View:
     side = max(image.shape)
-    artefacts = find_artefacts(image)
-    visible = np.ones(image.shape[:2], dtype=bool) if artefacts is None or artefacts.all() else ~artefacts
+    artifacts = find_artifacts(image)
+    visible = np.ones(image.shape[:2], dtype=bool) if artifacts is None or artifacts.all() else ~artifacts
     channels = np.moveaxis(hairless, 2, 0).astype(np.float32)
     levels = np.stack([ndi.gaussian_filter(channel, 0.008 * side, truncate=3) for channel in channels])
-    flat = np.log(np.maximum([flatten_light(channel, artefacts) for channel in levels], 1e-3))
-    return _View(levels, np.log(channels + 1), flat.astype(np.float32), artefacts, visible, side)
+    flat = np.log(np.maximum([flatten_light(channel, artifacts) for channel in levels], 1e-3))
+    return _View(levels, np.log(channels + 1), flat.astype(np.float32), artifacts, visible, side)
 
 
 def _candidates(view: _View) -> tuple[Map, Map]:
-    """Return masks by Otsu's threshold, and by one nearer to the skin, in several kinds of grey levels."""
-    to_grey = np.array(CHANNELS["grey"], dtype=np.float32)
-    grey = np.tensordot(to_grey, view.levels, axes=1)
+    """Return masks by Otsu's threshold, and by one nearer to the skin, in several kinds of gray levels."""
+    to_gray = np.array(CHANNELS["gray"], dtype=np.float32)
+    gray = np.tensordot(to_gray, view.levels, axes=1)
     colors = view.flat[:, view.visible]
     colors = colors - np.median(colors, axis=1, keepdims=True)
     main = np.linalg.eigh(colors @ colors.T)[1][:, -1]
     main = main * (np.sign(main.sum()) or 1) / np.abs(main).sum()
     kinds = [
         *np.exp(view.flat[::-1]),
-        np.exp(np.tensordot(to_grey, view.flat, axes=1)),
+        np.exp(np.tensordot(to_gray, view.flat, axes=1)),
         np.exp(np.tensordot(main, view.flat, axes=1)),
         view.levels[2] / max(float(np.median(view.levels[2])), 1.0),
-        grey / max(float(np.median(grey)), 1.0),
+        gray / max(float(np.median(gray)), 1.0),
     ]
     tight, wide = [], []
     for values in kinds:
-        region = choose_region(binarize(values, view.artefacts))
+        region = choose_region(binarize(values, view.artifacts))
         tight.append(region)
         skin = ~region & view.visible
         if region.any() and skin.any():
@@ -241,8 +241,8 @@ def _appearance(view: _View) -> Features:
         "rank_red": _ranks(view.flat[0]),
         "rank_blue": _ranks(view.flat[2]),
         "rank_red_blue": _ranks(view.flat[0] - view.flat[2]),
-        "artefacts": 0.0 if view.artefacts is None else view.blur(view.artefacts, 0.01),
-        "photo_artefacts": 0.0 if view.artefacts is None else float(view.artefacts.mean()),
+        "artifacts": 0.0 if view.artifacts is None else view.blur(view.artifacts, 0.01),
+        "photo_artifacts": 0.0 if view.artifacts is None else float(view.artifacts.mean()),
         "photo_redness": median_red - median_blue,
         "photo_greenness": median_green - median_blue,
         "photo_light": median_green,
@@ -263,8 +263,8 @@ def _colors(view: _View, vote: Map, roles: _Roles) -> Features:
     whitened = np.einsum("ihw,ij,jhw->hw", off_skin, np.linalg.inv(skin_covariance), off_skin)
     near = (roles.outside > 0.08 * root) & (roles.outside < 0.5 * root) & view.visible
     near_level = float(np.median(fisher[near])) if np.count_nonzero(near) >= 0.01 * near.size else 0.0
-    skin_share = (1 - vote) * view.visible
-    local_level = view.blur(fisher * skin_share, 0.15) / (view.blur(skin_share, 0.15) + 0.02)
+    skin_fraction = (1 - vote) * view.visible
+    local_level = view.blur(fisher * skin_fraction, 0.15) / (view.blur(skin_fraction, 0.15) + 0.02)
     slope = ndi.gaussian_gradient_magnitude(fisher, 0.012 * view.side, truncate=3) * (0.1 * view.side)
     features: Features = {"fisher": fisher}
     features |= {f"fisher_{scale}": view.blur(fisher, scale) for scale in _SCALES}
@@ -277,7 +277,7 @@ def _colors(view: _View, vote: Map, roles: _Roles) -> Features:
         blurred = view.blur(off_skin[channel], _SCALES[0])
         features[name] = blurred
         features[f"{name}_wide"] = view.blur(off_skin[channel], 0.04)
-        features[f"{name}_share"] = np.clip(blurred / min(float(step[channel]), -0.03), -2, 3)
+        features[f"{name}_fraction"] = np.clip(blurred / min(float(step[channel]), -0.03), -2, 3)
         features[f"{name}_raw"] = view.blur(raw[channel], _SCALES[0])
         features[f"photo_{name}"] = float(step[channel])
     seen = fisher[view.visible]
@@ -292,8 +292,8 @@ def _colors(view: _View, vote: Map, roles: _Roles) -> Features:
         "photo_skin_dark": float(np.quantile(fisher[roles.skin], 0.9)),
         "photo_lesion_pale": float(np.quantile(fisher[roles.lesion], 0.1)),
         "photo_lesion_dark": float(np.quantile(fisher[roles.lesion], 0.9)),
-        "photo_share_0.3": float((seen > 0.3).mean()),
-        "photo_share_0.6": float((seen > 0.6).mean()),
+        "photo_fraction_0.3": float((seen > 0.3).mean()),
+        "photo_fraction_0.6": float((seen > 0.6).mean()),
         "photo_slope": float(slope[border].mean()) if border.any() else 0.0,
     }
 
@@ -319,7 +319,7 @@ def _places(view: _View, roles: _Roles) -> Features:
 def _grown(view: _View, fisher: Map, reach: Mask) -> Features:
     """Return masks cut at several places between skin and lesion, closed and filled, and distances from their borders.
 
-    On photos drawn wide, the one cut at 0.2 is better than any threshold on grey levels.
+    On photos drawn wide, the one cut at 0.2 is better than any threshold on gray levels.
     """
     masks = [fill_bays(choose_region((fisher > cut) & reach & view.visible)) for cut in _CUTS]
     level = np.stack(masks).mean(axis=0, dtype=np.float32)

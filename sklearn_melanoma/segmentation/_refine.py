@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from sklearn_melanoma._bits import dilate_by_disk, grow_by_disk, to_bits, to_mask
-from sklearn_melanoma._cielab import levels_to_lab
-from sklearn_melanoma._geometry import bounding_box, fill_holes, padded_box
+from sklearn_melanoma._geometry import (
+    bounding_box,
+    dilate_by_disk,
+    fill_holes,
+    grow_by_disk,
+    padded_box,
+    to_bits,
+    to_mask,
+)
+from sklearn_melanoma.preprocessing._cielab import levels_to_lab
 
 # All as shares of the root of the lesion's area. Skin is looked at from here ...
 _RING_START = 0.15
@@ -32,7 +39,7 @@ _JUST_VISIBLE = 1.0
 def refine_by_color(
     rgb: NDArray[np.float32],
     region: NDArray[np.bool_],
-    artefacts: NDArray[np.bool_] | None = None,
+    artifacts: NDArray[np.bool_] | None = None,
     *,
     level: float = 0.5,
 ) -> NDArray[np.bool_]:
@@ -53,7 +60,7 @@ def refine_by_color(
         Red, green and blue of a photo, 0 to 255, smoothed.
     region : ndarray of shape (height, width), dtype bool
         First guess, at least one pixel.
-    artefacts : ndarray of shape (height, width), dtype bool, optional
+    artifacts : ndarray of shape (height, width), dtype bool, optional
         Pixels that are neither skin nor lesion.
     level : float, default=0.5
         Where the border lies between skin and lesion, 0 to 1: the lower, the wider.
@@ -77,7 +84,7 @@ def refine_by_color(
     pad = int(max(_RING_END, _GROWTH) * root) + 5
     crop = padded_box(region, pad)
     inside = region[crop]
-    seen = np.ones(inside.shape, dtype=bool) if artefacts is None else ~artefacts[crop]
+    seen = np.ones(inside.shape, dtype=bool) if artifacts is None else ~artifacts[crop]
     around = grow_by_disk(inside, max(_RING_END, _RING_START + 4 / root) * root)
     ring = around & ~grow_by_disk(inside, _RING_START * root) & seen
     if min(np.count_nonzero(ring), np.count_nonzero(inside)) < _MIN_PIXELS:

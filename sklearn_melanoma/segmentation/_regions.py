@@ -14,12 +14,12 @@ from skimage.filters import threshold_otsu
 from sklearn_melanoma._geometry import fill_holes, frame_of
 from sklearn_melanoma.segmentation._light import fit_light, middle
 
-#: How the grey levels of each channel are made from red, green and blue.
+#: How the gray levels of each channel are made from red, green and blue.
 CHANNELS: dict[str, tuple[float, float, float]] = {
     "red": (1, 0, 0),
     "green": (0, 1, 0),
     "blue": (0, 0, 1),
-    "grey": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
+    "gray": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
 }
 
 #: Channels whose level is that of one color over red: pigment and blood lower it, shadows do not.
@@ -48,7 +48,7 @@ Colors = Callable[[int], NDArray[np.float32]]
 class View(NamedTuple):
     """A photo as one channel shows it."""
 
-    grey: NDArray[np.float32]  # 1 is about the level of the skin
+    gray: NDArray[np.float32]  # 1 is about the level of the skin
     dark: NDArray[np.bool_]  # below Otsu's threshold
     light: NDArray[np.float32] | None  # that falls on the skin; None where it is taken for even
 
@@ -61,13 +61,13 @@ class View(NamedTuple):
 
 
 def find_region(
-    colors: Colors, channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool
+    colors: Colors, channel: str, artifacts: NDArray[np.bool_] | None, *, even_light: bool
 ) -> tuple[View, NDArray[np.bool_]]:
     """Return the region that is likeliest the lesion, empty if it is too small or too pale, and where it was seen."""
-    views = [view_channel(colors, name, artefacts, even_light=even_light) for name in _channel_names(channel)]
-    view = views[0] if len(views) == 1 else max(views, key=lambda view: _separability(view, artefacts))
+    views = [view_channel(colors, name, artifacts, even_light=even_light) for name in _channel_names(channel)]
+    view = views[0] if len(views) == 1 else max(views, key=lambda view: _separability(view, artifacts))
     region = choose_region(view.dark)
-    if np.count_nonzero(region) < MIN_AREA * region.size or _contrast(view.grey, region, artefacts) < MIN_CONTRAST:
+    if np.count_nonzero(region) < MIN_AREA * region.size or _contrast(view.gray, region, artifacts) < MIN_CONTRAST:
         region = np.zeros_like(region)
     return view, region
 
@@ -76,22 +76,22 @@ def _channel_names(channel: str) -> list[str]:
     return list(CHANNELS) if channel == "auto" else [channel]
 
 
-def view_channel(colors: Colors, channel: str, artefacts: NDArray[np.bool_] | None, *, even_light: bool) -> View:
+def view_channel(colors: Colors, channel: str, artifacts: NDArray[np.bool_] | None, *, even_light: bool) -> View:
     """Look at smoothed colors through one channel."""
     if channel in RATIOS:
-        # The 8 levels keep the ratios of dark pixels, which are noise, near that of grey.
-        grey = 128 * (colors(RATIOS[channel]) + 8) / (colors(0) + 8)
+        # The 8 levels keep the ratios of dark pixels, which are noise, near that of gray.
+        gray = 128 * (colors(RATIOS[channel]) + 8) / (colors(0) + 8)
     else:
         shares = (weight * colors(color) for color, weight in enumerate(CHANNELS[channel]) if weight)
-        grey = reduce(np.add, shares)
+        gray = reduce(np.add, shares)
     if not even_light:
-        level = max(float(np.median(grey[::4, ::4])), 1.0)
-        grey = grey / level
-        return View(grey, binarize(grey, artefacts), None)
-    light = fit_light(grey, artefacts)
-    grey = (grey + 1) / light
+        level = max(float(np.median(gray[::4, ::4])), 1.0)
+        gray = gray / level
+        return View(gray, binarize(gray, artifacts), None)
+    light = fit_light(gray, artifacts)
+    gray = (gray + 1) / light
     # What a ratio varies by is no light.
-    return View(grey, binarize(grey, artefacts), fit_light(colors(2), artefacts) if channel in RATIOS else light)
+    return View(gray, binarize(gray, artifacts), fit_light(colors(2), artifacts) if channel in RATIOS else light)
 
 
 def smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -106,19 +106,19 @@ def _averages(n: int, sigma: float) -> NDArray[np.float32]:
     return ndi.gaussian_filter1d(np.eye(n), sigma, axis=0, truncate=3).astype(np.float32)
 
 
-def binarize(grey: NDArray[np.float32], artefacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def binarize(gray: NDArray[np.float32], artifacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Return what is darker than Otsu's threshold, the dark corners left out."""
-    seen = grey if artefacts is None else grey[~artefacts]
+    seen = gray if artifacts is None else gray[~artifacts]
     if seen.size == 0 or np.ptp(seen) < 1e-3:  # of the skin's level: rounding, too little for Otsu's histogram
-        return np.zeros(grey.shape, dtype=bool)
+        return np.zeros(gray.shape, dtype=bool)
     # Whole numbers are counted faster than floats; the step is finer than the noise.
     threshold = (int(threshold_otsu(np.minimum(seen * 128, 255).astype(np.uint8))) + 1) / 128
-    return grey < threshold if artefacts is None else (grey < threshold) & ~artefacts
+    return gray < threshold if artifacts is None else (gray < threshold) & ~artifacts
 
 
-def _separability(view: View, artefacts: NDArray[np.bool_] | None) -> float:
+def _separability(view: View, artifacts: NDArray[np.bool_] | None) -> float:
     """Return the share of the variance that lies between the two sides of the threshold, from 0 to 1."""
-    seen, dark = (view.grey, view.dark) if artefacts is None else (view.grey[~artefacts], view.dark[~artefacts])
+    seen, dark = (view.gray, view.dark) if artifacts is None else (view.gray[~artifacts], view.dark[~artifacts])
     share = float(dark.mean()) if dark.size else 0.0
     if not 0 < share < 1:
         return 0.0
@@ -181,7 +181,7 @@ def cut_probability(probability: NDArray[np.float32], threshold: float) -> NDArr
 
 
 def find_core(
-    grey: NDArray[np.float32], region: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None = None
+    gray: NDArray[np.float32], region: NDArray[np.bool_], artifacts: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
     """Find the lesion in a region that is mostly skin.
 
@@ -191,11 +191,11 @@ def find_core(
 
     Parameters
     ----------
-    grey : ndarray of shape (height, width), dtype float32
-        Grey levels, about 1 on the skin.
+    gray : ndarray of shape (height, width), dtype float32
+        Gray levels, about 1 on the skin.
     region : ndarray of shape (height, width), dtype bool
         A connected region.
-    artefacts : ndarray of shape (height, width), dtype bool, optional
+    artifacts : ndarray of shape (height, width), dtype bool, optional
         Pixels that are neither skin nor lesion.
 
     Returns
@@ -206,23 +206,23 @@ def find_core(
     Examples
     --------
     >>> import numpy as np
-    >>> grey = np.ones((80, 120), dtype=np.float32)
-    >>> grey[:6], grey[:60, :50], grey[:, 20:24] = 0.9, 0.9, 0.9
-    >>> grey[30:50, 20:40] = 0.4
-    >>> int(find_core(grey, grey < 0.95).sum())
+    >>> gray = np.ones((80, 120), dtype=np.float32)
+    >>> gray[:6], gray[:60, :50], gray[:, 20:24] = 0.9, 0.9, 0.9
+    >>> gray[30:50, 20:40] = 0.4
+    >>> int(find_core(gray, gray < 0.95).sum())
     400
     """
     if _outline(region) < _RAGGED:
         return region
-    core = choose_region(binarize(grey, ~region))
+    core = choose_region(binarize(gray, ~region))
     size = np.count_nonzero(core)
     if not MIN_AREA * core.size <= size <= _CORE_SHARE * np.count_nonzero(region) or _outline(core) > _COMPACT:
         return region
-    skin = ~region if artefacts is None else ~region & ~artefacts
+    skin = ~region if artifacts is None else ~region & ~artifacts
     rest = region & ~core
     if not (skin.any() and rest.any()):
         return region
-    levels = [float(grey[part].mean()) for part in (core, rest, skin)]
+    levels = [float(gray[part].mean()) for part in (core, rest, skin)]
     return core if levels[1] - levels[0] > levels[2] - levels[1] else region
 
 
@@ -237,9 +237,9 @@ def _outline(region: NDArray[np.bool_]) -> float:
     return length / max(np.sqrt(np.count_nonzero(region)), 1.0)
 
 
-def _contrast(grey: NDArray[np.float32], core: NDArray[np.bool_], artefacts: NDArray[np.bool_] | None) -> float:
-    skin = ~core if artefacts is None else ~core & ~artefacts
+def _contrast(gray: NDArray[np.float32], core: NDArray[np.bool_], artifacts: NDArray[np.bool_] | None) -> float:
+    skin = ~core if artifacts is None else ~core & ~artifacts
     if not skin.any():
         return 0.0
-    level = float(grey[skin].mean())
-    return (level - float(grey[core].mean())) / level
+    level = float(gray[skin].mean())
+    return (level - float(gray[core].mean())) / level

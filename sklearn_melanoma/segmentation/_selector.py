@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,28 +14,28 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_melanoma._base import Composite, HasMethods, Integral, Interval, Real
-from sklearn_melanoma._callbacks import FitTask, learns, with_callbacks
+from sklearn_melanoma._base import Composite
+from sklearn_melanoma._callbacks import FitTask, learns
+from sklearn_melanoma._io.reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import resize_map, resize_mask, shrink_by_steps
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval, with_callbacks
+from sklearn_melanoma._typing import Mask
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._candidates import agreement, describe_candidates
 from sklearn_melanoma.segmentation._estimators import Segmenter, WatershedSegmenter
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
-from sklearn_melanoma.segmentation._watershed import DECIDING_SIDE
+from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
 # How much a candidate's vote grows with its expected Jaccard index: e-fold for 0.05, half an
 # expert's disagreement with another.
 _SHARPNESS = 20.0
 
 # Shares of the vote among which the one is taken that agrees best with the given masks.
-_SHARES = np.linspace(0.2, 0.7, 11)
+_VOTE_THRESHOLDS = np.linspace(0.2, 0.7, 11)
 
 _FOLDS = 5
-
-Mask = NDArray[np.bool_]
 
 
 def default_segmenters() -> list[tuple[str, Segmenter]]:
@@ -74,12 +75,12 @@ class SegmenterSelector(Segmenter, Composite):
         default 100 extremely randomized trees.
     n_best : int, optional
         Number of candidates that vote, the best first; 1 chooses a single one. By default all.
-    share : float, default=0.4
+    vote_threshold : float, default=0.4
         Share of the vote from which a pixel belongs to the lesion, as long as no masks teach
         another. Below one half, since thresholds err on the small side.
     n_jobs : int, optional
-        Number of processes that find the candidates in ``fit``.
-    random_state : int, RandomState instance or None, default=0
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
+    random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the default ranker.
 
     Attributes
@@ -88,7 +89,7 @@ class SegmenterSelector(Segmenter, Composite):
         The candidates, fitted; once ``fit`` was called.
     ranker_ : regressor or None
         The fitted ranker; None if there was no mask.
-    share_ : float
+    vote_threshold_ : float
         Share of the vote from which a pixel belongs to the lesion.
 
     See Also
@@ -126,7 +127,7 @@ class SegmenterSelector(Segmenter, Composite):
         "segmenters": [list, tuple, None],
         "ranker": [HasMethods(["fit", "predict"]), None],
         "n_best": [Interval(Integral, 1, None, closed="left"), None],
-        "share": [Interval(Real, 0, 1, closed="neither")],
+        "vote_threshold": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -137,14 +138,14 @@ class SegmenterSelector(Segmenter, Composite):
         *,
         ranker: BaseEstimator | None = None,
         n_best: int | None = None,
-        share: float = 0.4,
+        vote_threshold: float = 0.4,
         n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = 0,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.segmenters = segmenters
         self.ranker = ranker
         self.n_best = n_best
-        self.share = share
+        self.vote_threshold = vote_threshold
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -173,7 +174,7 @@ class SegmenterSelector(Segmenter, Composite):
         self._check_parameters()
         images = check_images(X)
         masks, positions = check_few_masks(y, len(images))
-        self.ranker_, self.share_ = None, self.share
+        self.ranker_, self.vote_threshold_ = None, self.vote_threshold
         ranked = len(positions) >= _FOLDS
         fresh = [(name, clone(segmenter)) for name, segmenter in self._named()]
         n_parts = sum(learns(segmenter) for _, segmenter in fresh) + (len(fresh) + _FOLDS + 2 if ranked else 0)
@@ -191,7 +192,7 @@ class SegmenterSelector(Segmenter, Composite):
         lesions, truths = [], []
         for position in positions:
             lesion, truth = read_pair(images, masks, position)
-            lesions.append(_at_deciding_side(lesion))
+            lesions.append(_shrink_to_mask_side(lesion))
             truths.append(resize_mask(truth, lesions[-1].image.shape[:2]))
         random = check_random_state(self.random_state)
         folds = list(KFold(_FOLDS, shuffle=True, random_state=random).split(positions))
@@ -204,20 +205,22 @@ class SegmenterSelector(Segmenter, Composite):
         if ranker is None:
             seed = int(random.randint(np.iinfo(np.int32).max))
             ranker = ExtraTreesRegressor(100, min_samples_leaf=5, max_features=0.3, random_state=seed)
-        agreed = np.empty((len(positions), len(_SHARES)))
+        agreed = np.empty((len(positions), len(_VOTE_THRESHOLDS)))
         for train, test in folds:
             task.begin_part("fold")
             fitted = _fit_ranker(ranker, rows, jaccard, train)
             for i in test:
                 vote = _consensus(candidates[i], self._weights(fitted.predict(rows[i])))
-                agreed[i] = [mask_jaccard(truths[i], cut_probability(vote, share)) for share in _SHARES]
-        self.share_ = float(_SHARES[int(agreed.mean(axis=0).argmax())])
+                agreed[i] = [
+                    mask_jaccard(truths[i], cut_probability(vote, threshold)) for threshold in _VOTE_THRESHOLDS
+                ]
+        self.vote_threshold_ = float(_VOTE_THRESHOLDS[int(agreed.mean(axis=0).argmax())])
         task.begin_part("learn")
         self.ranker_ = _fit_ranker(ranker, rows, jaccard, range(len(positions)))
         task.end_part()
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        small = _at_deciding_side(lesion)
+        small = _shrink_to_mask_side(lesion)
         masks = [_mask_of(segmenter, small) for segmenter in self._active()]
         ranker = getattr(self, "ranker_", None)
         if ranker is None:
@@ -226,7 +229,7 @@ class SegmenterSelector(Segmenter, Composite):
         else:
             weights = self._weights(ranker.predict(self._rows(small, masks)))
         vote = resize_map(_consensus(masks, weights), lesion.image.shape[:2])
-        return lesion.with_mask(cut_probability(vote, getattr(self, "share_", self.share)), vote)
+        return lesion.with_mask(cut_probability(vote, getattr(self, "vote_threshold_", self.vote_threshold)), vote)
 
     def _weights(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn expected Jaccard indices into weights of the vote."""
@@ -300,8 +303,8 @@ class SegmenterSelector(Segmenter, Composite):
         return tags
 
 
-def _at_deciding_side(lesion: Lesion) -> Lesion:
-    image = shrink_by_steps(lesion.image, DECIDING_SIDE)
+def _shrink_to_mask_side(lesion: Lesion) -> Lesion:
+    image = shrink_by_steps(lesion.image, MASK_SIDE)
     return lesion if image is lesion.image else Lesion(image, source=lesion.source, source_shape=lesion.source_shape)
 
 

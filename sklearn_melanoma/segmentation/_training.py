@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_melanoma._io.reading import as_lesion, read_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._reading import as_lesion, read_mask
 from sklearn_melanoma._validation import check_mask, check_masks, element_errors, is_missing
 
 

@@ -1,4 +1,4 @@
-"""Grey levels → binarise → watershed: the lesion of a photo without any label."""
+"""Gray levels → binarize → watershed: the lesion of a photo without any label."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
-from sklearn_melanoma._bits import grow_by_square
-from sklearn_melanoma._geometry import padded_box
-from sklearn_melanoma._reading import resize_map, shrink_by_steps
+from sklearn_melanoma._geometry import grow_by_square, padded_box
+from sklearn_melanoma._io.reading import resize_map, shrink_by_steps
 from sklearn_melanoma._validation import check_image
-from sklearn_melanoma.segmentation._artefacts import erase_dark_lines, find_artefacts, hangs_on_frame
+from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts, hangs_on_frame
 from sklearn_melanoma.segmentation._light import find_dark_corners
 from sklearn_melanoma.segmentation._refine import refine_by_color
 from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, find_core, find_region, smooth
 
 # Longest side, in pixels, at which the mask is decided. On three data sets the mean Jaccard index is the same,
 # within 0.006, at 128, 160, 192, 256 and 384; the cost grows with the square.
-DECIDING_SIDE = 192
+MASK_SIDE = 192
 
 MAX_MARGIN = 0.1
 
@@ -36,21 +35,21 @@ def segment_watershed(
     *,
     channel: str = "blue",
     even_light: bool = True,
-    leave_out_artefacts: bool = True,
+    leave_out_artifacts: bool = True,
     level: float | None = 0.5,
     margin: float = 0,
 ) -> NDArray[np.bool_]:
     """Find the pixels of the one lesion in a dermoscopic photo.
 
-    In the order of the survey's system: grey levels, binarisation (Otsu), watershed.
+    In the order of the survey's system: gray levels, binarization (Otsu), watershed.
 
     1. Hairs and other thin dark lines are erased; dark corners, stickers and ink on the frame
        are left out, and so is, if anything else is found, a dark region that hangs on the
-       frame far from the centre.
-    2. The grey levels of one channel are smoothed and brought to even light.
+       frame far from the center.
+    2. The gray levels of one channel are smoothed and brought to even light.
     3. Otsu's threshold splits them into skin and lesion. Of the connected dark regions the
        one is taken that weighs most, each pixel counting less the farther it lies from the
-       centre and each region less the more of the frame it touches. Its holes are filled.
+       center and each region less the more of the frame it touches. Its holes are filled.
     4. That region and what lies well outside it are the markers of a watershed on the
        gradient, which places the border in the narrow band between: Otsu's threshold, half
        way to the dark core, lies inside the border rather than outside.
@@ -63,13 +62,13 @@ def segment_watershed(
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; grey, RGBA, uint16, float in 0..1 and bool work as well.
-    channel : {"blue", "green", "red", "grey", "blue/red", "green/red", "auto"}, default="blue"
-        Grey levels to look at. "auto" takes, of the first four, the one that Otsu's threshold
+        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+    channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
+        Gray levels to look at. "auto" takes, of the first four, the one that Otsu's threshold
         separates best. The ratios see color alone, whatever the shadows.
     even_light : bool, default=True
-        Whether to divide the grey levels by the slowly varying light.
-    leave_out_artefacts : bool, default=True
+        Whether to divide the gray levels by the slowly varying light.
+    leave_out_artifacts : bool, default=True
         Whether to erase thin dark lines and leave out stickers and ink; dark corners are left
         out in any case.
     level : float or None, default=0.5
@@ -117,31 +116,31 @@ def segment_watershed(
         raise ValueError(f"level must lie between 0 and 1, or be None for no refinement, got {level!r}.")
     if not 0 <= margin <= MAX_MARGIN:
         raise ValueError(f"margin must lie in 0..{MAX_MARGIN}, got {margin!r}. It is a share of the longest side.")
-    small = shrink_by_steps(image, DECIDING_SIDE)
-    artefacts = find_artefacts(small) if leave_out_artefacts else find_dark_corners(small)
-    if leave_out_artefacts:
+    small = shrink_by_steps(image, MASK_SIDE)
+    artifacts = find_artifacts(small) if leave_out_artifacts else find_dark_corners(small)
+    if leave_out_artifacts:
         small = erase_dark_lines(small)
     colors = cache(lambda color: smooth(small[:, :, color]))
-    view, region = find_region(colors, channel, artefacts, even_light=even_light)
-    if leave_out_artefacts and hangs_on_frame(region):
-        others = region if artefacts is None else region | artefacts
+    view, region = find_region(colors, channel, artifacts, even_light=even_light)
+    if leave_out_artifacts and hangs_on_frame(region):
+        others = region if artifacts is None else region | artifacts
         second_view, second = find_region(colors, channel, others, even_light=even_light)
         if second.any():
-            view, region, artefacts = second_view, second, others
+            view, region, artifacts = second_view, second, others
     if not region.any():
         return np.zeros(image.shape[:2], dtype=bool)
     if level is not None:
-        region = find_core(view.grey, region, artefacts)
+        region = find_core(view.gray, region, artifacts)
         rgb = view.even(np.stack([colors(color) for color in range(3)]))
-        region = refine_by_color(rgb, _flood(view.grey, region), artefacts, level=level)
-    region = _flood(view.grey, region)
+        region = refine_by_color(rgb, _flood(view.gray, region), artifacts, level=level)
+    region = _flood(view.gray, region)
     # Between the pixels at which it was decided, the border follows the distance from the lesion.
     height, width = image.shape[:2]
     margin *= max(region.shape)
     return resize_map(_distance(region, reach=margin + 2), (height, width)) <= margin
 
 
-def _flood(grey: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _flood(gray: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Let a watershed on the gradient move the border of a region outwards, within a narrow band."""
     side = max(region.shape)
     reach = int(_BAND * side)
@@ -152,7 +151,7 @@ def _flood(grey: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.b
     # The flood needs the pixels between the markers and those of the markers that touch them.
     between = grow_by_square(wide & ~inner, 1)
     # Smoothed once more: where there is hardly any slope, a flood follows the noise, another one at every size.
-    slope = ndi.gaussian_gradient_magnitude(grey[crop], SMOOTHING * side, truncate=3)
+    slope = ndi.gaussian_gradient_magnitude(gray[crop], SMOOTHING * side, truncate=3)
     # Integers flood twice as fast as floats, and 255 steps are finer than the noise.
     slope = (slope * (255 / max(float(slope.max()), 1e-6))).astype(np.uint8)
     flooded = np.zeros_like(region)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from sklearn_melanoma._base import HasMethods, Integral, Interval, Real, safe_indexing
 from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
 from sklearn_melanoma.semi_supervised._pseudo_labels import (
     calibrate,
     estimate_prevalence,
@@ -134,7 +135,7 @@ class BalancedSelfTrainingClassifier(Wrapped):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Labelled and unlabelled samples, without NaN.
+            Labeled and unlabeled samples, without NaN.
         y : array-like of shape (n_samples,)
             Labels of two classes, with the integer -1 for a missing one; among strings, that takes an
             array of dtype object.
@@ -160,8 +161,8 @@ class BalancedSelfTrainingClassifier(Wrapped):
         self.estimator_ = self._fit_labels(samples, samples.X)
         self.classes_ = self.estimator_.classes_
         self.prevalence_, self.slope_, self.pseudo_weight_, self.n_rounds_ = self._read_prevalence(), 1.0, 0.0, 0
-        if len(np.unique(samples.labels)) == 2 and len(samples.unlabelled) > 1:
-            self._learn_from_unlabelled(samples)
+        if len(np.unique(samples.labels)) == 2 and len(samples.unlabeled) > 1:
+            self._learn_from_unlabeled(samples)
         self.offset_ = self._find_offset(samples)
         return self._finish(samples)
 
@@ -178,9 +179,9 @@ class BalancedSelfTrainingClassifier(Wrapped):
             f"Write such as {{{classes[1]!r}: 0.1}}."
         )
 
-    def _learn_from_unlabelled(self, samples: Samples) -> None:
-        positive, weights = samples.labels == self.classes_[1], samples.weights[samples.labelled]
-        X, pool_weights = safe_indexing(samples.X, samples.unlabelled), samples.weights[samples.unlabelled]
+    def _learn_from_unlabeled(self, samples: Samples) -> None:
+        positive, weights = samples.labels == self.classes_[1], samples.weights[samples.labeled]
+        X, pool_weights = safe_indexing(samples.X, samples.unlabeled), samples.weights[samples.unlabeled]
         scores = log_odds(self.estimator_, X)
         held_out = self._cross_fit(samples, samples.X)
         seen = np.isfinite(held_out)
@@ -204,9 +205,9 @@ class BalancedSelfTrainingClassifier(Wrapped):
     def _find_offset(self, samples: Samples) -> float:
         if self.prevalence_ is None:
             return 0.0
-        if len(samples.unlabelled):
-            scores = log_odds(self.estimator_, safe_indexing(samples.X, samples.unlabelled))
-            return find_offset(scores, samples.weights[samples.unlabelled], self.prevalence_)
-        weights, positive = samples.weights[samples.labelled], samples.labels == self.classes_[1]
+        if len(samples.unlabeled):
+            scores = log_odds(self.estimator_, safe_indexing(samples.X, samples.unlabeled))
+            return find_offset(scores, samples.weights[samples.unlabeled], self.prevalence_)
+        weights, positive = samples.weights[samples.labeled], samples.labels == self.classes_[1]
         share = weights[positive].sum() / weights.sum()
         return float(logit(self.prevalence_) - logit(share)) if 0 < share < 1 else 0.0

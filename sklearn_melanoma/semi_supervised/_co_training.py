@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_melanoma._base import HasMethods, Interval, Real, safe_indexing
 from sklearn_melanoma._callbacks import one_task
-from sklearn_melanoma.semi_supervised._pseudo_labels import Array, fade, rescale, weigh_labels
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._pseudo_labels import fade, rescale, weigh_labels
 from sklearn_melanoma.semi_supervised._views import read_views
 from sklearn_melanoma.semi_supervised._wrapped import Samples, Wrapped
 
@@ -33,7 +35,7 @@ class CoTrainingClassifier(Wrapped):
         At least two names, each with its columns: names, of which those that are no column's are left out, or
         positions, such as ``{"shape": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. The columns
         `area_mm2` and `max_span_mm` are found under `area` and `max_span` as well.
-    noise : float, default=0.1
+    label_noise : float, default=0.1
         The share of labels expected to be wrong, from 0 to below 1; counts for as much as ten labels, which correct
         it. At 0 no label loses weight.
     pseudo_weight : float, default=10.0
@@ -62,7 +64,7 @@ class CoTrainingClassifier(Wrapped):
 
     Notes
     -----
-    The log-odds that a view gives to a labelled sample are those of a copy that saw neither it nor its group
+    The log-odds that a view gives to a labeled sample are those of a copy that saw neither it nor its group
     (cross-fitting in up to five folds). With :math:`q` the probability of the given label at the mean log-odds of the
     other views, the label weighs :math:`(1 - \epsilon) q / ((1 - \epsilon) q + \epsilon (1 - q))`, where the
     share of wrong labels :math:`\epsilon` is estimated too: where few are outvoted, being outvoted says less. Clean
@@ -97,14 +99,14 @@ class CoTrainingClassifier(Wrapped):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "views": [dict, HasMethods(["items"])],
-        "noise": [Interval(Real, 0, 1, closed="left")],
+        "label_noise": [Interval(Real, 0, 1, closed="left")],
         "pseudo_weight": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, estimator: Any, views: Any, *, noise: float = 0.1, pseudo_weight: float = 10.0):
+    def __init__(self, estimator: Any, views: Any, *, label_noise: float = 0.1, pseudo_weight: float = 10.0):
         self.estimator = estimator
         self.views = views
-        self.noise = noise
+        self.label_noise = label_noise
         self.pseudo_weight = pseudo_weight
 
     @one_task
@@ -116,7 +118,7 @@ class CoTrainingClassifier(Wrapped):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Labelled and unlabelled samples, without NaN.
+            Labeled and unlabeled samples, without NaN.
         y : array-like of shape (n_samples,)
             Labels of two classes, with the integer -1 for a missing one; among strings, that takes an
             array of dtype object.
@@ -144,7 +146,7 @@ class CoTrainingClassifier(Wrapped):
         self.estimator_ = self._fit_labels(samples, samples.X)
         self.classes_ = self.estimator_.classes_
         self.label_trust_ = np.full(len(samples.weights), np.nan)
-        self.label_trust_[samples.labelled] = 1.0
+        self.label_trust_[samples.labeled] = 1.0
         tables = {view: safe_indexing(samples.X, positions, axis=1) for view, positions in columns.items()}
         self.views_ = {}
         for view, table in tables.items():
@@ -161,31 +163,31 @@ class CoTrainingClassifier(Wrapped):
         held_out = np.array([self._cross_fit(samples, table) for table in tables.values()])
         if np.isnan(held_out).all():
             return
-        own = self._score_unlabelled(samples, self.estimator_, samples.X)
+        own = self._score_unlabeled(samples, self.estimator_, samples.X)
         said = self._say(samples, tables)
         for number, (view, table) in enumerate(tables.items()):
             peers = np.arange(len(tables)) != number
             self.views_[view] = self._learn(samples, table, said[number], held_out[peers], said[peers])
         self.estimator_ = self._learn(samples, samples.X, own, held_out, self._say(samples, tables))
-        self.label_trust_[samples.labelled] = self._trust(samples, held_out)
+        self.label_trust_[samples.labeled] = self._trust(samples, held_out)
 
     def _say(self, samples: Samples, tables: dict[str, Any]) -> Array:
         """Return what each view says of each sample without a label."""
-        return np.array([self._score_unlabelled(samples, self.views_[view], table) for view, table in tables.items()])
+        return np.array([self._score_unlabeled(samples, self.views_[view], table) for view, table in tables.items()])
 
     def _trust(self, samples: Samples, held_out: Array) -> Array:
         """Return how probable it is that each label is right, by the views that vote, 1 where they can't."""
         votes = held_out.mean(axis=0)
         heard = np.isfinite(votes)
         trust = np.ones(len(votes))
-        trust[heard] = weigh_labels(votes[heard], (samples.labels == self.classes_[1])[heard], self.noise, TRUST)
+        trust[heard] = weigh_labels(votes[heard], (samples.labels == self.classes_[1])[heard], self.label_noise, TRUST)
         return trust
 
     def _learn(self, samples: Samples, X: Any, own: Array, held_out: Array, said: Array) -> Any:
         """Return a copy that learned labels as far as the voters trust them, and the samples on which they agree."""
-        weights = samples.weights[samples.labelled] * self._trust(samples, held_out)
+        weights = samples.weights[samples.labeled] * self._trust(samples, held_out)
         agreed = (said > 0).all(axis=0) | (said < 0).all(axis=0)
-        soft_weights = agreed * samples.weights[samples.unlabelled]
+        soft_weights = agreed * samples.weights[samples.unlabeled]
         if agreed.any():
             soft_weights *= fade(float(weights.sum()), self.pseudo_weight) / soft_weights.sum()
         return self._fit_soft(samples, X, weights, rescale(said.mean(axis=0), own), soft_weights)

@@ -45,7 +45,7 @@ def fit_correction(
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        The labelled samples :math:`x_i`. Without columns only the intercept is found.
+        The labeled samples :math:`x_i`. Without columns only the intercept is found.
     score : ndarray of shape (n_samples,)
         The given score :math:`f_i`, in log-odds.
     positive : ndarray of shape (n_samples,), dtype bool
@@ -116,7 +116,7 @@ def weigh_scores(
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_scores)
-        Scores of the labelled samples, in log-odds.
+        Scores of the labeled samples, in log-odds.
     positive : ndarray of shape (n_samples,), dtype bool
         The labels, of both kinds.
     weights : ndarray of shape (n_samples,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_melanoma._base import HasMethods, Interval, Real
-from sklearn_melanoma._callbacks import CallbackSupportMixin, one_task
+from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
+from sklearn_melanoma._validation import find_labeled
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
-from sklearn_melanoma.semi_supervised._labels import find_labelled
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
 from sklearn_melanoma.semi_supervised._wrapped import check_weights
@@ -26,8 +27,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     r"""Logistic regression whose weights shrink to what is known instead of to zero.
 
     Without labels it predicts by the prior alone; labels correct it, and with many it is an ordinary
-    logistic regression. Columns should be standardized over labelled and unlabelled samples together,
-    as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does it; unlabelled samples, -1 in `y`, play no
+    logistic regression. Columns should be standardized over labeled and unlabeled samples together,
+    as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does it; unlabeled samples, -1 in `y`, play no
     other part.
 
     Parameters
@@ -51,9 +52,9 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         The prior's score is a weighted mean of the standardized features, those of negative
         weight turned round, times this: log-odds rise by 2 if all of them are one standard deviation worse. None
         takes the numbers as they are, such as the coefficients of a model that is trusted.
-    strength : float, default=1.0
+    alpha : float, default=1.0
         How hard it is for labels to change the prior, above 0. Before any label, the log-odds of a
-        sample are held to lie within :math:`1/\sqrt{\text{strength}}` of the prior's, one standard
+        sample are held to lie within :math:`1/\sqrt{\text{alpha}}` of the prior's, one standard
         deviation, whatever the number of columns.
     classes : sequence of two labels, default=None
         The class that the prior speaks against and the one it speaks for, such as
@@ -91,12 +92,12 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     -----
     With the prior :math:`\mu`, weights :math:`w` and intercept :math:`b` minimize
 
-    .. math:: \sum_{i\ \text{labelled}} s_i \log\left(1 + e^{-t_i (x_i^T w + b)}\right)
-              + \frac{\lambda}{2} |w - \mu|^2, \qquad \lambda = \text{strength} \cdot n_{features}
+    .. math:: \sum_{i\ \text{labeled}} s_i \log\left(1 + e^{-t_i (x_i^T w + b)}\right)
+              + \frac{\lambda}{2} |w - \mu|^2, \qquad \lambda = \text{alpha} \cdot n_{features}
 
     where :math:`t_i = \pm 1` is the label and :math:`s_i` the sample weight. The loss is a sum, so that the
     prior fades by itself as labels come. It is the mode of the posterior under :math:`w \sim N(\mu, I/\lambda)`, for
-    which the variance of :math:`x^T w` is :math:`1/\text{strength}` on average over standardized samples. With
+    which the variance of :math:`x^T w` is :math:`1/\text{alpha}` on average over standardized samples. With
     ``prior=None`` it is scikit-learn's ``LogisticRegression(C=1/λ)``.
 
     Where no label is known, or those of one class only, :math:`w = \mu` is best, with any intercept or an
@@ -121,7 +122,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "prior": [None, "array-like", HasMethods("fit")],
         "prior_scale": [None, Interval(Real, 0, None, closed="neither")],
-        "strength": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
         "classes": [None, "array-like"],
         "prevalence": [None, Interval(Real, 0, 1, closed="neither")],
     }
@@ -131,13 +132,13 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         prior: Any = None,
         *,
         prior_scale: float | None = 2.0,
-        strength: float = 1.0,
+        alpha: float = 1.0,
         classes: ArrayLike | None = None,
         prevalence: float | None = None,
     ):
         self.prior = prior
         self.prior_scale = prior_scale
-        self.strength = strength
+        self.alpha = alpha
         self.classes = classes
         self.prevalence = prevalence
 
@@ -168,7 +169,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         self._validate_params()
         rows, labels = validate_data(self, X, y, dtype=np.float64)
         weights = check_weights(sample_weight, rows)
-        known = find_labelled(labels) & (weights > 0)
+        known = find_labeled(labels) & (weights > 0)
         rows, labels, weights = rows[known], np.array(labels[known].tolist()), weights[known]
         pair = self._two_classes(labels)
         positive = labels == pair[1]
@@ -178,7 +179,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             if len(priors) > 1:
                 shares = weigh_scores(rows @ priors.T, positive, weights)
             prior = shares @ priors
-            found = fit_correction(rows, rows @ prior, positive, weights, self.strength * self.n_features_in_)
+            found = fit_correction(rows, rows @ prior, positive, weights, self.alpha * self.n_features_in_)
             coefficients, intercept, self.n_iter_ = prior + found.shift, found.intercept, found.n_iter
             if found.n_iter == MAX_STEPS:
                 warnings.warn(
@@ -186,17 +187,17 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
                     ConvergenceWarning,
                     stacklevel=2,
                 )
-            labelled_share = weights[positive].sum() / weights.sum()
+            labeled_fraction = weights[positive].sum() / weights.sum()
         elif len(priors):
             prior = coefficients = shares @ priors
-            intercept, self.n_iter_, labelled_share = 0.0, 0, 0.5
+            intercept, self.n_iter_, labeled_fraction = 0.0, 0, 0.5
         else:
             raise ValueError(
                 f"y must hold labels of both classes where there is no prior, got {len(labels)} of one class at most. "
                 "Label some of each class, or pass a prior."
             )
         if self.prevalence is not None:
-            intercept += logit(self.prevalence) - logit(labelled_share)
+            intercept += logit(self.prevalence) - logit(labeled_fraction)
 
         self.classes_ = np.unique(pair)
         sign = 1.0 if self.classes_[1] == pair[1] else -1.0
@@ -238,7 +239,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
                 )
             return found[0], found[1]
         classes = np.asarray(self.classes)
-        if classes.shape != (2,) or classes[0] == classes[1] or not find_labelled(classes).all():
+        if classes.shape != (2,) or classes[0] == classes[1] or not find_labeled(classes).all():
             raise ValueError(f"classes must be two different labels, neither of them -1, got {self.classes!r}.")
         if not np.isin(found, classes).all():
             raise ValueError(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import expit, logit
 
-Array = NDArray[np.float64]
+from sklearn_melanoma._typing import Array
 
 # Standard deviation of the logarithm of the slope before any label: classifiers of few labels are less sure than they
 # may be by a factor of e, or surer. Half or twice as much changed areas under the curve by less than their error.
@@ -211,7 +211,7 @@ def fill_quotas(scores: Array, weights: Array, prevalence: float) -> Array:
     return weights * np.where(second, 0.5 / weights[second].sum(), 0.5 / weights[~second].sum())
 
 
-def weigh_labels(scores: Array, positive: NDArray[np.bool_], noise: float, trust: float) -> Array:
+def weigh_labels(scores: Array, positive: NDArray[np.bool_], label_noise: float, trust: float) -> Array:
     r"""Return how probable it is that each label is right.
 
     Where views that never saw a label give it the probability :math:`q`, and a share :math:`\epsilon` of the labels is
@@ -227,7 +227,7 @@ def weigh_labels(scores: Array, positive: NDArray[np.bool_], noise: float, trust
         Log-odds that the views give to the second class.
     positive : ndarray of shape (n_samples,), dtype bool
         The labels.
-    noise : float
+    label_noise : float
         The share of wrong labels before seeing any, from 0 (none is, whatever the views say) to below 1.
     trust : float
         How many labels that share counts for.
@@ -244,10 +244,10 @@ def weigh_labels(scores: Array, positive: NDArray[np.bool_], noise: float, trust
     >>> weigh_labels(said, given, 0.1, 10).round(2)
     array([0.99, 0.99, 0.24])
     """
-    if noise == 0:
+    if label_noise == 0:
         return np.ones(len(scores))
-    said, share = np.where(positive, scores, -scores), noise
+    said, share = np.where(positive, scores, -scores), label_noise
     for _ in range(100):
         right = expit(said - logit(share))
-        share = (np.sum(1 - right) + noise * trust) / (len(right) + trust)
+        share = (np.sum(1 - right) + label_noise * trust) / (len(right) + trust)
     return right

@@ -14,12 +14,11 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-from sklearn_melanoma._base import safe_indexing
-from sklearn_melanoma._callbacks import CallbackSupportMixin
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma._validation import find_labeled
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
-from sklearn_melanoma.semi_supervised._labels import deal_folds, find_labelled
-
-Array = NDArray[np.float64]
+from sklearn_melanoma.semi_supervised._folds import deal_folds
 
 # As many as cross-validation usually has; the difference to more is below what few labels can tell.
 N_FOLDS = 5
@@ -60,12 +59,12 @@ def takes(classifier: Any, name: str) -> bool:
 
 
 class Samples(NamedTuple):
-    """What `fit` was given, checked: a table, labels of the labelled rows, and where the other ones are."""
+    """What `fit` was given, checked: a table, labels of the labeled rows, and where the other ones are."""
 
     X: Any
     labels: NDArray[Any]
-    labelled: NDArray[np.intp]
-    unlabelled: NDArray[np.intp]
+    labeled: NDArray[np.intp]
+    unlabeled: NDArray[np.intp]
     weights: Array
     groups: NDArray[Any]
 
@@ -88,9 +87,9 @@ class Wrapped(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstim
         weights = check_weights(sample_weight, rows)
         groups = np.arange(len(rows)) if groups is None else column_or_1d(groups)
         check_consistent_length(rows, groups)
-        known = find_labelled(labels)
-        labelled, unlabelled = (np.flatnonzero(part & (weights > 0)) for part in (known, ~known))
-        own = np.array(labels[labelled].tolist()) if len(labelled) else labels[:0]  # of the labels' own dtype
+        known = find_labeled(labels)
+        labeled, unlabeled = (np.flatnonzero(part & (weights > 0)) for part in (known, ~known))
+        own = np.array(labels[labeled].tolist()) if len(labeled) else labels[:0]  # of the labels' own dtype
         if len(own):
             check_classification_targets(own)
         found = np.unique(own)
@@ -99,13 +98,13 @@ class Wrapped(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstim
                 f"Only binary classification is supported. y must hold labels of 2 classes, got {len(found)}: "
                 f"{found.tolist()!r}. Join classes."
             )
-        return Samples(as_named(X, rows), own, labelled, unlabelled, weights, groups)
+        return Samples(as_named(X, rows), own, labeled, unlabeled, weights, groups)
 
     def _fit_labels(self, samples: Samples, X: Any) -> Any:
         """Return a copy fitted to the labels alone; where there are none, to -1 for each sample."""
-        positions, labels = samples.labelled, samples.labels
+        positions, labels = samples.labeled, samples.labels
         if not len(positions):
-            positions, labels = samples.unlabelled, np.full(len(samples.unlabelled), -1)
+            positions, labels = samples.unlabeled, np.full(len(samples.unlabeled), -1)
         few = len(np.unique(samples.labels)) < 2
         try:
             fitted = _fit(self.estimator, X, positions, labels, samples.weights[positions])
@@ -118,36 +117,36 @@ class Wrapped(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstim
         return fitted
 
     def _fit_soft(self, samples: Samples, X: Any, weights: Array, soft: Array, soft_weights: Array) -> Any:
-        """Return a copy fitted to weighted labels, and to every unlabelled sample as one of each class, by its odds."""
-        used = samples.unlabelled[soft_weights > 0]
+        """Return a copy fitted to weighted labels, and to every unlabeled sample as one of each class, by its odds."""
+        used = samples.unlabeled[soft_weights > 0]
         soft, soft_weights = soft[soft_weights > 0], soft_weights[soft_weights > 0]
         return _fit(
             self.estimator,
             X,
-            np.concatenate([samples.labelled, used, used]),
+            np.concatenate([samples.labeled, used, used]),
             np.concatenate([samples.labels, np.repeat(self.classes_, len(used))]),
             np.concatenate([weights, soft_weights * expit(-soft), soft_weights * expit(soft)]),
         )
 
     def _cross_fit(self, samples: Samples, X: Any) -> Array:
         """Return the log-odds of each label's sample by a copy that saw none of its group, NaN where none can be."""
-        positive, groups = samples.labels == self.classes_[1], samples.groups[samples.labelled]
+        positive, groups = samples.labels == self.classes_[1], samples.groups[samples.labeled]
         scores = np.full(len(positive), np.nan)
         folds = deal_folds(positive, groups, N_FOLDS)
         for fold in range(folds.max() + 1):
             train, test = folds != fold, folds == fold
             if len(np.unique(positive[train])) == 2:
-                rows = samples.labelled[train]
+                rows = samples.labeled[train]
                 fitted = _fit(self.estimator, X, rows, samples.labels[train], samples.weights[rows])
-                scores[test] = log_odds(fitted, safe_indexing(X, samples.labelled[test]))
+                scores[test] = log_odds(fitted, safe_indexing(X, samples.labeled[test]))
         return scores
 
-    def _score_unlabelled(self, samples: Samples, classifier: Any, X: Any) -> Array:
-        return log_odds(classifier, safe_indexing(X, samples.unlabelled)) if len(samples.unlabelled) else np.empty(0)
+    def _score_unlabeled(self, samples: Samples, classifier: Any, X: Any) -> Array:
+        return log_odds(classifier, safe_indexing(X, samples.unlabeled)) if len(samples.unlabeled) else np.empty(0)
 
     def _finish(self, samples: Samples) -> Self:
         self.transduction_ = self._decide(self._scores(samples.X))
-        self.transduction_[samples.labelled] = samples.labels
+        self.transduction_[samples.labeled] = samples.labels
         return self
 
     def _scores(self, X: Any) -> Array:

@@ -154,7 +154,7 @@ def test_masks_that_fit_nothing(photos):
     [
         ("image,diagnosis\nz,mel\n", {}, "must name photos of folder, such as 'a.jpg'"),
         ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list a photo once, got .*in rows 1 and 2"),
-        ("image,colour\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'colour'\].*label_column"),
+        ("image,color\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'color'\].*label_column"),
         ("image,diagnosis\na,3\n", {}, "must hold diagnoses as text, or 1 .*got '3'"),
         ("image,diagnosis\na,mel\n", {"label_column": "dx"}, "label_column must be a column of .*got 'dx'"),
         ("image,diagnosis\na,mel\n", {"image_column": "file"}, "image_column must be a column of .*got 'file'"),

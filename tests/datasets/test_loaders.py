@@ -88,7 +88,7 @@ def test_ph2(ph2):
 def test_ph2_keeps_what_the_experts_noted(ph2):
     frame = load_ph2(ph2).frame
     assert list(frame["asymmetry"]) == [0, 1, 2]
-    assert list(frame["colors"]) == [("dark brown",), ("light brown", "blue-grey"), ("white", "dark brown", "black")]
+    assert list(frame["colors"]) == [("dark brown",), ("light brown", "blue-gray"), ("white", "dark brown", "black")]
     row = frame.iloc[1]
     assert row["histological_diagnosis"] == "Dysplastic Nevus"
     assert (row["pigment_network"], row["dots_globules"], row["streaks"]) == ("AT", "AT", "A")

@@ -102,8 +102,8 @@ def test_any_size(size):
 
 
 def test_another_resolution_shows_the_same_lesions():
-    artefacts = {"sticker": 0.5, "bubbles": 0.5, "uneven_light": 0.5}
-    small, large = (make_lesions(5, image_size=(96 * k, 128 * k), random_state=2, **artefacts) for k in (1, 3))
+    artifacts = {"sticker": 0.5, "bubbles": 0.5, "uneven_light": 0.5}
+    small, large = (make_lesions(5, image_size=(96 * k, 128 * k), random_state=2, **artifacts) for k in (1, 3))
     for i in range(5):
         shrunk = large.masks[i][1::3, 1::3]  # the middle of every 3 x 3 pixels is the middle of the small one
         assert np.mean(shrunk != small.masks[i]) < 0.01
@@ -131,10 +131,10 @@ def test_a_vignette_darkens_the_corners_only():
 BARE = {"hair": 0, "vignette": 0, "ruler": 0}
 
 
-@pytest.mark.parametrize("artefact", ["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"])
-def test_an_artefact_is_all_that_changes(artefact):
+@pytest.mark.parametrize("artifact", ["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"])
+def test_an_artifact_is_all_that_changes(artifact):
     options = {"n_samples": 8, "image_size": (96, 128), "random_state": 8, **BARE}
-    without, some, every = (make_lesions(**options | {artefact: share}) for share in (0, 0.5, 1))
+    without, some, every = (make_lesions(**options | {artifact: share}) for share in (0, 0.5, 1))
     kinds = []
     for i in range(8):
         np.testing.assert_array_equal(without.masks[i], every.masks[i])

@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.color import rgb2lab
 
-from sklearn_melanoma._cielab import rgb_to_lab
 from sklearn_melanoma.features import ColorFeatures, measure_color
 from sklearn_melanoma.features._crop import ring_around
+from sklearn_melanoma.preprocessing._cielab import rgb_to_lab
 
 NAMES = ColorFeatures.FEATURES
 CONTRASTS = NAMES[:4]
 LAB, RGB = ("lightness", "a", "b"), ("red", "green", "blue")
-COLORS = ("white", "red", "light_brown", "dark_brown", "blue_grey", "black")
+COLORS = ("white", "red", "light_brown", "dark_brown", "blue_gray", "black")
 SPREADS = [name for name in NAMES if name.endswith(("iqr", "entropy", "major", "minor", "core_to_rim", "spread"))] + [
     *(f"{name}_std" for name in (*LAB, "chroma", "saturation")),
     *(name for name in NAMES if "_std_zone_" in name),
@@ -38,8 +38,8 @@ def two_colors():
 def test_lab_is_that_of_scikit_image():
     pixels = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
     np.testing.assert_allclose(rgb_to_lab(pixels.T).T, rgb2lab(pixels), atol=0.06)
-    greys = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
-    assert abs(rgb_to_lab(greys.T)[1:]).max() < 1e-3
+    grays = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
+    assert abs(rgb_to_lab(grays.T)[1:]).max() < 1e-3
 
 
 def test_two_colors():
@@ -56,13 +56,13 @@ def test_two_colors():
     assert found["chroma_std"] == pytest.approx(abs(chromas[0] - chromas[1]) / 2, abs=0.01)
     assert found["hue_spread"] == pytest.approx(1 - np.hypot(*mean[1:]) / np.mean(chromas), abs=0.001)
     assert found["color_entropy"] == pytest.approx(1)
-    assert found["blue_grey_share"] == 0.5
+    assert found["blue_gray_fraction"] == 0.5
     assert found["color_asymmetry_major"] == pytest.approx(0, abs=1e-4)
     assert found["color_asymmetry_minor"] == pytest.approx(np.linalg.norm(brown - blue), abs=0.01)
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_one_grey(level):
+def test_one_gray(level):
     image = np.full((30, 30, 3), level, dtype=np.uint8)
     mask = np.zeros((30, 30), dtype=bool)
     mask[10:20, 10:20] = True
@@ -72,7 +72,7 @@ def test_one_grey(level):
     assert [found[f"{name}_p{percentile}"] for name in LAB for percentile in (5, 95)] == pytest.approx(
         [0] * 6, abs=1 / 16
     )
-    assert sum(found[f"{name}_share"] for name in COLORS) == found["n_colors"] == 1
+    assert sum(found[f"{name}_fraction"] for name in COLORS) == found["n_colors"] == 1
 
 
 def test_known_quartiles():
@@ -144,7 +144,7 @@ def on_skin(*colors):
         ((200, 90, 90), "red"),
         ((190, 130, 90), "light_brown"),
         ((110, 70, 40), "dark_brown"),
-        ((80, 90, 110), "blue_grey"),
+        ((80, 90, 110), "blue_gray"),
         ((40, 30, 28), "black"),
     ],
 )
@@ -152,30 +152,30 @@ def on_skin(*colors):
 def test_dermoscopic_colors_are_told_in_any_light(color, name, light):
     image, mask = on_skin(color)
     found = measure_color(np.rint(image * light).astype(np.uint8), mask)
-    assert {other: found[f"{other}_share"] for other in COLORS} == {other: float(other == name) for other in COLORS}
+    assert {other: found[f"{other}_fraction"] for other in COLORS} == {other: float(other == name) for other in COLORS}
 
 
 def test_shares_and_number_of_colors():
     image, mask = on_skin((110, 70, 40), (110, 70, 40), (80, 90, 110), (190, 130, 90))
     found = measure_color(image, mask)
-    shares = {name: found[f"{name}_share"] for name in ("dark_brown", "blue_grey", "light_brown", "white")}
-    assert shares == {"dark_brown": 0.5, "blue_grey": 0.25, "light_brown": 0.25, "white": 0}
+    shares = {name: found[f"{name}_fraction"] for name in ("dark_brown", "blue_gray", "light_brown", "white")}
+    assert shares == {"dark_brown": 0.5, "blue_gray": 0.25, "light_brown": 0.25, "white": 0}
     assert found["n_colors"] == 3
-    assert found["blue_white_veil_share"] == 0.25
+    assert found["blue_white_veil_fraction"] == 0.25
 
 
 def test_a_color_under_two_percent_does_not_count():
     image, mask = on_skin((110, 70, 40))
     image[20, 30:45] = (40, 30, 28)  # 15 of 800 pixels
     found = measure_color(image, mask)
-    assert found["black_share"] == pytest.approx(0.01875)
+    assert found["black_fraction"] == pytest.approx(0.01875)
     assert found["n_colors"] == 1
 
 
 def test_relative_measures_do_not_depend_on_the_light():
     image, mask = two_colors()
     names = [f"{channel}_ratio{suffix}" for channel in RGB for suffix in ("", "_std")]
-    names += ["saturation_contrast", "saturation_std", *(f"{name}_share" for name in COLORS), "n_colors"]
+    names += ["saturation_contrast", "saturation_std", *(f"{name}_fraction" for name in COLORS), "n_colors"]
     before, after = measure_color(image, mask, names), measure_color(image // 2, mask, names)
     assert list(after.values()) == pytest.approx(list(before.values()), abs=0.02)
 
@@ -253,7 +253,7 @@ def test_large_photos_are_looked_at_as_the_reader_would_make_them():
     image, mask = two_colors()
     twice = measure_color(image.repeat(10, 0).repeat(10, 1), mask.repeat(10, 0).repeat(10, 1))
     once = measure_color(image.repeat(3, 0).repeat(3, 1), mask.repeat(3, 0).repeat(3, 1))
-    names = [*CONTRASTS, "blue_grey_share", "lightness_std", "b_core_to_rim", "red_ratio"]
+    names = [*CONTRASTS, "blue_gray_fraction", "lightness_std", "b_core_to_rim", "red_ratio"]
     assert [twice[name] for name in names] == pytest.approx([once[name] for name in names], rel=0.05, abs=0.5)
 
 

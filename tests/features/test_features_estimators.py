@@ -89,7 +89,7 @@ def test_lengths_are_in_pixels_of_the_source(lesion):
     np.testing.assert_allclose(thrice, once * expected)
 
 
-def test_millimetres(lesion):
+def test_millimeters(lesion):
     known = Lesion(lesion.image, lesion.mask, source_shape=(180, 240), mm_per_pixel=0.05)
     names = ["area", "compactness", "max_span"]
     measure = MorphologyFeatures(names, unit="mm")
@@ -98,7 +98,7 @@ def test_millimetres(lesion):
     np.testing.assert_allclose(measure.fit_transform([known]), pixels * [0.05**2, 1, 0.05])
 
 
-def test_millimetres_need_to_be_known(lesion):
+def test_millimeters_need_to_be_known(lesion):
     with pytest.raises(ValueError, match=r"X\[0\]: .*Read the photos with ImageReader\(mm_per_pixel=\.\.\.\)"):
         MorphologyFeatures(unit="mm").fit_transform([lesion])
     assert np.isfinite(MorphologyFeatures(["solidity"], unit="mm").fit_transform([lesion])).all()

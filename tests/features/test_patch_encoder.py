@@ -80,7 +80,7 @@ def test_whitening_and_turning_commute(patches):
         )
 
 
-def test_orientations_share_a_code():
+def test_orientations_fraction_a_code():
     random = np.random.RandomState(0)
     edge, corner = np.zeros((4, 4, 3)), np.zeros((4, 4, 3))
     edge[:2], corner[:2, :2] = 10, 10
@@ -113,7 +113,7 @@ def test_encoding_is_the_triangle_of_distances():
     np.testing.assert_allclose(encode(patches, Codes(mean, whitening, centers, 2)), expected)
 
 
-def test_pooling_weighs_by_the_share_of_lesion():
+def test_pooling_weighs_by_the_fraction_of_lesion():
     activity = np.array([[1.0, 0.0], [3.0, 0.0], [5.0, 2.0]])
     row = pool(activity, np.array([1.0, 1.0, 0.5]))
     core = np.average(activity, axis=0, weights=[1, 1, 0.25])

@@ -160,7 +160,7 @@ def test_perimeter_of_disks_at_random_places():
         assert np.sqrt(np.mean(np.square(errors))) < rms
 
 
-def test_spans_are_less_biased_than_those_of_centres_and_corners():
+def test_spans_are_less_biased_than_those_of_centers_and_corners():
     random = np.random.default_rng(0)
     errors = []
     for _ in range(20):
@@ -168,10 +168,10 @@ def test_spans_are_less_biased_than_those_of_centres_and_corners():
         found = measure_shape(mask, ["max_span", "min_feret_diameter"])
         errors.append((found["max_span"] - 100, found["min_feret_diameter"] - 60, measure_circle(mask) - 100))
     ours = np.sqrt(np.mean(np.square(errors), axis=0))
-    centres = np.sqrt(np.mean(np.square(np.subtract(errors, 0.5)), axis=0))
-    corners = np.sqrt(np.mean(np.square(np.add(errors, 0.5)), axis=0))  # at least: 1 to 1.41 pixels over centres
+    centers = np.sqrt(np.mean(np.square(np.subtract(errors, 0.5)), axis=0))
+    corners = np.sqrt(np.mean(np.square(np.add(errors, 0.5)), axis=0))  # at least: 1 to 1.41 pixels over centers
     assert (ours < 0.35).all()
-    assert (ours < np.minimum(centres, corners)).all()
+    assert (ours < np.minimum(centers, corners)).all()
 
 
 def measure_circle(mask):
@@ -244,7 +244,7 @@ def test_circle_and_diameters_are_the_exact_ones(mask):
     row, column, radius = minimum_enclosing_circle(mask)
     distances = np.hypot(points[:, 0] - row, points[:, 1] - column)
     assert distances.max() == pytest.approx(radius - 0.25, abs=1e-8)
-    # The centre is as close to the points that touch the circle as can be: it lies between them.
+    # The center is as close to the points that touch the circle as can be: it lies between them.
     touching = points[distances > radius - 0.25 - 1e-7] - (row, column)
     angles = np.sort(np.arctan2(*touching.T))
     gaps = np.diff(np.append(angles, angles[0] + 2 * pi))
@@ -302,9 +302,9 @@ def test_ratios_stay_in_their_ranges(mask):
     assert 0 <= found["median_depth"] <= found["inscribed_radius"]
     assert found["area"] <= found["hull_area"]
     # A part is a protrusion, or not removed at all; what closing adds lies in the bounding box.
-    assert found["protrusion_share"] <= 1
-    assert found["indentation_share"] <= 1 / found["extent"] - 1 + 1e-9
-    assert found["largest_irregularity"] <= max(found["protrusion_share"], found["indentation_share"])
+    assert found["protrusion_fraction"] <= 1
+    assert found["indentation_fraction"] <= 1 / found["extent"] - 1 + 1e-9
+    assert found["largest_irregularity"] <= max(found["protrusion_fraction"], found["indentation_fraction"])
 
 
 def test_functions_are_the_measures():

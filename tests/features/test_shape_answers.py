@@ -12,7 +12,7 @@ from scipy.special import ellipe, eval_jacobi
 from skimage import measure
 
 from sklearn_melanoma import Lesion
-from sklearn_melanoma._bits import dilate, erode, to_bits
+from sklearn_melanoma._geometry import dilate, erode, to_bits
 from sklearn_melanoma.features import (
     MorphologyFeatures,
     box_counting_dimension,
@@ -89,9 +89,9 @@ def test_disk(place, radius):
     for order in range(2, 7):
         assert found[f"fourier_{order}"] < 0.5 * pixel, order
     assert found["box_counting_dimension"] == pytest.approx(1, abs=0.4 * pixel)
-    assert found["protrusion_share"] < (0.06 if radius < 20 else 0.0065)
-    assert found["indentation_share"] == 0
-    assert found["largest_irregularity"] <= found["protrusion_share"]
+    assert found["protrusion_fraction"] < (0.06 if radius < 20 else 0.0065)
+    assert found["indentation_fraction"] == 0
+    assert found["largest_irregularity"] <= found["protrusion_fraction"]
     assert found["indentation_depth"] < pixel
     assert (found["n_parts"], found["n_holes"]) == (1, 0)
     assert found["zernike_0_0"] == pytest.approx(1, abs=0.8 * pixel)
@@ -131,8 +131,8 @@ def test_ellipse(place, radius):
     assert found["zernike_0_0"] == pytest.approx(ratio, abs=0.03)
     assert found["zernike_2_0"] == pytest.approx(3 * ratio * (1 - (1 + ratio**2) / 2), abs=0.04)
     assert found["zernike_2_2"] == pytest.approx(3 / 4 * ratio * (1 - ratio**2), abs=0.04)
-    assert found["protrusion_share"] < 0.02
-    assert found["indentation_share"] == 0
+    assert found["protrusion_fraction"] < 0.02
+    assert found["indentation_fraction"] == 0
 
 
 @laws
@@ -148,13 +148,13 @@ def test_bar(place, size):
     assert found["minor_axis_length"] == pytest.approx(4 * width / sqrt(12), rel=0.04)
     assert found["inscribed_radius"] == pytest.approx(width / 2, abs=1.1)
     assert found["inscribed_ratio"] == pytest.approx(width / np.hypot(length, width), abs=0.06)
-    assert found["indentation_share"] == 0
+    assert found["indentation_fraction"] == 0
 
 
 def test_what_opening_takes_of_corners():
     found = measure_shape(np.ones((320, 320), dtype=bool))
-    assert found["protrusion_share"] == pytest.approx((4 - pi) / 64, abs=0.003)  # of a disk of radius 40
-    assert found["largest_irregularity"] == pytest.approx(found["protrusion_share"] / 4)
+    assert found["protrusion_fraction"] == pytest.approx((4 - pi) / 64, abs=0.003)  # of a disk of radius 40
+    assert found["largest_irregularity"] == pytest.approx(found["protrusion_fraction"] / 4)
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0, 0.0), (0.4, 0.3, 0.1), (1.0, -0.2, 0.4)])
@@ -180,8 +180,8 @@ def test_a_bay_and_a_spur(turned):
     found = measure_shape(mask.T if turned else mask)
     area = np.count_nonzero(mask)
     corner = (1 - pi / 4) / 64  # what the disk can't fill; six stand out, and two lie at the foot of the spur
-    assert found["protrusion_share"] == pytest.approx(4 * 30 / area + 6 * corner, abs=0.003)
-    assert found["indentation_share"] == pytest.approx(6 * 40 / area + 2 * corner, abs=0.003)
+    assert found["protrusion_fraction"] == pytest.approx(4 * 30 / area + 6 * corner, abs=0.003)
+    assert found["indentation_fraction"] == pytest.approx(6 * 40 / area + 2 * corner, abs=0.003)
     assert found["largest_irregularity"] == pytest.approx(6 * 40 / area, rel=0.15)
     # The deepest pixel is beside the bay's end, in row 59; the lower edge, row 99, is the nearest of the hull.
     assert found["indentation_depth"] == pytest.approx(40 / sqrt(area / pi))
@@ -193,7 +193,7 @@ def test_a_hole_is_filled_by_closing_but_is_no_bay():
     holed[60:66, 60:66] = False
     before, after = measure_shape(mask), measure_shape(holed)
     assert after["n_holes"] == 1
-    assert after["indentation_share"] == pytest.approx(36 / np.count_nonzero(holed))
+    assert after["indentation_fraction"] == pytest.approx(36 / np.count_nonzero(holed))
     assert after["indentation_depth"] == pytest.approx(before["indentation_depth"], rel=0.01)
     assert after["inscribed_radius"] < 0.55 * before["inscribed_radius"]
 

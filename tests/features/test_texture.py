@@ -40,7 +40,7 @@ def disks(radius, period=16, shape=(96, 96)):
 def test_one_color_has_no_texture():
     found = measure_texture(np.full((40, 50, 3), 120, dtype=np.uint8), np.ones((40, 50), dtype=bool))
     expected = dict.fromkeys(NAMES, 0.0)
-    ones = ["lbp_0", "structureless_share", "network_regularity"]
+    ones = ["lbp_0", "structureless_fraction", "network_regularity"]
     ones += [f"glcm_{name}_{distance}" for name in ("homogeneity", "energy", "correlation") for distance in DISTANCES]
     expected.update(dict.fromkeys(ones, 1.0))
     assert found == pytest.approx(expected, abs=1e-3)
@@ -118,7 +118,7 @@ def test_lines_are_told_from_spots():
     assert lines["n_dots"] == lines["n_globules"] == 0
     assert spots["n_globules"] > 0
     assert lines["dark_lines_4"] > spots["dark_lines_4"] > 2
-    assert lines["line_share_4"] > spots["line_share_4"] > 0.2
+    assert lines["line_fraction_4"] > spots["line_fraction_4"] > 0.2
 
 
 @pytest.mark.parametrize(("radius", "name"), [(2, "n_dots"), (4, "n_globules")])
@@ -146,11 +146,11 @@ def test_streaks_run_on_the_rim():
     y, x = np.mgrid[:120, :120] - 59.5
     mask = np.hypot(y, x) <= 50
     image = np.full((120, 120, 3), (180, 130, 100), dtype=np.uint8)
-    plain = measure_texture(image, mask)["rim_line_share"]
+    plain = measure_texture(image, mask)["rim_line_fraction"]
     rays = (np.hypot(y, x) > 40) & (np.abs(np.sin(10 * np.arctan2(y, x))) < 0.4)
     image[rays] = (90, 60, 40)
     assert plain == 0
-    assert measure_texture(image, mask)["rim_line_share"] > 0.2
+    assert measure_texture(image, mask)["rim_line_fraction"] > 0.2
 
 
 @settings(max_examples=25, deadline=None)

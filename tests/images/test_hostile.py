@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFile
 
-from sklearn_melanoma import _containers, make_melanoma_pipeline
-from sklearn_melanoma._decoding import DECODER_ERRORS, MAX_BYTES, MAX_SIDE
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma._io import headers
+from sklearn_melanoma._io.decoding import DECODER_ERRORS, MAX_BYTES, MAX_SIDE
 from sklearn_melanoma.datasets import load_folder
 from sklearn_melanoma.images import read_image, read_mask
-from sklearn_melanoma.pipeline import SkippedPhotosWarning
-from tests._hostile import BROKEN, NAMES, SOUND, chunk, exif, grey_tiff, hostile_paths, png, saved, spot
+from sklearn_melanoma.pipeline import SkippedImagesWarning
+from tests._hostile import BROKEN, NAMES, SOUND, chunk, exif, gray_tiff, hostile_paths, png, saved, spot
 
 every_sound = pytest.mark.parametrize("name", SOUND)
 every_broken = pytest.mark.parametrize("name", BROKEN)
@@ -182,13 +183,13 @@ def test_headers_at_their_limits(tmp_path, monkeypatch):
     limits = {
         "MAX_SEGMENTS": lambda n: b"\xff\xd8" + b"\xff\xe5\0\2" * (n - photo.count(b"\xff\xc4") - 4) + photo[2:],
         "MAX_CHUNKS": lambda n: png(8, 8, before=chunk(b"abCd") * (n - 4)),
-        "MAX_TAGS": lambda n: grey_tiff(*((1000 + i, 3, 1, 1) for i in range(n - 6))),
-        "MAX_TAG_VALUES": lambda n: grey_tiff((65_000, 3, n, 8)),
+        "MAX_TAGS": lambda n: gray_tiff(*((1000 + i, 3, 1, 1) for i in range(n - 6))),
+        "MAX_TAG_VALUES": lambda n: gray_tiff((65_000, 3, n, 8)),
         "MAX_CHUNK_BYTES": lambda n: png(8, 8, before=chunk(b"tEXt", b"a\0" + b"x" * (n - 2))),
     }
     path = tmp_path / "photo"
     for name, make in limits.items():
-        monkeypatch.setattr(_containers, name, 40)
+        monkeypatch.setattr(headers, name, 40)
         path.write_bytes(make(39))
         assert read_image(path).ndim == 3, name
         path.write_bytes(make(42))
@@ -243,7 +244,7 @@ def test_a_batch_goes_on_and_lists_what_it_skipped(batch, kind):
         warnings.simplefilter("error")
         warnings.filterwarnings("always", "Skipped|No lesion")
         rows = measure.fit_transform(paths)
-    (skipped,) = (w.message.skipped for w in caught if w.category is SkippedPhotosWarning)
+    (skipped,) = (w.message.skipped for w in caught if w.category is SkippedImagesWarning)
     assert list(skipped) == bad
     for position, reason in skipped.items():
         name = paths[position] if isinstance(paths[position], str | Path) else None
@@ -272,7 +273,7 @@ def test_files_that_vanish_or_are_cut_after_they_were_listed(files, tmp_path):
     (tmp_path / "1.png").unlink()
     (tmp_path / "2.png").write_bytes(files["plain.png"][:100])
     measure = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
-    with pytest.warns(SkippedPhotosWarning) as caught:
+    with pytest.warns(SkippedImagesWarning) as caught:
         rows = measure.fit_transform(photos.images)
     assert "No such file" in caught[0].message.skipped[1]
     assert "ends early" in caught[0].message.skipped[2]
@@ -305,7 +306,7 @@ def test_files_without_permission_are_skipped(files, tmp_path, monkeypatch):
     measure = make_melanoma_pipeline("survey")["features"]
     with pytest.raises(PermissionError, match=r"X\[1\] \('.*secret\.png'\): could not open .*: Permission denied"):
         measure.transform(paths)
-    with pytest.warns(SkippedPhotosWarning) as caught:
+    with pytest.warns(SkippedImagesWarning) as caught:
         measure.set_params(on_error="skip").transform(paths)
     assert list(caught[0].message.skipped) == [1]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from sklearn_melanoma import _pixels
-from sklearn_melanoma._pixels import ORIENTATIONS, mask_pixels, rgb_pixels
+from sklearn_melanoma._io import pixels
+from sklearn_melanoma._io.pixels import ORIENTATIONS, mask_pixels, rgb_pixels
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "I", "I;16", "F")
 
@@ -26,7 +26,7 @@ def noise():
 
 @pytest.fixture(params=[1, 53, 200, 1000])
 def narrow_bands(request, monkeypatch):
-    return lambda: monkeypatch.setattr(_pixels, "BAND_PIXELS", request.param)
+    return lambda: monkeypatch.setattr(pixels, "BAND_PIXELS", request.param)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -60,7 +60,7 @@ def test_an_empty_mask_stays_empty(make_image):
     assert ImageReader(max_side=64).transform([lesion])[0].area_px == 0
 
 
-def test_millimetres_of_the_source(make_image, make_lesion):
+def test_millimeters_of_the_source(make_image, make_lesion):
     known = make_lesion(300, 400, mm_per_pixel=0.05)
     lesions = ImageReader(max_side=100, mm_per_pixel=0.02).transform([make_image(300, 400), known])
     assert [lesion.mm_per_pixel for lesion in lesions] == [0.02, 0.05]

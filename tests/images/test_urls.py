@@ -13,8 +13,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from joblib import parallel_config
 from PIL import Image
 
-from sklearn_melanoma import _bytes, _decoding, make_melanoma_pipeline
-from sklearn_melanoma._bytes import is_url, read_bytes
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma._io import decoding, files
+from sklearn_melanoma._io.files import is_url, read_bytes
 from sklearn_melanoma.images import ImageReader, read_image, read_mask
 
 
@@ -133,7 +134,7 @@ def test_no_more_than_the_limit_is_read(memory, archive, monkeypatch):
     assert len(read_bytes("memory://large", 1001)) == 1001
     with pytest.raises(OSError, match=r"could not open 'memory://large': it has more than 1,000 bytes"):
         read_bytes("memory://large", 1000)
-    monkeypatch.setattr(_decoding, "MAX_BYTES", 100)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 100)
     with pytest.raises(OSError, match="it has more than 100 bytes"):
         read_image(f"zip://a photo.png::{archive}")
 
@@ -143,9 +144,9 @@ def test_streams_that_give_less_than_was_asked_for():
         def read(self, size=-1):
             return super().read(min(size, 7))
 
-    assert _bytes._read_stream(Slow(b"x" * 100), 100) == b"x" * 100
+    assert files._read_stream(Slow(b"x" * 100), 100) == b"x" * 100
     with pytest.raises(OSError, match="more than 99 bytes"):
-        _bytes._read_stream(Slow(b"x" * 100), 99)
+        files._read_stream(Slow(b"x" * 100), 99)
 
 
 def test_errors_of_a_store_are_errors_of_the_photo(memory, monkeypatch):

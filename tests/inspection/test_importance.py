@@ -97,7 +97,7 @@ def _spread(estimator, X, y):
 
 def test_a_family_of_one_is_the_feature(model, table):
     groups = {name: name for name in SHAPE + COLOR}
-    display = from_estimator(model, *table, random_state=0, groups=groups)
+    display = from_estimator(model, *table, random_state=0, families=groups)
     for name, losses in zip(display.feature_names, display.importances, strict=True):
         np.testing.assert_array_equal(display.family_importances[name], losses)
 
@@ -180,7 +180,7 @@ def fitted(photos, few):
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-def test_each_labelled_photo_is_read_once(fitted, photos, few):
+def test_each_labeled_photo_is_read_once(fitted, photos, few):
     counted = Counted(photos.images)
     display = from_estimator(fitted, counted, few, n_repeats=2, random_state=0)
     np.testing.assert_array_equal(counted.reads, few != -1)
@@ -268,8 +268,8 @@ def test_a_search_is_sent_back_for_its_best_estimator(photos):
 
 
 def test_unknown_names_in_groups(model, table):
-    with pytest.raises(ValueError, match=r"groups must hold names of features, got \['aera'\]\. There are area"):
-        from_estimator(model, *table, groups={"aera": "size"})
+    with pytest.raises(ValueError, match=r"families must hold names of features, got \['aera'\]\. There are area"):
+        from_estimator(model, *table, families={"aera": "size"})
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_only_the_first_features_are_drawn(display):
 
 
 def test_without_families_there_is_one_panel():
-    display = FeatureImportanceDisplay.from_importances([0.1, 0.2], ["area", "b"], groups={"b": "mine"})
+    display = FeatureImportanceDisplay.from_importances([0.1, 0.2], ["area", "b"], families={"b": "mine"})
     (axes,) = display.axes_
     assert list(bars(axes)) == ["b", "area"]
     assert axes.get_xlabel() == "loss of score"

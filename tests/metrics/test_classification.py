@@ -120,6 +120,6 @@ def test_bad_input_is_refused(y, scores, options, message):
 
 
 @pytest.mark.parametrize("sensitivity", [0, 1.1])
-def test_sensitivity_is_a_share(sensitivity):
+def test_sensitivity_is_a_fraction(sensitivity):
     with pytest.raises(ValueError, match="sensitivity must lie above 0"):
         threshold_at_sensitivity([0, 1], [0.1, 0.2], sensitivity=sensitivity)

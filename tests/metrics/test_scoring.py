@@ -53,56 +53,56 @@ def masks(photos):
 
 class TestMaskScores:
     def test_one_for_each_photo(self):
-        scores = mask_scores(mask_jaccard, [WHOLE, None, HALF], [HALF, HALF, HALF])
+        scores = mask_scores([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard)
         np.testing.assert_array_equal(scores, [0.5, np.nan, 1])
-        assert mean_mask_score(mask_jaccard, [WHOLE, None, HALF], [HALF, HALF, HALF]) == 0.75
+        assert mean_mask_score([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard) == 0.75
 
     @pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA])
     def test_skips_missing(self, missing):
-        assert mean_mask_score(mask_jaccard, [missing, WHOLE], [None, HALF]) == 0.5
+        assert mean_mask_score([missing, WHOLE], [None, HALF], mask_jaccard) == 0.5
 
     def test_reads_paths(self, tmp_path):
         path = tmp_path / "mask.png"
         Image.fromarray(HALF.astype(np.uint8) * 255).save(path)
         series = pd.Series([str(path), None])
-        assert mean_mask_score(mask_jaccard, series, [WHOLE, WHOLE]) == 0.5
-        assert mean_mask_score(mask_jaccard, [WHOLE], [path]) == 0.5
+        assert mean_mask_score(series, [WHOLE, WHOLE], mask_jaccard) == 0.5
+        assert mean_mask_score([WHOLE], [path], mask_jaccard) == 0.5
 
     def test_takes_stacked_masks(self):
-        assert mean_mask_score(mask_jaccard, np.stack([WHOLE, HALF]), np.stack([HALF, HALF])) == 0.75
+        assert mean_mask_score(np.stack([WHOLE, HALF]), np.stack([HALF, HALF]), mask_jaccard) == 0.75
 
     def test_metric_is_the_callers(self):
         strict = functools.partial(threshold_jaccard, threshold=0.4)
-        assert mean_mask_score(strict, [WHOLE], [HALF]) == 0.5
-        assert mean_mask_score(threshold_jaccard, [WHOLE], [HALF]) == 0
+        assert mean_mask_score([WHOLE], [HALF], strict) == 0.5
+        assert mean_mask_score([WHOLE], [HALF], threshold_jaccard) == 0
 
     def test_no_mask_at_all(self):
         with pytest.raises(ValueError, match=r"at least one mask, got none in 2 photos\. In a search, .*Semi"):
-            mask_scores(mask_jaccard, [None, np.nan], [WHOLE, WHOLE])
+            mask_scores([None, np.nan], [WHOLE, WHOLE], mask_jaccard)
 
     def test_names_the_mask_of_another_shape(self):
         with pytest.raises(ValueError, match=r"^y\[1\]: y_pred must have the shape of y_true, \(2, 4\), got \(4, 2\)"):
-            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE, WHOLE.T])
+            mask_scores([WHOLE, WHOLE], [WHOLE, WHOLE.T], mask_jaccard)
 
     def test_names_the_file_that_can_not_be_read(self, tmp_path):
         path = tmp_path / "empty.png"
         path.touch()
         with pytest.raises(ValueError, match=r"^y\[1\] \('.*empty\.png'\): could not read"):
-            mask_scores(mask_jaccard, [WHOLE, path], [WHOLE, WHOLE])
+            mask_scores([WHOLE, path], [WHOLE, WHOLE], mask_jaccard)
         with pytest.raises(FileNotFoundError, match=r"^y_pred\[0\] \('.*absent\.png'\): could not open"):
-            mask_scores(mask_jaccard, [WHOLE], [tmp_path / "absent.png"])
+            mask_scores([WHOLE], [tmp_path / "absent.png"], mask_jaccard)
 
     def test_names_a_missing_prediction(self):
         with pytest.raises(ValueError, match=r"^y_pred\[1\]: "):
-            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE, None])
+            mask_scores([WHOLE, WHOLE], [WHOLE, None], mask_jaccard)
 
     def test_lengths_differ(self):
         with pytest.raises(ValueError, match="same length, got 2 and 1"):
-            mask_scores(mask_jaccard, [WHOLE, WHOLE], [WHOLE])
+            mask_scores([WHOLE, WHOLE], [WHOLE], mask_jaccard)
 
     def test_one_path_is_no_sequence(self):
         with pytest.raises(TypeError, match=r"y must be a sequence .* single path 'mask\.png'"):
-            mask_scores(mask_jaccard, "mask.png", [WHOLE])
+            mask_scores("mask.png", [WHOLE], mask_jaccard)
 
 
 class TestScorer:

@@ -1,4 +1,4 @@
-"""Scores of labelled samples by models that did not see them, and which samples to label next."""
+"""Scores of labeled samples by models that did not see them, and which samples to label next."""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ def test_with_all_labels_it_is_cross_val_predict(data):
     )
 
 
-def test_unlabelled_samples_are_learned_from_and_get_no_score(data):
+def test_unlabeled_samples_are_learned_from_and_get_no_score(data):
     X, y, few = data
     scores = out_of_fold_scores(PriorLogisticRegression(), X, few)
     np.testing.assert_array_equal(np.isnan(scores), few == -1)
@@ -134,7 +134,7 @@ def test_of_very_many_the_surest_are_left_out(data, monkeypatch):
     assert len(set(which_to_label(model, X, 30, y=few))) == 30
 
 
-def test_labelled_samples_are_not_chosen(data):
+def test_labeled_samples_are_not_chosen(data):
     X, _, few = data
     model = PriorLogisticRegression().fit(X, few)
     assert (few[which_to_label(model, X, 160, y=few)] == -1).all()

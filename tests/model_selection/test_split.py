@@ -53,12 +53,12 @@ COVERING = (int, KFold, GroupKFold, StratifiedGroupKFold, LeaveOneGroupOut)
 def samples(draw):
     """Labels of two or three classes, most of them missing, and groups of any size."""
     n_classes = draw(st.integers(2, 3))
-    n_labelled, n_unlabelled = draw(st.integers(6, 9)) * n_classes, draw(st.integers(0, 40))
-    y = np.concatenate([np.arange(n_labelled) % n_classes, np.full(n_unlabelled, -1)])
+    n_labeled, n_unlabeled = draw(st.integers(6, 9)) * n_classes, draw(st.integers(0, 40))
+    y = np.concatenate([np.arange(n_labeled) % n_classes, np.full(n_unlabeled, -1)])
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
-    # Half of the groups hold two labelled samples, of two classes; the others have unlabelled ones only.
-    n_groups = n_labelled
-    groups = np.concatenate([np.arange(n_labelled) // 2, rng.integers(0, n_groups, n_unlabelled)])
+    # Half of the groups hold two labeled samples, of two classes; the others have unlabeled ones only.
+    n_groups = n_labeled
+    groups = np.concatenate([np.arange(n_labeled) // 2, rng.integers(0, n_groups, n_unlabeled)])
     order = rng.permutation(len(y))
     return y[order], groups[order]
 
@@ -70,20 +70,20 @@ def test_laws(cv, data, as_strings):
     y, groups = data
     if as_strings:
         y, groups = hide_labels(np.array(["a", "b", "c", -1], dtype=object)[y], 5, 0), groups.astype(str)
-    unlabelled = y == -1
+    unlabeled = y == -1
     splitter = SemiSupervisedSplit(cv)
     splits = list(splitter.split(np.zeros(len(y)), y, groups))
     assert len(splits) == splitter.get_n_splits(np.zeros(len(y)), y, groups)
     for train, test in splits:
         assert len(test) > 0
-        assert not unlabelled[test].any(), "only labelled samples are scored"
+        assert not unlabeled[test].any(), "only labeled samples are scored"
         assert not np.isin(groups[train], groups[test]).any(), "no group is on both sides"
-        free = unlabelled & ~np.isin(groups, groups[test])
-        assert np.isin(np.flatnonzero(free), train).all(), "every other unlabelled sample is trained on"
+        free = unlabeled & ~np.isin(groups, groups[test])
+        assert np.isin(np.flatnonzero(free), train).all(), "every other unlabeled sample is trained on"
         assert (np.diff(train) > 0).all()
     if isinstance(cv, COVERING):
         tested = np.concatenate([test for _, test in splits])
-        np.testing.assert_array_equal(np.sort(tested), np.flatnonzero(~unlabelled))
+        np.testing.assert_array_equal(np.sort(tested), np.flatnonzero(~unlabeled))
 
 
 @pytest.mark.parametrize(
@@ -91,19 +91,19 @@ def test_laws(cv, data, as_strings):
     [2, StratifiedKFold(3), KFold(2), StratifiedShuffleSplit(3, test_size=0.3, random_state=0), LeaveOneOut()],
     ids=str,
 )
-def test_without_groups_labelled_samples_are_split_as_the_splitter_does_alone(cv):
+def test_without_groups_labeled_samples_are_split_as_the_splitter_does_alone(cv):
     y = np.array([-1, 0, 1, -1, -1, 0, 1, 1, 0, 0, -1, 1, 0, 1])
-    labelled, unlabelled = np.flatnonzero(y != -1), np.flatnonzero(y == -1)
+    labeled, unlabeled = np.flatnonzero(y != -1), np.flatnonzero(y == -1)
     alone = StratifiedKFold(cv) if isinstance(cv, int) else cv
-    expected = list(alone.split(labelled, y[labelled]))
+    expected = list(alone.split(labeled, y[labeled]))
     splits = list(SemiSupervisedSplit(cv).split(y, y))
     assert SemiSupervisedSplit(cv).get_n_splits(y, y) == len(splits) == len(expected)
     for (train, test), (train_alone, test_alone) in zip(splits, expected, strict=True):
-        np.testing.assert_array_equal(test, labelled[test_alone])
-        np.testing.assert_array_equal(train, np.sort(np.concatenate([labelled[train_alone], unlabelled])))
+        np.testing.assert_array_equal(test, labeled[test_alone])
+        np.testing.assert_array_equal(train, np.sort(np.concatenate([labeled[train_alone], unlabeled])))
 
 
-def test_fully_labelled_is_plain_cross_validation():
+def test_fully_labeled_is_plain_cross_validation():
     y = np.arange(12) % 2
     for ours, plain in zip(SemiSupervisedSplit(3).split(y, y), StratifiedKFold(3).split(y, y), strict=True):
         np.testing.assert_array_equal(ours[0], plain[0])
@@ -139,9 +139,9 @@ class TestGivenSplits:
         ("cv", "message"),
         [
             ([([0, 1], [3]), ([0], [6])], r"cv\[1\] does not fit the 6 samples in X"),
-            ([([0, 1], [2])], "nothing labelled to score in split 0"),
-            ([([2], [0])], "nothing labelled to train on in split 0"),
-            (PredefinedSplit([0, 1, 0]), "one test_fold for each of the 6 samples, labelled or not, got 3"),
+            ([([0, 1], [2])], "nothing labeled to score in split 0"),
+            ([([2], [0])], "nothing labeled to train on in split 0"),
+            (PredefinedSplit([0, 1, 0]), "one test_fold for each of the 6 samples, labeled or not, got 3"),
         ],
     )
     def test_refuse(self, cv, message):
@@ -170,7 +170,7 @@ class TestMasks:
         splits = list(SemiSupervisedSplit(2).split(y, y, groups=[0, 0, 0, 1, 1]))
         assert sorted((list(train), list(test)) for train, test in splits) == [([0, 1, 2], [4]), ([3, 4], [0, 2])]
 
-    def test_stack_is_fully_labelled(self):
+    def test_stack_is_fully_labeled(self):
         masks = np.ones((4, 2, 2), dtype=bool)
         assert [list(test) for _, test in SemiSupervisedSplit(2).split(masks, masks)] == [[0, 1], [2, 3]]
 
@@ -208,7 +208,7 @@ class TestErrors:
             (2, [0, 0, 1, 1], [0, 1, None, 2], r"groups\[2\] is missing, got None\. Give"),
             (2, [0, 0, 1, 1], [0, 1], "inconsistent numbers of samples"),
             (2, [0, 1, np.nan], None, r"y\[2\]: a missing label must be the integer -1, got nan"),
-            (KFold(2), [0, 0, 1], [5, 5, 5], "nothing labelled to train on in split 0"),
+            (KFold(2), [0, 0, 1], [5, 5, 5], "nothing labeled to train on in split 0"),
         ],
     )
     def test_come_at_the_call(self, cv, y, groups, message):
@@ -282,7 +282,7 @@ def test_splitter_without_metadata_routing_gets_groups():
 
 @pytest.fixture(scope="module")
 def few_labels():
-    """600 samples of two classes, 60 of them labelled."""
+    """600 samples of two classes, 60 of them labeled."""
     X, truth = make_classification(600, n_features=10, n_informative=5, class_sep=1.2, random_state=0)
     return X, hide_labels(truth, 30, random_state=0)
 

@@ -16,7 +16,7 @@ def mean_of_order(photo, norm):
 
 
 @pytest.fixture(scope="module")
-def grey_world():
+def gray_world():
     """Return a photo of many colors whose channels are the same numbers in another order."""
     random = np.random.default_rng(0)
     levels = random.integers(20, 200, 64 * 64)
@@ -25,11 +25,11 @@ def grey_world():
 
 @pytest.mark.parametrize("cast", CASTS)
 @pytest.mark.parametrize("norm", [1, 6, 1000, float("inf")])
-def test_a_grey_world_comes_back_from_colored_light(grey_world, cast, norm):
-    lit = np.rint(grey_world * np.array(cast)).astype(np.uint8)
+def test_a_gray_world_comes_back_from_colored_light(gray_world, cast, norm):
+    lit = np.rint(gray_world * np.array(cast)).astype(np.uint8)
     brightness = np.prod(cast) ** (1 / 3)
     back = normalize_color(lit, norm=norm)
-    np.testing.assert_allclose(back, grey_world * brightness, atol=2)
+    np.testing.assert_allclose(back, gray_world * brightness, atol=2)
 
 
 @pytest.mark.parametrize("norm", [1, 6])
@@ -42,10 +42,10 @@ def test_the_means_are_equal_and_their_product_is_kept(norm):
         assert np.prod(after) == pytest.approx(np.prod(before), rel=0.03)
 
 
-def test_neutral_light_is_left_alone(grey_world):
-    assert normalize_color(grey_world, norm=1) is grey_world
-    grey = np.tile(np.arange(96, dtype=np.uint8)[:, np.newaxis], (64, 1, 3)).reshape(64, 96, 3)
-    assert normalize_color(np.repeat(grey[:, :, :1], 3, axis=2)).shape == (64, 96, 3)
+def test_neutral_light_is_left_alone(gray_world):
+    assert normalize_color(gray_world, norm=1) is gray_world
+    gray = np.tile(np.arange(96, dtype=np.uint8)[:, np.newaxis], (64, 1, 3)).reshape(64, 96, 3)
+    assert normalize_color(np.repeat(gray[:, :, :1], 3, axis=2)).shape == (64, 96, 3)
 
 
 def test_twice_is_once():
@@ -88,5 +88,5 @@ def test_any_photo_keeps_shape_and_input(photo, norm):
 
 @pytest.mark.parametrize("norm", [0.5, -1, float("nan")])
 def test_wrong_norm(norm):
-    with pytest.raises(ValueError, match=f"norm must be 1 or more, got {norm}. Use 1 for grey world"):
+    with pytest.raises(ValueError, match=f"norm must be 1 or more, got {norm}. Use 1 for gray world"):
         normalize_color(np.zeros((8, 8, 3), np.uint8), norm=norm)

@@ -105,20 +105,20 @@ def mesh(height=192, width=256, *, period=0.04, depth=15, seed=0):
         0.6 - honeycomb(np.random.default_rng(seed), (height, width), period * side / min(height, width)), 0, 1
     )
     inside = np.hypot((y - height / side / 2) / 0.25, (x - 0.5) / 0.33) < 1
-    grey = 190 - inside * (50 + depth * net)
-    return np.rint(grey[:, :, np.newaxis] * [1, 0.75, 0.6]).astype(np.uint8)
+    gray = 190 - inside * (50 + depth * net)
+    return np.rint(gray[:, :, np.newaxis] * [1, 0.75, 0.6]).astype(np.uint8)
 
 
 def globules(height=192, width=256):
     """Draw dots at random places, none touching another."""
     random, side, centers = np.random.default_rng(0), max(height, width), []
     y, x = np.mgrid[:height, :width] / side
-    grey = np.full((height, width), 180.0)
+    gray = np.full((height, width), 180.0)
     for center in random.uniform((0.2, 0.25), (0.55, 0.75), (300, 2)):
         if all(np.hypot(*(center - other)) > 0.055 for other in centers):
             centers.append(center)
-            grey[np.hypot(y - center[0], x - center[1]) < random.uniform(0.006, 0.016)] = 70
-    return np.rint(grey[:, :, np.newaxis] * [1, 0.8, 0.7]).astype(np.uint8)
+            gray[np.hypot(y - center[0], x - center[1]) < random.uniform(0.006, 0.016)] = 70
+    return np.rint(gray[:, :, np.newaxis] * [1, 0.8, 0.7]).astype(np.uint8)
 
 
 def border(height=192, width=256, *, radius=0.25):
@@ -224,11 +224,11 @@ def test_turned_photos_give_turned_hair():
 
 
 def test_other_kinds_of_photos():
-    grey = np.full((96, 128), 200, np.uint8)
-    grey[50:52, 20:110] = 60
-    expected = detect_hair(np.stack([grey] * 3, axis=2))
+    gray = np.full((96, 128), 200, np.uint8)
+    gray[50:52, 20:110] = 60
+    expected = detect_hair(np.stack([gray] * 3, axis=2))
     assert expected.any()
-    for photo in (grey, grey / 255, grey.astype(np.uint16) * 257):
+    for photo in (gray, gray / 255, gray.astype(np.uint16) * 257):
         np.testing.assert_array_equal(detect_hair(photo), expected)
         assert remove_hair(photo).shape == (96, 128, 3)
 

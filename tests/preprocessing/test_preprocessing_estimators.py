@@ -25,7 +25,7 @@ def photos():
         (ColorNormalizer(), normalize_color),
         (ColorNormalizer(norm=1), lambda x: normalize_color(x, norm=1)),
     ],
-    ids=["hair", "clear hair", "color", "grey world"],
+    ids=["hair", "clear hair", "color", "gray world"],
 )
 def test_they_do_what_the_functions_do(photos, estimator, function):
     lesions = estimator.fit_transform(photos.images)

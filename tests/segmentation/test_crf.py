@@ -18,7 +18,7 @@ from sklearn_melanoma.segmentation._crf import center_probability, choose_refine
 
 
 def exact_kernel(colors, radius, color_radius):
-    """Return the normalised kernel between all pairs of pixels, as the formula says."""
+    """Return the normalized kernel between all pairs of pixels, as the formula says."""
     places = np.moveaxis(np.indices(colors.shape[:2]), 0, 2).reshape(-1, 2) / radius
     points = np.hstack([places, colors.reshape(len(places), -1) / color_radius])
     kernel = np.exp(-0.5 * np.sum((points[:, np.newaxis] - points) ** 2, axis=2))
@@ -151,11 +151,11 @@ def test_undecided_stays_undecided(small_photo):
     np.testing.assert_allclose(refine_probability(small_photo, half, appearance_weight=9), 0.5, atol=1e-6)
 
 
-def test_neighbours_move_the_log_odds_by_the_weights_at_most(edge):
+def test_neighbors_move_the_log_odds_by_the_weights_at_most(edge):
     photo, _ = edge
     sure = np.full(photo.shape[:2], 0.97)
     moved = log_odds(refine_probability(photo, sure, appearance_weight=0.5, smoothness_weight=0.25)) - log_odds(sure)
-    # Next to an edge the kernel is cut off, and its normalised sum is a little more than one.
+    # Next to an edge the kernel is cut off, and its normalized sum is a little more than one.
     assert moved.mean() == pytest.approx(0.75 * np.tanh((log_odds(0.97) + 0.75) / 2), abs=0.02)
     assert (moved < 0.95).all()
 

@@ -16,10 +16,10 @@ def disk(radius, y=72, x=96):
 
 
 def levels(region, rest=0.9, core=None, dark=0.4):
-    grey = np.where(region, rest, 1.0).astype(np.float32)
+    gray = np.where(region, rest, 1.0).astype(np.float32)
     if core is not None:
-        grey[core] = dark
-    return grey
+        gray[core] = dark
+    return gray
 
 
 RAGGED = (Y < 20) | ((X > 40) & (X < 140) & (Y < 100)) | ((X > 60) & (X < 70))
@@ -68,9 +68,9 @@ def test_a_region_that_leaves_no_background():
     one_level_apart = np.full((192, 1, 3), (210, 180, 140), np.uint8)
     one_level_apart[70, 0, 2] = 141
     assert not segment_watershed(one_level_apart).any()
-    assert not segment_watershed(one_level_apart, even_light=False, leave_out_artefacts=False, level=None).any()
+    assert not segment_watershed(one_level_apart, even_light=False, leave_out_artifacts=False, level=None).any()
 
 
 def test_levels_beyond_all_that_is_counted_have_no_darker_side():
-    grey = np.array([[1, 3, 11]], dtype=np.float32)  # of the skin's level; from two of it on all count alike
-    assert not binarize(grey, np.array([[True, False, False]])).any()
+    gray = np.array([[1, 3, 11]], dtype=np.float32)  # of the skin's level; from two of it on all count alike
+    assert not binarize(gray, np.array([[True, False, False]])).any()

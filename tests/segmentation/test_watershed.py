@@ -48,7 +48,7 @@ def test_margin_moves_the_border_outwards(make_lesion):
         np.full((1, 1, 3), 200, np.uint8),
         np.full((2, 3, 3), 200, np.uint8),
     ],
-    ids=["grey", "skin", "black", "white", "8x8", "row", "column", "pixel", "2x3"],
+    ids=["gray", "skin", "black", "white", "8x8", "row", "column", "pixel", "2x3"],
 )
 @pytest.mark.parametrize("channel", ALL_CHANNELS)
 @pytest.mark.parametrize("even_light", [True, False])
@@ -291,7 +291,7 @@ def test_brightness_hardly_matters(irregular, factor):
     [
         (
             {"channel": "violet"},
-            "channel must be one of red, green, blue, grey, blue/red, green/red or auto, got 'violet'",
+            "channel must be one of red, green, blue, gray, blue/red, green/red or auto, got 'violet'",
         ),
         ({"margin": 0.2}, r"margin must lie in 0\.\.0\.1, got 0\.2"),
         ({"margin": -0.01}, r"got -0\.01"),

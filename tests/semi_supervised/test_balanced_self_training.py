@@ -22,7 +22,7 @@ from sklearn_melanoma.datasets import load_ph2
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier, PriorLogisticRegression
-from sklearn_melanoma.semi_supervised._labels import deal_folds
+from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._pseudo_labels import calibrate, fade, fill_quotas
 
 SHARE = 0.1
@@ -83,14 +83,14 @@ def test_a_calibrated_classifier_stays(monkeypatch):
     assert (surer.estimator_.coef_ > 1.1 * teacher.coef_).all()
 
 
-def test_unlabelled_samples_help_a_timid_classifier():
+def test_unlabeled_samples_help_a_timid_classifier():
     gains = []
     for seed in range(10):
         y = (np.arange(500) % 5 == 0).astype(int)
         X = np.random.default_rng(seed).normal(size=(500, 50))
         X[:, :12] += 1.2 * y[:, np.newaxis]
         few = hide_labels(y, 3, random_state=seed)
-        timid = PriorLogisticRegression(strength=0.3)
+        timid = PriorLogisticRegression(alpha=0.3)
         model = BalancedSelfTrainingClassifier(timid, prevalence=0.2, pseudo_weight=30.0).fit(X, few)
         before = roc_auc_score(y, timid.fit(X, few).decision_function(X))
         gains.append(roc_auc_score(y, model.decision_function(X)) - before)
@@ -124,8 +124,8 @@ def test_pseudo_labels_are_revised():
 
 def test_groups_do_not_calibrate_each_other():
     X, _, few = few_labels(9, n_features=20)
-    labelled = np.flatnonzero(few != -1)
-    twice = np.concatenate([np.arange(len(X)), labelled, labelled])
+    labeled = np.flatnonzero(few != -1)
+    twice = np.concatenate([np.arange(len(X)), labeled, labeled])
     model = BalancedSelfTrainingClassifier(LogisticRegression(C=100.0))
     apart = model.fit(X[twice], few[twice]).slope_
     assert model.fit(X[twice], few[twice], groups=twice).slope_ < apart / 1.5  # where copies vouch for each other
@@ -157,7 +157,7 @@ def test_the_prevalence_is_estimated():
 
 
 @pytest.mark.parametrize("prevalence", [None, 0.2])
-def test_no_unlabelled_samples(prevalence):
+def test_no_unlabeled_samples(prevalence):
     X, y, _ = few_labels()
     alone = LogisticRegression().fit(X, y)
     model = BalancedSelfTrainingClassifier(LogisticRegression(), prevalence=prevalence).fit(X, y)
@@ -167,7 +167,7 @@ def test_no_unlabelled_samples(prevalence):
     assert model.offset_ == pytest.approx(0 if prevalence is None else logit(prevalence) - logit(0.1))
 
 
-def test_one_unlabelled_sample():
+def test_one_unlabeled_sample():
     X, y, _ = few_labels()
     y[0] = -1
     assert BalancedSelfTrainingClassifier(LogisticRegression()).fit(X, y).transduction_[0] in (0, 1)

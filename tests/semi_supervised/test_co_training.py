@@ -18,7 +18,7 @@ from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, Texture
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 from sklearn_melanoma.semi_supervised import CoTrainingClassifier, PriorLogisticRegression
-from sklearn_melanoma.semi_supervised._labels import deal_folds
+from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._pseudo_labels import fade, weigh_labels
 
 VIEWS = {"shape": [0, 1], "color": [2, 3], "texture": [4, 5]}
@@ -53,11 +53,11 @@ def test_wrong_labels_are_found_and_outvoted():
         X, y, few = few_labels(seed=seed)
         given, wrong = flip(few, 4, seed)
         model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
-        labelled = few != -1
-        assert np.isnan(model.label_trust_[~labelled]).all()
-        assert ((model.label_trust_[labelled] >= 0) & (model.label_trust_[labelled] <= 1)).all()
-        found.append(roc_auc_score(~wrong[labelled], model.label_trust_[labelled]))
-        alone = LogisticRegression().fit(X[labelled], given[labelled])
+        labeled = few != -1
+        assert np.isnan(model.label_trust_[~labeled]).all()
+        assert ((model.label_trust_[labeled] >= 0) & (model.label_trust_[labeled] <= 1)).all()
+        found.append(roc_auc_score(~wrong[labeled], model.label_trust_[labeled]))
+        alone = LogisticRegression().fit(X[labeled], given[labeled])
         gains.append(model.score(X, y) - alone.score(X, y))
     assert np.mean(found) > 0.85
     assert np.mean(gains) > 0.02
@@ -67,11 +67,11 @@ def test_clean_labels_lose_nothing():
     changes, kept = [], []
     for seed in range(10):
         X, y, few = few_labels(seed=seed)
-        labelled = few != -1
+        labeled = few != -1
         model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, few)
-        alone = LogisticRegression().fit(X[labelled], few[labelled])
+        alone = LogisticRegression().fit(X[labeled], few[labeled])
         changes.append(roc_auc_score(y, model.decision_function(X)) - roc_auc_score(y, alone.decision_function(X)))
-        kept.append(model.label_trust_[labelled].mean())
+        kept.append(model.label_trust_[labeled].mean())
     assert np.mean(changes) > -0.001
     assert np.mean(kept) > 0.9
 
@@ -82,7 +82,7 @@ def test_it_is_the_formula():
     pool = np.flatnonzero(few == -1)
     positive = y[kept] == 1
     inner = PriorLogisticRegression()
-    model = CoTrainingClassifier(inner, VIEWS, noise=0.2, pseudo_weight=7).fit(X, few)
+    model = CoTrainingClassifier(inner, VIEWS, label_noise=0.2, pseudo_weight=7).fit(X, few)
 
     held_out = {view: np.empty(10) for view in VIEWS}
     alone = {view: clone(inner).fit(X[np.ix_(kept, columns)], y[kept]) for view, columns in VIEWS.items()}
@@ -141,7 +141,7 @@ def test_a_view_learns_from_the_others():
 def test_without_noise_and_photos_it_is_the_classifier_alone():
     X, y, few = few_labels()
     kept = few != -1
-    model = CoTrainingClassifier(LogisticRegression(), VIEWS, noise=0, pseudo_weight=0).fit(X, few)
+    model = CoTrainingClassifier(LogisticRegression(), VIEWS, label_noise=0, pseudo_weight=0).fit(X, few)
     np.testing.assert_allclose(model.estimator_.coef_, LogisticRegression().fit(X[kept], y[kept]).coef_, rtol=1e-6)
     np.testing.assert_array_equal(model.label_trust_[kept], 1)
 
@@ -149,8 +149,8 @@ def test_without_noise_and_photos_it_is_the_classifier_alone():
 def test_photos_of_one_lesion_do_not_vouch_for_each_other():
     X, _, few = few_labels(9, distance=0.5)
     given, wrong = flip(few, 3)
-    labelled = np.flatnonzero(few != -1)
-    twice = np.concatenate([np.arange(400), labelled, labelled])
+    labeled = np.flatnonzero(few != -1)
+    twice = np.concatenate([np.arange(400), labeled, labeled])
     model = CoTrainingClassifier(LogisticRegression(C=100.0), VIEWS)
     apart = model.fit(X[twice], given[twice]).label_trust_[wrong[twice]].mean()
     together = model.fit(X[twice], given[twice], groups=twice).label_trust_[wrong[twice]].mean()
@@ -172,7 +172,7 @@ def test_too_few_labels_to_vote(labels):
     np.testing.assert_array_equal(np.isnan(model.label_trust_), few == -1)
 
 
-def test_no_unlabelled_samples():
+def test_no_unlabeled_samples():
     X, y, _ = few_labels()
     given, wrong = flip(y, 40)
     model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
@@ -242,7 +242,7 @@ def test_what_is_refused():
             model.fit(table, labels)
     with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
         CoTrainingClassifier(KNeighborsClassifier(), VIEWS).fit(X, few)
-    for name, value in [("noise", 1), ("pseudo_weight", -1), ("views", 3)]:
+    for name, value in [("label_noise", 1), ("pseudo_weight", -1), ("views", 3)]:
         with pytest.raises(ValueError, match=f"'{name}' parameter"):
             clone(model).set_params(**{name: value}).fit(X, few)
 
@@ -271,7 +271,7 @@ def test_in_a_search():
     X, _, few = few_labels(10)
     search = GridSearchCV(
         CoTrainingClassifier(LogisticRegression(), VIEWS),
-        {"noise": [0, 0.1], "estimator__C": [0.01, 1]},
+        {"label_noise": [0, 0.1], "estimator__C": [0.01, 1]},
         cv=SemiSupervisedSplit(3),
         scoring="roc_auc",
         error_score="raise",

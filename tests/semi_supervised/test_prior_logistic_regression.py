@@ -32,20 +32,20 @@ def data():
     return pd.DataFrame(X, columns=NAMES), (X @ TRUE + 0.3 + rng.logistic(size=300) > 0).astype(int)
 
 
-def ridge(X, y, *, strength=1.0, **options):
-    return LogisticRegression(C=1 / (strength * X.shape[1]), tol=1e-10, max_iter=1000).fit(X, y, **options)
+def ridge(X, y, *, alpha=1.0, **options):
+    return LogisticRegression(C=1 / (alpha * X.shape[1]), tol=1e-10, max_iter=1000).fit(X, y, **options)
 
 
 # The minimum
 
 
-@pytest.mark.parametrize("strength", [1e-3, 1, 100])
+@pytest.mark.parametrize("alpha", [1e-3, 1, 100])
 @pytest.mark.parametrize("unit", [1, 30])
-def test_without_a_prior_it_is_logistic_regression(data, strength, unit):
+def test_without_a_prior_it_is_logistic_regression(data, alpha, unit):
     X, y = data[0].to_numpy() * unit, data[1]
     weights = np.linspace(0.1, 3, len(X))
-    mine = PriorLogisticRegression(strength=strength).fit(X, y, sample_weight=weights)
-    theirs = ridge(X, y, strength=strength, sample_weight=weights)
+    mine = PriorLogisticRegression(alpha=alpha).fit(X, y, sample_weight=weights)
+    theirs = ridge(X, y, alpha=alpha, sample_weight=weights)
     np.testing.assert_allclose(mine.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
     np.testing.assert_allclose(mine.coef_ * unit, theirs.coef_ * unit, atol=2e-5)
     np.testing.assert_array_equal(mine.prior_coef_, np.zeros((1, 4)))
@@ -56,7 +56,7 @@ def test_it_minimizes_what_it_says(data):
     X, y = data[0].to_numpy()[:30], data[1][:30]
     weights = np.linspace(0.5, 2, 30)
     prior = np.array([3.0, 1.0, 0.0, -2.0])
-    model = PriorLogisticRegression(prior, prior_scale=None, strength=2).fit(X, y, sample_weight=weights)
+    model = PriorLogisticRegression(prior, prior_scale=None, alpha=2).fit(X, y, sample_weight=weights)
 
     def objective(solution):
         margin = np.where(y == 1, 1, -1) * (X @ solution[:4] + solution[4])
@@ -91,7 +91,7 @@ def test_a_prior_that_is_right_helps(data):
 
 def test_a_separable_table_has_a_minimum_and_large_numbers_do_no_harm():
     X = np.array([[-1e6, 0.0], [-1.1e6, 1.0], [1e6, 0.0], [1.2e6, 1.0]])
-    model = PriorLogisticRegression([1, 0], strength=1e-6).fit(X, [0, 0, 1, 1])
+    model = PriorLogisticRegression([1, 0], alpha=1e-6).fit(X, [0, 0, 1, 1])
     assert np.isfinite(model.coef_).all()
     np.testing.assert_array_equal(model.predict(X), [0, 0, 1, 1])
     against = PriorLogisticRegression([-1, 0]).fit(X, [0, 0, 1, 1])  # starts surely wrong
@@ -104,7 +104,7 @@ def test_columns_that_are_not_standardized_are_told(data):
         PriorLogisticRegression([-1, 0, 0, 0]).fit(X * 1e12, y)
 
 
-def test_unlabelled_rows_have_no_say(data):
+def test_unlabeled_rows_have_no_say(data):
     X, y = data
     few = np.where(np.arange(300) < 50, y, -1)
     expected = PriorLogisticRegression({"a": 1}).fit(X[:50], y[:50])
@@ -342,7 +342,7 @@ def test_in_a_search(data):
     prior = [pd.Series({"a": 1}), frozen]
     search = GridSearchCV(
         PriorLogisticRegression(prior),
-        {"strength": [0.1, 10], "prior": [None, {"a": 1}, prior]},
+        {"alpha": [0.1, 10], "prior": [None, {"a": 1}, prior]},
         scoring="roc_auc",
         cv=SemiSupervisedSplit(3),
         error_score="raise",

@@ -89,7 +89,7 @@ def test_quotas():
     np.testing.assert_allclose(fill_quotas(np.zeros(4), np.ones(4), 0.5), 0.25)
 
 
-def test_labels_weigh_by_bayes_rule_with_the_share_of_wrong_ones_that_it_implies():
+def test_labels_weigh_by_bayes_rule_with_the_fraction_of_wrong_ones_that_it_implies():
     scores = np.array([2.0, -3.0, 1.0, 4.0, -1.0])
     positive = np.array([True, False, False, True, False])
     right = weigh_labels(scores, positive, 0.1, 10)

@@ -1,0 +1,171 @@
+"""From a path, an array or a PIL image to pixels: decoded no larger than needed, upright, RGB."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from sklearn_melanoma._io.decoding import Loaded, load_file, load_image, naming
+from sklearn_melanoma._io.pixels import LYING, mask_pixels, rgb_pixels
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation import check_image, check_mask, source_name
+
+#: Longest side, in pixels, at which lesions are looked at unless a reader says otherwise.
+WORKING_SIDE = 384
+
+
+def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | None = None) -> NDArray[np.uint8]:
+    """Read a photo as upright RGB bytes, optionally shrunk.
+
+    JPEGs are decoded at the smallest of their built-in sizes (1, 1/2, 1/4, 1/8) that is not
+    below `max_side`, then averaged down to it, so a large photo costs little more than a
+    small one.
+
+    Parameters
+    ----------
+    source : path, array-like or PIL.Image.Image
+        A JPEG, PNG, BMP, TIFF or WebP file; gray, RGB or RGBA pixels as uint8, uint16, float
+        in 0..1 or bool; or a PIL image. Transparent pixels are laid over black.
+    max_side : int, optional
+        Longest side of the result, in pixels. Smaller photos are left as they are.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), dtype uint8
+        The photo, turned upright where its EXIF orientation says how.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, damaged, cut short, of another format or asks for too much, such as more than
+        89 478 485 pixels or 65 535 on one side; or if an array has a wrong shape or values.
+    TypeError
+        If `source` is none of the above.
+    OSError
+        If the file is not there, may not be opened or is none: a folder, a pipe, a device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma.images import read_image
+    >>> read_image(np.full((300, 400), 0.5), max_side=100).shape
+    (75, 100, 3)
+    """
+    return read_lesion(source, max_side=max_side).image
+
+
+def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
+    """Read a mask from a file, an array or a PIL image, at its own size.
+
+    Parameters
+    ----------
+    source : path, array-like or PIL.Image.Image
+        White (255), 1 or True on the lesion; gray levels count from half of the brightest one on.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        True on the lesion.
+
+    Raises
+    ------
+    ValueError
+        If the file can't be read or the mask is not 2-D.
+    OSError
+        If the file is not there or may not be opened.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.images import read_mask
+    >>> read_mask([[0, 255], [0, 0]])
+    array([[False,  True],
+           [False, False]])
+    """
+    if isinstance(source, str | os.PathLike):
+        loaded = load_file(source)
+    elif isinstance(source, Image.Image):
+        loaded = load_image(source, source)
+    else:
+        return check_mask(source)
+    with naming(source):
+        return mask_pixels(loaded.image)
+
+
+def as_lesion(image: Any) -> Lesion:
+    """Return a `Lesion` as it is, and anything else as `ImageReader` with its defaults would read it."""
+    return image if isinstance(image, Lesion) else read_lesion(image, max_side=WORKING_SIDE)
+
+
+def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float | None = None) -> Lesion:
+    """Read anything that shows a lesion; a `Lesion` is shrunk with its mask, never enlarged."""
+    if isinstance(image, Lesion):
+        mm_per_pixel = image.mm_per_pixel if image.mm_per_pixel is not None else mm_per_pixel
+        mask, probability = image.mask, image.probability
+        pixels = shrink(image.image, max_side)
+        if pixels.shape != image.image.shape:
+            mask = None if mask is None else resize_mask(mask, pixels.shape[:2])
+            probability = None if probability is None else resize_map(probability, pixels.shape[:2])
+        return Lesion(
+            pixels,
+            mask,
+            mm_per_pixel=mm_per_pixel,
+            source=image.source,
+            source_shape=image.source_shape,
+            probability=probability,
+        )
+    if isinstance(image, str | os.PathLike):
+        pixels, shape = _pixels(load_file(image, max_side), image, max_side)
+    elif isinstance(image, Image.Image):
+        pixels, shape = _pixels(load_image(image, image), image, max_side)
+    elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
+        array = check_image(image)
+        pixels, shape = shrink(array, max_side), array.shape[:2]
+    else:
+        raise TypeError(
+            f"an image must be a path, an array, a PIL image or a Lesion, got {type(image).__name__}. "
+            "Convert it to an array first."
+        )
+    return Lesion(pixels, mm_per_pixel=mm_per_pixel, source=source_name(image), source_shape=shape)
+
+
+def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
+    """Average an RGB image down to a longest side; smaller ones come back as they are."""
+    height, width = image.shape[:2]
+    if max_side is None or max(height, width) <= max_side:
+        return image
+    return rgb_pixels(Image.fromarray(image), max_side)
+
+
+def shrink_by_steps(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """Shrink by way of the reader's size, so that the result is the same whether or not a reader came before."""
+    return shrink(shrink(image, WORKING_SIDE), max_side)
+
+
+def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Bring a mask to another size, its border interpolated between pixels."""
+    if mask.shape == tuple(shape):
+        return mask
+    gray = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    return np.asarray(gray.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
+
+
+def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Bring a map of numbers to another size by linear interpolation, averaged where it shrinks."""
+    if values.shape == tuple(shape):
+        return values
+    return np.asarray(Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+
+
+def _pixels(loaded: Loaded, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the pixels of a photo, shrunk, and the height and width that it had."""
+    width, height = loaded.width, loaded.height
+    if max_side is not None and max(width, height) <= max_side:
+        max_side = None
+    with naming(source):
+        pixels = rgb_pixels(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+    return pixels, (width, height) if loaded.orientation in LYING else (height, width)

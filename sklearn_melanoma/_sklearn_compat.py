@@ -1,0 +1,52 @@
+"""Private and version-dependent names of scikit-learn; no other module imports them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.parallel import _get_threadpool_controller
+
+__all__ = [
+    "BaseComposition",
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "ProgressBar",
+    "StrOptions",
+    "one_blas_thread",
+    "safe_indexing",
+    "with_callbacks",
+    "wrap_rows",
+]
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+try:
+    from sklearn.callback import CallbackSupportMixin, ProgressBar, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+    ProgressBar = None
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Add nothing."""
+
+    def with_callbacks(fit: Fit) -> Fit:
+        """Return `fit` unchanged."""
+        return fit
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra runs in one thread: the last digits depend on the number of threads."""
+    context: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
+    return context
+
+
+def wrap_rows(rows: NDArray[Any], transformer: Any) -> Any:
+    """Return rows in the container that `set_output` of their transformer, or the global setting, asks for."""
+    return _wrap_data_with_container("transform", rows, [], transformer)

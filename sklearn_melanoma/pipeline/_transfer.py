@@ -1,0 +1,118 @@
+"""What was learned from one clinic's photos, brought to those of another."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
+from sklearn_melanoma.semi_supervised._prior import split_priors
+from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLogisticRegression
+
+
+def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = None) -> Pipeline:
+    """Bring a fitted model to photos of another kind, of which few are labeled, or none.
+
+    What is usual is learned anew: all steps between the features and the classifier, such as imputing and scaling,
+    are fitted to the new photos. What is worse is not: the classifier is a :class:`PriorLogisticRegression` with two
+    priors, the one that the old classifier started from and the weights that it ended with. New labels weigh the two
+    by how well each fits, and correct their mean; without any, both weigh the same.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Fitted to the old photos, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it: its last
+        step is a linear classifier of two classes. It stays as it is.
+    X_new : sequence of images
+        The new photos, labeled or not; or a table with the columns of the old one, where the model takes tables.
+    y_few : array-like of shape (n_images,), default=None
+        Their labels, among the classes of the model, with the integer -1 for a missing one. None stands for no label
+        at all.
+
+    Returns
+    -------
+    Pipeline
+        With steps of the same names, fitted to the new photos. Its :class:`~sklearn_melanoma.pipeline.ImagePipeline` is
+        frozen, since weights hold only for features that are measured in the same way. It can be cross-validated
+        on the new photos, and transferred again: each place then adds a prior.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `model` is not a Pipeline, not fitted, or does not end in a linear classifier of two classes on named
+        columns; if a step between makes other columns, as PCA does; or if photos and labels are not as described.
+
+    See Also
+    --------
+    PriorLogisticRegression : What the last step becomes; it keeps the parameters of the old one where that is one too.
+
+    Notes
+    -----
+    On the photos at hand it was better than learning from few labels alone in every direction, and than the directions
+    alone where both sets were of one kind: :doc:`/guide/transfer` has the numbers, and what does not transfer. Photos
+    of the same kind need no transfer.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.model_selection import hide_labels
+    >>> from sklearn_melanoma.pipeline import transfer_pipeline
+    >>> here, there = make_lesions(20, random_state=0), make_lesions(12, hair=0.8, random_state=1)
+    >>> model = make_melanoma_pipeline().fit(here.images, here.target)
+    >>> few = hide_labels(there.target, 2, random_state=0)
+    >>> transferred = transfer_pipeline(model, there.images, few)
+    >>> transferred.predict_proba(there.images).shape
+    (12, 2)
+    >>> transferred["classify"].prior_weights_.shape  # the directions, and what was learned from the 20 photos
+    (2,)
+    """
+    _check_model(model)
+    model = deepcopy(model)  # which may be fitted again later
+    *steps, (name, old) = model.steps
+    priors = [FrozenEstimator(old)]
+    if isinstance(old, PriorLogisticRegression):
+        new, priors = clone(old), split_priors(old.prior) + priors
+    else:
+        new = PriorLogisticRegression()
+    if new.classes is None:
+        new.set_params(classes=old.classes_.tolist())
+    new_steps = [
+        (key, FrozenEstimator(step) if isinstance(step, ImagePipeline) else clone(step)) for key, step in steps
+    ]
+    labels = np.full(len(X_new), -1) if y_few is None else y_few
+    return Pipeline([*new_steps, (name, new.set_params(prior=priors))]).fit(X_new, labels)
+
+
+def _check_model(model: Any) -> None:
+    """Raise an error if the weights of a model mean nothing elsewhere."""
+    if not isinstance(model, Pipeline):
+        raise TypeError(f"model must be a Pipeline, got {model!r}. make_melanoma_pipeline makes one.")
+    check_is_fitted(model)
+    last = model[-1]
+    if not (hasattr(last, "coef_") and len(getattr(last, "classes_", ())) == 2):
+        raise ValueError(
+            f"model must end in a linear classifier of two classes, got {last!r}. "
+            "Fit one, as make_melanoma_pipeline('all') has it."
+        )
+    if not hasattr(last, "feature_names_in_"):
+        raise ValueError(
+            f"model must know the names of its columns, got {type(last).__name__} fitted without. "
+            "Call set_output(transform='pandas') on the pipeline, and fit it to photos or a DataFrame."
+        )
+    measured = getattr(model[0], "feature_names_in_", None)
+    if measured is None:
+        measured = model[0].get_feature_names_out()
+    made = sorted(set(last.feature_names_in_) - set(measured))
+    if made:
+        raise ValueError(
+            f"model must weigh measured columns, got {made[0]!r}, which a step before the classifier makes. "
+            "Leave that step out: fitted to other photos, it makes a column of the same name and another meaning."
+        )

@@ -1,0 +1,148 @@
+"""What rows are known by."""
+
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import FunctionTransformer
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.pipeline._memory.keys import digest_steps, name_image
+from sklearn_melanoma.segmentation import WatershedSegmenter
+
+
+def union():
+    return FeatureUnion([("shape", MorphologyFeatures()), ("color", ColorFeatures())], n_jobs=1)
+
+
+def test_what_a_picture_shows_is_more_than_its_pixels():
+    picture = Image.new("P", (4, 4))
+    picture.putpalette([0, 0, 0, 255, 255, 255])
+    other = picture.copy()
+    other.putpalette([9, 9, 9, 255, 255, 255])
+    transparent = picture.copy()
+    transparent.info["transparency"] = 0
+    turned = picture.copy()
+    turned.getexif()[0x0112] = 6
+    assert len({name_image(x).key({}) for x in (picture, other, transparent, turned)}) == 4
+
+
+def test_steps_are_known_by_what_they_are():
+    steps = [ImageReader(), WatershedSegmenter(), union()]
+    digest = digest_steps(steps)
+    assert len(digest) == 16
+    assert digest_steps(clone(steps)) == digest
+    assert digest_steps(pickle.loads(pickle.dumps(steps))) == digest
+    changed = clone(steps)
+    changed[2].set_output(transform="pandas")
+    changed[2].n_jobs = 2
+    lesions = WatershedSegmenter().transform(make_lesions(2, random_state=0).images)
+    changed[2].fit_transform(lesions)
+    assert digest_steps(changed) == digest
+    others = [
+        [WatershedSegmenter(), ImageReader(), union()],
+        [ImageReader(), WatershedSegmenter(margin=0.01), union()],
+        [ImageReader(max_side=200), WatershedSegmenter(), union()],
+        [ImageReader(), FrozenEstimator(WatershedSegmenter()), union()],
+        [ImageReader(), WatershedSegmenter(), union().set_params(color="drop")],
+    ]
+    assert len({digest, digest_steps(steps, b"before"), *map(digest_steps, others)}) == 2 + len(others)
+
+
+def test_steps_are_known_in_another_process():
+    code = """
+    from sklearn_melanoma import make_melanoma_pipeline
+    from sklearn_melanoma.pipeline._memory.keys import digest_steps
+    print(digest_steps(make_melanoma_pipeline()["features"]._active()).hex())
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert run.stdout.strip() == digest_steps(make_melanoma_pipeline()["features"]._active()).hex()
+
+
+def test_private_attributes_that_were_learned_count():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    one = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    other = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, X[:, 1] > 0)
+    assert digest_steps([FrozenEstimator(one)]) != digest_steps([FrozenEstimator(other)])
+    assert digest_steps([pickle.loads(pickle.dumps(one))]) == digest_steps([one])
+
+
+def test_functions_of_ones_own_are_known_by_what_they_do():
+    def scale(by):
+        return lambda X: [x * by for x in X]
+
+    def step(function):
+        return [FunctionTransformer(function)]
+
+    assert digest_steps(step(scale(2))) == digest_steps(step(scale(2)))
+    assert digest_steps(step(scale(2))) != digest_steps(step(scale(3)))
+    assert digest_steps(step(lambda X: X)) != digest_steps(step(lambda X: X[:1]))
+    assert digest_steps(step(partial(np.clip, a_min=0))) != digest_steps(step(partial(np.clip, a_min=1)))
+
+
+BODIES = {
+    "method": "def measure(self, X):\n        return {}",
+    "what scikit-learn wraps": "def transform(self, X):\n        return {}",
+    "class method": "@classmethod\n    def measure(cls, X):\n        return {}",
+    "static method": "@staticmethod\n    def measure(X):\n        return {}",
+    "property": "@property\n    def measure(self):\n        return {}",
+    "inner function": "def measure(self, X):\n        return (lambda x: {})(X)",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_classes_of_ones_own_are_known_by_what_they_do(body):
+    def define(code):
+        namespace = {"Base": type("Base", (TransformerMixin, BaseEstimator), {}), "__name__": "__main__"}
+        exec(f"class Step(Base):\n    calls = 0\n    {body.format(code)}", namespace)
+        return namespace["Step"]()
+
+    same = define("1 in {1, 2}")
+    type(same).calls = 5
+    assert digest_steps([define("1 in {1, 2}")]) == digest_steps([same])
+    assert digest_steps([define("1 in {1, 3}")]) != digest_steps([same])
+
+
+def test_sets_of_strings_in_code_have_no_order():
+    code = """
+    from sklearn.base import BaseEstimator
+    from sklearn_melanoma.pipeline._memory.keys import digest_steps
+
+    class Step(BaseEstimator):
+        def transform(self, X):
+            return X in {"area", "max_span", "compactness", "solidity", "extent"}
+
+    print(digest_steps([Step()]).hex())
+    """
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "12"
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_a_function_of_no_module():
+    function = eval("lambda X: X", {})
+    assert function.__module__ is None
+    assert digest_steps([FunctionTransformer(function)])
