@@ -1,4 +1,4 @@
-"""How good and how fast the package is on real photos; one command each, see README.md."""
+"""How good and how fast the package is on real images; one command each, see README.md."""
 
 import os
 

@@ -38,8 +38,8 @@ _all = make_melanoma_pipeline("all")["features"]
 
 #: What a file is put through, by name.
 ENTRIES: dict[str, Callable[[str], Any]] = {
-    "photo at 384": lambda path: read_image(path, max_side=384),
-    "photo as it is": read_image,
+    "image at 384": lambda path: read_image(path, max_side=384),
+    "image as it is": read_image,
     "mask": read_mask,
     "survey": lambda path: _survey.transform([path]),
     "all features": lambda path: _all.transform([path]),

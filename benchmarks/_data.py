@@ -1,4 +1,4 @@
-"""The photos that benchmarks run on: real ones from a folder, drawn ones where there is none."""
+"""The images that benchmarks run on: real ones from a folder, drawn ones where there is none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOADERS = {
 
 DRAWN = "made"
 DRAWN_NOTE = (
-    "**No real photos were given**: these are photos drawn by `make_lesions`, whose scores say nothing about real ones."
+    "**No real images were given**: these are images drawn by `make_lesions`, whose scores say nothing about real ones."
 )
 
 
@@ -33,11 +33,11 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None
     Parameters
     ----------
     data : Path or None
-        Folder with a folder for each set, in its official layout. Without, 300 photos are drawn.
+        Folder with a folder for each set, in its official layout. Without, 300 images are drawn.
     names : sequence of str
         Keys of `LOADERS`: which sets are wanted.
     max_photos : int, optional
-        Number of photos that are drawn from each larger set, at random within melanomas and others.
+        Number of images that are drawn from each larger set, at random within melanomas and others.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None
         If the folder holds none of the sets.
     """
     if data is None:
-        console.print("No --data and no SKLEARN_MELANOMA_DATA: running on photos drawn by make_lesions.")
+        console.print("No --data and no SKLEARN_MELANOMA_DATA: running on images drawn by make_lesions.")
         sets = {DRAWN: make_lesions(300, random_state=0)}
     else:
         sets = {name: LOADERS[name](data / name) for name in names if (data / name).is_dir()}
@@ -63,7 +63,7 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None
 
 
 def save_photos(images: Sequence[Any], folder: Path) -> list[str]:
-    """Return the paths of photos; drawn ones are saved in a folder as JPEG."""
+    """Return the paths of images; drawn ones are saved in a folder as JPEG."""
     paths = []
     for position, image in enumerate(images):
         path = image if isinstance(image, str | Path) else folder / f"{position}.jpg"
@@ -74,12 +74,12 @@ def save_photos(images: Sequence[Any], folder: Path) -> list[str]:
 
 
 def describe(sets: dict[str, Bunch]) -> list[str]:
-    """Return a paragraph that says how many photos of what there are, and one more if they are drawn."""
+    """Return a paragraph that says how many images of what there are, and one more if they are drawn."""
     counts = [
-        f"{name} ({len(photos.images)} photos, {np.count_nonzero(photos.target == 1)} melanomas)"
+        f"{name} ({len(photos.images)} images, {np.count_nonzero(photos.target == 1)} melanomas)"
         for name, photos in sets.items()
     ]
-    return ["Photos: " + ", ".join(counts) + ".", *([DRAWN_NOTE] if DRAWN in sets else [])]
+    return ["Images: " + ", ".join(counts) + ".", *([DRAWN_NOTE] if DRAWN in sets else [])]
 
 
 def _draw(photos: Bunch, size: int) -> Bunch:

@@ -13,7 +13,7 @@ from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFea
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-# The features that need no photos to learn from.
+# The features that need no images to learn from.
 FAMILIES = {
     "shape": MorphologyFeatures(),
     "color": ColorFeatures(),
@@ -23,6 +23,6 @@ FAMILIES = {
 
 
 def segment(images: Sequence[Any], *, progress: Progress, description: str) -> list[Lesion]:
-    """Return the photos at the reader's size with the watershed's masks."""
+    """Return the images at the reader's size with the watershed's masks."""
     step = make_pipeline(ImageReader(), WatershedSegmenter())
     return [step.transform([image])[0] for image in progress.track(images, description=description)]

@@ -1,4 +1,4 @@
-"""What is lost where: the Jaccard index that masks miss, by kind of error, and the worst photos."""
+"""What is lost where: the Jaccard index that masks miss, by kind of error, and the worst images."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ NOT_LOOKED_AT = "not looked at"
 
 @dataclass(frozen=True)
 class Judged:
-    """How the mask of one photo misses the true one.
+    """How the mask of one image misses the true one.
 
     Parameters
     ----------
     position : int
-        Which photo.
-    photo : str
+        Which image.
+    image : str
         Its name.
     jaccard : float
         Jaccard index.
     kind : str
         One of `KINDS`.
     on_frame : bool
-        Whether the true lesion touches the frame of the photo.
+        Whether the true lesion touches the frame of the image.
     """
 
     position: int
@@ -50,7 +50,7 @@ class Judged:
 
 
 def judge(position: int, photo: str, truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> Judged:
-    """Compare the found mask of a photo with the true one."""
+    """Compare the found mask of an image with the true one."""
     frame = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
     return Judged(position, photo, mask_jaccard(truth, found), kind_of_error(truth, found), any(map(np.any, frame)))
 
@@ -67,7 +67,7 @@ def kind_of_error(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> str:
 
 
 def by_band(photos: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Return how many photos lie in each band of the Jaccard index, and what share of the loss is theirs, by kind."""
+    """Return how many images lie in each band of the Jaccard index, and what share of the loss is theirs, by kind."""
     total = _loss(photos)
     bands = {
         f"{low:g} to {high:g}": [
@@ -88,7 +88,7 @@ def by_band(photos: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def by_frame(photos: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Return how photos fare whose lesion touches the frame, and the others."""
+    """Return how images fare whose lesion touches the frame, and the others."""
     sides = {
         "touches the frame": [photo for photo in photos if photo.on_frame],
         "lies inside": [photo for photo in photos if not photo.on_frame],
@@ -106,7 +106,7 @@ def by_frame(photos: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def by_cause(worst: Sequence[Judged], cause_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return how many of the worst photos have each cause, and what share of their loss is theirs."""
+    """Return how many of the worst images have each cause, and what share of their loss is theirs."""
     causes: dict[str, list[Judged]] = {}
     for photo in worst:
         causes.setdefault(cause_of(photo.photo), []).append(photo)
@@ -118,7 +118,7 @@ def by_cause(worst: Sequence[Judged], cause_of: Callable[[str], str]) -> list[di
 
 
 def worst_fraction(worst: Sequence[Judged], photos: Sequence[Judged]) -> float:
-    """Return the share of the whole loss that the worst photos have."""
+    """Return the share of the whole loss that the worst images have."""
     return _loss(worst) / _loss(photos)
 
 

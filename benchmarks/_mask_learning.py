@@ -1,4 +1,4 @@
-"""Fit methods on draws of masks, and score them on the photos of all other lesions."""
+"""Fit methods on draws of masks, and score them on the images of all other lesions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def score_learners(
     progress: Progress,
     description: str,
 ) -> Iterator[Learned]:
-    """Fit methods on draws of masks and score them on the photos of all other lesions.
+    """Fit methods on draws of masks and score them on the images of all other lesions.
 
-    A method in `sample` is scored on those of its photos alone.
+    A method in `sample` is scored on those of its images alone.
     """
     for repeat in range(repeats):
         learned, others = photos.draw_masks(n_masks, repeat)
@@ -54,7 +54,7 @@ def score_learners(
 def fit_learners(
     learners: Mapping[str, MakeLearner], photos: MaskedPhotos, learned: NDArray[np.intp]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the methods fitted on some photos, each once, and the seconds that each took."""
+    """Return the methods fitted on some images, each once, and the seconds that each took."""
     images, masks = [photos.images[i] for i in learned], [photos.masks[i] for i in learned]
     fitted: dict[str, Any] = {}
     seconds: dict[str, float] = {}
@@ -73,7 +73,7 @@ def learned_record(runs: Sequence[Learned], references: Mapping[str, Scores | Se
     runs : sequence of Learned
         One for each draw of masks.
     references : dict
-        What it is compared to, by the key of the record: scores of all photos, or of each draw.
+        What it is compared to, by the key of the record: scores of all images, or of each draw.
     """
     means = [float(np.nanmean(run.scores.jaccard)) for run in runs]
     gains = {}

@@ -19,12 +19,12 @@ from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 
 THRESHOLD = 0.65  # ISIC 2018: below, a mask would have to be drawn again
-CHUNK = 32  # photos between two steps of the progress bar
+CHUNK = 32  # images between two steps of the progress bar
 
 
 @dataclass(frozen=True)
 class MaskedPhotos:
-    """The photos of a data set that have a true mask."""
+    """The images of a data set that have a true mask."""
 
     images: list[Any]
     masks: list[Any]
@@ -32,7 +32,7 @@ class MaskedPhotos:
 
     @classmethod
     def of(cls, photos: Bunch) -> MaskedPhotos:
-        """Leave out the photos without a true mask."""
+        """Leave out the images without a true mask."""
         masks = photos.masks or []
         kept = [position for position, mask in enumerate(masks) if mask is not None]
         groups = np.asarray(photos.groups, dtype=object)
@@ -42,12 +42,12 @@ class MaskedPhotos:
         return len(self.images)
 
     def sample(self, size: int) -> NDArray[np.intp]:
-        """Return the positions of photos drawn at random, the same in every call."""
+        """Return the positions of images drawn at random, the same in every call."""
         return np.sort(np.random.default_rng([0]).permutation(len(self))[:size])
 
     def draw_masks(self, count: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the positions of photos to learn from, drawn at random, and of those of all other lesions."""
-        # A stream of its own: else the first draw would be of the very photos in `sample`.
+        """Return the positions of images to learn from, drawn at random, and of those of all other lesions."""
+        # A stream of its own: else the first draw would be of the very images in `sample`.
         learned = np.random.default_rng([1, seed]).permutation(len(self))[:count]
         return learned, np.flatnonzero(~np.isin(self.groups, self.groups[learned]))
 
@@ -59,7 +59,7 @@ class MaskedPhotos:
 
 @dataclass(frozen=True)
 class Scores:
-    """How well one method does on each photo; NaN on the photos that it was not asked for.
+    """How well one method does on each image; NaN on the images that it was not asked for.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Scores:
     empty: NDArray[np.bool_]
 
     def record(self, method: str, n_masks: int, reference: Scores | None) -> dict[str, Any]:
-        """Return the row of a table; `reference` is what the method is compared to, on the same photos."""
+        """Return the row of a table; `reference` is what the method is compared to, on the same images."""
         values = self.jaccard[~np.isnan(self.jaccard)]
         return {
             "method": method,
@@ -90,7 +90,7 @@ class Scores:
         }
 
     def minus(self, reference: Scores) -> NDArray[np.float64]:
-        """Return the differences on the photos that both were asked for."""
+        """Return the differences on the images that both were asked for."""
         difference = self.jaccard - reference.jaccard
         return difference[~np.isnan(difference)]
 
@@ -104,7 +104,7 @@ def score_methods(
     progress: Progress,
     description: str,
 ) -> dict[str, Scores]:
-    """Let methods segment photos, taking turns on each; `positions` says which photos each method is asked for."""
+    """Let methods segment images, taking turns on each; `positions` says which images each method is asked for."""
     scores = {
         name: Scores(np.full(len(photos), np.nan), np.full(len(photos), np.nan), np.zeros(len(photos), dtype=bool))
         for name in methods

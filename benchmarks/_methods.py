@@ -31,7 +31,7 @@ class Segmenter(Protocol):
     """What the benchmarks ask of a method; those that learn have a `fit` as well."""
 
     def predict(self, X: Any) -> Any:
-        """Return a mask at the size of its photo for every photo."""
+        """Return a mask at the size of its image for every image."""
 
 
 # Makes a method that learns from masks, not yet fitted. It is given those above it in the table, fitted on the same
@@ -79,7 +79,7 @@ LEARNERS: dict[str, MakeLearner] = {
     "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
 }
 
-# Over 100 ms a photo: scored on a sample of the photos.
+# Over 100 ms an image: scored on a sample of the images.
 SLOW = {
     "`SegmenterSelector()`, the vote",
     "`SegmenterSelector()`",

@@ -18,5 +18,5 @@ DataOption = Annotated[
 ]
 ResultsOption = Annotated[Path, typer.Option(help="Folder that the report is written to.")]
 MaxPhotosOption = Annotated[
-    int | None, typer.Option(min=1, help="Number of photos drawn from each larger set, for a quick run.")
+    int | None, typer.Option(min=1, help="Number of images drawn from each larger set, for a quick run.")
 ]

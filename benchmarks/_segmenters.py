@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 
 
 class PeerSegmenter(ABC):
-    """Base of the peers: the photo read at `max_side` pixels, one region kept, its holes filled.
+    """Base of the peers: the image read at `max_side` pixels, one region kept, its holes filled.
 
     Subclasses say which pixels may belong to the lesion.
     """
@@ -40,7 +40,7 @@ class PeerSegmenter(ABC):
         return self
 
     def predict(self, X: Any) -> list[Mask]:
-        """Return a mask at the size of its photo for every photo."""
+        """Return a mask at the size of its image for every image."""
         return [self._predict_lesion(lesion) for lesion in self._read(X)]
 
     def _read(self, X: Any) -> list[Lesion]:
@@ -145,7 +145,7 @@ class ForestSegmenter(PeerSegmenter):
     """scikit-image's trainable segmentation: a random forest on multiscale features of each pixel.
 
     https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_trainable_segmentation.html with its forest of
-    50 trees, 10 levels deep. `TrainableSegmenter` learns from one photo; to learn from many, the functions that it
+    50 trees, 10 levels deep. `TrainableSegmenter` learns from one image; to learn from many, the functions that it
     is made of are called on pixels drawn from all of them. At 192 pixels its widest scale sees more of the
     lesion, and it takes a quarter of the time.
     """
@@ -154,7 +154,7 @@ class ForestSegmenter(PeerSegmenter):
     pixels_per_photo = 1000
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from photos and their true masks."""
+        """Learn from images and their true masks."""
         rng = np.random.default_rng(0)
         features, labels = [], []
         for lesion, mask in zip(self._read(X), y, strict=True):

@@ -1,4 +1,4 @@
-"""Several ways to do the same with many photos, timed beside each other."""
+"""Several ways to do the same with many images, timed beside each other."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def time_methods(
     rounds: int,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the milliseconds of each method on each photo, the least of all rounds.
+    """Return the milliseconds of each method on each image, the least of all rounds.
 
-    The methods take turns, each with all photos, as a loop over photos would: right after another method, one finds the
+    The methods take turns, each with all images, as a loop over images would: right after another method, one finds the
     processor's caches full of what that one needed. Each round starts with another method.
     """
     names = list(methods)

@@ -28,7 +28,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 # A mask that moves by more is another mask.
 MOVED = 0.01
 
-# Share of a photo, filled in, below which it counts as all but hairless.
+# Share of an image, filled in, below which it counts as all but hairless.
 LITTLE_HAIR = 0.01
 
 BARE = {"hair": 0.0, "vignette": 0.0, "ruler": 0.0}
@@ -58,7 +58,7 @@ class Case:
     without, with_step : estimator
         Segmenters without and with the step.
     alter : callable
-        What is done to the drawn photos besides.
+        What is done to the drawn images besides.
     """
 
     artifact: str
@@ -70,7 +70,7 @@ class Case:
 
 
 def color_light(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a photo as it would be in the light of a tungsten lamp."""
+    """Return an image as it would be in the light of a tungsten lamp."""
     return np.rint(image * CAST).astype(np.uint8)
 
 
@@ -105,7 +105,7 @@ COLUMNS = {
     "with artifact and step": number("mended"),
     "cost of the artifact (95 %)": interval("cost", "+.3f"),
     "gain by the step (95 %)": interval("gain", "+.3f"),
-    "step on photos without artifact (95 %)": interval("harm", "+.4f"),
+    "step on images without artifact (95 %)": interval("harm", "+.4f"),
 }
 
 CAST_COLUMNS = {
@@ -116,19 +116,19 @@ CAST_COLUMNS = {
 
 REAL_COLUMNS = {
     "segmenter": text("segmenter"),
-    "photos": text("photos"),
+    "images": text("images"),
     "number": number("n_photos", "d"),
     "mean Jaccard": number("mean_jaccard"),
     "with `HairRemover()`": number("mean_cleaned"),
     "difference (95 %)": interval("gain", "+.4f"),
     "moved by over 0.01": number("n_moved", "d"),
     "of these for the worse": number("n_worse", "d"),
-    "ms per photo": number("milliseconds", ".1f"),
+    "ms per image": number("milliseconds", ".1f"),
 }
 
 
 def score_each(segmenter: Any, images: Sequence[Any], masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
-    """Return the Jaccard index of every photo."""
+    """Return the Jaccard index of every image."""
     return np.array(
         [mask_jaccard(mask, segmenter.predict([image])[0]) for image, mask in zip(images, masks, strict=True)]
     )
@@ -167,7 +167,7 @@ def run_drawn(n_photos: int, image_size: tuple[int, int], progress: Progress) ->
 
 
 def run_cast(n_photos: int, progress: Progress) -> list[dict[str, Any]]:
-    """Measure how far colored light moves the color features, in standard deviations over the photos."""
+    """Measure how far colored light moves the color features, in standard deviations over the images."""
     photos = make_lesions(n_photos, random_state=1, **BARE)
     records = []
     for step in progress.track(("none", "`ColorNormalizer()`"), description="cast"):
@@ -181,7 +181,7 @@ def run_cast(n_photos: int, progress: Progress) -> list[dict[str, Any]]:
 
 
 def run_real(photos: Bunch, progress: Progress, description: str) -> list[dict[str, Any]]:
-    """Compare the masks of real photos with and without hair, as far as the detector tells them apart."""
+    """Compare the masks of real images with and without hair, as far as the detector tells them apart."""
     reader, remover = ImageReader(), HairRemover()
     pairs = [(image, mask) for image, mask in zip(photos.images, photos.masks, strict=True) if mask is not None]
     rows, pairs_of_scores = [], []
@@ -207,7 +207,7 @@ def run_real(photos: Bunch, progress: Progress, description: str) -> list[dict[s
     return [
         {
             "segmenter": segmenter,
-            "photos": name,
+            "images": name,
             "n_photos": int(np.count_nonzero(group)),
             "mean_jaccard": float(before[group].mean()),
             "mean_cleaned": float(after[group].mean()),
@@ -234,7 +234,7 @@ def main(
 ) -> None:
     """Measure what hair, corners, rulers, stickers, bubbles and light cost, and what the steps against them gain."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_photos=max_photos)
-    sets.pop(DRAWN, None)  # drawn photos have a table of their own
+    sets.pop(DRAWN, None)  # drawn images have a table of their own
     with progress_bar() as progress:
         records = run_drawn(drawn, (288, 384), progress)
         sections = [Section(f"Drawn: {drawn} lesions, each without and with every artifact", COLUMNS, records)]
@@ -248,8 +248,8 @@ def main(
         "before or is switched on. The segmenter is the default but for the step, which is off, and for "
         "`leave_out_artifacts=False` with the hair remover unless it says otherwise. The color cast, red, green and "
         f"blue times {', '.join(map(str, CAST))}, is measured with `channel='auto'`. Brackets: Student's 95 % interval "
-        "over photos of the paired differences.",
-        "Real photos are read at 384 pixels and told apart by the share of the photo that is found to be hair. Time: "
+        "over images of the paired differences.",
+        "Real images are read at 384 pixels and told apart by the share of the image that is found to be hair. Time: "
         "median of the hair remover alone, one thread.",
         *(describe(sets) if sets else []),
     ]

@@ -1,4 +1,4 @@
-"""What a search over photos costs with ``memory=``, beside one pass over them and the classifier's own time."""
+"""What a search over images costs with ``memory=``, beside one pass over them and the classifier's own time."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ ABCD, COLOR = list(AbcdFeatures().get_feature_names_out()), list(ColorFeatures()
 
 SEARCH_COLUMNS = {
     "set": text("set"),
-    "photos": number("n_photos", "d"),
+    "images": number("n_photos", "d"),
     "features": text("features"),
     "one pass (s)": number("pass", ".2f"),
     "search on a table (s)": number("table", ".2f"),
     "search, nothing kept (s)": number("cold", ".2f"),
     "all kept (s)": number("warm", ".2f"),
-    "what photos add (passes)": number("passes", ".2f"),
+    "what images add (passes)": number("passes", ".2f"),
     "with them, over one pass and table": number("ratio", ".2f"),
 }
 AGAIN_COLUMNS = {"what is changed": text("change"), "share of one pass": number("share", ".3f")}
-PHOTO_US, PHOTO_MS, CALL_MS = "µs per photo", "ms per photo", "ms per call"
+PHOTO_US, PHOTO_MS, CALL_MS = "µs per image", "ms per image", "ms per call"
 COST_COLUMNS = {"what": text("what"), "cost": number("cost", ".3g"), "unit": text("unit")}
 
 
@@ -67,9 +67,9 @@ def new_process() -> None:
 def time_search(
     name: str, features: str, paths: Sequence[str], target: Any, *, candidates: int, rounds: int
 ) -> dict[str, Any]:
-    """Time a search over parameters of the classifier, with photos and with the table that they make.
+    """Time a search over parameters of the classifier, with images and with the table that they make.
 
-    What photos add is timed with a classifier that takes no time: as the difference of two searches with a real one, it
+    What images add is timed with a classifier that takes no time: as the difference of two searches with a real one, it
     would drown in the noise of a shared machine.
     """
     image_steps = make_melanoma_pipeline(features)["features"]
@@ -158,7 +158,7 @@ def time_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
         ("content of an array, 768 × 576, every time", seconds(lambda: name_photo(array), 20) * 1e3, PHOTO_MS),
         ("describing the steps", seconds(lambda: digest_steps(kept._active()), 20) * 1e3, CALL_MS),
         ("describing a forest of 100 trees, 2 000 samples", seconds(lambda: digest_steps([forest]), 5) * 1e3, CALL_MS),
-        (f"file, {len(kept.get_feature_names_out())} columns", size / n_photos / 1e3, "kB per photo"),
+        (f"file, {len(kept.get_feature_names_out())} columns", size / n_photos / 1e3, "kB per image"),
     ]
     return [dict(zip(COST_COLUMNS, (what, cost, unit), strict=True)) for what, cost, unit in costs]
 
@@ -181,11 +181,11 @@ def run(sets: dict[str, tuple[list[str], Any]], *, candidates: int, rounds: int,
     most = max(record["ratio"] for record in searches)
     verdict = (
         f"Most: {most:.2f} of one pass and the classifier's own time, {'within' if most <= LIMIT else '**above**'} the "
-        f"limit of {LIMIT}; photos alone add {min(record['passes'] for record in searches):.2f} to "
+        f"limit of {LIMIT}; images alone add {min(record['passes'] for record in searches):.2f} to "
         f"{max(record['passes'] for record in searches):.2f} passes."
     )
     added = (
-        "What photos add is the cost of the same search with a classifier that takes no time, less that on a table. It "
+        "What images add is the cost of the same search with a classifier that takes no time, less that on a table. It "
         "and one pass are the least of all rounds; the seconds of the searches are those of one run each."
     )
     without = (
@@ -206,7 +206,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="How often each search is timed.")] = 3,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Time searches over photos of which the rows are kept."""
+    """Time searches over images of which the rows are kept."""
     warnings.filterwarnings("ignore", message="No lesion was found")
     with TemporaryDirectory() as folder, threadpool_limits(1), progress_bar() as progress:
         sets = {
@@ -216,7 +216,7 @@ def main(
         sections = run(sets, candidates=candidates, rounds=rounds, progress=progress)
     intro = [
         f"`GridSearchCV` over {candidates} values of a logistic regression's `C` and {FOLDS} folds, on the paths of "
-        "photos, by `make_melanoma_pipeline(features, classifier, memory=folder)`. Beside it, one pass over the photos "
+        "images, by `make_melanoma_pipeline(features, classifier, memory=folder)`. Beside it, one pass over the images "
         "without `memory`, and the same search on the table that this makes. Seconds of the processor, one thread; "
         f"rounds: {rounds}.",
         *([DRAWN_NOTE] if DRAWN in sets else []),

@@ -29,19 +29,19 @@ DRAWS = 1000  # of the bootstrap
 
 AGREEMENT = {
     "what": text("what"),
-    "photos": text("photos"),
+    "images": text("images"),
     "equal": number("equal", ".2f"),
     "weighted kappa (95 %)": interval("kappa", ".2f"),
 }
 CRITERIA = {
     "experts": text("criterion"),
-    "photos with it": number("n_present", "d"),
+    "images with it": number("n_present", "d"),
     "measure": text("measure"),
     "ROC AUC (95 %)": interval("auc", ".2f"),
     "the same, odd half": number("odd", ".2f"),
 }
 WITHOUT_LABELS = {
-    "photos": text("photos"),
+    "images": text("images"),
     "score": text("score"),
     "ROC AUC for melanoma (95 %)": interval("auc"),
     "the same, odd half": number("odd"),
@@ -58,14 +58,14 @@ def measure(images: Sequence[Any], *, progress: Progress, description: str) -> p
 
 
 def score_by_directions(table: pd.DataFrame) -> Values:
-    """Return the score of the default pipeline, fitted on all photos without a label."""
+    """Return the score of the default pipeline, fitted on all images without a label."""
     return make_melanoma_pipeline()[1:].fit(table, np.full(len(table), -1)).decision_function(table)
 
 
 def bootstrap(
     score: Callable[[Values, Values], float], truth: Values, values: Values, *, strata: Values, groups: Values
 ) -> list[float]:
-    """Return a score and its 95 % percentile interval over draws of whole groups of photos, within strata."""
+    """Return a score and its 95 % percentile interval over draws of whole groups of images, within strata."""
     random = np.random.default_rng(0)
     units = [_split(np.flatnonzero(strata == stratum), groups) for stratum in np.unique(strata)]
     found = []
@@ -107,7 +107,7 @@ def compare_counts(table: pd.DataFrame, experts: pd.DataFrame) -> list[dict[str,
             pair = truth[part], values[part]
             kappa = bootstrap(weighted_kappa, *pair, strata=np.zeros(len(pair[0])), groups=np.arange(len(pair[0])))
             records.append(
-                {"what": what, "photos": photos, "equal": float(np.mean(pair[0] == pair[1])), "kappa": kappa}
+                {"what": what, "images": photos, "equal": float(np.mean(pair[0] == pair[1])), "kappa": kappa}
             )
     return records
 
@@ -137,7 +137,10 @@ def compare_structures(table: pd.DataFrame, experts: pd.DataFrame) -> list[dict[
     """Return how well measures tell whether the experts saw a veil, an atypical network, dots or streaks."""
     atypical, absent = "AT", "A"
     criteria = {
-        "blue-whitish veil": (experts["blue_whitish_veil"] != absent, ["blue_white_veil_fraction", "blue_gray_fraction"]),
+        "blue-whitish veil": (
+            experts["blue_whitish_veil"] != absent,
+            ["blue_white_veil_fraction", "blue_gray_fraction"],
+        ),
         "atypical network": (experts["pigment_network"] == atypical, ["network_regularity", "line_fraction_2"]),
         "dots or globules": (experts["dots_globules"] != absent, ["n_dots", "n_globules"]),
         "streaks": (experts["streaks"] != absent, ["rim_line_fraction"]),
@@ -164,7 +167,7 @@ def score_without_labels(name: str, table: pd.DataFrame, photos: Bunch) -> list[
     label = f"{name}: {len(melanoma)}, {np.count_nonzero(melanoma)} melanomas"
     return [
         {
-            "photos": label,
+            "images": label,
             "score": score,
             "auc": auc(melanoma, values, groups),
             "odd": _odd_auc(melanoma, values) if name == "ph2" else float("nan"),
@@ -174,7 +177,7 @@ def score_without_labels(name: str, table: pd.DataFrame, photos: Bunch) -> list[
 
 
 def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
-    """Compare scores of the ABCD rule with what experts noted on PH², and score photos without any label."""
+    """Compare scores of the ABCD rule with what experts noted on PH², and score images without any label."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"))
     sections, scores = [], []
     with progress_bar() as progress:
@@ -189,16 +192,16 @@ def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
             WITHOUT_LABELS,
             scores,
             notes=[
-                "*All directions*: `make_melanoma_pipeline()` fitted on all photos of the set without a label: the "
-                "measures by their ranks, weighted by `feature_directions()`. Photos without a lesion are left out."
+                "*All directions*: `make_melanoma_pipeline()` fitted on all images of the set without a label: the "
+                "measures by their ranks, weighted by `feature_directions()`. Images without a lesion are left out."
             ],
         )
     )
     intro = [
-        "Measured on the masks of `WatershedSegmenter()`, photos read by `ImageReader()`. Brackets: 95 % percentile "
-        f"interval of the bootstrap, {DRAWS} draws of lesions with all their photos, for AUCs within the two classes.",
+        "Measured on the masks of `WatershedSegmenter()`, images read by `ImageReader()`. Brackets: 95 % percentile "
+        f"interval of the bootstrap, {DRAWS} draws of lesions with all their images, for AUCs within the two classes.",
         "The thresholds of asymmetry (a tenth of the area, ΔE 8) and of dark and black (two thirds and one third of "
-        "the skin) were chosen on the half of the photos of PH² with an even place in the order of the loader. So "
+        "the skin) were chosen on the half of the images of PH² with an even place in the order of the loader. So "
         "the odd half is the one to believe.",
         *describe(sets),
     ]
@@ -222,14 +225,14 @@ def compare_with_experts(table: pd.DataFrame, experts: pd.DataFrame) -> list[Sec
             "PH²: axes of asymmetry and number of colors",
             AGREEMENT,
             compare_counts(known, experts),
-            notes=["Equal: share of the photos with the experts' number. Kappa: Cohen's, with linear weights."],
+            notes=["Equal: share of the images with the experts' number. Kappa: Cohen's, with linear weights."],
         ),
         Section(
             "PH²: the six colors",
             shares,
             colors,
             notes=[
-                "AUC: of the color's share in the lesion. Equal: share of the photos on which experts saw the color and"
+                "AUC: of the color's share in the lesion. Equal: share of the images on which experts saw the color and"
                 " it covers 2 % or more, or neither. The commoner answer: how often always yes, or always no, is right."
             ],
         ),

@@ -1,4 +1,4 @@
-"""Photos measured by one process, by two, by Dask and by Ray: speed, what travels, and a worker that is killed."""
+"""Images measured by one process, by two, by Dask and by Ray: speed, what travels, and a worker that is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.pipeline._batches import Outcome, run_batch
 
 WORKERS = 2
-ASKED = 1.8  # times the photos per second of one process
+ASKED = 1.8  # times the images per second of one process
 ALONE = "one process"
 
 SPEED_COLUMNS = {
@@ -37,12 +37,12 @@ SPEED_COLUMNS = {
     "× one process": number("speedup", ".2f"),
     "least": number("least", ".2f"),
     "most": number("most", ".2f"),
-    "ms of all processors a photo": number("processor", ".2f"),
+    "ms of all processors an image": number("processor", ".2f"),
     "same rows": text("same"),
 }
 TRAVEL_COLUMNS = {
     "features": text("features"),
-    "to the workers (bytes a photo)": number("sent", ",.0f"),
+    "to the workers (bytes an image)": number("sent", ",.0f"),
     "of these, the steps": number("steps", ",.0f"),
     "back": number("back", ",.0f"),
     "the file itself": number("file", ",.0f"),
@@ -116,7 +116,7 @@ def choose(backend: str) -> Any:
 
 
 class Run(NamedTuple):
-    """What photos came to, in how many seconds of the clock and of all processors."""
+    """What images came to, in how many seconds of the clock and of all processors."""
 
     rows: Any
     seconds: float
@@ -124,7 +124,7 @@ class Run(NamedTuple):
 
 
 def measure(backend: str, paths: Sequence[str]) -> Run:
-    """Measure photos by a backend."""
+    """Measure images by a backend."""
     features = make_melanoma_pipeline("survey")["features"]
     with choose(backend):
         start, before = perf_counter(), processor_seconds()
@@ -134,7 +134,7 @@ def measure(backend: str, paths: Sequence[str]) -> Run:
 
 
 def measure_speed(way: str, paths: list[str], rounds: int) -> dict[str, list[Run]]:
-    """Let one process and another way take the same photos in turn, several times."""
+    """Let one process and another way take the same images in turn, several times."""
     backends = {ALONE: "sequential", way: WAYS[way][0]}
     for backend in backends.values():
         measure(backend, paths[:64])  # workers import what they need
@@ -163,7 +163,7 @@ def describe_speed(way: str, n_photos: int, runs: dict[str, list[Run]]) -> dict[
 
 
 def measure_travel(features: str, paths: list[str]) -> dict[str, Any]:
-    """Count the bytes of what is sent for a photo, and of what comes back."""
+    """Count the bytes of what is sent for an image, and of what comes back."""
     pipeline = make_melanoma_pipeline(features)["features"]
     outcome = Outcome(pipeline._active(), paths)
     sent, back = [], []
@@ -199,7 +199,7 @@ class KillsAWorker(Sequence):
 
 
 def measure_kill(way: str, paths: list[str], pids: Pids, alone: Any) -> dict[str, Any]:
-    """Kill a worker when half of the photos are given out."""
+    """Kill a worker when half of the images are given out."""
     backend, _ = WAYS[way]
     undisturbed = measure(backend, paths).seconds
     start = perf_counter()
@@ -226,7 +226,7 @@ def judge(records: list[dict[str, Any]]) -> list[str]:
 
 def main(
     data: DataOption = None,
-    photos: Annotated[int, typer.Option(help="Photos in each round.", min=100)] = 1500,
+    photos: Annotated[int, typer.Option(help="Images in each round.", min=100)] = 1500,
     rounds: Annotated[int, typer.Option(help="Times that each takes them.", min=1)] = 5,
     results: ResultsOption = RESULTS,
 ) -> None:
@@ -253,7 +253,7 @@ def main(
         progress.update(task, description="what travels")
         travel = [measure_travel(features, files[:320]) for features in ("survey", "all")]
     intro = [
-        f'`make_melanoma_pipeline("survey")["features"].transform(paths)` on {photos:,} photos of {name}, in batches '
+        f'`make_melanoma_pipeline("survey")["features"].transform(paths)` on {photos:,} images of {name}, in batches '
         f"of 16: the three features of the survey. {WORKERS} workers each, {rounds} rounds in turn with one process, "
         f"nothing of the other ways running. Before it began, {load:.1f} processes wanted to run on this machine (its "
         "load); times are worth what that leaves of them.",
@@ -263,13 +263,13 @@ def main(
     sections = [
         Section("Speed", SPEED_COLUMNS, speed, judge(speed)),
         Section(
-            "What travels", TRAVEL_COLUMNS, travel, ["Pickled as joblib does. Photos are read where they are used."]
+            "What travels", TRAVEL_COLUMNS, travel, ["Pickled as joblib does. Images are read where they are used."]
         ),
         Section(
             "A worker is killed",
             KILL_COLUMNS,
             kills,
-            ["SIGKILL when half of the photos were given out."],
+            ["SIGKILL when half of the images were given out."],
         ),
     ]
     packages = ["distributed", *(["ray"] if "ray" not in missing else [])]

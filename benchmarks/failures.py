@@ -1,4 +1,4 @@
-"""Where masks go wrong: kinds of error over all photos, and a sheet of the worst to look at."""
+"""Where masks go wrong: kinds of error over all images, and a sheet of the worst to look at."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from benchmarks._segmenters import resize
 from sklearn_melanoma.images import ImageReader, read_mask
 from sklearn_melanoma.inspection import BorderDisplay
 
-SHEETS = Path(__file__).parents[1] / "build" / "failures"  # ignored by git: the photos must not be committed
+SHEETS = Path(__file__).parents[1] / "build" / "failures"  # ignored by git: the images must not be committed
 CAUSES = Path(__file__).parent / "failure_causes.csv"
 N_WORST = 24
 
 BAND_COLUMNS = {
     "Jaccard": text("band"),
-    "photos": number("n_photos", "d"),
-    "share of photos": number("share_of_photos", ".0%"),
+    "images": number("n_photos", "d"),
+    "share of images": number("share_of_photos", ".0%"),
     "share of the loss": number("share_of_loss", ".0%"),
     **{kind: number(kind, ".0%") for kind in KINDS},
 }
 FRAME_COLUMNS = {
     "true lesion": text("truth"),
-    "photos": number("n_photos", "d"),
-    "share of photos": number("share_of_photos", ".0%"),
+    "images": number("n_photos", "d"),
+    "share of images": number("share_of_photos", ".0%"),
     "mean Jaccard (95 %)": interval("mean_jaccard"),
     "share of the loss": number("share_of_loss", ".0%"),
 }
 CAUSE_COLUMNS = {
     "cause": text("cause"),
-    "photos": number("n_photos", "d"),
+    "images": number("n_photos", "d"),
     "share of their loss": number("share_of_loss", ".0%"),
 }
 WORST_COLUMNS = {
-    "photo": text("photo"),
+    "image": text("image"),
     "Jaccard": number("jaccard", ".2f"),
     "kind": text("kind"),
     "cause": text("cause"),
@@ -55,19 +55,19 @@ WORST_COLUMNS = {
 
 
 def read_causes(path: Path) -> dict[tuple[str, str], str]:
-    """Read what a person who looked wrote down: data set, photo and cause, under a line that names them."""
+    """Read what a person who looked wrote down: data set, image and cause, under a line that names them."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, skipinitialspace=True)
-        return {(row["data_set"], row["photo"]): row["cause"] for row in rows}
+        return {(row["data_set"], row["image"]): row["cause"] for row in rows}
 
 
 def photo_name(image: Any, position: int) -> str:
-    """Return the name of a photo's file without suffix, or its position where it comes from no file."""
+    """Return the name of an image's file without suffix, or its position where it comes from no file."""
     return Path(image).stem if isinstance(image, str | os.PathLike) else str(position)
 
 
 def prepare(method: str, photos: MaskedPhotos) -> tuple[Segmenter, Sequence[int], str]:
-    """Return a segmenter, the photos that it did not learn from, and what it learned from."""
+    """Return a segmenter, the images that it did not learn from, and what it learned from."""
     if method in METHODS:
         return METHODS[method], range(len(photos)), ""
     n_masks = photos.mask_counts[-1]
@@ -79,7 +79,7 @@ def prepare(method: str, photos: MaskedPhotos) -> tuple[Segmenter, Sequence[int]
 def judge_all(
     segmenter: Segmenter, photos: MaskedPhotos, positions: Sequence[int], progress: Progress, description: str
 ) -> list[Judged]:
-    """Segment photos and compare each mask with the true one, worst first."""
+    """Segment images and compare each mask with the true one, worst first."""
     judged = []
     for position in progress.track(positions, description=description):
         image, truth = photos.images[position], read_mask(photos.masks[position])
@@ -88,7 +88,7 @@ def judge_all(
 
 
 def draw_sheet(segmenter: Segmenter, photos: MaskedPhotos, worst: Sequence[Judged], path: Path) -> None:
-    """Save the worst photos with both borders as a picture."""
+    """Save the worst images with both borders as a picture."""
     lesions = []
     for lesion, photo in zip(
         ImageReader().transform([photos.images[photo.position] for photo in worst]), worst, strict=True
@@ -111,16 +111,16 @@ def make_sections(name: str, judged: Sequence[Judged], causes: dict[tuple[str, s
         return causes.get((name, photo), NOT_LOOKED_AT)
 
     listed = [
-        {"photo": photo.photo, "jaccard": photo.jaccard, "kind": photo.kind, "cause": cause_of(photo.photo)}
+        {"image": photo.photo, "jaccard": photo.jaccard, "kind": photo.kind, "cause": cause_of(photo.photo)}
         for photo in worst
     ]
     mean = np.mean([photo.jaccard for photo in judged])
     share = len(worst) / len(judged)
     note_below = (
-        f"The worst {len(worst)} ({share:.0%} of the photos) hold {worst_fraction(worst, judged):.0%} of the loss."
+        f"The worst {len(worst)} ({share:.0%} of the images) hold {worst_fraction(worst, judged):.0%} of the loss."
     )
     return [
-        Section(f"{name}: {len(judged)} photos, mean Jaccard {mean:.3f}{note}", BAND_COLUMNS, by_band(judged)),
+        Section(f"{name}: {len(judged)} images, mean Jaccard {mean:.3f}{note}", BAND_COLUMNS, by_band(judged)),
         Section(f"{name}: lesions that the frame cuts", FRAME_COLUMNS, by_frame(judged)),
         Section(f"{name}: causes in the worst {len(worst)}", CAUSE_COLUMNS, by_cause(worst, cause_of), [note_below]),
         Section(f"{name}: the worst {len(worst)}", WORST_COLUMNS, listed),
@@ -131,11 +131,11 @@ def main(
     data: DataOption = None,
     max_photos: MaxPhotosOption = None,
     method: Annotated[str, typer.Option(help="Row of the benchmark `segmentation`, as it is named there.")] = OURS,
-    sheets: Annotated[Path, typer.Option(help="Folder for the pictures of photos; keep it out of git.")] = SHEETS,
+    sheets: Annotated[Path, typer.Option(help="Folder for the pictures of images; keep it out of git.")] = SHEETS,
     causes: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Table of causes.")] = CAUSES,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Sort errors by kind, and draw the worst photos of each data set."""
+    """Sort errors by kind, and draw the worst images of each data set."""
     names = {name.replace("`", ""): name for name in (*METHODS, *LEARNERS)}
     plain = method.replace("`", "")
     if plain not in names:
@@ -151,11 +151,11 @@ def main(
             draw_sheet(segmenter, masked, judged[:N_WORST], sheets / f"{name}.png")
             sections += make_sections(name, judged, known, note)
     intro = [
-        f"Method: {names[plain]}. The loss of a photo is 1 minus the Jaccard index of its mask with the true one; "
-        "shares are of the sum over all photos of the set. *Wrong place*: under 20 % of the smaller of the two masks "
+        f"Method: {names[plain]}. The loss of an image is 1 minus the Jaccard index of its mask with the true one; "
+        "shares are of the sum over all images of the set. *Wrong place*: under 20 % of the smaller of the two masks "
         "lies in the other. *Too small*: more pixels are missed than taken in excess; *too large*: the others. The "
         "columns of the kinds add up to the share of the loss.",
-        "Causes are what a person saw who looked at the photo (`failure_causes.csv`).",
+        "Causes are what a person saw who looked at the image (`failure_causes.csv`).",
         *describe(sets),
     ]
     write_report("failures", title="Failures", intro=intro, sections=sections, folder=results)

@@ -66,7 +66,7 @@ MASK_COLUMNS = {
 COST_COLUMNS = {
     "features": text("features"),
     "columns": number("n_columns", "d"),
-    "ms per photo, median": number("milliseconds", ".1f"),
+    "ms per image, median": number("milliseconds", ".1f"),
     "slowest tenth": number("slow_milliseconds", ".1f"),
 }
 
@@ -90,7 +90,7 @@ def boosted_trees() -> BaseEstimator:
 
 
 def redraw(lesions: Sequence[Lesion], masks: Sequence[Any]) -> list[Lesion]:
-    """Return the same photos with the experts' masks."""
+    """Return the same images with the experts' masks."""
     shapes = [lesion.image.shape[:2] for lesion in lesions]
     return [
         lesion.with_mask(resize_mask(read_mask(mask), shape))
@@ -200,7 +200,7 @@ def cost_section(title: str, lesions: Sequence[Lesion], images: Sequence[Any]) -
         for name, values in times.items()
     ]
     speed = photos_per_second(images)
-    notes = [f"From file to all features, two processes: {speed:.0f} photos a second."]
+    notes = [f"From file to all features, two processes: {speed:.0f} images a second."]
     return Section(title, COST_COLUMNS, records, notes)
 
 
@@ -215,7 +215,7 @@ def photos_per_second(images: Sequence[Any]) -> float:
 
 def main(
     data: DataOption = None,
-    max_photos: Annotated[int, typer.Option(min=50, help="Photos of a larger set for the regressions.")] = 1500,
+    max_photos: Annotated[int, typer.Option(min=50, help="Images of a larger set for the regressions.")] = 1500,
     max_tree_photos: Annotated[int | None, typer.Option(min=50, help="The same for boosted trees.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Number of draws of the folds.")] = 10,
     tree_repeats: Annotated[int, typer.Option(min=2, help="The same for boosted trees.")] = 3,
@@ -230,7 +230,7 @@ def main(
         for name, photos in sets.items():
             lesions = segment(photos.images, progress=progress, description=f"{name}: masks")
             rows = measure(lesions, progress=progress, description=f"{name}: features")
-            title = f"{name}: {len(photos.images)} photos"
+            title = f"{name}: {len(photos.images)} images"
             sections.append(auc_section(title, rows, photos, repeats=repeats, n_jobs=n_jobs, progress=progress))
             if photos.masks is not None:
                 drawn = redraw(lesions, photos.masks)
@@ -242,7 +242,7 @@ def main(
         for name, photos in whole.items():
             lesions = segment(photos.images, progress=progress, description=f"{name}: masks")
             rows = measure(lesions, progress=progress, description=f"{name}: features")
-            title = f"{name}: {len(photos.images)} photos, boosted trees"
+            title = f"{name}: {len(photos.images)} images, boosted trees"
             sections.append(tree_section(title, rows, photos, repeats=tree_repeats, n_jobs=n_jobs, progress=progress))
     intro = [
         "Five folds, no lesion on both sides, all labels; the predictions of the five folds are pooled. "
@@ -250,9 +250,9 @@ def main(
         "interval over the draws, which says how much the draw matters, not how another data set would score; "
         f"differences are paired. *{SIMPLE}*: what one writes first, in `_simple_features.py`. Classifier: "
         f"imputed, scaled by ranks, logistic regression with C = {STRENGTH} for all rows alike, and with "
-        "scikit-learn's own 1. Masks: `WatershedSegmenter()`. Patches learn from all photos, without labels.",
-        f"*Cost*: one thread, photos at the reader's size, mask given, nothing known of the lesion before; each "
-        f"row goes through {COST_PHOTOS} photos in turn with the others, a photo's time is the least of {COST_ROUNDS} "
+        "scikit-learn's own 1. Masks: `WatershedSegmenter()`. Patches learn from all images, without labels.",
+        f"*Cost*: one thread, images at the reader's size, mask given, nothing known of the lesion before; each "
+        f"row goes through {COST_PHOTOS} images in turn with the others, an image's time is the least of {COST_ROUNDS} "
         "rounds. What families share is found once, so together they cost less than their sum.",
         *describe(sets),
     ]

@@ -31,11 +31,11 @@ from sklearn_melanoma.model_selection import hide_labels
 LABELS_PER_CLASS = (0, 3, 5, 10, 25)
 HELD_OUT = 1 / 3
 LEAST_HELD_OUT = 3  # melanomas; a draw with fewer says nothing
-CHUNK = 64  # photos between two steps of the progress bar
+CHUNK = 64  # images between two steps of the progress bar
 
 Labels = NDArray[np.int_]
 Positions = NDArray[np.intp]
-# From the pipeline after its features, the table and the labels of the photos to learn from: a fitted classifier.
+# From the pipeline after its features, the table and the labels of the images to learn from: a fitted classifier.
 Fit = Callable[[Pipeline, pd.DataFrame, Labels], Any]
 
 
@@ -45,18 +45,18 @@ def logistic_regression() -> LogisticRegression:
 
 
 def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit the pipeline as it is on all photos."""
+    """Fit the pipeline as it is on all images."""
     return tail.fit(table, labels)
 
 
 def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit a logistic regression on the labeled photos, as if there were no others."""
+    """Fit a logistic regression on the labeled images, as if there were no others."""
     labeled = labels != -1
     return tail.set_params(classify=logistic_regression()).fit(table[labeled], labels[labeled])
 
 
 def instead(classifier: Callable[[], Any]) -> Fit:
-    """Return how another classifier is fitted in place of the pipeline's own, on all photos."""
+    """Return how another classifier is fitted in place of the pipeline's own, on all images."""
     return lambda tail, table, labels: tail.set_params(classify=classifier()).fit(table, labels)
 
 
@@ -73,7 +73,7 @@ def fit_co_training(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
 METHODS: dict[str, Fit] = {
     "pipeline": fit_pipeline,
     "labels alone": fit_labels_alone,
-    "labels, all photos scale": instead(lambda: SelfTrainingClassifier(logistic_regression(), max_iter=0)),
+    "labels, all images scale": instead(lambda: SelfTrainingClassifier(logistic_regression(), max_iter=0)),
     "self-training": instead(lambda: SelfTrainingClassifier(logistic_regression())),
     "label spreading": instead(lambda: LabelSpreading("knn", n_neighbors=15)),
     "tri-training": instead(lambda: TriTraining(logistic_regression(), random_state=0)),
@@ -99,7 +99,7 @@ COLUMNS = {
 
 
 def measure(photos: Bunch, features: str, *, n_jobs: int, progress: Progress, description: str) -> pd.DataFrame:
-    """Return the table of features of all photos, computed once."""
+    """Return the table of features of all images, computed once."""
     step = make_melanoma_pipeline(features, n_jobs=n_jobs)["features"]
     starts = range(0, len(photos.images), CHUNK)
     with warnings.catch_warnings():
@@ -112,14 +112,14 @@ def measure(photos: Bunch, features: str, *, n_jobs: int, progress: Progress, de
 
 
 def draw(photos: Bunch, n_per_class: int, seed: int) -> tuple[Positions, Positions, Labels] | None:
-    """Hold out a third of the lesions with all their photos, and hide all but a few labels of the rest.
+    """Hold out a third of the lesions with all their images, and hide all but a few labels of the rest.
 
     Returns
     -------
     rest : ndarray
-        Positions of the photos to learn from.
+        Positions of the images to learn from.
     held_out : ndarray
-        Those of the photos to score on.
+        Those of the images to score on.
     labels : ndarray
         Labels of the rest, -1 where hidden.
     None instead, if the rest has too few of a class, or the held out.
@@ -148,14 +148,14 @@ def run_draw(
     def score(fit: Fit, features: str) -> list[float]:
         table = tables[features]
         model = fit(make_melanoma_pipeline(features)[1:], table.iloc[rest], labels)
-        # Label spreading says nothing of photos that no label reaches.
+        # Label spreading says nothing of images that no label reaches.
         probability = np.nan_to_num(model.predict_proba(table.iloc[held_out])[:, 1], nan=0.5)
         return [each(photos.target[held_out], probability) for each in SCORES.values()]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of label spreading
         warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)  # of the same
-        for message in ("Poolsize", "n_quantiles"):  # of co-training, and where six photos are all
+        for message in ("Poolsize", "n_quantiles"):  # of co-training, and where six images are all
             warnings.filterwarnings("ignore", message=message)
         methods = METHODS if n_per_class else {"pipeline": fit_pipeline}
         scores = {method: score(fit, "all") for method, fit in methods.items()}
@@ -171,7 +171,7 @@ def run_set(name: str, photos: Bunch, *, repeats: int, n_jobs: int, progress: Pr
         for features in ("survey", "all")
     }
     records: list[dict[str, Any]] = []
-    notes = [f"No lesion found, features imputed: {int(tables['all'].isna().all(axis=1).sum())} photos."]
+    notes = [f"No lesion found, features imputed: {int(tables['all'].isna().all(axis=1).sum())} images."]
     for n_per_class in LABELS_PER_CLASS:
         jobs = (delayed(run_draw)(photos, tables, n_per_class, seed) for seed in range(repeats))
         found = progress.track(
@@ -190,7 +190,7 @@ def run_set(name: str, photos: Bunch, *, repeats: int, n_jobs: int, progress: Pr
             gain = None if method == "pipeline" else mean_interval(ours - columns[0])
             records.append({"labels_per_class": n_per_class, "method": method, "gain": gain, **record})
     n_positive = np.count_nonzero(photos.target == 1)
-    return Section(f"{name}: {len(photos.images)} photos, {n_positive} melanomas", COLUMNS, records, notes)
+    return Section(f"{name}: {len(photos.images)} images, {n_positive} melanomas", COLUMNS, records, notes)
 
 
 def main(
@@ -200,20 +200,20 @@ def main(
     n_jobs: Annotated[int, typer.Option(help="Number of processes.")] = 2,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Learn from few labels, score on photos held out."""
+    """Learn from few labels, score on images held out."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_photos=max_photos)
     with progress_bar() as progress:
         sections = [
             run_set(name, photos, repeats=repeats, n_jobs=n_jobs, progress=progress) for name, photos in sets.items()
         ]
     intro = [
-        "A third of the lesions is held out with all photos of them; of the others all but a few labels of each class "
+        "A third of the lesions is held out with all images of them; of the others all but a few labels of each class "
         f"are hidden; every method learns from these and is scored on the third. {repeats} draws, the same for all "
         "rows. Brackets: Student's 95 % interval over the draws, which says how much the draw matters, not how another "
         "data set would score; differences are paired. All but the AUC are at a probability of 0.5.",
         "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the survey's have the same features and logistic "
-        "regressions with balanced classes. *Labels alone*: on the labeled photos as if there were no others. "
-        "*Labels, all photos scale*: the same, imputed and scaled as in the pipeline, on all photos to learn from; so "
+        "regressions with balanced classes. *Labels alone*: on the labeled images as if there were no others. "
+        "*Labels, all images scale*: the same, imputed and scaled as in the pipeline, on all images to learn from; so "
         "are the following. *Self-training*, *label spreading* (15 neighbors): scikit-learn's. *Tri-training*, "
         "*co-training* (shape and ABCD scores the one view, color and texture the other): sslearn's. "
         "*The survey's pipeline*: `make_melanoma_pipeline('survey')`.",

@@ -88,7 +88,7 @@ def run_change(position: int, seed: int) -> dict[str, Any]:
     if rng.integers(2):
         data = put_right(data)
     with TemporaryDirectory() as folder:
-        path = Path(folder, "photo é.jpg")
+        path = Path(folder, "image é.jpg")
         path.write_bytes(data)
         return {"file": f"{name}, try {position}", "entry": entry, **run(path, entry, bool(rng.integers(2)))}
 

@@ -17,7 +17,7 @@ import typer
 
 # What is instrumented must be imported under it, so nothing of the package is imported before.
 WATCHED = ["PIL", "sklearn_melanoma"]
-ENTRIES = ("photo at 384", "mask", "survey")
+ENTRIES = ("image at 384", "mask", "survey")
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Peak memory of measuring many photos in one process, everything included."""
+"""Peak memory of measuring many images in one process, everything included."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 
 COUNTS = (0, 100, 1000, 3000)
-SET = "ham10000"  # the one with 3 000 photos of its own
-OTHERS = ("ph2", "isic2017")  # their photos are taken again and again
+SET = "ham10000"  # the one with 3 000 images of its own
+OTHERS = ("ph2", "isic2017")  # their images are taken again and again
 DRAWN = "made"
 LIMIT = 600  # MB
 
 COLUMNS = {
-    "photos": number("n_photos", ",d"),
+    "images": number("n_photos", ",d"),
     "of": text("set"),
     "peak memory (MB)": number("peak_mb", ".0f"),
     "seconds": number("seconds", ".0f"),
@@ -32,7 +32,7 @@ COLUMNS = {
 
 
 def list_paths(data: str | None, folder: str) -> dict[str, list[str]]:
-    """Return the paths of the photos of each set; without data, of drawn ones, saved in a folder."""
+    """Return the paths of the images of each set; without data, of drawn ones, saved in a folder."""
     from benchmarks._data import load_sets, save_photos
 
     sets = load_sets(None if data is None else Path(data), (SET, *OTHERS))
@@ -40,7 +40,7 @@ def list_paths(data: str | None, folder: str) -> dict[str, list[str]]:
 
 
 def measure_photos(features: str, paths: list[str], count: int) -> dict[str, float]:
-    """Measure `count` photos and return the peak memory of this process so far, in MB, and the time it took."""
+    """Measure `count` images and return the peak memory of this process so far, in MB, and the time it took."""
     import warnings
     from time import perf_counter, process_time
 
@@ -84,7 +84,7 @@ def repeat(paths: list[str], size: int) -> list[str]:
 
 
 def plan(sets: dict[str, list[str]]) -> list[tuple[str, int]]:
-    """Return what each process measures: the name of a set, and how many photos of it."""
+    """Return what each process measures: the name of a set, and how many images of it."""
     main_set = SET if SET in sets else next(iter(sets))
     cases = [(main_set, count) for count in COUNTS]
     return cases + [(name, COUNTS[-1]) for name in sets if name != main_set]
@@ -94,27 +94,27 @@ def main(
     data: DataOption = None,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Measure the peak memory of processes that take photos to features."""
+    """Measure the peak memory of processes that take images to features."""
     records = []
     with TemporaryDirectory() as folder, progress_bar() as progress:
         sets = in_new_process("list_paths", None if data is None else os.fspath(data.absolute()), folder)
         cases = plan(sets)
         task = progress.add_task("processes", total=len(cases))
         for name, count in cases:
-            progress.update(task, description=f"{count} photos of {name}")
+            progress.update(task, description=f"{count} images of {name}")
             outcome = in_new_process("measure_photos", "all", sets[name], count)
             records.append({"n_photos": count, "set": name, **outcome})
             progress.advance(task)
     intro = [
         "Largest resident set (`ru_maxrss`) of a fresh Python process that runs "
         '`make_melanoma_pipeline("all")["features"].transform(paths)` and nothing else, interpreter and libraries '
-        f"included. 0 photos: what the imports alone take. The limit is {LIMIT} MB.",
-        "Photos: "
+        f"included. 0 images: what the imports alone take. The limit is {LIMIT} MB.",
+        "Images: "
         + ", ".join(f"{name} ({len(paths)} files, repeated where more are asked for)" for name, paths in sets.items())
         + ".",
     ]
     if DRAWN in sets:
-        intro.append("**No real photos were given**: these are photos drawn by `make_lesions`, saved as JPEG.")
+        intro.append("**No real images were given**: these are images drawn by `make_lesions`, saved as JPEG.")
     most = max(record["peak_mb"] for record in records)
     verdict = f"Most: {most:.0f} MB, {'within' if most < LIMIT else '**above**'} the limit of {LIMIT} MB."
     sections = [Section("Peak memory", COLUMNS, records, [verdict])]

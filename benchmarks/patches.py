@@ -1,4 +1,4 @@
-"""Features learned from photos without a label beside hand-made ones: patches, and an invariant projection."""
+"""Features learned from images without a label beside hand-made ones: patches, and an invariant projection."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sklearn_melanoma.model_selection import hide_labels
 LABELS_PER_CLASS = (5, 10, 50)
 LEAST_HELD_OUT = 5  # with fewer of a class to score on, the AUC jumps from repeat to repeat
 BASELINE = "hand-made"
-# The regularization of each: for the patches what half of the groups of 1 000 photos of HAM10000 liked best at 5,
+# The regularization of each: for the patches what half of the groups of 1 000 images of HAM10000 liked best at 5,
 # 10 and 25 labels, for the hand-made features that of the benchmark of features.
 METHODS = {
     BASELINE: 0.03,
@@ -46,7 +46,7 @@ COLUMNS = {
     "columns": number("columns", "d"),
     "ROC AUC (95 %)": interval("auc"),
     "minus hand-made (95 %)": interval("gain", "+.3f"),
-    "ROC AUC on altered photos (95 %)": interval("altered_auc"),
+    "ROC AUC on altered images (95 %)": interval("altered_auc"),
     "minus hand-made (95 %)  ": interval("altered_gain", "+.3f"),
 }
 
@@ -54,7 +54,7 @@ Rows = NDArray[np.float64]
 
 
 def hand_made() -> FeatureUnion:
-    """Return the features that need no photos to learn from."""
+    """Return the features that need no images to learn from."""
     return FeatureUnion(list(FAMILIES.items()))
 
 
@@ -63,7 +63,7 @@ def run_set(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the records of one data set, and what there is to note.
 
-    Everything that needs no label learns from the photos that are not held out. The copies are drawn once for
+    Everything that needs no label learns from the images that are not held out. The copies are drawn once for
     all repeats, which is why the projection is put together here from the parts of `InvariantProjection`.
     """
     found = np.array([lesion.area_px > 0 for lesion in lesions])
@@ -71,7 +71,7 @@ def run_set(
     target, groups = target[found], groups[found]
     defaults = InvariantProjection(hand_made()).get_params(deep=False)
     random = np.random.RandomState(0)
-    # The last copy of each lesion is not learned from: the altered photos to score on.
+    # The last copy of each lesion is not learned from: the altered images to score on.
     views = [[lesion, *(make_view(lesion, random) for _ in range(defaults["n_copies"] + 1))] for lesion in kept]
     measured = np.stack([hand_made().fit_transform(several) for several in views])
     scores: dict[tuple[int, str, str], list[float]] = {}
@@ -101,7 +101,7 @@ def run_set(
                     decided = model(rows[test, view])
                     scores.setdefault((n_per_class, name, kind), []).append(roc_auc_score(target[test], decided))
         advance()
-    return summarize(scores, columns, repeats), [f"No lesion found, left out: {np.count_nonzero(~found)} photos."]
+    return summarize(scores, columns, repeats), [f"No lesion found, left out: {np.count_nonzero(~found)} images."]
 
 
 def draw_labels(target: NDArray[Any], n_per_class: int, seed: int) -> NDArray[Any] | None:
@@ -146,7 +146,7 @@ def main(
     repeats: Annotated[int, typer.Option(min=2, help="Number of splits and draws of the labels.")] = 10,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Score photos of which only a few of the others have a label."""
+    """Score images of which only a few of the others have a label."""
     sets = load_sets(data, ("ph2", "ham10000"), max_photos=max_photos)
     sections = []
     with progress_bar() as progress:
@@ -157,16 +157,16 @@ def main(
             records, notes = run_set(
                 lesions, target, np.asarray(photos.groups), repeats=repeats, advance=partial(progress.advance, task)
             )
-            title = f"{name}: {len(lesions)} photos, {np.count_nonzero(target)} melanomas"
+            title = f"{name}: {len(lesions)} images, {np.count_nonzero(target)} melanomas"
             sections.append(Section(title, COLUMNS, records, notes))
     intro = [
-        f"A third of the groups is held out, {repeats} times; of the other photos a few of each class keep their "
+        f"A third of the groups is held out, {repeats} times; of the other images a few of each class keep their "
         "label, and all serve to learn patches, to find projections, to impute and to scale. A logistic regression is "
         "fitted on the labeled ones. Brackets: Student's 95 % interval over the repeats, which says how much the draw "
         "matters, not how another data set would score; the differences are paired. Numbers of labels that a class "
-        "does not have are left out. The defaults and the regularization were chosen on 506 photos of HAM10000.",
+        "does not have are left out. The defaults and the regularization were chosen on 506 images of HAM10000.",
         "*Hand-made*: the four families of shape, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "
-        "`InvariantProjection`, its columns not scaled. *On altered photos*: the held-out photos are turned, put under "
+        "`InvariantProjection`, its columns not scaled. *On altered images*: the held-out images are turned, put under "
         "another light and given another border, like the copies that the projection learns from.",
         *describe(sets),
     ]

@@ -1,4 +1,4 @@
-"""Is it the same mask: one photo at several sizes."""
+"""Is it the same mask: one image at several sizes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 SIDES = (384, 768, 3072)
 
 COLUMNS = {
-    "photos given as": text("given_as"),
-    "photos": number("n_photos", "d"),
+    "images given as": text("given_as"),
+    "images": number("n_photos", "d"),
     "mean Jaccard": number("mean"),
     "least Jaccard": number("least"),
-    "photos under 0.95": number("n_under", "d"),
+    "images under 0.95": number("n_under", "d"),
 }
 
 
 def resize(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return a photo at another longest side."""
+    """Return an image at another longest side."""
     height, width = image.shape[:2]
     factor = side / max(height, width)
     size = round(width * factor), round(height * factor)
@@ -38,14 +38,14 @@ def resize(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def agreement(masks: list[NDArray[np.bool_]]) -> float:
-    """Return the least Jaccard index of any two masks of one photo, compared at the size of the largest."""
+    """Return the least Jaccard index of any two masks of one image, compared at the size of the largest."""
     height, width = masks[-1].shape
     alike = [np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)) for mask in masks]
     return min(mask_jaccard(first, second) for first, second in combinations(alike, 2))
 
 
 def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
-    """Compare the masks of one photo at 384, 768 and 3072 pixels."""
+    """Compare the masks of one image at 384, 768 and 3072 pixels."""
     sets = load_sets(data, ("isic2017_large", "ph2"))
     segmenter = WatershedSegmenter()
     sections = []
@@ -69,8 +69,8 @@ def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
             ]
             sections.append(Section(name, COLUMNS, records))
     intro = [
-        f"Each photo is brought to {', '.join(map(str, SIDES))} pixels and segmented by `WatershedSegmenter()` at "
-        "each; a photo counts with the least Jaccard index of any two of its masks. Mean and least are over photos.",
+        f"Each image is brought to {', '.join(map(str, SIDES))} pixels and segmented by `WatershedSegmenter()` at "
+        "each; an image counts with the least Jaccard index of any two of its masks. Mean and least are over images.",
         *describe(sets),
     ]
     write_report("resolution", title="Resolution", intro=intro, sections=sections, folder=results)

@@ -20,19 +20,19 @@ from benchmarks._report import RESULTS, Section, interval, number, progress_bar,
 METHOD_COLUMNS = {
     "method": text("method"),
     "masks": number("n_masks", "d"),
-    "photos": number("n_photos", "d"),
+    "images": number("n_photos", "d"),
     "mean Jaccard (95 %)": interval("mean_jaccard"),
     "minus Otsu on blue (95 %)": interval("mean_gain", "+.3f"),
     "median": number("median_jaccard"),
     "threshold Jaccard": number("threshold_jaccard"),
     "under 0.65": number("share_under", ".0%"),
     "none found": number("n_empty", "d"),
-    "ms per photo": number("milliseconds", ".1f"),
+    "ms per image": number("milliseconds", ".1f"),
 }
 LEARNED_COLUMNS = {
     "method": text("method"),
     "masks": number("n_masks", "d"),
-    "photos": number("n_photos", "d"),
+    "images": number("n_photos", "d"),
     "mean Jaccard (95 %)": interval("mean_jaccard"),
     f"minus {OURS} (95 %)": interval("gain_ours", "+.3f"),
     "minus Otsu on blue (95 %)": interval("gain_reference", "+.3f"),
@@ -71,7 +71,7 @@ def run_set(
         scores[method].record(method, 0, None if method == OURS else scores[OURS]) for method in (OURS, *VARIANTS)
     ]
     return [
-        Section(f"{name}: {len(photos)} photos with a true mask", METHOD_COLUMNS, compared),
+        Section(f"{name}: {len(photos)} images with a true mask", METHOD_COLUMNS, compared),
         *([_learned_section(name, learned, photos.mask_counts, scores)] if repeats else []),
         Section(f"{name}: {OURS}, one part off at a time", VARIANT_COLUMNS, varied),
         *(_learned_variants(name, learned, photos.mask_counts[-1]) if repeats else []),
@@ -130,7 +130,7 @@ def _learned_variants(name: str, learned: dict[tuple[str, int], list[Learned]], 
 def main(
     data: DataOption = None,
     max_photos: MaxPhotosOption = None,
-    sample: Annotated[int, typer.Option(min=2, help="Number of photos of each set that slow methods run on.")] = 150,
+    sample: Annotated[int, typer.Option(min=2, help="Number of images of each set that slow methods run on.")] = 150,
     repeats: Annotated[
         int, typer.Option(min=0, help="Number of draws of masks; 0 leaves out what learns from them.")
     ] = 5,
@@ -145,18 +145,18 @@ def main(
             masked = MaskedPhotos.of(photos)
             sections += run_set(name, masked, sample_size=sample, repeats=repeats, n_jobs=n_jobs, progress=progress)
     intro = [
-        "Jaccard index of the mask at the photo's own size with the true one. *First table of each set*: brackets are "
-        "Student's 95 % interval over photos; the differences are paired, on the photos of the row. Threshold Jaccard: "
-        "the mean with every photo below 0.65 counted as 0. Time: median from file to mask, one thread, the methods "
-        "that need no masks in turn on each photo. Masks: how many the method learned from; those that learn are "
-        "scored on photos of other lesions, and stand here with the first draw of masks.",
-        f"*Second table*: the same methods over {repeats} draws of masks, scored on the photos of all other lesions; "
+        "Jaccard index of the mask at the image's own size with the true one. *First table of each set*: brackets are "
+        "Student's 95 % interval over images; the differences are paired, on the images of the row. Threshold Jaccard: "
+        "the mean with every image below 0.65 counted as 0. Time: median from file to mask, one thread, the methods "
+        "that need no masks in turn on each image. Masks: how many the method learned from; those that learn are "
+        "scored on images of other lesions, and stand here with the first draw of masks.",
+        f"*Second table*: the same methods over {repeats} draws of masks, scored on the images of all other lesions; "
         "brackets are Student's 95 % interval over the draws."
         if repeats
         else "Methods that learn from masks were left out.",
-        "*Last table*: paired differences to the default, over photos.",
-        f"Slow methods run on {sample} photos of each set, drawn at random (column photos). What is not ours is "
-        "in `_segmenters.py`: the photo at 384 pixels (the forest: 192), one region kept by place and size, "
+        "*Last table*: paired differences to the default, over images.",
+        f"Slow methods run on {sample} images of each set, drawn at random (column images). What is not ours is "
+        "in `_segmenters.py`: the image at 384 pixels (the forest: 192), one region kept by place and size, "
         "holes filled, the same for all.",
         *describe(sets),
     ]

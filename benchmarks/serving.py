@@ -1,4 +1,4 @@
-"""Start-up of a process that loads a saved model, beside scikit-learn's bare imports, and its time per photo."""
+"""Start-up of a process that loads a saved model, beside scikit-learn's bare imports, and its time per image."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ START_COLUMNS = {
 PHOTO_COLUMNS = {
     "features": text("features"),
     "set": text("set"),
-    "photos": number("n_photos", "d"),
+    "images": number("n_photos", "d"),
     "largest": text("largest"),
-    "first photo (ms)": number("first", ".0f"),
-    "ms per photo (quartiles)": interval("milliseconds", ".1f"),
+    "first image (ms)": number("first", ".0f"),
+    "ms per image (quartiles)": interval("milliseconds", ".1f"),
     "least": number("least", ".1f"),
     "processor ms, mean": number("processor", ".1f"),
 }
@@ -104,7 +104,7 @@ def time_starts(model: str, bytecode: str, *, rounds: int, progress: Any) -> lis
 
 
 def time_photos(model: str, bytecode: str, paths: Sequence[str], start_up: float) -> dict[str, Any]:
-    """Return how long the example takes for its answer to each photo, given one at a time, the least of some passes."""
+    """Return how long the example takes for its answer to each image, given one at a time, the least of some passes."""
     milliseconds = np.empty((PASSES, len(paths)))
     before = _children_seconds()
     with process([str(EXAMPLE), model], bytecode) as (started, _):
@@ -136,11 +136,11 @@ def _children_seconds() -> float:
 
 def main(
     data: DataOption = None,
-    photos: Annotated[int, typer.Option(min=2, help="Number of photos of each set.")] = 40,
+    photos: Annotated[int, typer.Option(min=2, help="Number of images of each set.")] = 40,
     rounds: Annotated[int, typer.Option(min=1, help="How often each process is started.")] = 15,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Time a fresh process from its start to a loaded model, and its answers to single photos."""
+    """Time a fresh process from its start to a loaded model, and its answers to single images."""
     sets = load_sets(data, SETS)
     known = next(iter(sets.values()))
     with TemporaryDirectory() as folder, progress_bar() as progress:
@@ -152,7 +152,7 @@ def main(
             save_model(fitted, model, threshold=0.3)
         size = Path(models["all"]).stat().st_size
         starts = time_starts(models["all"], bytecode, rounds=rounds, progress=progress)
-        task = progress.add_task("photos", total=len(sets))
+        task = progress.add_task("images", total=len(sets))
         answers = []
         for name, bunch in sets.items():
             paths = save_photos(bunch.images[:photos], Path(folder))
@@ -170,13 +170,13 @@ def main(
     intro = [
         '`docs/examples/serve.py` in a fresh process, with a saved `make_melanoma_pipeline("all")` '
         f"({size / 1e3:.0f} kB, with a threshold): how long until its model is loaded, and then from the path of a "
-        'photo on its standard input to the answer, of "survey" as well. '
-        f"A photo's time is the least of {PASSES} passes.",
+        'image on its standard input to the answer, of "survey" as well. '
+        f"An image's time is the least of {PASSES} passes.",
         f"Beside it a process that only runs `import {NEEDED}`: where the classes of the pipeline's steps are. All "
         "count from the start of the interpreter to the first line they print. Bytecode is compiled. They take turns, "
         f"{rounds} times; ratios are of the same round. One thread.",
         "Processor time is what the process itself used, which other work on the machine hardly changes: of the whole "
-        "process for the start, of all photos for their mean.",
+        "process for the start, of all images for their mean.",
         *([DRAWN_NOTE] if DRAWN in sets else []),
     ]
     notes = [
@@ -187,7 +187,7 @@ def main(
     ]
     sections = [
         Section("Start-up", START_COLUMNS, starts, notes),
-        Section("Photos", PHOTO_COLUMNS, answers, [f"Limit: {MOST_MILLISECONDS} ms. Medians: {', '.join(verdicts)}."]),
+        Section("Images", PHOTO_COLUMNS, answers, [f"Limit: {MOST_MILLISECONDS} ms. Medians: {', '.join(verdicts)}."]),
     ]
     write_report("serving", title="Serving", intro=intro, sections=sections, folder=results, packages=("skops",))
 

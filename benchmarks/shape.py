@@ -19,7 +19,7 @@ from benchmarks._report import RESULTS, Section, number, progress_bar, text, wri
 from benchmarks._shape_peers import MEASURES, OURS, PEERS, Mask, Peer, installed_peers, quietly
 
 RADII = (20, 100)
-# Longest side of the photo; the lesion is half as wide.
+# Longest side of the image; the lesion is half as wide.
 SIDES = (384, 2000)
 ENOUGH = 2.0  # seconds spent on one program and mask, after which its best time counts
 LARGE_BLOCK = 31 * 2**20  # bytes; glibc keeps freed memory once it has seen such a block go, see `speed.py`
@@ -39,7 +39,7 @@ def draw(outline: str, radius: float, random: np.random.Generator) -> Mask:
 
 
 def draw_lesion(side: int) -> Mask:
-    """Draw the irregular mask of a lesion half as wide as a photo of 4 : 3."""
+    """Draw the irregular mask of a lesion half as wide as an image of 4 : 3."""
     y, x = np.mgrid[: side * 3 // 4, :side] / side
     y, x = y - 0.375, x - 0.5
     angle = np.arctan2(y, x)
@@ -128,7 +128,7 @@ def main(
     errors = {"measure": text("measure"), "radius": number("radius", "d")}
     errors |= {name: number(name, ".2f") for name in PEERS}
     costs = {"program": text("program"), "numbers": number("measures", ".0f")}
-    costs |= {f"ms, photo of {side} pixels": number(f"milliseconds {side}", ".1f") for side in SIDES}
+    costs |= {f"ms, image of {side} pixels": number(f"milliseconds {side}", ".1f") for side in SIDES}
     absent = [f"{name} was left out: {reason}." for name, reason in missing.items()]
     titles = {"disk": "Disks", "ellipse": "Ellipses 1 : 0.6", "square": "Squares"}
     sections = [Section(f"{titles[outline]}: error in %", errors, records) for outline, records in tables.items()]
@@ -139,7 +139,7 @@ def main(
             times,
             notes=[
                 f"One thread. The least time within {ENOUGH:g} s of calls, at least one, on one irregular mask half as "
-                "wide as the photo. What is called is all that a program measures on the shape of one mask, position "
+                "wide as the image. What is called is all that a program measures on the shape of one mask, position "
                 "and raw moments included; ours are the columns of `MorphologyFeatures`.",
                 *absent,
             ],

@@ -34,7 +34,7 @@ LARGE_BLOCK = 31 * 2**20  # bytes; glibc learns from blocks up to 32 MB
 COLUMNS = {
     "width": number("width", "d"),
     "method": text("method"),
-    "ms per photo (quartiles)": interval("milliseconds", ".1f"),
+    "ms per image (quartiles)": interval("milliseconds", ".1f"),
     "time over the OpenCV script's (quartiles)": interval("ratio", ".2f"),
     "over its decoding (quartiles)": interval("decoding_ratio", ".2f"),
 }
@@ -48,7 +48,7 @@ STAGE_COLUMNS = {
 
 
 def make_methods() -> dict[str, Callable[[str], Any]]:
-    """Return what is timed: functions of the path of one photo."""
+    """Return what is timed: functions of the path of one image."""
     survey, everything = (make_melanoma_pipeline(features)["features"] for features in ("survey", "all"))
     return {
         REFERENCE: opencv_script,
@@ -60,7 +60,7 @@ def make_methods() -> dict[str, Callable[[str], Any]]:
 
 
 def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
-    """Save photos as JPEGs of one width, at quality 90 and 4:2:0 as cameras do."""
+    """Save images as JPEGs of one width, at quality 90 and 4:2:0 as cameras do."""
     paths = []
     for position, image in enumerate(images):
         photo = Image.fromarray(read_image(image))
@@ -72,7 +72,7 @@ def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
 
 
 def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str, Any]:
-    """Return the milliseconds of each stage, the least of all rounds, as quartiles over photos."""
+    """Return the milliseconds of each stage, the least of all rounds, as quartiles over images."""
     steps = make_melanoma_pipeline(features)["features"].named_steps
     names = ("read", "segment", "measure")
     seconds = np.full((len(names), len(paths)), np.inf)
@@ -116,11 +116,11 @@ def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list
 
 def main(
     data: DataOption = None,
-    photos: Annotated[int, typer.Option(min=1, help="Number of photos.")] = 8,
-    rounds: Annotated[int, typer.Option(min=1, help="How often every photo is timed.")] = 5,
+    photos: Annotated[int, typer.Option(min=1, help="Number of images.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, help="How often every image is timed.")] = 5,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Time the way from a JPEG file to features, one photo at a time, on one thread."""
+    """Time the way from a JPEG file to features, one image at a time, on one thread."""
     if data is None:
         source, images = DRAWN, make_lesions(photos, image_size=(576, 768), random_state=0).images
     else:
@@ -130,11 +130,11 @@ def main(
         records, stages = run(images, rounds=rounds, progress=progress)
     intro = [
         "From a JPEG file to area, perimeter over that of the circumscribed circle, and maximum span; "
-        f'`"all"` measures every shape and color feature. {len(images)} photos ({source}), brought to each width, '
-        "saved at quality 90 with 4:2:0. One thread. The methods take turns, each with all photos; a photo's time is "
-        f"the least of {rounds} rounds, after a warm-up. Shown: the median over photos, quartiles in brackets; ratios "
-        "are of the same photo.",
-        'Ours is called as a loop over photos would: `make_melanoma_pipeline("survey")["features"].transform([path])`. '
+        f'`"all"` measures every shape and color feature. {len(images)} images ({source}), brought to each width, '
+        "saved at quality 90 with 4:2:0. One thread. The methods take turns, each with all images; an image's time is "
+        f"the least of {rounds} rounds, after a warm-up. Shown: the median over images, quartiles in brackets; ratios "
+        "are of the same image.",
+        'Ours is called as a loop over images would: `make_melanoma_pipeline("survey")["features"].transform([path])`. '
         "The scripts are in `_scripts.py`.",
         *([DRAWN_NOTE] if source == DRAWN else []),
     ]

@@ -32,7 +32,7 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 LABELS_PER_CLASS = (0, 5, 10, 25)
 HALVED = "ham10000"  # on the even half of which `transfer_pipeline` was chosen
-OLD_WORTH = 20  # labels that all old photos together count for, where they are learned from beside the new ones
+OLD_WORTH = 20  # labels that all old images together count for, where they are learned from beside the new ones
 TELLING = 0.1  # distance of a column's area under the curve from 0.5
 
 Labels = NDArray[np.int_]
@@ -40,7 +40,7 @@ Labels = NDArray[np.int_]
 
 @dataclass(frozen=True)
 class Old:
-    """What was learned from photos that all have labels: the classifier's rows, their labels, and the model."""
+    """What was learned from images that all have labels: the classifier's rows, their labels, and the model."""
 
     rows: pd.DataFrame
     target: Labels
@@ -53,7 +53,7 @@ class Old:
         return cls(model[:-1].transform(table), target, model)
 
 
-# From the old photos, the table of the new ones to learn from and their labels: a fitted model of tables.
+# From the old images, the table of the new ones to learn from and their labels: a fitted model of tables.
 Fit = Callable[[Old, pd.DataFrame, Labels], Any]
 
 
@@ -64,7 +64,7 @@ def make_tail(**options: Any) -> Pipeline:
 
 
 def fit_old_classifier(old: Old, table: pd.DataFrame, labels: Labels) -> Any:
-    """Use the old classifier on columns that are imputed and scaled among the new photos."""
+    """Use the old classifier on columns that are imputed and scaled among the new images."""
     return make_melanoma_pipeline(classifier=FrozenEstimator(old.model[-1]))[1:].fit(table, labels)
 
 
@@ -106,7 +106,7 @@ METHODS: dict[str, Fit] = {
     "old weights as prior": lambda old, table, labels: make_tail(prior=FrozenEstimator(old.model[-1])).fit(
         table, labels
     ),
-    "old photos too": fit_both,
+    "old images too": fit_both,
     "`transfer_pipeline`": lambda old, table, labels: transfer_pipeline(old.model, table, labels),
 }
 
@@ -128,7 +128,7 @@ FAMILY_COLUMNS = {
 
 
 def take(photos: Bunch, table: pd.DataFrame, half: int | None) -> tuple[Bunch, pd.DataFrame]:
-    """Return the photos of every other lesion with their features, or all."""
+    """Return the images of every other lesion with their features, or all."""
     if half is None:
         return photos, table
     chosen = np.flatnonzero(np.unique(photos.groups, return_inverse=True)[1] % 2 == half)
@@ -180,7 +180,7 @@ def compare(
 
 
 def compare_families(title: str, old: Old, new: Old) -> list[dict[str, Any]]:
-    """Return, by family of features, how a model of the old photos ranks the new ones, and how alike columns tell."""
+    """Return, by family of features, how a model of the old images ranks the new ones, and how alike columns tell."""
     areas = [
         pd.Series({name: roc_auc_score(each.target, each.rows[name]) for name in each.rows}) for each in (old, new)
     ]
@@ -229,27 +229,27 @@ def main(
             sections.append(compare(title, old, photos, table, repeats=repeats, n_jobs=n_jobs, progress=progress))
             families += compare_families(title, old, Old.learn(table, photos.target))
     intro = [
-        "Old photos have all their labels, new photos few or none. A third of the new lesions is held out with all "
-        f"photos of them and scored. {repeats} draws, the same for all rows. ROC AUC by the number of labels of each "
-        "class among the new photos; brackets: Student's 95 % interval over the draws, which says how much the draw "
+        "Old images have all their labels, new images few or none. A third of the new lesions is held out with all "
+        f"images of them and scored. {repeats} draws, the same for all rows. ROC AUC by the number of labels of each "
+        "class among the new images; brackets: Student's 95 % interval over the draws, which says how much the draw "
         "matters, not how another data set would score; differences are paired. Sensitivity and specificity are at "
-        "a probability of 0.5, where half of the photos are expected to be melanomas. Of HAM10000 the new photos "
+        "a probability of 0.5, where half of the images are expected to be melanomas. Of HAM10000 the new images "
         "are one half of the lesions, since `transfer_pipeline` was chosen on the other, and on all of PH² and ISIC 2017. No "
-        "photo is in two of the sets.",
-        "*Labels alone*: ridge logistic regression on the new labels, as if there were no old photos. *Directions*: "
-        "`make_melanoma_pipeline()` on the new photos, which does not know the old ones either. *Old model*: the "
-        "same, fitted to the old photos; *scaled anew*: its columns imputed and ranked among the new photos, as in "
+        "image is in two of the sets.",
+        "*Labels alone*: ridge logistic regression on the new labels, as if there were no old images. *Directions*: "
+        "`make_melanoma_pipeline()` on the new images, which does not know the old ones either. *Old model*: the "
+        "same, fitted to the old images; *scaled anew*: its columns imputed and ranked among the new images, as in "
         "all other rows. *CORAL*: learned from the old rows after their covariances were made those of the new "
-        "ones; these weights are the prior. *Old weights as prior*: those of the old model. *Old photos too*: "
-        f"learned from both, all old photos together counting for {OLD_WORTH} labels. *`transfer_pipeline`*: directions and "
+        "ones; these weights are the prior. *Old weights as prior*: those of the old model. *Old images too*: "
+        f"learned from both, all old images together counting for {OLD_WORTH} labels. *`transfer_pipeline`*: directions and "
         "old weights as two priors.",
         *describe(sets),
     ]
     notes = [
-        "ROC AUC: of a ridge logistic regression on this family of the old photos' columns, for all new photos, "
+        "ROC AUC: of a ridge logistic regression on this family of the old images' columns, for all new images, "
         "each set ranked by itself. Rank correlation: between the areas under the curve that the columns, one by "
-        f"one, have on the old and on the new photos. Columns that tell: area beyond 0.5 ± {TELLING} on the old "
-        "photos; turned round: on the other side of 0.5 on the new ones.",
+        f"one, have on the old and on the new images. Columns that tell: area beyond 0.5 ± {TELLING} on the old "
+        "images; turned round: on the other side of 0.5 on the new ones.",
     ]
     sections.append(Section("What keeps its meaning", FAMILY_COLUMNS, families, notes))
     write_report("transfer", title="Transfer", intro=intro, sections=sections, folder=results)

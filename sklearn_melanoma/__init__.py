@@ -1,12 +1,12 @@
-"""Melanoma in dermoscopic photos from few labels, as scikit-learn estimators.
+"""Melanoma in dermoscopic images from few labels, as scikit-learn estimators.
 
-The stages, in the order in which a photo passes them:
+The stages, in the order in which an image passes them:
 
 =========================================  ==========================================
-:mod:`sklearn_melanoma.images`             read photos, small and upright
-:mod:`sklearn_melanoma.datasets`           synthetic photos; PH², ISIC 2017, HAM10000
-:mod:`sklearn_melanoma.preprocessing`      photo → photo without hair, in neutral light
-:mod:`sklearn_melanoma.segmentation`       photo → mask
+:mod:`sklearn_melanoma.images`             read images, small and upright
+:mod:`sklearn_melanoma.datasets`           synthetic images; PH², ISIC 2017, HAM10000
+:mod:`sklearn_melanoma.preprocessing`      image → image without hair, in neutral light
+:mod:`sklearn_melanoma.segmentation`       image → mask
 :mod:`sklearn_melanoma.features`           mask → one row of named numbers
 :mod:`sklearn_melanoma.semi_supervised`    rows, few of them labeled → classifier
 :mod:`sklearn_melanoma.model_selection`    splitting where most labels are missing

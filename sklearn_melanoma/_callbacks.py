@@ -19,7 +19,7 @@ class FitTask:
     """A `fit` at work, and its parts, one after the other.
 
     Callbacks hear when it begins and when it ends, whatever ends it, and the same of each part. They can't stop it:
-    what comes out has to be there for every photo. To be used in a `fit` that is decorated with `with_callbacks`.
+    what comes out has to be there for every image. To be used in a `fit` that is decorated with `with_callbacks`.
 
     Parameters
     ----------

@@ -24,16 +24,16 @@ _looked_at: deque[ref[Lesion]] = deque()
 
 @dataclass(frozen=True, eq=False)
 class Lesion:
-    """A dermoscopic photo with what is known about it; each stage fills in more.
+    """A dermoscopic image with what is known about it; each stage fills in more.
 
-    Two lesions are equal only if they are the same object: comparing photos pixel by pixel
+    Two lesions are equal only if they are the same object: comparing images pixel by pixel
     is never meant. A lesion is never written in place: `with_mask` and
     :func:`dataclasses.replace` return a new one.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays
+        RGB image at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays
         are converted.
     mask : ndarray of shape (height, width), dtype bool, optional
         Pixels of the lesion. All False means that none was found; None, that nobody looked.
@@ -42,9 +42,9 @@ class Lesion:
     mm_per_pixel : float, optional
         Width of one pixel *of the source*, in millimeters.
     source : str, optional
-        Path of the photo; errors name it.
+        Path of the image; errors name it.
     source_shape : tuple of int, optional
-        Height and width of the photo that `image` was shrunk from, in pixels. By default
+        Height and width of the image that `image` was shrunk from, in pixels. By default
         what `scale` says.
     probability : ndarray of shape (height, width), dtype float32, optional
         How likely each pixel belongs to the lesion, 0 to 1, where a segmenter says so.
@@ -55,7 +55,7 @@ class Lesion:
         If the image, the mask or the probability has a wrong shape or values, `scale` or
         `mm_per_pixel` is not above 0, or `scale` and `source_shape` contradict each other.
     TypeError
-        If the image has a dtype that no photo has.
+        If the image has a dtype that no image has.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Lesion:
             object.__setattr__(self, "source_shape", self.source_shape or (height, width))
             object.__setattr__(self, "scale", max(self.source_shape) / longest)
         if not self.scale > 0:
-            raise ValueError(f"scale must be above 0, got {self.scale!r}. Use 1 for a photo at its own size.")
+            raise ValueError(f"scale must be above 0, got {self.scale!r}. Use 1 for an image at its own size.")
         if self.source_shape is None:
             object.__setattr__(self, "source_shape", (round(height * self.scale), round(width * self.scale)))
         if abs(max(self.source_shape) - longest * self.scale) > max(self.scale, 1):

@@ -333,6 +333,6 @@ def source_name(element: object) -> str | None:
     if isinstance(element, str | os.PathLike):
         return str(os.fsdecode(element))  # a plain one, of numpy strings too
     if isinstance(element, np.ndarray):
-        return None  # a memory map has the name of a file, but that is no photo's
+        return None  # a memory map has the name of a file, but that is no image's
     name = getattr(element, "source", None) or getattr(element, "filename", None)
     return str(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) and name else None

@@ -41,7 +41,7 @@ except ImportError as error:
         "The command line needs typer and rich. Install them with: pip install 'sklearn-melanoma[cli]'"
     ) from error
 
-app = typer.Typer(help="Melanoma in dermoscopic photos from few labels. Not a medical device.", no_args_is_help=True)
+app = typer.Typer(help="Melanoma in dermoscopic images from few labels. Not a medical device.", no_args_is_help=True)
 console = Console()
 
 
@@ -80,9 +80,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 @app.command()
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Folder of real photos; made ones without it.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of real images; made ones without it.")] = None,
     dataset: Annotated[
-        DatasetName | None, typer.Option(help="Layout of that folder; 'folder' is photos, labels.csv and masks.")
+        DatasetName | None, typer.Option(help="Layout of that folder; 'folder' is images, labels.csv and masks.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path("melanoma-demo.png"),
     labels: Annotated[int, typer.Option(min=2, help="Known labels per class.")] = 10,
@@ -91,30 +91,30 @@ def demo(
 ) -> None:
     """Segment, measure, hide most labels, learn from the rest, and show how well all that went."""
     if (data is None) != (dataset is None):
-        raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for made photos.")
+        raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for made images.")
     check_matplotlib("The demo")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _working("Finding photos" if data and dataset else "Making photos"):
+    with _working("Finding images" if data and dataset else "Making images"):
         photos = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
     known = np.flatnonzero(photos.target >= 0)
-    console.print(f"{len(photos.images)} photos, {np.count_nonzero(photos.target == 1)} melanomas.")
+    console.print(f"{len(photos.images)} images, {np.count_nonzero(photos.target == 1)} melanomas.")
     if photos.masks is not None:
         console.print(_segmentation_table(photos, n_jobs))
     scarcest = min(np.bincount(photos.target[known], minlength=2))
     if scarcest < labels + 5:
-        console.print(f"Few-label learning left out: it takes {labels + 5} photos of each class, got {scarcest}.")
+        console.print(f"Few-label learning left out: it takes {labels + 5} images of each class, got {scarcest}.")
     else:
         tables = _measure(photos, n_jobs)
         console.print(_few_labels_table(tables, photos, known, labels, repeats))
         console.print(_search_table(photos, known, labels, n_jobs))
     with _working("Drawing borders"):
         _save_figure(photos, output)
-    console.print(f"Borders over 12 photos: {output}", soft_wrap=True)
+    console.print(f"Borders over 12 images: {output}", soft_wrap=True)
     console.print("This is a research tool, not a medical device.")
 
 
 def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
-    """Score the default segmenter, a few photos at a time so that no more masks are held."""
+    """Score the default segmenter, a few images at a time so that no more masks are held."""
     positions = [i for i, mask in enumerate(photos.masks) if mask is not None]
     chunks = [positions[i : i + 16] for i in range(0, len(positions), 16)]
     segmenter = WatershedSegmenter()
@@ -129,8 +129,8 @@ def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
             progress.advance(task, len(scores))
     mean, low, high = mean_interval(jaccard)
     values = np.asarray(jaccard)
-    table = Table(title="Segmentation without any label (95 % interval over photos)")
-    for column in ("photos", "mean Jaccard", "median", "threshold Jaccard", "below 0.65"):
+    table = Table(title="Segmentation without any label (95 % interval over images)")
+    for column in ("images", "mean Jaccard", "median", "threshold Jaccard", "below 0.65"):
         table.add_column(column, justify="right")
     table.add_row(
         str(len(values)),
@@ -147,7 +147,7 @@ def _score_masks(segmenter: WatershedSegmenter, images: list[Any], masks: list[A
 
 
 def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
-    """Read each photo once for each kind of features."""
+    """Read each image once for each kind of features."""
     tables = {}
     for kind in ("survey", "all"):
         steps = make_melanoma_pipeline(kind, n_jobs=n_jobs)["features"].set_params(on_error="skip")
@@ -162,12 +162,12 @@ def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
 def _few_labels_table(
     tables: dict[str, Any], photos: Bunch, known: NDArray[np.intp], n_labels: int, repeats: int
 ) -> Table:
-    """Learn from a few labels, over random choices of them, and score on the photos whose labels were hidden."""
+    """Learn from a few labels, over random choices of them, and score on the images whose labels were hidden."""
     table = Table(title=f"{n_labels} labels per class, scored on the hidden ones (± 95 % over {repeats} choices)")
     for column in ("pipeline", "ROC AUC", "balanced accuracy", "sensitivity", "specificity"):
         table.add_column(column, justify="right" if column != "pipeline" else "left", no_wrap=column == "pipeline")
     rows = {kind: (kind, make_melanoma_pipeline(kind)[1:]) for kind in tables}
-    # With no round of self-training it learns from the labeled photos only: the baseline.
+    # With no round of self-training it learns from the labeled images only: the baseline.
     labels_only = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000), max_iter=0)
     rows |= {f"{kind}, labels only": (kind, make_melanoma_pipeline(kind, labels_only)[1:]) for kind in tables}
     scores: dict[str, list[list[float]]] = {name: [] for name in rows}
@@ -185,7 +185,7 @@ def _few_labels_table(
 
 
 def _hidden(photos: Bunch, labels: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Return the photos to score: their label was hidden, and no other photo of the lesion is labeled."""
+    """Return the images to score: their label was hidden, and no other image of the lesion is labeled."""
     seen = np.isin(photos.groups, np.asarray(photos.groups)[labels >= 0])
     return np.flatnonzero((photos.target >= 0) & ~seen)
 
@@ -202,7 +202,7 @@ def _score(model: Pipeline, table: Any, target: NDArray[np.int_], rows: NDArray[
 
 
 def _search_table(photos: Bunch, known: NDArray[np.intp], n_labels: int, n_jobs: int) -> Table:
-    """Tune the whole path, from photo to score, on two thirds of at most 180 photos; score it on the others."""
+    """Tune the whole path, from image to score, on two thirds of at most 180 images; score it on the others."""
     chosen = np.random.default_rng(0).permutation(known)[:180]
     groups = np.asarray(photos.groups)[chosen]
     train, test = next(
@@ -227,7 +227,7 @@ def _search_table(photos: Bunch, known: NDArray[np.intp], n_labels: int, n_jobs:
     auc, low, high = bootstrap_interval(roc_auc, photos.target[test] == 1, chances)
     best = ", ".join(f"{name.rsplit('__', 1)[1]} {value}" for name, value in search.best_params_.items())
     table = Table(title=f"The survey's whole path tuned by GridSearchCV on {n_labels} labels per class")
-    for column in ("best parameters", "AUC in cross-validation", "AUC on other photos"):
+    for column in ("best parameters", "AUC in cross-validation", "AUC on other images"):
         table.add_column(column)
     table.add_row(best, f"{search.best_score_:.3f}", f"{auc:.3f} ({low:.3f} to {high:.3f})")
     return table

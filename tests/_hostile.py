@@ -166,7 +166,7 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield name and maker of files that must be refused."""
     yield "empty.jpg", bytes
     for name, text in {
-        "text.jpg": "no photo\n" * 200,
+        "text.jpg": "no image\n" * 200,
         "svg.jpg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
         "pdf.jpg": "%PDF-1.7\n%%EOF",
         "html.png": "<!doctype html><title>404</title>",

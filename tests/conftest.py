@@ -38,19 +38,19 @@ def _draw(height=96, width=128, *, center=(0, 0), radii=(0.16, 0.22), skin=SKIN,
 
 @pytest.fixture(scope="session")
 def make_image():
-    """Return a function that draws a photo; it takes what `_draw` takes."""
+    """Return a function that draws an image; it takes what `_draw` takes."""
     return lambda *args, **options: _draw(*args, **options)[0]
 
 
 @pytest.fixture(scope="session")
 def skin(make_image):
-    """Return a photo in which there is no lesion."""
+    """Return an image in which there is no lesion."""
     return make_image(48, 64, radii=(1e-9, 1e-9))
 
 
 @pytest.fixture(scope="session")
 def make_lesion():
-    """Return a function that draws a photo like `make_image` and returns it as a lesion with its true mask."""
+    """Return a function that draws an image like `make_image` and returns it as a lesion with its true mask."""
 
     def make(*args, source_shape=None, mm_per_pixel=None, source=None, **options):
         return Lesion(*_draw(*args, **options), None, mm_per_pixel, source, source_shape)
@@ -65,7 +65,7 @@ def real_data():
     def folder(name):
         root = os.environ.get("SKLEARN_MELANOMA_DATA")
         if not root or not (Path(root) / name).is_dir():
-            pytest.skip(f"needs real photos: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
+            pytest.skip(f"needs real images: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
         return Path(root) / name
 
     return folder

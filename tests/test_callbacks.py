@@ -163,7 +163,7 @@ def test_steps_that_learn_tell_of_their_own_parts(photos, recorder):
     frozen = FrozenEstimator(PixelClassifierSegmenter(random_state=0).fit(photos.images, photos.masks))
     pipeline = ImagePipeline([("segment", frozen), ("encode", encoder)], batch_size=5).set_callbacks(recorder)
     rows = pipeline.fit_transform(photos.images)
-    inner = told("fit", "photos", "learn", estimator="PatchEncoder")[1:-1]
+    inner = told("fit", "images", "learn", estimator="PatchEncoder")[1:-1]
     outer = told("fit-transform", "batch", "batch")
     assert recorder.heard() == [*outer[:2], *inner, *outer[2:]]
     np.testing.assert_array_equal(rows, clone(pipeline).set_callbacks().fit(photos.images).transform(photos.images))
@@ -295,7 +295,7 @@ def test_batches_are_heard_of_within_a_search(photos, recorder, tmp_path, memory
     without = clone(search).set_params(estimator__features__memory=None)
     expected = without.fit(photos.images, photos.target).cv_results_["mean_test_score"]
     search.set_callbacks(recorder).fit(photos.images, photos.target)
-    # Two candidates in two folds of five photos each, which are two batches; the best one on all ten, which are three.
+    # Two candidates in two folds of five images each, which are two batches; the best one on all ten, which are three.
     assert recorder.count("begin ImagePipeline fit-transform") == 5
     assert recorder.count("begin ImagePipeline batch") == 2 * 2 * 2 + 3
     assert not recorder.unpaired()
@@ -390,14 +390,14 @@ TREES = ExtraTreesClassifier(5, random_state=0)
 WAYS = [("blue", WatershedSegmenter()), ("green", WatershedSegmenter(channel="green"))]
 RANKER = ExtraTreesRegressor(5, random_state=0)
 ALONE = [
-    (PatchEncoder(n_codes=4, n_patches=500, random_state=0), lesions, ["photos", "photos", "learn"]),
+    (PatchEncoder(n_codes=4, n_patches=500, random_state=0), lesions, ["images", "images", "learn"]),
     (
         InvariantProjection(MorphologyFeatures(), n_components=3, random_state=0),
         lesions,
-        ["photos", "photos", "learn"],
+        ["images", "images", "learn"],
     ),
-    (PixelClassifierSegmenter(estimator=TREES, random_state=0), pairs(6), [*["photo"] * 6, *["fold"] * 5, "learn"]),
-    (PixelClassifierSegmenter(estimator=TREES, random_state=0), pairs(1), ["photo", "learn"]),
+    (PixelClassifierSegmenter(estimator=TREES, random_state=0), pairs(6), [*["image"] * 6, *["fold"] * 5, "learn"]),
+    (PixelClassifierSegmenter(estimator=TREES, random_state=0), pairs(1), ["image", "learn"]),
     (SegmenterSelector(WAYS, random_state=0), pairs(4), []),
     (
         SegmenterSelector(WAYS, ranker=RANKER, random_state=0),
@@ -426,7 +426,7 @@ def test_known_numbers_of_parts(photos, recorder, estimator, data, parts):
 def test_a_selector_passes_callbacks_on_to_those_that_learn(photos, recorder):
     learner = PixelClassifierSegmenter(estimator=TREES, n_pixels=50, random_state=0)
     SegmenterSelector([*WAYS, ("pixels", learner)], random_state=0).set_callbacks(recorder).fit(*pairs(4)(photos))
-    inner = told("fit", *["photo"] * 4, *["fold"] * 4, "learn", estimator="PixelClassifierSegmenter")[1:-1]
+    inner = told("fit", *["image"] * 4, *["fold"] * 4, "learn", estimator="PixelClassifierSegmenter")[1:-1]
     outer = told("fit", estimator="SegmenterSelector")
     assert recorder.heard() == [*outer[:2], *inner, *outer[2:]]
 

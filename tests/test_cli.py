@@ -18,15 +18,15 @@ run = CliRunner().invoke
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Make a plain folder of photos, masks and labels."""
-    folder = tmp_path_factory.mktemp("photos")
+    """Make a plain folder of images, masks and labels."""
+    folder = tmp_path_factory.mktemp("images")
     photos = make_lesions(40, melanoma_fraction=0.5, image_size=(48, 64), random_state=0)
     (folder / "masks").mkdir()
     rows = [("image", "target")]
     for i, (image, mask, target) in enumerate(zip(photos.images, photos.masks, photos.target, strict=True)):
-        Image.fromarray(image).save(folder / f"photo{i:02}.png")
-        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / f"photo{i:02}.png")
-        rows.append((f"photo{i:02}.png", int(target)))
+        Image.fromarray(image).save(folder / f"image{i:02}.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / f"image{i:02}.png")
+        rows.append((f"image{i:02}.png", int(target)))
     with open(folder / "labels.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     return folder
@@ -44,7 +44,7 @@ def test_demo_goes_the_whole_way_and_writes_the_figure(folder, tmp_path):
     )
     assert result.exit_code == 0, result.output
     for words in (
-        "40 photos, 20 melanomas",
+        "40 images, 20 melanomas",
         "mean Jaccard",
         "ROC AUC",
         "labels only",
@@ -61,7 +61,7 @@ def test_demo_says_what_it_leaves_out_where_labels_are_too_few(folder, tmp_path)
         "--data", folder, "--dataset", "folder", "--labels", 16, "--output", tmp_path / "a.png", "--n-jobs", 1
     )
     assert result.exit_code == 0, result.output
-    assert "left out: it takes 21 photos of each class, got 20" in result.output
+    assert "left out: it takes 21 images of each class, got 20" in result.output
     assert (tmp_path / "a.png").exists()
 
 
@@ -115,7 +115,7 @@ BARS = ["Segmenting", "Measuring: survey features", "Measuring: all features", "
 def test_long_work_shows_bars_on_a_terminal(run_main):
     code, out, err = run_main(io.StringIO(), Terminal())
     assert code == 0
-    for words in [*BARS, "Finding photos", "Tuning the whole path", "Drawing borders"]:
+    for words in [*BARS, "Finding images", "Tuning the whole path", "Drawing borders"]:
         assert words in err
         assert words not in out
     assert err.count("100%") >= len(BARS)

@@ -80,7 +80,7 @@ def test_a_wrong_output_fails():
 
 
 def test_marked_blocks_are_left_out():
-    text = "```python\na = 1\n```\n\n% not run: needs photos\n```python\na = 2\n```\n"
+    text = "```python\na = 1\n```\n\n% not run: needs images\n```python\na = 2\n```\n"
     assert read_blocks(text) == [(1, "a = 1\n")]
 
 

@@ -130,13 +130,13 @@ def lesions(make_lesion):
 
 @pytest.fixture(scope="session")
 def photos(make_image):
-    """Return photos of one size, so that they fit a 4-D array."""
+    """Return images of one size, so that they fit a 4-D array."""
     return [make_image(48, 64, center=(0.03 * i, -0.02 * i), seed=i) for i in range(3)]
 
 
 @pytest.fixture(scope="session")
 def paths(photos, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
+    folder = tmp_path_factory.mktemp("images")
     for i, photo in enumerate(photos):
         Image.fromarray(photo).save(folder / f"{i}.png")
     return [str(folder / f"{i}.png") for i in range(len(photos))]
@@ -340,7 +340,7 @@ def test_names_are_columns(estimator, lesions):
     assert (rows.shape, rows.dtype) == ((len(lesions), len(names)), np.float64)
     assert np.isfinite(rows).all()
     assert len({tuple(row) for row in rows}) > 1  # six lesions; scores may agree
-    assert list(estimator.get_feature_names_out(["photo"])) == list(names)
+    assert list(estimator.get_feature_names_out(["image"])) == list(names)
 
 
 @every_of_rows
@@ -496,7 +496,7 @@ def test_what_is_no_sequence_of_images_is_refused(estimator, paths, photos):
 
 @every
 def test_a_bad_element_is_named(estimator, lesions, tmp_path):
-    (tmp_path / "notes.png").write_text("not a photo")
+    (tmp_path / "notes.png").write_text("not an image")
     refused = [
         (
             np.zeros((4, 4, 2)),

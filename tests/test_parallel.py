@@ -145,7 +145,7 @@ def test_what_kills_every_process_is_an_error():
 
 
 class Lazy:
-    """Photos that can be counted and taken by position, and nothing else."""
+    """Images that can be counted and taken by position, and nothing else."""
 
     __iter__ = None
 

@@ -71,7 +71,7 @@ def test_anything_with_a_length_and_positions_is_a_sequence():
         (
             "a.png",
             TypeError,
-            r"^photos must be a sequence of images, got the single path 'a\.png'\. Pass .*, \[photos\]",
+            r"^images must be a sequence of images, got the single path 'a\.png'\. Pass .*, \[images\]",
         ),
         (b"a.png", TypeError, "the single path b'a.png'"),
         (Path("a.png"), TypeError, "the single path 'a.png'"),
@@ -82,7 +82,7 @@ def test_anything_with_a_length_and_positions_is_a_sequence():
         ),
         (np.zeros(()), ValueError, r"got shape \(\)"),
         (np.zeros((4, 4)), ValueError, r"1-D array of images or a 4-D array .*, got shape \(4, 4\)"),
-        (np.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one image, \[photos\]"),
+        (np.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one image, \[images\]"),
         ({"a.png"}, TypeError, "got set"),
         ({0: "a.png"}, TypeError, "got dict"),
         ((name for name in ["a.png"]), TypeError, "got generator"),
@@ -92,7 +92,7 @@ def test_anything_with_a_length_and_positions_is_a_sequence():
 )
 def test_what_is_no_sequence_is_refused(images, kind, message):
     with pytest.raises(kind, match=message):
-        check_images(images, name="photos")
+        check_images(images, name="images")
 
 
 # Images
@@ -140,7 +140,7 @@ def test_transparent_pixels_turn_black():
 @pytest.mark.parametrize(
     ("image", "kind", "message"),
     [
-        (np.zeros((4, 4, 2)), ValueError, r"^photo must have shape \(height, width, 3\), got \(4, 4, 2\)\. Convert it"),
+        (np.zeros((4, 4, 2)), ValueError, r"^image must have shape \(height, width, 3\), got \(4, 4, 2\)\. Convert it"),
         (np.zeros((4, 4, 5)), ValueError, r"got \(4, 4, 5\)"),
         (np.zeros((3, 4, 4, 3)), ValueError, r"got \(3, 4, 4, 3\)"),
         (np.zeros(4), ValueError, r"got \(4,\)"),
@@ -161,7 +161,7 @@ def test_transparent_pixels_turn_black():
 )
 def test_what_is_no_image_is_refused(image, kind, message):
     with pytest.raises(kind, match=message):
-        check_image(image, name="photo")
+        check_image(image, name="image")
 
 
 @given(
@@ -253,8 +253,8 @@ def test_what_is_no_mask_is_refused(mask, kind, message):
 def test_errors_name_the_element(raised, kind):
     original = raised("it is broken.")
     with (
-        pytest.raises(kind, match=r"^photos\[3\] \('IMD002\.bmp'\): it is broken\.$") as caught,
-        element_errors(3, "IMD002.bmp", name="photos"),
+        pytest.raises(kind, match=r"^images\[3\] \('IMD002\.bmp'\): it is broken\.$") as caught,
+        element_errors(3, "IMD002.bmp", name="images"),
     ):
         raise original
     assert type(caught.value) is kind
@@ -295,7 +295,7 @@ def test_no_error_no_change():
     ("element", "name"),
     [
         ("photos/a.png", "photos/a.png"),
-        (Path("photos") / "a.png", str(Path("photos") / "a.png")),
+        (Path("images") / "a.png", str(Path("images") / "a.png")),
         (np.str_("a.png"), "a.png"),
         (Lesion(np.zeros((2, 2, 3), np.uint8), source="a.png"), "a.png"),
         (Lesion(np.zeros((2, 2, 3), np.uint8)), None),
@@ -314,5 +314,5 @@ def test_pil_images_know_their_file_and_memory_maps_do_not(tmp_path):
     with Image.open(tmp_path / "a.png") as image:
         assert source_name(image) == str(tmp_path / "a.png")
     assert source_name(Image.new("RGB", (2, 2))) is None
-    # joblib hands workers the photos in files of its own: their names would only mislead.
+    # joblib hands workers the images in files of its own: their names would only mislead.
     assert source_name(np.memmap(tmp_path / "a.png", mode="r")) is None

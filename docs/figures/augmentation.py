@@ -1,4 +1,4 @@
-"""Copies of one drawn photo: what a classifier learns from beside it."""
+"""Copies of one drawn image: what a classifier learns from beside it."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,6 +17,6 @@ def draw() -> Figure:
     for number, (axes, shown) in enumerate(zip(figure.subplots(1, 5), [lesion, *views], strict=True)):
         axes.imshow(shown.image)
         axes.contour(shown.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
-        axes.set_title(f"copy {number}" if number else "photo", fontsize="medium")
+        axes.set_title(f"copy {number}" if number else "image", fontsize="medium")
         axes.set_axis_off()
     return figure

@@ -1,4 +1,4 @@
-"""Picture of the page on features: where colors, lines and spots are found on a drawn photo."""
+"""Picture of the page on features: where colors, lines and spots are found on a drawn image."""
 
 import numpy as np
 from matplotlib.colors import ListedColormap

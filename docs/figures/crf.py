@@ -1,4 +1,4 @@
-"""What the conditional random field does to a rough border, on one synthetic photo."""
+"""What the conditional random field does to a rough border, on one synthetic image."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Twelve synthetic photos with the true borders of their lesions."""
+"""Twelve synthetic images with the true borders of their lesions."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What the directions of the literature say of drawn photos before any label, and how labels correct it."""
+"""What the directions of the literature say of drawn images before any label, and how labels correct it."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""One photo read at three sizes: the border and its area in source pixels stay."""
+"""One image read at three sizes: the border and its area in source pixels stay."""
 
 from matplotlib.figure import Figure
 

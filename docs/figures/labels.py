@@ -1,4 +1,4 @@
-"""What labels are worth: classifiers on drawn photos, over the number of labels."""
+"""What labels are worth: classifiers on drawn images, over the number of labels."""
 
 import warnings
 

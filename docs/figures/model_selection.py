@@ -28,7 +28,7 @@ def roles(y, splits):
 
 
 def draw() -> Figure:
-    # Two photos of each of 18 lesions; every third lesion has a label, on its first photo only.
+    # Two images of each of 18 lesions; every third lesion has a label, on its first image only.
     groups = np.repeat(np.arange(18), 2)
     y = np.full(36, -1)
     y[::6] = [0, 1, 0, 1, 0, 1]
@@ -44,7 +44,7 @@ def draw() -> Figure:
         axes.set(yticks=np.arange(N_FOLDS) + 0.5, yticklabels=range(N_FOLDS), ylabel="fold")
         axes.set_title(title, fontsize=10, loc="left", family="monospace")
         axes.invert_yaxis()
-    axes.set_xlabel("photo; two in a row show one lesion")
+    axes.set_xlabel("image; two in a row show one lesion")
     figure.legend(
         handles=[Patch(facecolor=color, edgecolor="gray", label=role) for role, color in ROLES.items()],
         loc="outside lower center",

@@ -1,4 +1,4 @@
-"""What a patch encoder learns from drawn photos: its codes, and where one of them is found."""
+"""What a patch encoder learns from drawn images: its codes, and where one of them is found."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def pictures(codes: Codes) -> np.ndarray:
 
 
 def activity_map(image: np.ndarray, codes: Codes) -> np.ndarray:
-    """Return how much of each code there is at each place of a photo at the working size."""
+    """Return how much of each code there is at each place of an image at the working size."""
     windows = np.lib.stride_tricks.sliding_window_view(image / 255, (SIDE, SIDE), axis=(0, 1))[::STRIDE, ::STRIDE]
     patches = windows.transpose(0, 1, 3, 4, 2).reshape(-1, 3 * SIDE**2)
     patches = patches - patches.mean(axis=1, keepdims=True)
@@ -44,7 +44,7 @@ def draw() -> Figure:
         axes.imshow(picture)
     panels = right.subplots(2, 3, height_ratios=[2.2, 1])
     panels[0, 0].imshow(shown.image)
-    panels[0, 0].set_title("photo", fontsize="medium")
+    panels[0, 0].set_title("image", fontsize="medium")
     inside = ndi.zoom(shown.mask.astype(float), np.divide(found.shape[:2], shown.mask.shape), order=1) > 0.5
     of_lesion = found[inside].mean(axis=0) - found[~inside].mean(axis=0)
     chosen = {"more of the lesion": of_lesion.argmax(), "more of the border": (border - core).argmax()}

@@ -1,4 +1,4 @@
-"""The steps of the pipeline, and where one photo at a time becomes a table."""
+"""The steps of the pipeline, and where one image at a time becomes a table."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 IMAGE_STEPS = {
-    "read": "photo, small\nand upright",
+    "read": "image, small\nand upright",
     "clean": "passthrough;\nyour own step",
     "segment": "mask",
     "measure": "row of named\nnumbers",
@@ -23,7 +23,7 @@ def draw() -> Figure:
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
     axes.set(xlim=(0, 11), ylim=(0.25, 2.55))
     axes.set_axis_off()
-    _frame(axes, 0.1, 6.05, "features: an ImagePipeline, a few photos at a time", "#e3eef9")
+    _frame(axes, 0.1, 6.05, "features: an ImagePipeline, a few images at a time", "#e3eef9")
     _frame(axes, 6.35, 4.55, "scikit-learn, on the whole table", "#fdf0e0")
     starts = [0.25 + 1.5 * i for i in range(4)] + [6.5 + 1.5 * i for i in range(3)]
     for x, (name, text) in zip(starts, (IMAGE_STEPS | TABLE_STEPS).items(), strict=True):

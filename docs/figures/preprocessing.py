@@ -1,4 +1,4 @@
-"""Hair found and filled in on drawn photos, and a photo in colored light."""
+"""Hair found and filled in on drawn images, and an image in colored light."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Borders found on eight synthetic photos, beside the true ones."""
+"""Borders found on eight synthetic images, beside the true ones."""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The steps of the watershed segmenter, on one synthetic photo."""
+"""The steps of the watershed segmenter, on one synthetic image."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ def draw() -> Figure:
 
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     panels = {
-        "photo": photo,
+        "image": photo,
         "1, 2  gray levels: blue, smoothed,\neven light, artifacts out": np.ma.masked_array(gray, surround),
         "3  darker than Otsu's threshold": binary,
         "4  the one region, holes filled": core,

@@ -1,4 +1,4 @@
-"""Eight candidate borders of one synthetic photo, and their consensus."""
+"""Eight candidate borders of one synthetic image, and their consensus."""
 
 from matplotlib.figure import Figure
 

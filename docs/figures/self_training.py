@@ -1,4 +1,4 @@
-"""How sure of drawn photos a classifier is, with and without the prevalence; and labels that views do not believe."""
+"""How sure of drawn images a classifier is, with and without the prevalence; and labels that views do not believe."""
 
 import warnings
 
@@ -42,7 +42,7 @@ def draw() -> Figure:
         probability = np.sort(classifier.fit(rows, few).predict_proba(rows)[hidden, 1])[::-1]
         left.plot(probability, color=color, label=f"{name}: mean {probability.mean():.2f}")
     left.axvline(photos.target[hidden].sum(), color="black", lw=0.8, ls="--", label="number of melanomas")
-    left.set(xlabel="photos without a label, the likeliest melanomas first", ylabel="probability", ylim=(0, 1))
+    left.set(xlabel="images without a label, the likeliest melanomas first", ylabel="probability", ylim=(0, 1))
     left.legend(fontsize="small")
 
     wrong = np.zeros(len(few), dtype=bool)

@@ -1,4 +1,4 @@
-"""Why measures are scaled anew among photos of another kind: the same measure by two cameras, before and after."""
+"""Why measures are scaled anew among images of another kind: the same measure by two cameras, before and after."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,16 +12,16 @@ MEASURE = "area"
 def draw() -> Figure:
     model = make_melanoma_pipeline()
     sets = {
-        "old photos": make_lesions(50, melanoma_fraction=0.5, image_size=(150, 200), hair=0, random_state=0),
-        "new photos": make_lesions(50, melanoma_fraction=0.5, image_size=(225, 300), hair=0, random_state=1),
+        "old images": make_lesions(50, melanoma_fraction=0.5, image_size=(150, 200), hair=0, random_state=0),
+        "new images": make_lesions(50, melanoma_fraction=0.5, image_size=(225, 300), hair=0, random_state=1),
     }
     tables = {name: model["features"].fit_transform(photos.images) for name, photos in sets.items()}
-    scale = model[1:-1].fit(tables["old photos"])
+    scale = model[1:-1].fit(tables["old images"])
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     scaled_as = {
         "as measured": tables,
-        "scaled among the old photos": {name: scale.transform(table) for name, table in tables.items()},
+        "scaled among the old images": {name: scale.transform(table) for name, table in tables.items()},
         "each scaled among its own kind": {name: model[1:-1].fit_transform(table) for name, table in tables.items()},
     }
     classes = ("nevi", "C7"), ("melanomas", "C3")

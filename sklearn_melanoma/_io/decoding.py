@@ -19,10 +19,10 @@ from sklearn_melanoma._validation import source_name
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
-# Pillow's own limit, above which it warns: a photo of 9 459 x 9 459 pixels.
+# Pillow's own limit, above which it warns: an image of 9 459 x 9 459 pixels.
 MAX_PIXELS = 89_478_485
 
-# The longest that a JPEG can be. Pillow keeps a pointer for each row: of a photo one pixel wide, 8 bytes a pixel.
+# The longest that a JPEG can be. Pillow keeps a pointer for each row: of an image one pixel wide, 8 bytes a pixel.
 MAX_SIDE = 65_535
 
 # Enough for MAX_PIXELS of three bytes; the file is in memory beside what is decoded.
@@ -66,9 +66,9 @@ class Loaded(NamedTuple):
     """An image whose pixels are decoded, as its file has them."""
 
     image: Image.Image
-    width: int  # of the photo, from which the image may have been decoded small
+    width: int  # of the image, from which the image may have been decoded small
     height: int
-    box: Box | None  # where the photo lies in the image
+    box: Box | None  # where the image lies in the image
     orientation: int  # as EXIF counts them
 
 

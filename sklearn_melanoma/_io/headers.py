@@ -18,7 +18,7 @@ _TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that are un
 
 
 def check_header(data: bytes) -> None:
-    """Raise ValueError, saying what there is too much of, where a header has more entries than any photo's.
+    """Raise ValueError, saying what there is too much of, where a header has more entries than any image's.
 
     Whether the file is a sound one is not asked here.
     """

@@ -1,4 +1,4 @@
-"""From an open image to arrays, a band of rows at a time: whole copies of a large photo would take gigabytes."""
+"""From an open image to arrays, a band of rows at a time: whole copies of a large image would take gigabytes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rgb_pixels(
     max_side : int, optional
         Longest side of the result. None leaves the size as it is.
     box : tuple of float, optional
-        Where the photo lies in the image: JPEG rounds sizes up when it decodes small.
+        Where the image lies in the image: JPEG rounds sizes up when it decodes small.
     orientation : int, default=1
         As EXIF counts them.
 

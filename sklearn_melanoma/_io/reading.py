@@ -20,10 +20,10 @@ WORKING_SIDE = 384
 
 
 def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | None = None) -> NDArray[np.uint8]:
-    """Read a photo as upright RGB bytes, optionally shrunk.
+    """Read an image as upright RGB bytes, optionally shrunk.
 
     JPEGs are decoded at the smallest of their built-in sizes (1, 1/2, 1/4, 1/8) that is not
-    below `max_side`, then averaged down to it, so a large photo costs little more than a
+    below `max_side`, then averaged down to it, so a large image costs little more than a
     small one.
 
     Parameters
@@ -32,12 +32,12 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
         A JPEG, PNG, BMP, TIFF or WebP file; gray, RGB or RGBA pixels as uint8, uint16, float
         in 0..1 or bool; or a PIL image. Transparent pixels are laid over black.
     max_side : int, optional
-        Longest side of the result, in pixels. Smaller photos are left as they are.
+        Longest side of the result, in pixels. Smaller images are left as they are.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The photo, turned upright where its EXIF orientation says how.
+        The image, turned upright where its EXIF orientation says how.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[n
 
 
 def _pixels(loaded: Loaded, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return the pixels of a photo, shrunk, and the height and width that it had."""
+    """Return the pixels of an image, shrunk, and the height and width that it had."""
     width, height = loaded.width, loaded.height
     if max_side is not None and max(width, height) <= max_side:
         max_side = None

@@ -1,4 +1,4 @@
-"""Photos to work on: synthetic ones with known truth, public data sets, folders of one's own.
+"""Images to work on: synthetic ones with known truth, public data sets, folders of one's own.
 
 All come as a :class:`~sklearn.utils.Bunch` with `images`, `masks`, `target` (1 melanoma, 0 other, -1
 unknown), `diagnosis`, `groups` and `DESCR`.

@@ -1,6 +1,6 @@
-"""Draw one dermoscopic photo, layer by layer: skin, lesion, what lies over it, camera.
+"""Draw one dermoscopic image, layer by layer: skin, lesion, what lies over it, camera.
 
-Lengths are fractions of the photo's shortest side, so the same seed gives the same lesion at any
+Lengths are fractions of the image's shortest side, so the same seed gives the same lesion at any
 resolution. Each layer has a random stream of its own: leaving one out changes no other.
 """
 
@@ -16,7 +16,7 @@ from scipy import ndimage as ndi
 from sklearn_melanoma.datasets._noise import Field, grid, honeycomb, smooth_noise
 
 # Skin as dermoscopes show it, Fitzpatrick types I to VI with the casts of several cameras, in sRGB; with their weights.
-# Read off photos by eye: public collections hold few dark skins, so these are drawn oftener than they occur there.
+# Read off images by eye: public collections hold few dark skins, so these are drawn oftener than they occur there.
 SKINS = np.array(
     [
         (232, 196, 192),
@@ -45,7 +45,7 @@ COLORS = {
 BASES, BASE_WEIGHTS = ("light brown", "dark brown", "red"), (0.55, 0.37, 0.08)
 OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-gray", "red", "white"), (4, 5, 3, 1.5, 2, 1)
 
-# Adhesive markers beside lesions: blue, turquoise, orange, yellow, red, green, in sRGB. Read off photos by eye.
+# Adhesive markers beside lesions: blue, turquoise, orange, yellow, red, green, in sRGB. Read off images by eye.
 STICKERS = np.array(
     [(20, 130, 180), (90, 185, 180), (235, 150, 60), (225, 190, 60), (235, 60, 35), (70, 150, 80)], dtype=np.float32
 )
@@ -75,7 +75,7 @@ def draw_photo(
     bubbles: bool = False,
     uneven_light: bool = False,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw a photo and the truth about it.
+    """Draw an image and the truth about it.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def draw_photo(
     Returns
     -------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
+        RGB image.
     mask : ndarray of shape (height, width), dtype bool
         Where the lesion's color makes up more than half.
     """
@@ -133,7 +133,7 @@ def _outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) 
     radius = float(np.clip(0.24 * np.exp(0.15 * size + 0.28 * rng.standard_normal()), 0.08, 0.62))
     axis_ratio = np.exp(-0.22 * abs(rng.standard_normal()))
     turn = rng.uniform(0, np.pi)
-    # One photo in six is badly framed, so that the frame cuts many of its lesions.
+    # One image in six is badly framed, so that the frame cuts many of its lesions.
     spread = 0.25 if rng.random() < 1 / 6 else 0.07
     y, x = grid(shape)
     half = np.array([y[-1, 0], x[0, -1]])
@@ -231,7 +231,7 @@ def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
 
 
 def _lay_hair(rng: np.random.Generator, photo: Field, light: float) -> None:
-    """Lay a handful to a thicket of curved hairs over the photo, all of them light or all dark."""
+    """Lay a handful to a thicket of curved hairs over the image, all of them light or all dark."""
     height, width = photo.shape[:2]
     unit = min(height, width)
     count = int(np.clip(np.rint(np.exp(rng.normal(2.2, 0.8))), 2, 60))
@@ -264,7 +264,7 @@ def _lay_ruler(rng: np.random.Generator, photo: Field, probability: float) -> No
     ink = rng.uniform(0.05, 0.25)
     if rng.random() >= probability:
         return
-    view = np.rot90(photo, int(side))  # a view, so that writing to it writes to the photo
+    view = np.rot90(photo, int(side))  # a view, so that writing to it writes to the image
     length, unit = view.shape[1], min(view.shape[:2])
     top = round(0.04 * inset * unit)
     thickness = max(round(0.008 * unit), 1)
@@ -340,7 +340,7 @@ def _dim(rng: np.random.Generator, photo: Field, *, vignette: bool) -> None:
 
 
 def _expose(rng: np.random.Generator, photo: Field) -> NDArray[np.uint8]:
-    """Blur the photo a little, add the sensor's noise and turn it into bytes."""
+    """Blur the image a little, add the sensor's noise and turn it into bytes."""
     sigma = rng.uniform(0.0005, 0.0035) * min(photo.shape[:2])
     grain = rng.uniform(0.004, 0.015)
     photo = ndi.gaussian_filter(photo, (sigma, sigma, 0), truncate=3)

@@ -46,7 +46,7 @@ def existing_folder(folder: PathLike, *, name: str, hint: str) -> Path:
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """Return every image file under a folder, sorted; files that macOS leaves in archives are not photos."""
+    """Return every image file under a folder, sorted; files that macOS leaves in archives are not images."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -78,7 +78,7 @@ def layout_error(folder: Path, name: str, looked_for: str) -> ValueError:
     listed = ", ".join(repr(entry) for entry in entries[:8]) + (f" and {len(entries) - 8} more" * (len(entries) > 8))
     return ValueError(
         f"folder must hold {name} in its official layout: {looked_for}; {str(folder)!r} holds {listed or 'nothing'}. "
-        "Pass the folder right above those files, or use load_folder for photos laid out in another way."
+        "Pass the folder right above those files, or use load_folder for images laid out in another way."
     )
 
 
@@ -101,7 +101,7 @@ def photo_bunch(
     found = [None if mask is None else str(mask) for mask in masks]
     n_masks = sum(mask is not None for mask in found)
     counts = (
-        f"Here: {len(images)} photos, {n_masks} with a mask; {_count(labels, 1)} melanomas, "
+        f"Here: {len(images)} images, {n_masks} with a mask; {_count(labels, 1)} melanomas, "
         f"{_count(labels, 0)} others, {_count(labels, -1)} without a diagnosis."
     )
     for what, number in (left_out or {}).items():

@@ -1,4 +1,4 @@
-"""A plain folder of photos, with a table of labels or a folder of masks where there is one."""
+"""A plain folder of images, with a table of labels or a folder of masks where there is one."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def load_folder(
     label_column: str | None = None,
     group_column: str | None = None,
 ) -> Bunch:
-    r"""Load the photos of a folder, with labels and masks where they are there.
+    r"""Load the images of a folder, with labels and masks where they are there.
 
     Parameters
     ----------
     folder : path
-        Folder of photos (JPEG, PNG, BMP, TIFF, WebP), also in folders inside it.
+        Folder of images (JPEG, PNG, BMP, TIFF, WebP), also in folders inside it.
     labels : path, optional
         CSV table of diagnoses, its cells parted by commas, semicolons or tabs. By default,
         ``labels.csv`` in `folder` or beside it, or none.
     masks : path, optional
-        Folder of masks. A mask belongs to the photo with its name, or with its name less one of
+        Folder of masks. A mask belongs to the image with its name, or with its name less one of
         ``_segmentation``, ``_mask``, ``_lesion`` and ``_seg``; suffixes do not matter. By
         default, the folder ``masks`` in `folder` or beside it, or else files so named that lie
-        beside their photos.
+        beside their images.
     image_column : str, optional
-        Column that names the photos, by path in `folder`, by file name, or by name without suffix. By
+        Column that names the images, by path in `folder`, by file name, or by name without suffix. By
         default the one, most of whose cells do.
     label_column : str, optional
         Column of diagnoses. By default the first that is there of diagnosis, dx, label, class,
         target and melanoma.
     group_column : str, optional
-        Column that tells which photos belong together. By default the first that is there of
-        lesion_id, patient_id, lesion and patient; without any, every photo stands alone.
+        Column that tells which images belong together. By default the first that is there of
+        lesion_id, patient_id, lesion and patient; without any, every image stands alone.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def load_folder(
         With these fields, sorted by path:
 
         images : list of str
-            Paths of the photos.
+            Paths of the images.
         masks : list of str or None, or None
-            Paths of the masks; None where a photo has none, and for all if none has.
+            Paths of the masks; None where an image has none, and for all if none has.
         target : ndarray of shape (n_photos,), dtype int
             1 for melanoma, 0 for another diagnosis, -1 where there is none. Melanoma is what reads
             1, true, mel, melanoma, malignant melanoma, invasive melanoma or melanoma in situ, in any case.
@@ -86,8 +86,8 @@ def load_folder(
     TypeError
         If `folder`, `labels` or `masks` is no path.
     ValueError
-        If there are no photos, a column is not found, a name fits more than one photo or mask, a
-        photo is listed twice, no label or no mask fits any photo, or labels are numbers other
+        If there are no images, a column is not found, a name fits more than one image or mask, a
+        image is listed twice, no label or no mask fits any image, or labels are numbers other
         than 1, 0 and -1.
 
     Examples
@@ -118,7 +118,7 @@ def load_folder(
     photos = [path for path in files if not is_mask[path]]
     if not photos:
         raise ValueError(
-            f"folder must hold at least one photo ({', '.join(IMAGE_SUFFIXES)}), got {str(root)!r} without any. "
+            f"folder must hold at least one image ({', '.join(IMAGE_SUFFIXES)}), got {str(root)!r} without any. "
             "Pass the folder that holds them."
         )
     if mask_root is None or mask_root.resolve() == root.resolve():
@@ -128,17 +128,17 @@ def load_folder(
     found_masks = _match_masks(photos, root, mask_files, mask_base)
     if mask_root is not None and not found_masks:
         raise ValueError(
-            f"masks must hold a mask named like a photo, such as {photos[0].stem + MASK_ENDINGS[0]!r}, got "
+            f"masks must hold a mask named like an image, such as {photos[0].stem + MASK_ENDINGS[0]!r}, got "
             f"{[path.name for path in mask_files[:3]]} in {str(mask_root)!r}. Rename the masks, or pass their folder."
         )
 
     diagnosis = dict.fromkeys(photos, "unknown")
     groups = {path: path.relative_to(root).as_posix() for path in photos}
-    left_out = {"masks that fit no photo": len(mask_files) - len(found_masks)}
+    left_out = {"masks that fit no image": len(mask_files) - len(found_masks)}
     if table_path is not None:
         table = _read_table(table_path)
         rows = _match_rows(table, photos, root, table_path, image_column)
-        left_out["rows of labels that fit no photo"] = len(table) - len(rows)
+        left_out["rows of labels that fit no image"] = len(table) - len(rows)
         label_name = _pick_column(table, label_column, LABEL_COLUMNS, "label_column", table_path)
         group_name = _pick_column(table, group_column, GROUP_COLUMNS, "group_column", table_path)
         for path, row in rows.items():
@@ -152,7 +152,7 @@ def load_folder(
         )
     target, names = _read_labels(diagnosis.values(), table_path)
     return photo_bunch(
-        f"Photos of the folder {str(root)!r}.",
+        f"Images of the folder {str(root)!r}.",
         images=photos,
         masks=[found_masks.get(path) for path in photos],
         target=target,
@@ -179,12 +179,12 @@ def _existing_file(path: PathLike) -> Path:
 
 
 def _photo_stems(mask: Path) -> list[str]:
-    """Return the stems of photos that a mask, by its ending, can belong to."""
+    """Return the stems of images that a mask, by its ending, can belong to."""
     return [mask.stem[: -len(ending)] for ending in MASK_ENDINGS if mask.stem.lower().endswith(ending)]
 
 
 def _match_masks(photos: list[Path], root: Path, masks: list[Path], mask_root: Path) -> dict[Path, Path]:
-    """Return the mask of each photo that has one; of photos of one name, those in the same place belong together."""
+    """Return the mask of each image that has one; of images of one name, those in the same place belong together."""
     by_stem = defaultdict(list)
     for photo in photos:
         by_stem[photo.stem].append(photo)
@@ -197,11 +197,11 @@ def _match_masks(photos: list[Path], root: Path, masks: list[Path], mask_root: P
             fitting = [photo for photo in fitting if photo.parent.relative_to(root) == place] or fitting
         if len(fitting) > 1:
             raise ValueError(
-                f"a mask must fit one photo, got {str(mask)!r} for {_listed(fitting)}. Give the photos different names."
+                f"a mask must fit one image, got {str(mask)!r} for {_listed(fitting)}. Give the images different names."
             )
         if fitting and fitting[0] in found:
             raise ValueError(
-                f"a photo must have one mask, got {_listed([found[fitting[0]], mask])} for {str(fitting[0])!r}. "
+                f"an image must have one mask, got {_listed([found[fitting[0]], mask])} for {str(fitting[0])!r}. "
                 "Take one of them away."
             )
         found.update(dict.fromkeys(fitting, mask))
@@ -222,7 +222,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 def _match_rows(
     table: pd.DataFrame, photos: list[Path], root: Path, table_path: Path, image_column: str | None
 ) -> dict[Path, int]:
-    """Return the row of each photo that the table lists."""
+    """Return the row of each image that the table lists."""
     names = defaultdict(list)
     for photo in photos:
         relative = photo.relative_to(root)
@@ -239,25 +239,25 @@ def _match_rows(
         fitting = _named(cell, names)
         if len(fitting) > 1:
             raise ValueError(
-                f"{str(table_path)!r} must name one photo in each row, got {cell!r} for {_listed(fitting)}. "
+                f"{str(table_path)!r} must name one image in each row, got {cell!r} for {_listed(fitting)}. "
                 "Write the path in folder instead."
             )
         if fitting and fitting[0] in rows:
             raise ValueError(
-                f"{str(table_path)!r} must list a photo once, got {str(fitting[0])!r} in rows {rows[fitting[0]] + 1} "
-                f"and {row + 1}. Take one of them away, or name the column of photos with image_column."
+                f"{str(table_path)!r} must list an image once, got {str(fitting[0])!r} in rows {rows[fitting[0]] + 1} "
+                f"and {row + 1}. Take one of them away, or name the column of images with image_column."
             )
         rows.update(dict.fromkeys(fitting, row))
     if not rows:
         raise ValueError(
-            f"{str(table_path)!r} must name photos of folder, such as {photos[0].name!r}, got columns "
+            f"{str(table_path)!r} must name images of folder, such as {photos[0].name!r}, got columns "
             f"{list(table.columns)} and no name that fits. Write file names, with or without suffix, in one of them."
         )
     return rows
 
 
 def _named(cell: str, names: Mapping[str, list[Path]]) -> list[Path]:
-    """Return the photos that a cell names: by path, by file name, or by a name that now has another suffix."""
+    """Return the images that a cell names: by path, by file name, or by a name that now has another suffix."""
     cell = cell.strip().replace("\\", "/").removeprefix("./")
     base = cell.rpartition("/")[2]
     stem, dot, suffix = base.rpartition(".")

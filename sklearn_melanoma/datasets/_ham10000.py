@@ -1,4 +1,4 @@
-"""HAM10000, photos of pigmented skin lesions from Vienna and Queensland."""
+"""HAM10000, images of pigmented skin lesions from Vienna and Queensland."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DESCRIPTION = """
-HAM10000 ("Human Against Machine with 10 000 training images"): dermoscopic photos of pigmented lesions from Vienna and
+HAM10000 ("Human Against Machine with 10 000 training images"): dermoscopic images of pigmented lesions from Vienna and
 Queensland in seven classes: akiec (actinic keratosis, Bowen's disease), bcc (basal cell carcinoma), bkl (benign
-keratosis), df (dermatofibroma), mel (melanoma), nv (nevus), vasc (vascular lesion). In full 10 015 photos of 7 470
-lesions, 600 × 450 pixels. Several photos can show one lesion: split by groups.
+keratosis), df (dermatofibroma), mel (melanoma), nv (nevus), vasc (vascular lesion). In full 10 015 images of 7 470
+lesions, 600 × 450 pixels. Several images can show one lesion: split by groups.
 
 Source: https://doi.org/10.7910/DVN/DBW86T
 Citation: P. Tschandl, C. Rosendahl, H. Kittler: The HAM10000 dataset, a large collection of multi-source dermatoscopic
@@ -39,7 +39,7 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     Parameters
     ----------
     folder : path, optional
-        The folder that holds the photos in one or more folders ``HAM10000_images*``, the table
+        The folder that holds the images in one or more folders ``HAM10000_images*``, the table
         ``HAM10000_metadata`` (with ``.csv``, ``.tab`` or no suffix) and, where there, the folder of masks
         ``HAM10000_segmentations_lesion_tschandl``. By default, ``ham10000`` in the folder that the
         environment variable ``SKLEARN_MELANOMA_DATA`` names.
@@ -50,15 +50,15 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
         With these fields, in the order of the table:
 
         images : list of str
-            Paths of the photos that are there.
+            Paths of the images that are there.
         masks : list of str or None, or None
-            Paths of the masks; None where a photo has none, and for all if none has.
+            Paths of the masks; None where an image has none, and for all if none has.
         target : ndarray of shape (n_photos,), dtype int
             1 for melanoma, 0 for another diagnosis.
         diagnosis : list of str
             The seven codes of the set: "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc".
         groups : ndarray of shape (n_photos,), dtype object
-            Ids of the lesions; keep photos of one lesion on one side of any split.
+            Ids of the lesions; keep images of one lesion on one side of any split.
         frame : :class:`~pandas.DataFrame`
             The rows of the table: how the diagnosis was made, age, sex, place on the body.
         DESCR : str
@@ -69,7 +69,7 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` is not there or no folder.
     ValueError
-        If the layout is another one, the table lacks a column, a photo is there twice or no
+        If the layout is another one, the table lacks a column, an image is there twice or no
         `folder` is known.
 
     Examples
@@ -83,16 +83,16 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     tables = [root / name for name in TABLES if (root / name).is_file()]
     folders = sorted(path for path in root.glob(PHOTOS) if path.is_dir())
     if not (tables and folders):
-        looked_for = f"a table {' or '.join(repr(name) for name in TABLES)} and folders of photos {PHOTOS!r}"
+        looked_for = f"a table {' or '.join(repr(name) for name in TABLES)} and folders of images {PHOTOS!r}"
         raise layout_error(root, "HAM10000", looked_for)
-    photos = by_stem((path for part in folders for path in list_photos(part)), what="photos")
+    photos = by_stem((path for part in folders for path in list_photos(part)), what="images")
     masks = by_stem(list_photos(root / MASKS), ending="_segmentation", what="masks")
     table = _read_table(tables[0])
     frame = table[table["image_id"].isin(list(photos))].reset_index(drop=True)
     if frame.empty:
         raise ValueError(
-            f"the photos must be named as in {tables[0].name!r}, such as {table['image_id'].iloc[0]!r}, got "
-            f"{[path.name for path in list(photos.values())[:3]]}. Put table and photos of the same set together."
+            f"the images must be named as in {tables[0].name!r}, such as {table['image_id'].iloc[0]!r}, got "
+            f"{[path.name for path in list(photos.values())[:3]]}. Put table and images of the same set together."
             if len(table)
             else f"{str(tables[0])!r} must hold at least one row, got none. Download the table anew."
         )
@@ -105,8 +105,8 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
         diagnosis=list(frame["dx"]),
         groups=list(frame["lesion_id"]),
         left_out={
-            "rows of the table, whose photos are not there": len(table) - len(frame),
-            "photos that are not in the table": len(photos) - len(frame),
+            "rows of the table, whose images are not there": len(table) - len(frame),
+            "images that are not in the table": len(photos) - len(frame),
         },
         frame=frame,
     )

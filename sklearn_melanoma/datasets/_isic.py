@@ -1,4 +1,4 @@
-"""The photos of the ISIC 2017 challenge."""
+"""The images of the ISIC 2017 challenge."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
 
 DESCRIPTION = """
-ISIC 2017: dermoscopic photos of the ISIC challenge at ISBI 2017, with borders and the diagnoses melanoma, seborrheic
-keratosis and nevus. In full 2 000 photos for training, 150 for validation, 600 for test.
+ISIC 2017: dermoscopic images of the ISIC challenge at ISBI 2017, with borders and the diagnoses melanoma, seborrheic
+keratosis and nevus. In full 2 000 images for training, 150 for validation, 600 for test.
 
 Source: https://challenge.isic-archive.com/data/#2017
 Citation: N. C. F. Codella et al.: Skin lesion analysis toward melanoma detection: a challenge at the 2017 International
@@ -30,7 +30,7 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
     For each split the folder ``ISIC-2017_<split>_Data`` is read, with the folder
     ``ISIC-2017_<split>_Part1_GroundTruth`` (masks) and the table
     ``ISIC-2017_<split>_Part3_GroundTruth.csv`` (diagnoses) where they are there; `<split>` is
-    Training, Validation or Test_v2. The superpixels beside the photos are passed over.
+    Training, Validation or Test_v2. The superpixels beside the images are passed over.
 
     Parameters
     ----------
@@ -44,15 +44,15 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         With these fields, sorted by split and name:
 
         images : list of str
-            Paths of the photos.
+            Paths of the images.
         masks : list of str or None, or None
-            Paths of the masks; None where a photo has none, and for all if none has.
+            Paths of the masks; None where an image has none, and for all if none has.
         target : ndarray of shape (n_photos,), dtype int
             1 for melanoma, 0 for another diagnosis, -1 where there is none.
         diagnosis : list of str
             "melanoma", "seborrheic keratosis", "nevus" or "unknown".
         groups : ndarray of shape (n_photos,), dtype object
-            Ids of the photos: the set does not tell which show the same lesion.
+            Ids of the images: the set does not tell which show the same lesion.
         split : ndarray of shape (n_photos,), dtype object
             "training", "validation" or "test".
         DESCR : str
@@ -83,7 +83,7 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         if not (root / f"{stem}_Data").is_dir():
             continue
         files = (path for path in list_photos(root / f"{stem}_Data") if not path.stem.endswith("_superpixels"))
-        photos = by_stem(files, what="photos")
+        photos = by_stem(files, what="images")
         borders = by_stem(list_photos(root / f"{stem}_Part1_GroundTruth"), ending="_segmentation", what="masks")
         labels = _read_labels(root / f"{stem}_Part3_GroundTruth.csv")
         n_without_photo += len(labels.keys() - photos.keys())
@@ -92,7 +92,7 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         diagnosis += [labels.get(image_id, "unknown") for image_id in photos]
         splits += [name] * len(photos)
     if not images:
-        looked_for = "photos in at least one of " + ", ".join(f"'ISIC-2017_{split}_Data'" for split in SPLITS)
+        looked_for = "images in at least one of " + ", ".join(f"'ISIC-2017_{split}_Data'" for split in SPLITS)
         raise layout_error(root, "ISIC 2017", looked_for)
     return photo_bunch(
         DESCRIPTION,
@@ -101,7 +101,7 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         target=[-1 if name == "unknown" else int(name == "melanoma") for name in diagnosis],
         diagnosis=diagnosis,
         groups=[path.stem for path in images],
-        left_out={"diagnoses, whose photos are not there": n_without_photo},
+        left_out={"diagnoses, whose images are not there": n_without_photo},
         split=np.asarray(splits, dtype=object),
     )
 
@@ -123,7 +123,7 @@ def _read_labels(path: Path) -> dict[str, str]:
     for image_id, *flags in table[["image_id", *LABELS]].itertuples(index=False):
         if flags not in ([0, 0], [0, 1], [1, 0]) or image_id in labels:
             raise ValueError(
-                f"{str(path)!r} must hold each photo once, with at most one diagnosis marked 1 and 0 else, "
+                f"{str(path)!r} must hold each image once, with at most one diagnosis marked 1 and 0 else, "
                 f"got {flags} for {image_id!r}. Download the table anew."
             )
         labels[image_id] = "melanoma" if flags[0] else "seborrheic keratosis" if flags[1] else "nevus"

@@ -1,4 +1,4 @@
-"""Random patterns that look the same at any resolution; lengths in shortest sides of the photo."""
+"""Random patterns that look the same at any resolution; lengths in shortest sides of the image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Field = NDArray[np.float32]
 
 
 def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Return rows and columns of the pixels' centers from the middle of the photo, in shortest sides."""
+    """Return rows and columns of the pixels' centers from the middle of the image, in shortest sides."""
     height, width = shape
     y, x = np.ogrid[:height, :width]
     unit = min(shape)

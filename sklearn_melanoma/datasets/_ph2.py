@@ -1,4 +1,4 @@
-"""PH², the dermoscopic photos of Pedro Hispano Hospital."""
+"""PH², the dermoscopic images of Pedro Hispano Hospital."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
 
 DESCRIPTION = """
-PH²: dermoscopic photos of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
-at 20-fold magnification, with the border drawn by an expert. 200 photos in full: 80 common nevi, 80 atypical nevi, 40
+PH²: dermoscopic images of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
+at 20-fold magnification, with the border drawn by an expert. 200 images in full: 80 common nevi, 80 atypical nevi, 40
 melanomas.
 
 Source: https://www.fc.up.pt/addi/ph2%20database.html
@@ -54,15 +54,15 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
         With these fields, in the order of the table:
 
         images : list of str
-            Paths of the photos that are there.
+            Paths of the images that are there.
         masks : list of str or None, or None
-            Paths of the experts' masks; None where a photo has none, and for all if none has.
+            Paths of the experts' masks; None where an image has none, and for all if none has.
         target : ndarray of shape (n_photos,), dtype int
             1 for melanoma, 0 for nevus, by the clinical diagnosis.
         diagnosis : list of str
             "common nevus", "atypical nevus" or "melanoma".
         groups : ndarray of shape (n_photos,), dtype object
-            Ids of the photos, each of which shows another lesion.
+            Ids of the images, each of which shows another lesion.
         frame : :class:`~pandas.DataFrame`
             What the experts noted. `asymmetry` is 0 (symmetric), 1 or 2 (axes of asymmetry);
             the dermoscopic criteria read "T" (typical), "AT" (atypical), "A" (absent) or "P"
@@ -91,12 +91,12 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
         raise layout_error(root, "PH²", f"the table {TABLE!r} and the folder {PHOTOS!r}")
     rows = _read_table(root / TABLE)
     paths = list_photos(root / PHOTOS)
-    photos = by_stem((path for path in paths if path.parent.name.endswith("_Dermoscopic_Image")), what="photos")
+    photos = by_stem((path for path in paths if path.parent.name.endswith("_Dermoscopic_Image")), what="images")
     masks = by_stem((path for path in paths if path.parent.name.endswith("_lesion")), ending="_lesion", what="masks")
     present = [row for row in rows if row["image_id"] in photos]
     ids = [str(row["image_id"]) for row in present]
     if not ids:
-        raise layout_error(root / PHOTOS, "PH²", "photos such as 'IMD003/IMD003_Dermoscopic_Image/IMD003.bmp'")
+        raise layout_error(root / PHOTOS, "PH²", "images such as 'IMD003/IMD003_Dermoscopic_Image/IMD003.bmp'")
     diagnosis = [DIAGNOSES[int(str(row["clinical_diagnosis"]))] for row in present]
     return photo_bunch(
         DESCRIPTION,
@@ -106,8 +106,8 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
         diagnosis=diagnosis,
         groups=ids,
         left_out={
-            "rows of the table, whose photos are not there": len(rows) - len(present),
-            "photos that are not in the table": len(photos) - len(present),
+            "rows of the table, whose images are not there": len(rows) - len(present),
+            "images that are not in the table": len(photos) - len(present),
         },
         frame=pd.DataFrame(present, columns=COLUMNS),
     )

@@ -1,4 +1,4 @@
-"""Synthetic dermoscopic photos with known truth."""
+"""Synthetic dermoscopic images with known truth."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_lesions(
     uneven_light: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Draw dermoscopic photos of nevi and melanomas, with the true border of each.
+    r"""Draw dermoscopic images of nevi and melanomas, with the true border of each.
 
     Made to be failed on: skin of several tones, unevenly lit; lesions of one to six colors with
     an irregular, faded border, a pigment network or globules, some of them pale around a dark
@@ -40,7 +40,7 @@ def make_lesions(
     Parameters
     ----------
     n_samples : int, default=100
-        Number of photos, 0 or more.
+        Number of images, 0 or more.
     melanoma_fraction : float, default=0.3
         Fraction that are melanomas, in 0..1. Their number is
         ``round(n_samples * melanoma_fraction)`` exactly, in random order.
@@ -48,22 +48,22 @@ def make_lesions(
         Height and width in pixels, 32 or more each. Lesions are drawn relative to the
         shortest side: another resolution of the same shape shows the same lesions.
     hair : float, default=0.3
-        Probability that a photo has hair over it, in 0..1.
+        Probability that an image has hair over it, in 0..1.
     light_hair : float, default=0.12
         Probability that hair is light, in 0..1, where there is hair.
     vignette : float, default=0.2
-        Probability that a photo has dark corners, in 0..1.
+        Probability that an image has dark corners, in 0..1.
     ruler : float, default=1/12
-        Probability that a photo has the ticks of a ruler along one side, in 0..1.
+        Probability that an image has the ticks of a ruler along one side, in 0..1.
     sticker : float, default=0
-        Probability that a colored adhesive marker reaches into a photo, beside the lesion, in
+        Probability that a colored adhesive marker reaches into an image, beside the lesion, in
         0..1.
     bubbles : float, default=0
-        Probability that a photo has bubbles in the gel between skin and glass, in 0..1.
+        Probability that an image has bubbles in the gel between skin and glass, in 0..1.
     uneven_light : float, default=0
         Probability that the light falls off to one side, to a half or less, in 0..1.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same photos at every call.
+        Pass an int for the same images at every call.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def make_lesions(
         With these fields:
 
         images : list of ndarray of shape (height, width, 3), dtype uint8
-            The photos, RGB.
+            The images, RGB.
         masks : list of ndarray of shape (height, width), dtype bool
             The lesions as drawn, up to the line at half contrast; never empty.
         target : ndarray of shape (n_samples,), dtype int
@@ -79,7 +79,7 @@ def make_lesions(
         diagnosis : list of str
             "melanoma" or "nevus".
         groups : ndarray of shape (n_samples,), dtype int
-            0 to ``n_samples - 1``: every photo shows another lesion.
+            0 to ``n_samples - 1``: every image shows another lesion.
         severity : ndarray of shape (n_samples,), dtype float
             The one number through which the diagnosis acts on what is drawn. It is no
             measurement; see Notes.
@@ -100,9 +100,9 @@ def make_lesions(
     classifier can have an expected ROC AUC above that of the severity,
     :math:`\Phi(2 / \sqrt{2}) = 0.921`: a perfect score is a sign of a leak. A logistic regression
     on crude measures of shape and color reads about 0.85. Otsu's threshold on the blue channel
-    finds the lesions with a mean Jaccard index of about 0.78, median 0.92: every sixth photo reads below 0.65.
+    finds the lesions with a mean Jaccard index of about 0.78, median 0.92: every sixth image reads below 0.65.
 
-    A photo depends on its class and on a seed of its own. With the same `random_state`, photo `i`
+    An image depends on its class and on a seed of its own. With the same `random_state`, image `i`
     is the same at any `n_samples` if it gets the same class; with `melanoma_fraction` 0 or 1 it
     always does. Changing the probability of hair, dark corners, rulers, markers, bubbles or uneven
     light only adds or takes these away: what lies under them and the masks stay the same.
@@ -132,7 +132,7 @@ def make_lesions(
     for name, side in zip(("height", "width"), image_size, strict=True):
         _check_count(f"image_size ({name})", side, MIN_SIDE)
     random = check_random_state(random_state)
-    # Seeds first and one row for each photo, so that more photos only come behind.
+    # Seeds first and one row for each image, so that more images only come behind.
     seeds = random.randint(np.iinfo(np.int32).max, size=n_samples)
     target = np.zeros(n_samples, dtype=int)
     target[: round(n_samples * melanoma_fraction)] = 1
@@ -157,10 +157,10 @@ def make_lesions(
         groups=np.arange(n_samples),
         severity=severity,
         DESCR=(
-            f"{n_samples} synthetic dermoscopic photos of {shape[0]} x {shape[1]} pixels: {n_melanomas} melanomas, "
+            f"{n_samples} synthetic dermoscopic images of {shape[0]} x {shape[1]} pixels: {n_melanomas} melanomas, "
             f"{n_samples - n_melanomas} nevi, each with its true mask. Drawn by "
             "sklearn_melanoma.datasets.make_lesions; free of rights. The classes overlap: no classifier can expect a "
-            "ROC AUC above 0.921. Scores on drawn photos say nothing about real ones."
+            "ROC AUC above 0.921. Scores on drawn images say nothing about real ones."
         ),
     )
 
@@ -176,4 +176,4 @@ def _check_fraction(name: str, value: object) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}. Pass a fraction.")
     if not 0 <= float(value) <= 1:
-        raise ValueError(f"{name} must lie in 0..1, got {value}. It is the fraction of photos, not a number of them.")
+        raise ValueError(f"{name} must lie in 0..1, got {value}. It is the fraction of images, not a number of them.")

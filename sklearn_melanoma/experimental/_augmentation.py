@@ -16,7 +16,7 @@ from sklearn_melanoma._lesion import Lesion
 # Skin that is kept around the lesion, in shares of the square root of its area: what measures of contrast look at.
 _AROUND = 0.5
 # Standard deviations of the light: of the exponent of all channels, of the logarithm of the gain common to them, and
-# of that of each. Cameras and lamps differ by more; photos that were made for a diagnosis, by about this.
+# of that of each. Cameras and lamps differ by more; images that were made for a diagnosis, by about this.
 _GAMMA, _GAIN, _TINT = 0.1, 0.1, 0.05
 # Standard deviations of how far the border moves as a whole and how far its bends do, in shares of the square root of
 # the area: the Jaccard index with the old mask is then 0.85 or so, as that of two experts.
@@ -64,7 +64,7 @@ def turn(lesion: Lesion, random: np.random.RandomState) -> Lesion:
 def _rotate(
     image: NDArray[np.uint8], mask: NDArray[np.bool_], box: tuple[slice, slice], angle: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Rotate a box about its middle; a wider one keeps all of the mask, and beyond the photo its skin is mirrored."""
+    """Rotate a box about its middle; a wider one keeps all of the mask, and beyond the image its skin is mirrored."""
     matrix = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     sides = np.array(mask[box].shape)
     shape = tuple(ceil(side) for side in abs(matrix) @ sides)
@@ -104,7 +104,7 @@ def redraw_border(lesion: Lesion, random: np.random.RandomState) -> Lesion:
 
 
 def _like(lesion: Lesion, image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Lesion:
-    """Return another photo of the same scale."""
+    """Return another image of the same scale."""
     return Lesion(
         np.ascontiguousarray(image), np.ascontiguousarray(mask), lesion.scale, lesion.mm_per_pixel, lesion.source
     )

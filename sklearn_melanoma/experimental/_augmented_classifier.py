@@ -114,18 +114,18 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     @with_callbacks
     def fit(self, X: Any, y: ArrayLike, **params: Any) -> Self:
-        """Fit all steps to the photos, and the classifier to the copies too.
+        """Fit all steps to the images, and the classifier to the copies too.
 
         Parameters
         ----------
         X : sequence of images
-            Labeled and unlabeled photos: paths, arrays, PIL images or lesions.
+            Labeled and unlabeled images: paths, arrays, PIL images or lesions.
         y : array-like of shape (n_images,)
             Labels, with the integer -1 for a missing one where the classifier takes that; among strings, that takes an
             array of dtype object.
         **params : dict
             What scikit-learn's metadata routing hands to the classifier, such as `sample_weight` and `groups`, one
-            value for each photo.
+            value for each image.
 
         Returns
         -------
@@ -135,7 +135,7 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         Raises
         ------
         ValueError, TypeError, OSError
-            If the first step of the pipeline is no ImagePipeline, a photo can't be read, the labels are not as
+            If the first step of the pipeline is no ImagePipeline, an image can't be read, the labels are not as
             described, or a parameter has a value out of its range.
         """
         self._validate_params()
@@ -184,12 +184,12 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     @available_if(lambda self: self._has("predict_proba"))
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, averaged over photo and copies.
+        """Return the probability of each class, averaged over image and copies.
 
         Parameters
         ----------
         X : sequence of images
-            Any photos.
+            Any images.
 
         Returns
         -------
@@ -200,12 +200,12 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     @available_if(lambda self: self._has("decision_function"))
     def decision_function(self, X: Any) -> Array:
-        """Return the score of the classifier, averaged over photo and copies.
+        """Return the score of the classifier, averaged over image and copies.
 
         Parameters
         ----------
         X : sequence of images
-            Any photos.
+            Any images.
 
         Returns
         -------
@@ -215,12 +215,12 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         return self._average("decision_function", X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of each photo: with copies, the one of the largest averaged probability, or score.
+        """Return the class of each image: with copies, the one of the largest averaged probability, or score.
 
         Parameters
         ----------
         X : sequence of images
-            Any photos.
+            Any images.
 
         Returns
         -------
@@ -271,7 +271,7 @@ def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: in
 
 
 def _for_rows(classifier: Any, params: dict[str, Any], photos: NDArray[np.intp]) -> dict[str, Any]:
-    """Return what `fit` is given beside the rows, from what there is for each photo and the photo of each row."""
+    """Return what `fit` is given beside the rows, from what there is for each image and the image of each row."""
     counts = np.bincount(photos)
     alone = {"sample_weight": np.ones(len(counts)), "groups": np.arange(len(counts))}
     params = {name: value for name, value in alone.items() if takes(classifier, name)} | params

@@ -1,4 +1,4 @@
-"""Features of lesions projected to what another photo of the same lesion leaves as it is."""
+"""Features of lesions projected to what another image of the same lesion leaves as it is."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class InvariantProjection(LearnedFeatures):
     With :math:`B` the covariance of the lesions' mean rows and :math:`S` that of the copies
     around them, both in standardized columns, the directions maximize :math:`v^T B v / v^T W v`,
     where :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and
-    :math:`v^T W v = 1`. It is contrastive learning in closed form: views of one photo are pulled together,
-    photos apart. Don't standardize the columns, named `invariant_0` …: the first are worth more.
+    :math:`v^T W v = 1`. It is contrastive learning in closed form: views of one image are pulled together,
+    images apart. Don't standardize the columns, named `invariant_0` …: the first are worth more.
 
     A lesion that was not found teaches nothing, and its row is NaN.
 
@@ -127,7 +127,7 @@ class InvariantProjection(LearnedFeatures):
         ------
         ValueError, TypeError, OSError
             If there are fewer than two lesions with a mask, fewer features than `n_components`, a
-            photo can't be read, or a parameter has a value out of its range.
+            image can't be read, or a parameter has a value out of its range.
         """
         self._check_parameters()
         images = check_images(X)
@@ -146,7 +146,7 @@ class InvariantProjection(LearnedFeatures):
         ]
         if len(rows) < 2:
             raise ValueError(
-                f"X must hold at least two lesions with a mask, got {len(rows)} in {len(images)} photos. "
+                f"X must hold at least two lesions with a mask, got {len(rows)} in {len(images)} images. "
                 "Pass more lesions, or put a segmenter before."
             )
         n_features = rows[0].shape[1]

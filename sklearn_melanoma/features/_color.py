@@ -71,7 +71,7 @@ def measure_color(
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        RGB photo.
+        RGB image.
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
     features : "all" or sequence of str, default="all"

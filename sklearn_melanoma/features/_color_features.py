@@ -34,7 +34,7 @@ class ColorFeatures(NamedFeatures):
     green to red, b* from blue to yellow. Skin is the ring around the mask, a fifth of
     the square root of the lesion's area wide, as far as it lies in the frame; a hole in
     the mask is part of it. Where no skin is left, whatever compares with it is NaN. Pixels outside
-    the mask and the ring have no influence. Photos larger than the reader makes them, 384 pixels on
+    the mask and the ring have no influence. Images larger than the reader makes them, 384 pixels on
     the longest side, are shrunk to that. A lesion that was not found gives a row of NaN. The
     formulas are on the page *The mathematics of the color and texture features*; Celebi's rule
     for the veil is in [1]_.

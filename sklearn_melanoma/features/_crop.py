@@ -1,4 +1,4 @@
-"""A lesion with the skin around it, cut out of its photo: what the measures of color and of texture share."""
+"""A lesion with the skin around it, cut out of its image: what the measures of color and of texture share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RING_WIDTH = 0.2
 
 
 class Crop:
-    """What is seen of a lesion, no larger than the reader makes photos, each part found when first asked for.
+    """What is seen of a lesion, no larger than the reader makes images, each part found when first asked for.
 
     Parameters
     ----------

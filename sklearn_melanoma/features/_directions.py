@@ -56,7 +56,12 @@ _KNOWN: tuple[tuple[str, int, str, str], ...] = (
     ("variegation", 1, _ABBASI, "saturation_std lightness_std_zone_1 lightness_std_zone_2 lightness_std_zone_3"),
     ("variegation", 1, _ABBASI, "lightness_std_zone_4 a_std_zone_1 a_std_zone_2 a_std_zone_3 a_std_zone_4"),
     ("variegation", 1, _ABBASI, "b_std_zone_1 b_std_zone_2 b_std_zone_3 b_std_zone_4"),
-    ("colors", 1, _NACHBAR, "n_colors white_fraction red_fraction dark_brown_fraction blue_gray_fraction black_fraction abcd_colors"),
+    (
+        "colors",
+        1,
+        _NACHBAR,
+        "n_colors white_fraction red_fraction dark_brown_fraction blue_gray_fraction black_fraction abcd_colors",
+    ),
     ("colors", -1, _MENZIES, "light_brown_fraction"),
     ("blue-white veil", 1, _MENZIES, "blue_white_veil_fraction"),
     ("structures", 1, _ARGENZIANO, "n_dots n_globules rim_line_fraction"),

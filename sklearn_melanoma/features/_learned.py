@@ -28,7 +28,7 @@ class LearnedFeatures(FeatureTransformer):
         return tags
 
 
-# Photos of which callbacks are told together: as many as an ImagePipeline takes at a time, which makes them meanwhile.
+# Images of which callbacks are told together: as many as an ImagePipeline takes at a time, which makes them meanwhile.
 _TOLD = 16
 
 
@@ -38,8 +38,8 @@ def learning_task(estimator: Any, images: Sequence[Any], y: Any) -> FitTask:
 
 
 def lesions_found(images: Sequence[Any], task: FitTask) -> Iterator[Lesion]:
-    """Go over the lesions of a sequence, one at a time, leaving out photos without a mask or with an empty one."""
-    tell = Countdown(task, "photos", len(images), _TOLD)
+    """Go over the lesions of a sequence, one at a time, leaving out images without a mask or with an empty one."""
+    tell = Countdown(task, "images", len(images), _TOLD)
     for position in range(len(images)):
         tell(len(images) - position)
         image = images[position]

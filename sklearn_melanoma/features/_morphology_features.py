@@ -16,7 +16,7 @@ from sklearn_melanoma.features._shape import DIMENSIONS, SHAPE_FEATURES, SHAPE_S
 class MorphologyFeatures(FeatureTransformer):
     """Measure the shape of lesions.
 
-    Lengths are in pixels of the photo that was read, whatever the working size.
+    Lengths are in pixels of the image that was read, whatever the working size.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class MorphologyFeatures(FeatureTransformer):
             if lesion.mm_per_pixel is None:
                 raise ValueError(
                     "MorphologyFeatures(unit='mm') needs to know mm_per_pixel, got a lesion without. "
-                    "Read the photos with ImageReader(mm_per_pixel=...), or use unit='px'."
+                    "Read the images with ImageReader(mm_per_pixel=...), or use unit='px'."
                 )
             width *= lesion.mm_per_pixel
         shape = lesion.shared(Shape.of)

@@ -66,7 +66,7 @@ def check_some_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) ->
 
 
 def check_lesion(image: ArrayLike, mask: ArrayLike) -> Lesion:
-    """Return a photo with a mask of at least one pixel, or raise if they are none or differ in shape."""
+    """Return an image with a mask of at least one pixel, or raise if they are none or differ in shape."""
     pixels = check_image(image)
     return Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2]))
 

@@ -1,4 +1,4 @@
-"""What small patches of lesions look like, learned from photos without a label."""
+"""What small patches of lesions look like, learned from images without a label."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sklearn_melanoma.features._patches import encode, learn_codes, pool, take_p
 
 
 class PatchEncoder(LearnedFeatures):
-    r"""Describe lesions by how much their patches look like patches learned from photos without a label.
+    r"""Describe lesions by how much their patches look like patches learned from images without a label.
 
     Small color patches of the lesions are made equal in brightness and contrast, whitened and
     clustered; each cluster is a code. A lesion is described by the mean and the standard
@@ -48,18 +48,18 @@ class PatchEncoder(LearnedFeatures):
 
     See Also
     --------
-    InvariantProjection : Learns from altered copies of photos what to look at.
-    ColorFeatures : Needs no photos to learn from.
+    InvariantProjection : Learns from altered copies of images what to look at.
+    ColorFeatures : Needs no images to learn from.
 
     Notes
     -----
     The method is that of Coates, Lee and Ng [1]_ with the triangle encoding of [2]_: with the
     distances :math:`z_k` of a whitened patch to the codes, :math:`f_k = \max(0, \bar{z} - z_k)`. A code
     stands for all 8 orientations of a patch, quarter turns and mirror images, and the nearest counts: so
-    the rows do not change when a photo is turned or mirrored, and no code is spent on an edge seen from
+    the rows do not change when an image is turned or mirrored, and no code is spent on an edge seen from
     another side. Patches lie two pixels apart. One of which a share :math:`s` is lesion counts
     :math:`s^2` in the core and :math:`2 s (1 - s)` along the border; no pixel further out than a patch is looked
-    at. Photos without a mask, or with an empty one, teach nothing.
+    at. Images without a mask, or with an empty one, teach nothing.
 
     The columns are `patch_core_0` … (means), `patch_core_std_0` …, `patch_border_0` … and
     `patch_border_std_0` …; without unit. They are NaN for a lesion that was not found, those of the border
@@ -131,7 +131,7 @@ class PatchEncoder(LearnedFeatures):
         Raises
         ------
         ValueError, TypeError, OSError
-            If the lesions hold fewer patches than `n_codes`, a photo can't be read, or a parameter
+            If the lesions hold fewer patches than `n_codes`, an image can't be read, or a parameter
             has a value out of its range.
         """
         self._check_parameters()

@@ -107,7 +107,7 @@ def take_patches(lesion: Lesion, *, side: int, lesion_side: int) -> tuple[Array,
 
 
 def _at_working_size(lesion: Lesion, side: int, lesion_side: int) -> tuple[Array, Array]:
-    """Return photo and mask around the lesion, in shares of white; the frame bounds how much rim there is."""
+    """Return image and mask around the lesion, in shares of white; the frame bounds how much rim there is."""
     assert lesion.mask is not None
     length = sqrt(lesion.area_px)
     rim = ceil(length * side / lesion_side)
@@ -115,7 +115,7 @@ def _at_working_size(lesion: Lesion, side: int, lesion_side: int) -> tuple[Array
     image, mask = lesion.image[box] / 255.0, lesion.mask[box].astype(np.float64)
     height, width = mask.shape
     factor = min(lesion_side / length, _LONGEST * lesion_side / max(height, width))
-    # Whole steps on both sides, so that the grid of patches stays itself when the photo is turned or mirrored.
+    # Whole steps on both sides, so that the grid of patches stays itself when the image is turned or mirrored.
     down, across = (
         _resizing(size, side + STRIDE * max(round((size * factor - side) / STRIDE), 0)) for size in mask.shape
     )

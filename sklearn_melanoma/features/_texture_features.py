@@ -32,7 +32,7 @@ class TextureFeatures(NamedFeatures):
     Notes
     -----
     All on the lightness L*, from 0 to 100, of the pixels of the mask; what lies outside has no
-    influence. Lengths are in pixels at the size of the reader, 384 on the longest side: larger photos
+    influence. Lengths are in pixels at the size of the reader, 384 on the longest side: larger images
     are shrunk to it. Directions are averaged, so that nothing changes when the lesion is
     turned by a quarter or mirrored, and little when it is turned otherwise. The formulas are on
     the page *The mathematics of the color and texture features*. A lesion that was not

@@ -12,13 +12,13 @@ from sklearn_melanoma._sklearn_compat import Interval
 
 
 class ImageReader(LesionTransformer):
-    """Read photos small, upright and in RGB.
+    """Read images small, upright and in RGB.
 
     Parameters
     ----------
     max_side : int or None, default=384
-        Longest side of the result, in pixels; smaller photos are never enlarged. None keeps
-        every photo as it is. The masks and features of the whole package depend little on
+        Longest side of the result, in pixels; smaller images are never enlarged. None keeps
+        every image as it is. The masks and features of the whole package depend little on
         it, their cost grows with its square.
     mm_per_pixel : float, optional
         Width of a pixel of the *source*, in millimeters, for the lesions that do not bring
@@ -28,7 +28,7 @@ class ImageReader(LesionTransformer):
 
     See Also
     --------
-    read_image : The same for one photo, as an array.
+    read_image : The same for one image, as an array.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Borders drawn over photos."""
+"""Borders drawn over images."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TRUE_COLOR = "#00b4ff"
 
 
 class BorderDisplay:
-    """Photos with the border that was found and, where it is known, the true one.
+    """Images with the border that was found and, where it is known, the true one.
 
     Make one with :meth:`from_estimator` or :meth:`from_lesions`.
 
     Parameters
     ----------
     lesions : sequence of Lesion
-        Photos with the masks that were found; a mask of None draws no border.
+        Images with the masks that were found; a mask of None draws no border.
     true_masks : sequence of ndarray of shape (height, width), dtype bool, optional
         The true masks, at the size of the lesions' images; None where there is none.
 
@@ -37,11 +37,11 @@ class BorderDisplay:
     true_masks : list of ndarray or None
         What is drawn beside it.
     jaccard : list of float
-        Jaccard index of each photo; NaN where there is no true mask.
+        Jaccard index of each image; NaN where there is no true mask.
     figure_ : matplotlib.figure.Figure
         The figure, after :meth:`plot`.
     axes_ : ndarray of matplotlib.axes.Axes
-        One for each photo, after :meth:`plot`.
+        One for each image, after :meth:`plot`.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class BorderDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: Any = None, *, n_columns: int = 4) -> Self:
-        """Segment photos and draw what was found.
+        """Segment images and draw what was found.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class BorderDisplay:
         y : sequence of masks, optional
             True masks as arrays or paths; None where there is none.
         n_columns : int, default=4
-            Photos per row.
+            Images per row.
 
         Returns
         -------
@@ -91,11 +91,11 @@ class BorderDisplay:
         Parameters
         ----------
         X : sequence of Lesion
-            Photos with the masks that were found.
+            Images with the masks that were found.
         y : sequence of masks, optional
             True masks as arrays or paths, of any size; None where there is none.
         n_columns : int, default=4
-            Photos per row.
+            Images per row.
 
         Returns
         -------
@@ -112,12 +112,12 @@ class BorderDisplay:
         return cls(lesions, masks).plot(n_columns=n_columns)
 
     def plot(self, *, n_columns: int = 4) -> Self:
-        """Draw the photos in a grid.
+        """Draw the images in a grid.
 
         Parameters
         ----------
         n_columns : int, default=4
-            Photos per row.
+            Images per row.
 
         Returns
         -------

@@ -126,7 +126,7 @@ class FeatureImportanceDisplay:
     ) -> Self:
         """Permute the features, and all of a family together; measure and draw what that costs.
 
-        Steps of a pipeline that come before its table, such as those that read and measure photos,
+        Steps of a pipeline that come before its table, such as those that read and measure images,
         run once. Samples without a label are left out before.
 
         Parameters
@@ -134,7 +134,7 @@ class FeatureImportanceDisplay:
         estimator : estimator
             A fitted classifier, or a fitted pipeline that ends in one.
         X : sequence of images, DataFrame or ndarray
-            What `estimator` takes: photos for a melanoma pipeline, a table with named columns
+            What `estimator` takes: images for a melanoma pipeline, a table with named columns
             for a classifier. Best are samples that it was not fitted on.
         y : array-like of shape (n_samples,)
             True labels, -1 where there is none.

@@ -34,7 +34,7 @@ def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     See Also
     --------
     threshold_jaccard : The same, with poor masks counted as failures.
-    mean_mask_score : The mean over many photos.
+    mean_mask_score : The mean over many images.
 
     Examples
     --------
@@ -163,8 +163,8 @@ def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     r"""Measure how much of the skin around the lesion was left out.
 
     :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. Where the lesion fills the
-    photo nothing can be wrongly taken: 1. The value depends on how much skin the photo
-    shows; only photos framed alike compare.
+    image nothing can be wrongly taken: 1. The value depends on how much skin the image
+    shows; only images framed alike compare.
 
     Parameters
     ----------
@@ -210,6 +210,6 @@ def _check_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.bool_]
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_pred must have the shape of y_true, {y_true.shape}, got {y_pred.shape}. "
-            "Bring the prediction to the size of the photo that the true mask was drawn on."
+            "Bring the prediction to the size of the image that the true mask was drawn on."
         )
     return y_true, y_pred

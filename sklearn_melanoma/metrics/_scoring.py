@@ -1,4 +1,4 @@
-"""Scores of many photos: their masks, their mean, and a scorer for searches over segmenters."""
+"""Scores of many images: their masks, their mean, and a scorer for searches over segmenters."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MaskMetric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
 
 def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.float64]:
-    """Score the mask of every photo.
+    """Score the mask of every image.
 
     Parameters
     ----------
     y_true : sequence of masks
-        Arrays or paths; None or NaN where a photo has no true mask.
+        Arrays or paths; None or NaN where an image has no true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
     metric : callable
@@ -32,12 +32,12 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     Returns
     -------
     ndarray of shape (n_images,), dtype float64
-        One score for each photo, NaN where there is no true mask.
+        One score for each image, NaN where there is no true mask.
 
     Raises
     ------
     ValueError, TypeError, OSError
-        If no photo has a true mask, the lengths differ, or a mask can't be read or has
+        If no image has a true mask, the lengths differ, or a mask can't be read or has
         another shape; the message names it by position and path.
 
     Examples
@@ -51,7 +51,7 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     y_true, y_pred = check_masks(y_true, name="y"), check_masks(y_pred, name="y_pred")
     if len(y_true) != len(y_pred):
         raise ValueError(
-            f"y and y_pred must have the same length, got {len(y_true)} and {len(y_pred)}. Predict every photo once."
+            f"y and y_pred must have the same length, got {len(y_true)} and {len(y_pred)}. Predict every image once."
         )
     scores = np.full(len(y_true), np.nan)
     for position in _positions_with_mask(y_true):
@@ -65,12 +65,12 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
 
 
 def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
-    """Average a score of masks over the photos that have a true one.
+    """Average a score of masks over the images that have a true one.
 
     Parameters
     ----------
     y_true : sequence of masks
-        Arrays or paths; None or NaN where a photo has no true mask.
+        Arrays or paths; None or NaN where an image has no true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
     metric : callable
@@ -80,7 +80,7 @@ def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
     Returns
     -------
     float
-        Mean over the photos with a true mask, each counting the same whatever its size.
+        Mean over the images with a true mask, each counting the same whatever its size.
 
     Raises
     ------
@@ -109,7 +109,7 @@ class MaskScorer:
         if len(images) != len(masks):
             raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
         positions = _positions_with_mask(masks)
-        # Only the photos that count are segmented: with few masks they are few.
+        # Only the images that count are segmented: with few masks they are few.
         found = estimator.predict([images[position] for position in positions])
         predictions = np.full(len(masks), None, dtype=object)
         for position, mask in zip(positions, found, strict=True):
@@ -137,7 +137,7 @@ def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
     Returns
     -------
     callable
-        ``scorer(estimator, X, y)``, the mean of `metric` over the photos in `X` that have a
+        ``scorer(estimator, X, y)``, the mean of `metric` over the images in `X` that have a
         mask in `y` (arrays or paths; None or NaN where there is none). The others are not
         segmented.
 
@@ -199,7 +199,7 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
 
     Notes
     -----
-    Repeats over one data set share its photos: the interval says how much the draw of the
+    Repeats over one data set share its images: the interval says how much the draw of the
     labels and of the split matters, not how another data set would score. To compare two
     methods, pass the differences over the same repeats.
 
@@ -229,7 +229,7 @@ def _positions_with_mask(y: Sequence[Any]) -> list[int]:
     positions = [position for position in range(len(y)) if not is_missing(y[position])]
     if not positions:
         raise ValueError(
-            f"y must hold at least one mask, got none in {len(y)} photos. In a search, "
+            f"y must hold at least one mask, got none in {len(y)} images. In a search, "
             "cv=SemiSupervisedSplit(...) puts masks into every test fold."
         )
     return positions

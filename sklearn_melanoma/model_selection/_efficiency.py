@@ -39,7 +39,7 @@ def label_efficiency(
     verbose: int = 0,
     results: PathLike | None = None,
 ) -> pd.DataFrame:
-    """Score classifiers on photos held out, for several numbers of labels.
+    """Score classifiers on images held out, for several numbers of labels.
 
     In every repeat a share of the groups is held out. Of the others all labels but a few of each
     class are replaced by -1, every classifier is fitted on them, and scored on those held
@@ -51,7 +51,7 @@ def label_efficiency(
     estimators : mapping of str to classifier
         By names that tables and pictures show. Each has to know -1 as a missing label.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
-        What the classifiers take. Photos are read anew for each fit; faster is to measure them once and to pass the
+        What the classifiers take. Images are read anew for each fit; faster is to measure them once and to pass the
         table to ``pipeline[1:]``.
     y : array-like of shape (n_samples,)
         Labels, as many as are known; -1 where there is none.

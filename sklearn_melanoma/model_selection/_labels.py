@@ -20,7 +20,7 @@ def hide_labels(
     """Hide all but a few labels of each class.
 
     For experiments on fully labeled data: what a classifier would be worth, had only
-    `n_per_class` photos of each diagnosis been labeled.
+    `n_per_class` images of each diagnosis been labeled.
 
     Parameters
     ----------

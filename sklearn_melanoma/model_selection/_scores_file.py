@@ -27,7 +27,7 @@ def setting_of(draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: i
     first = draws[0]
     words = [_describe(scoring), _describe(estimator), str(numbers)]
     words += [str(part.tolist()) for part in (first.rest, first.held_out, *first.shown)]
-    if hasattr(X, "shape"):  # a table; of photos, labels and groups tell enough
+    if hasattr(X, "shape"):  # a table; of images, labels and groups tell enough
         words.append(joblib.hash(np.ascontiguousarray(X)))
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
 

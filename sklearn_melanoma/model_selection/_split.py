@@ -139,7 +139,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
             Labels, -1 where there is none; or masks as arrays or paths, None or NaN where
             there is none.
         groups : array-like of shape (n_samples,), optional
-            What must not be torn apart, such as the lesion or the patient of each photo.
+            What must not be torn apart, such as the lesion or the patient of each image.
 
         Returns
         -------

@@ -34,7 +34,7 @@ class ModelInfo:
     feature_names : tuple of str or None
         The measures that the classifier is given.
     threshold : Threshold, float or None
-        From which score on a photo is of the second class.
+        From which score on an image is of the second class.
     summary : dict
         What `save_model` was told of the training.
     versions : dict of str to str
@@ -107,12 +107,12 @@ def save_model(
     >>> model = make_melanoma_pipeline().fit(photos.images, photos.target)
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "model.skops")
-    ...     save_model(model, path, threshold=0.3, summary={"photos": 20})
+    ...     save_model(model, path, threshold=0.3, summary={"images": 20})
     ...     loaded, info = load_model(path), read_model_info(path)
     >>> bool((loaded.predict_proba(photos.images) == model.predict_proba(photos.images)).all())
     True
     >>> info.threshold, info.summary, info.feature_names[:2]
-    (0.3, {'photos': 20}, ('area', 'perimeter_ratio'))
+    (0.3, {'images': 20}, ('area', 'perimeter_ratio'))
     """
     skops = import_skops()
     _check_model(model)
@@ -202,7 +202,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     if differences := version_differences(info.versions):
         warnings.warn(
             f"{name!r} was saved with {differences}. Its predictions may differ here: install the versions it "
-            "was saved with, or fit it anew, and compare both on some photos.",
+            "was saved with, or fit it anew, and compare both on some images.",
             stacklevel=2,
         )
     try:

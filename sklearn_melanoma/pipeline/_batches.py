@@ -1,4 +1,4 @@
-"""A few photos at a time through some steps, and what all of them come to."""
+"""A few images at a time through some steps, and what all of them come to."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from sklearn_melanoma.pipeline._stack import Stack
 
 
 class Batch(NamedTuple):
-    """Photos that pass some steps together, by their positions in the caller's sequence."""
+    """Images that pass some steps together, by their positions in the caller's sequence."""
 
     steps: Sequence[Any]
     positions: Sequence[int]
 
 
 class Part(NamedTuple):
-    """What comes back from one batch; photos by their positions in the caller's sequence."""
+    """What comes back from one batch; images by their positions in the caller's sequence."""
 
     positions: Sequence[int]
     output: Any
-    lost: set[int]  # photos in which no lesion was found
-    skipped: dict[int, str]  # photos that could not be read or measured, and why
+    lost: set[int]  # images in which no lesion was found
+    skipped: dict[int, str]  # images that could not be read or measured, and why
 
 
 class Outcome:
-    """What all photos of one call come to, kept part by part.
+    """What all images of one call come to, kept part by part.
 
     Parameters
     ----------
     steps : sequence of transformer
-        What every photo passes.
+        What every image passes.
     images : sequence of images
-        The photos.
+        The images.
     problem : str, optional
         What did not go as the user meant it to.
     """
@@ -58,18 +58,18 @@ class Outcome:
 
     @property
     def n_open(self) -> int:
-        """Number of photos that are yet to be worked on."""
+        """Number of images that are yet to be worked on."""
         return len(self.images) - self._n_done
 
     @property
     def n_done(self) -> int:
-        """Number of photos, counted from the first, of which all is known."""
+        """Number of images, counted from the first, of which all is known."""
         return self._n_done
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
-        """Give out the photos in batches, in as many rounds as it takes."""
+        """Give out the images in batches, in as many rounds as it takes."""
         n_images = len(self.images)
-        # No photo at all still makes one batch: its output has the columns.
+        # No image at all still makes one batch: its output has the columns.
         starts = range(0, max(n_images, 1), batch_size)
         yield (Batch(self.steps, range(start, min(start + batch_size, n_images))) for start in starts)
 
@@ -85,12 +85,12 @@ class Outcome:
         self.skipped |= skipped
 
     def output(self) -> Any:
-        """Return the rows, or lesions, of the first `n_done` photos."""
+        """Return the rows, or lesions, of the first `n_done` images."""
         return self._stack.all()
 
 
 def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
-    """Take the photos of a batch through its steps."""
+    """Take the images of a batch through its steps."""
     positions = batch.positions
     skipped: dict[int, str] = {}
     inputs = list(images)
@@ -118,7 +118,7 @@ def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
 
 
 def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
-    """Return the last step's output, and the places of the photos in which no lesion was found."""
+    """Return the last step's output, and the places of the images in which no lesion was found."""
     lost: set[int] = set()
     for step in steps:
         images = step.transform(images)
@@ -130,7 +130,7 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
 
 
 def _blank(image: Any) -> Lesion:
-    """Return what takes the place of a photo that was skipped: no lesion, so every feature is NaN."""
+    """Return what takes the place of an image that was skipped: no lesion, so every feature is NaN."""
     return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
 
 

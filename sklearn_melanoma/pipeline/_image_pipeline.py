@@ -1,4 +1,4 @@
-"""Image steps chained, a few photos at a time."""
+"""Image steps chained, a few images at a time."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from sklearn_melanoma.pipeline._warnings import warn_of
 
 
 class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Chain of image steps that takes a few photos at a time through all of them.
+    """Chain of image steps that takes a few images at a time through all of them.
 
     It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
-    step returns: memory is bounded by the batch, whatever the number of photos.
+    step returns: memory is bounded by the batch, whatever the number of images.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Names and transformers, each taking what the one before returns. ``"passthrough"``
         skips a step.
     batch_size : int, default=16
-        Number of photos that pass the steps together. Up to 64, what several families of features
-        share is found once for each photo.
+        Number of images that pass the steps together. Up to 64, what several families of features
+        share is found once for each image.
     n_jobs : int, optional
         Number of processes, or what :func:`joblib.parallel_config` says. Use it on one level
         only: here or in the search around it.
     on_error : {"raise", "skip"}, default="raise"
-        What happens when a photo can't be read or measured. "raise" stops with an error that
-        names it; "skip" goes on, warns once, and treats it as a photo without a lesion: its
+        What happens when an image can't be read or measured. "raise" stops with an error that
+        names it; "skip" goes on, warns once, and treats it as an image without a lesion: its
         features are NaN, its image is one black pixel. The :class:`SkippedImagesWarning` lists
-        all photos skipped, and why.
+        all images skipped, and why.
     memory : str or PathLike, optional
-        Folder in which the rows of photos are kept, for this pipeline and for all that use the same
+        Folder in which the rows of images are kept, for this pipeline and for all that use the same
         folder, now or later, in this process or another: :doc:`/guide/memory` says what they are known
         by. Of a :class:`joblib.Memory`, its folder is used. By default, nothing is kept.
 
@@ -60,17 +60,17 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     See Also
     --------
-    make_melanoma_pipeline : The whole way from photos to diagnoses.
+    make_melanoma_pipeline : The whole way from images to diagnoses.
 
     Notes
     -----
     ``fit`` never hands ``y`` to the steps: it holds diagnoses, where a step that learns would
     need masks. Fit such a step before, and freeze it with
     :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted in
-    order, on the output of the steps before, which is computed when a photo is asked for, and not
+    order, on the output of the steps before, which is computed when an image is asked for, and not
     kept in `memory`.
 
-    Only rows of numbers are kept, neither photos nor lesions: a pipeline whose last step makes
+    Only rows of numbers are kept, neither images nor lesions: a pipeline whose last step makes
     lesions works as without `memory`.
 
     Examples
@@ -145,7 +145,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     @with_callbacks
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit the steps that learn, in order, and take every photo through all steps.
+        """Fit the steps that learn, in order, and take every image through all steps.
 
         With scikit-learn 1.9, callbacks hear of each batch.
 
@@ -176,7 +176,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                 step.fit(Transformed(images, steps[:position]) if position else images, None)
 
     def transform(self, X: Any) -> Any:
-        """Take every photo through all steps.
+        """Take every image through all steps.
 
         Parameters
         ----------
@@ -186,22 +186,22 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Returns
         -------
         ndarray of shape (n_images, n_features), DataFrame, or list
-            The last step's output for all photos, in their order.
+            The last step's output for all images, in their order.
 
         Raises
         ------
         ValueError, TypeError, OSError
-            If a photo can't be read or is none; the message names it by position and path.
-            What came out for the photos of earlier batches is in the error's attribute
+            If an image can't be read or is none; the message names it by position and path.
+            What came out for the images of earlier batches is in the error's attribute
             ``computed``. Not with ``on_error="skip"``.
 
         Warns
         -----
         UserWarning
-            Once, naming the photos in which no lesion was found; once if `memory` can't be used; and each
+            Once, naming the images in which no lesion was found; once if `memory` can't be used; and each
             time that a worker process was lost, and what it worked on was done again.
         SkippedImagesWarning
-            Once, naming the photos that were skipped; its attribute ``skipped`` lists all of them.
+            Once, naming the images that were skipped; its attribute ``skipped`` lists all of them.
         """
         steps, images = self._check_steps(), check_images(X)
         outcome, rows = self._take_through(steps, images)
@@ -240,7 +240,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
     def _take_through(
         self, steps: list[Any], images: Sequence[Any], tell: Callable[[int], None] = lambda n_open: None
     ) -> tuple[Outcome, Any]:
-        """Take all photos through all steps, those known from `memory` excepted; `tell` how many are left."""
+        """Take all images through all steps, those known from `memory` excepted; `tell` how many are left."""
         folder, problem = self._folder(), None
         if folder is not None and len(images):
             # Here, for it brings SQLite along.
@@ -255,7 +255,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return outcome, self._work_on(outcome, tell)
 
     def _work_on(self, outcome: Outcome, tell: Callable[[int], None]) -> Any:
-        """Return what comes out for all photos; an error takes along what came out before."""
+        """Return what comes out for all images; an error takes along what came out before."""
         try:
             with outcome:
                 tell(n_open := outcome.n_open)
@@ -267,9 +267,9 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         except Exception as error:
             if outcome.n_done:
                 vars(error)["computed"] = outcome.output()
-                error.add_note(f"What came out for the first {outcome.n_done} photos is in `computed` of this error.")
+                error.add_note(f"What came out for the first {outcome.n_done} images is in `computed` of this error.")
             if element_of_error(error) is not None and self.on_error == "raise":
-                error.add_note("on_error='skip' goes on without photos that can't be read or measured.")
+                error.add_note("on_error='skip' goes on without images that can't be read or measured.")
             raise
         return outcome.output()
 
@@ -278,7 +278,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
             return batch, [outcome.images[i] for i in batch.positions], self.on_error
 
         if outcome.n_open <= self.batch_size:
-            # No workers for one batch: setting them up takes as long as a small photo.
+            # No workers for one batch: setting them up takes as long as a small image.
             return starmap(run_batch, map(arguments, batches))
         return run_in_parallel(run_batch, batches, self.n_jobs, arguments=arguments)
 

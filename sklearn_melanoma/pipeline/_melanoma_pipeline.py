@@ -31,7 +31,7 @@ def make_melanoma_pipeline(
     n_jobs: int | None = None,
     memory: PathLike | None = None,
 ) -> Pipeline:
-    """Make the pipeline from photos to a melanoma score.
+    """Make the pipeline from images to a melanoma score.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def make_melanoma_pipeline(
         "survey" is the system of the survey that this package comes from: gray levels,
         threshold and watershed, the three features area, perimeter over that of the
         circumscribed circle, and maximum span, and scikit-learn's self-training. It reads
-        photos at 192 pixels, at which the mask is decided. "all" measures shape, color, texture
+        images at 192 pixels, at which the mask is decided. "all" measures shape, color, texture
         and the ABCD rule at 384 pixels, under even light, and knows of each measure whether more of it is worse.
     classifier : estimator, optional
         Any scikit-learn classifier. If it does not know -1 as a missing label, wrap it in
@@ -50,9 +50,9 @@ def make_melanoma_pipeline(
         unknown, and all may be unknown. Other labels are told to it by
         ``set_params(classify__classes=("nevus", "melanoma"))``.
     n_jobs : int, optional
-        Number of processes that read and measure photos.
+        Number of processes that read and measure images.
     memory : str or PathLike, optional
-        Folder in which the rows of photos are kept, so that a search reads each photo once:
+        Folder in which the rows of images are kept, so that a search reads each image once:
         :doc:`/guide/memory`. By default, nothing is kept.
 
     Returns
@@ -69,7 +69,7 @@ def make_melanoma_pipeline(
 
     Notes
     -----
-    "all" scales each measure by its rank among the photos of `fit`: no photo counts for more than the most extreme of
+    "all" scales each measure by its rank among the images of `fit`: no image counts for more than the most extreme of
     those, however far off its measures are.
 
     Examples
@@ -99,7 +99,7 @@ def make_melanoma_pipeline(
             ],
             verbose_feature_names_out=False,
         )
-        # Ten quantiles tell measures apart as well as forty do, and are found in as few photos.
+        # Ten quantiles tell measures apart as well as forty do, and are found in as few images.
         scale = make_pipeline(QuantileTransformer(n_quantiles=10, subsample=None), StandardScaler())
         default = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
     else:

@@ -1,4 +1,4 @@
-"""What was learned from one clinic's photos, brought to those of another."""
+"""What was learned from one clinic's images, brought to those of another."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLog
 
 
 def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = None) -> Pipeline:
-    """Bring a fitted model to photos of another kind, of which few are labeled, or none.
+    """Bring a fitted model to images of another kind, of which few are labeled, or none.
 
     What is usual is learned anew: all steps between the features and the classifier, such as imputing and scaling,
-    are fitted to the new photos. What is worse is not: the classifier is a :class:`PriorLogisticRegression` with two
+    are fitted to the new images. What is worse is not: the classifier is a :class:`PriorLogisticRegression` with two
     priors, the one that the old classifier started from and the weights that it ended with. New labels weigh the two
     by how well each fits, and correct their mean; without any, both weigh the same.
 
     Parameters
     ----------
     model : Pipeline
-        Fitted to the old photos, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it: its last
+        Fitted to the old images, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it: its last
         step is a linear classifier of two classes. It stays as it is.
     X_new : sequence of images
-        The new photos, labeled or not; or a table with the columns of the old one, where the model takes tables.
+        The new images, labeled or not; or a table with the columns of the old one, where the model takes tables.
     y_few : array-like of shape (n_images,), default=None
         Their labels, among the classes of the model, with the integer -1 for a missing one. None stands for no label
         at all.
@@ -39,15 +39,15 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
     Returns
     -------
     Pipeline
-        With steps of the same names, fitted to the new photos. Its :class:`~sklearn_melanoma.pipeline.ImagePipeline` is
+        With steps of the same names, fitted to the new images. Its :class:`~sklearn_melanoma.pipeline.ImagePipeline` is
         frozen, since weights hold only for features that are measured in the same way. It can be cross-validated
-        on the new photos, and transferred again: each place then adds a prior.
+        on the new images, and transferred again: each place then adds a prior.
 
     Raises
     ------
     ValueError, TypeError
         If `model` is not a Pipeline, not fitted, or does not end in a linear classifier of two classes on named
-        columns; if a step between makes other columns, as PCA does; or if photos and labels are not as described.
+        columns; if a step between makes other columns, as PCA does; or if images and labels are not as described.
 
     See Also
     --------
@@ -55,8 +55,8 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
 
     Notes
     -----
-    On the photos at hand it was better than learning from few labels alone in every direction, and than the directions
-    alone where both sets were of one kind: :doc:`/guide/transfer` has the numbers, and what does not transfer. Photos
+    On the images at hand it was better than learning from few labels alone in every direction, and than the directions
+    alone where both sets were of one kind: :doc:`/guide/transfer` has the numbers, and what does not transfer. Images
     of the same kind need no transfer.
 
     Examples
@@ -105,7 +105,7 @@ def _check_model(model: Any) -> None:
     if not hasattr(last, "feature_names_in_"):
         raise ValueError(
             f"model must know the names of its columns, got {type(last).__name__} fitted without. "
-            "Call set_output(transform='pandas') on the pipeline, and fit it to photos or a DataFrame."
+            "Call set_output(transform='pandas') on the pipeline, and fit it to images or a DataFrame."
         )
     measured = getattr(model[0], "feature_names_in_", None)
     if measured is None:
@@ -114,5 +114,5 @@ def _check_model(model: Any) -> None:
     if made:
         raise ValueError(
             f"model must weigh measured columns, got {made[0]!r}, which a step before the classifier makes. "
-            "Leave that step out: fitted to other photos, it makes a column of the same name and another meaning."
+            "Leave that step out: fitted to other images, it makes a column of the same name and another meaning."
         )

@@ -1,4 +1,4 @@
-"""What the user is told of photos that came to nothing."""
+"""What the user is told of images that came to nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sklearn_melanoma.pipeline._batches import Outcome
 class SkippedImagesWarning(UserWarning):
     """What ``on_error="skip"`` went on without.
 
-    Its message names the first ten photos.
+    Its message names the first ten images.
 
     Parameters
     ----------
     message : str
         What the user reads.
     skipped : dict of int to str, optional
-        By position in `X`, the error that ``on_error="raise"`` would have raised for each photo.
+        By position in `X`, the error that ``on_error="raise"`` would have raised for each image.
 
     Examples
     --------
@@ -42,17 +42,17 @@ class SkippedImagesWarning(UserWarning):
 
 
 def warn_of(outcome: Outcome, memory: Any) -> None:
-    """Warn whoever called the caller of lost photos, of skipped ones and of rows that could not be kept, once each."""
+    """Warn whoever called the caller of lost images, of skipped ones and of rows that could not be kept, once each."""
     skipped, lost = dict(sorted(outcome.skipped.items())), [name for _, name in sorted(outcome.lost.items())]
     n_images = len(outcome.images)
     if outcome.problem:
         message = f"memory={memory!r} could not be used, rows are made as without it: {outcome.problem}"
         warnings.warn(message, UserWarning, stacklevel=3)
     if skipped:
-        message = _nan_message(f"Skipped {len(skipped)} of {n_images} photos", list(skipped.values()))
+        message = _nan_message(f"Skipped {len(skipped)} of {n_images} images", list(skipped.values()))
         warnings.warn(SkippedImagesWarning(message, skipped), stacklevel=3)
     if lost:
-        message = _nan_message(f"No lesion was found in {len(lost)} of {n_images} photos", lost)
+        message = _nan_message(f"No lesion was found in {len(lost)} of {n_images} images", lost)
         warnings.warn(message, UserWarning, stacklevel=3)
 
 

@@ -1,4 +1,4 @@
-"""Stage 2: from photo to photo, free of hair and of the color of the light."""
+"""Stage 2: from image to image, free of hair and of the color of the light."""
 
 from sklearn_melanoma.preprocessing._color import normalize_color
 from sklearn_melanoma.preprocessing._estimators import ColorNormalizer, HairRemover

@@ -1,4 +1,4 @@
-"""The color of the light, estimated from the photo alone and taken out."""
+"""The color of the light, estimated from the image alone and taken out."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._io.reading import shrink
 from sklearn_melanoma._validation import check_image
 
-# Longest side, in pixels, at which the light is estimated: means over a photo need no more.
+# Longest side, in pixels, at which the light is estimated: means over an image need no more.
 _ESTIMATING_SIDE = 128
 
 
 def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
-    r"""Show a photo as it would look in neutral light, by shades of gray.
+    r"""Show an image as it would look in neutral light, by shades of gray.
 
-    The light is taken to be such that the mean of order :math:`p` of the photo would be gray in
+    The light is taken to be such that the mean of order :math:`p` of the image would be gray in
     white light:
 
     .. math:: e_c = \Big(\frac1N \sum I_c^p\Big)^{1/p}, \qquad
               I'_c = I_c \, \frac{\bar e}{e_c}, \qquad \bar e = (e_R \, e_G \, e_B)^{1/3}.
 
     Order 1 is the gray-world hypothesis, order infinity takes the brightest spot for white; 6
-    was found best by the method's authors. A photo without any red, green or blue says nothing
+    was found best by the method's authors. An image without any red, green or blue says nothing
     of the light and stays as it is.
 
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+        Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     norm : float, default=6
         The order :math:`p`, 1 or more.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        RGB photo whose three means of order `norm` are equal, but for what is clipped at 255.
+        RGB image whose three means of order `norm` are equal, but for what is clipped at 255.
         Their geometric mean, and so about the brightness, is kept. The caller's own array if
         it is RGB bytes and its light is neutral already.
 
     Raises
     ------
     ValueError
-        If `image` is no photo or `norm` is below 1.
+        If `image` is no image or `norm` is below 1.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Preprocessing as transformers: they replace the photo of a lesion and keep all else."""
+"""Preprocessing as transformers: they replace the image of a lesion and keep all else."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sklearn_melanoma.preprocessing._hair import remove_hair
 class HairRemover(LesionTransformer):
     """Fill in hair, dark or light, from what lies beside it.
 
-    A photo without hair stays as it is; of one with hair, all but the hair does. A mask that is
+    An image without hair stays as it is; of one with hair, all but the hair does. A mask that is
     there already is kept. See :func:`detect_hair` for what is taken for hair.
 
     Parameters
     ----------
     min_contrast : float, default=0.05
         How much darker or lighter than its sides a hair must be at its clearest, as a share of
-        the photo's mean level, above 0 and up to 1. Lower finds finer hair, and more that is none.
+        the image's mean level, above 0 and up to 1. Lower finds finer hair, and more that is none.
     min_length : float, default=0.12
         Length of the shortest hair, end to end, as a share of the longest side, above 0 and up to
         1.

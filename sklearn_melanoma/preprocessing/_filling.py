@@ -1,4 +1,4 @@
-"""Fill in parts of a photo from what lies around them."""
+"""Fill in parts of an image from what lies around them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def fill_in(image: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.u
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
+        RGB image.
     hidden : ndarray of shape (height, width), dtype bool
         Pixels to fill in.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The photo, unchanged where nothing is hidden; black if everything is.
+        The image, unchanged where nothing is hidden; black if everything is.
 
     References
     ----------

@@ -29,7 +29,7 @@ _N_SAMPLES = 8  # along a segment: gray levels are added, never divided, so whol
 _FAINTEST = 0.6
 
 # Of all that is like a line nearby, at least this share belongs to long ones. Among networks, globules and furrows of
-# real photos it is less four times in five, along their hair more nine times in ten.
+# real images it is less four times in five, along their hair more nine times in ten.
 _COHERENCE = 0.4
 
 Gray = NDArray[np.int16]
@@ -59,10 +59,10 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+        Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     min_contrast : float, default=0.05
         How much darker or lighter than its sides a hair must be at its clearest, as a share of
-        the photo's mean level, above 0 and up to 1.
+        the image's mean level, above 0 and up to 1.
     min_length : float, default=0.12
         Length of the shortest hair, end to end, as a share of the longest side, 0 to 1.
 
@@ -74,9 +74,9 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Raises
     ------
     ValueError
-        If `image` is no photo, or a parameter is out of its range.
+        If `image` is no image, or a parameter is out of its range.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     See Also
     --------
@@ -85,9 +85,9 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Notes
     -----
     The line of a ruler is long and thin as well, and is found with the hair. So is a network as
-    even and clear as a honeycomb; those of real photos are not.
+    even and clear as a honeycomb; those of real images are not.
 
-    Hair is looked for at 256 pixels, so that a photo gives the same at every size.
+    Hair is looked for at 256 pixels, so that an image gives the same at every size.
 
     References
     ----------
@@ -123,24 +123,24 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+        Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     min_contrast : float, default=0.05
         How much darker or lighter than its sides a hair must be at its clearest, as a share of
-        the photo's mean level, above 0 and up to 1.
+        the image's mean level, above 0 and up to 1.
     min_length : float, default=0.12
         Length of the shortest hair, end to end, as a share of the longest side, 0 to 1.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        RGB photo without hair. The caller's own array if it is RGB bytes and there is no hair.
+        RGB image without hair. The caller's own array if it is RGB bytes and there is no hair.
 
     Raises
     ------
     ValueError
-        If `image` is no photo, or a parameter is out of its range.
+        If `image` is no image, or a parameter is out of its range.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Parts of a photo that show neither skin nor lesion: stickers, ink, thin dark lines."""
+"""Parts of an image that show neither skin nor lesion: stickers, ink, thin dark lines."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sklearn_melanoma.segmentation._light import find_dark_corners, middle
 
 # Melanin and blood take blue and green light first: skin and lesions are redder than they are blue or green. Paint is
 # called cool if it is bluer or greener than red by the first ratio (a blue-white veil stays below) and, against the
-# light of the photo, than its median pixel by the second.
+# light of the image, than its median pixel by the second.
 _COOL, _COOLER = 1.1, 1.4
 
-# Pigment saturates a color only by taking light away. Paint is called vivid if it is nearly as bright as the photo's
+# Pigment saturates a color only by taking light away. Paint is called vivid if it is nearly as bright as the image's
 # median pixel, and of a saturation, from 0 to 1, that is high and far above the median.
 _BRIGHT, _SATURATED, _MORE_SATURATED = 0.75, 0.7, 0.3
 
-# As shares: the smallest area of the photo that counts, and the length along the frame per root of the area from
+# As shares: the smallest area of the image that counts, and the length along the frame per root of the area from
 # which a part is said to hang on the frame.
 _MIN_AREA, _ON_FRAME = 0.001, 0.3
 
@@ -33,7 +33,7 @@ _LINE = 0.025
 
 
 def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """Find the parts of a photo that are no skin: dark corners, stickers, rulers' cards and ink on the frame.
+    """Find the parts of an image that are no skin: dark corners, stickers, rulers' cards and ink on the frame.
 
     Besides :func:`find_dark_corners`, these are the connected parts that reach the frame and
     have a color that no skin and no lesion takes: bluer or greener than red, or both vivid and
@@ -42,7 +42,7 @@ def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
+        RGB image.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def _counts(mask: NDArray[np.bool_]) -> bool:
 def _cool(red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]) -> NDArray[np.bool_]:
     coolness = np.maximum(green, blue) / red
     cool = coolness > _COOL
-    # Few photos hold anything cool or vivid: there alone it is worth its time to find the median pixel.
+    # Few images hold anything cool or vivid: there alone it is worth its time to find the median pixel.
     if _counts(cool):
         cool &= coolness > _COOLER * middle(coolness)
     return cool
@@ -112,7 +112,7 @@ def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
     """Tell whether a dark region is likelier a shadow, a card or the room behind than a lesion.
 
     It touches the frame along more than one and a half times the root of its area, more than a
-    disk cut in half, and stays out of the central half of the photo, where lesions are put.
+    disk cut in half, and stays out of the central half of the image, where lesions are put.
 
     Parameters
     ----------
@@ -147,12 +147,12 @@ def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
+        RGB image.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The photo without them.
+        The image without them.
 
     Examples
     --------

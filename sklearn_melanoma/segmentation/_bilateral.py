@@ -1,4 +1,4 @@
-"""Gaussian filtering by place and color over a whole photo, by way of a product of small matrices."""
+"""Gaussian filtering by place and color over a whole image, by way of a product of small matrices."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 # Nodes are added until no pixel misses more than this of its weight on itself. At 0.3 the filter is off by 0.013 (root
 # mean square, on values of -1 and 1), at 0.5 by 0.024 for two thirds of the work.
 _UNSEEN = 0.3
-# Where a photo has more colors than this, the least different ones go without a node; 9 photos in 10 need 70 or fewer.
+# Where an image has more colors than this, the least different ones go without a node; 9 images in 10 need 70 or fewer.
 _MAX_NODES = 128
 # Of rows and columns every third may hold a node: as near as every second, in three quarters of the time.
 _SAMPLING = 3
 
 
 class BilateralFilter:
-    r"""Sum values over all pixels of a photo, weighted by how near two pixels lie in place and in color.
+    r"""Sum values over all pixels of an image, weighted by how near two pixels lie in place and in color.
 
     The symmetric, normalized kernel :math:`\tilde K = D^{-1/2} K D^{-1/2}` with
 
@@ -42,11 +42,11 @@ class BilateralFilter:
     The kernel is the product of one of rows, one of columns and one of colors. Each is smooth, so a
     few nodes stand for it (Nyström's method): :math:`K \approx K_{in} K_{nn}^{-1} K_{ni} =
     \Phi \Phi^T`. Those of place are evenly spaced, one :math:`r` apart. Those of color are picked from
-    the photo by a Cholesky decomposition with pivots: always the pixel that those before it stand
+    the image by a Cholesky decomposition with pivots: always the pixel that those before it stand
     for the least. What they leave of a pixel's weight on itself is added, so that one whose
     color is found nowhere else keeps its value.
 
-    On ten photos of 64 pixels, for values of -1 and 1 and a color radius of 5 CIELAB units, the root
+    On ten images of 64 pixels, for values of -1 and 1 and a color radius of 5 CIELAB units, the root
     mean square error is 0.014, against 0.028 for a permutohedral lattice [1]_ and 0.033 for a bilateral
     grid [2]_ of five dimensions, both of which took three times as long to set up or more.
 

@@ -1,4 +1,4 @@
-"""Several candidate masks of one photo: what tells good ones from bad without the truth, and their consensus."""
+"""Several candidate masks of one image: what tells good ones from bad without the truth, and their consensus."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     r"""Measure what can be seen of candidate masks without the truth.
 
     Colors are logarithms of red, green and blue under even light. Of each candidate are
-    measured: its share of the photo; its agreement with the others, mean, median and best
+    measured: its share of the image; its agreement with the others, mean, median and best
     (:func:`agreement`); the length of its border over the root of its area; the share of the
     frame that it covers; its distance from the center; the contrasts between it and a ring of
     skin around it in three channels, and in blue across the border, between core and rim, and
     between the ring and what lies beyond; the spread of blue inside and in the ring; the
     shares of its pixels that look like skin and of the pixels around and beyond that look
-    like lesion; the slope at the border and in the ring over the photo's median slope.
+    like lesion; the slope at the border and in the ring over the image's median slope.
 
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, best at a longest side of about 200 pixels.
+        Image, best at a longest side of about 200 pixels.
     masks : sequence of array-like of shape (height, width)
         Candidate masks.
 
@@ -76,7 +76,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Raises
     ------
     ValueError
-        If a mask has another shape than the photo.
+        If a mask has another shape than the image.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def agreement(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
     Parameters
     ----------
     masks : sequence of ndarray of shape (height, width), dtype bool
-        Masks of one photo.
+        Masks of one image.
 
     Returns
     -------

@@ -54,12 +54,12 @@ def refine_probability(
     where :math:`\tanh(x/2)` runs from -1, surely skin, to 1, surely lesion. The appearance kernel
     :math:`K_a` is a Gaussian of place and of color, the smoothness kernel :math:`K_s` one of place
     alone; the tilde is :math:`\tilde K = D^{-1/2} K D^{-1/2}` with :math:`D_{ii} = \sum_j K_{ij}`,
-    so that a weight means the same in a photo of any size.
+    so that a weight means the same in an image of any size.
 
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+        Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     probability : array-like of shape (height, width)
         How likely each pixel belongs to the lesion, 0 to 1.
     appearance_weight : float, default=1.0
@@ -81,10 +81,10 @@ def refine_probability(
     Raises
     ------
     ValueError
-        If `image` is no photo, `probability` has another shape or is not in 0..1, a weight is
+        If `image` is no image, `probability` has another shape or is not in 0..1, a weight is
         below 0 or a radius is not above 0.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     Notes
     -----
@@ -182,7 +182,7 @@ def center_probability(probability: NDArray[np.float32], mask: NDArray[np.bool_]
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        Moved probabilities; those that came where the mask has no border inside the photo.
+        Moved probabilities; those that came where the mask has no border inside the image.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def choose_refined(likely: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArra
 
 
 def _distance_within(region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how far each pixel of a region lies from the nearest one off it; the frame of the photo is no border."""
+    """Return how far each pixel of a region lies from the nearest one off it; the frame of the image is no border."""
     if region.all():
         return np.full(region.shape, float(max(region.shape)))
     return ndi.distance_transform_edt(region)
@@ -231,7 +231,7 @@ def _check_options(**options: float) -> None:
 
 
 def _smoothing_matrix(length: int, radius: float) -> NDArray[np.float32]:
-    """Return the normalized Gaussian weights between the pixels of a line; of a photo they are products of two."""
+    """Return the normalized Gaussian weights between the pixels of a line; of an image they are products of two."""
     places = np.arange(length) / radius
     weights = gaussian_weights((places[:, np.newaxis] - places) ** 2)
     scale = 1 / np.sqrt(weights.sum(axis=1))

@@ -33,7 +33,7 @@ class CRFRefiner(Segmenter):
         default as much as those of the same color.
     appearance_radius : float, default=0.1
         Standard deviation in place up to which pixels of one color are neighbors, as a share
-        of the photo's longest side. By default a few times as wide as a border is unsure, and
+        of the image's longest side. By default a few times as wide as a border is unsure, and
         narrow enough that uneven light hardly changes the colors.
     color_radius : float, default=5.0
         Standard deviation of colors that count as the same, in units of CIELAB. By default
@@ -56,7 +56,7 @@ class CRFRefiner(Segmenter):
     -----
     The new mask is the largest connected region above the threshold that overlaps the old
     one, its holes filled. If there is none, or the old mask is all False, the lesion stays as
-    it was. All lengths are shares of the longest side: photos of any size give nearly the same.
+    it was. All lengths are shares of the longest side: images of any size give nearly the same.
     Where linear algebra runs in more threads than in a worker process, probabilities differ by 1e-7.
 
     Examples

@@ -1,4 +1,4 @@
-"""Segmenters: transformers from photos to lesions with a mask, and estimators that score against true masks."""
+"""Segmenters: transformers from images to lesions with a mask, and estimators that score against true masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Segmenter(LesionTransformer):
         """Return `lesion` with a mask, all False if nothing was found."""
 
     def predict(self, X: Any) -> NDArray[np.object_]:
-        """Return the masks at the size of the photos as they came.
+        """Return the masks at the size of the images as they came.
 
         Parameters
         ----------
@@ -36,7 +36,7 @@ class Segmenter(LesionTransformer):
         Returns
         -------
         ndarray of shape (n_images,), dtype object
-            Bool arrays of shape (height, width), each of the size of its photo before it was
+            Bool arrays of shape (height, width), each of the size of its image before it was
             shrunk. All False where no lesion was found.
 
         Raises
@@ -59,26 +59,26 @@ class Segmenter(LesionTransformer):
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks
-            Arrays or paths, at the size of the photos; None or NaN where there is none. Only
-            the photos that have a mask are segmented.
+            Arrays or paths, at the size of the images; None or NaN where there is none. Only
+            the images that have a mask are segmented.
 
         Returns
         -------
         float
-            Mean over the photos that have a mask, from 0 to 1.
+            Mean over the images that have a mask, from 0 to 1.
 
         Raises
         ------
         ValueError, TypeError, OSError
-            If no photo has a mask, or one has another size than its photo.
+            If no image has a mask, or one has another size than its image.
         """
         return make_mask_scorer(mask_jaccard)(self, X, y)
 
 
 class WatershedSegmenter(Segmenter):
-    """Find the lesion of each photo by threshold and watershed, without any label.
+    """Find the lesion of each image by threshold and watershed, without any label.
 
-    The survey's gray levels → binarize → watershed, with what real photos need around it: a
+    The survey's gray levels → binarize → watershed, with what real images need around it: a
     field of view without dark corners, stickers and hairs, even light, one region chosen by
     place and size, and a border at a level of color between the skin around it and the
     lesion. See :func:`segment_watershed` for the steps.
@@ -86,7 +86,7 @@ class WatershedSegmenter(Segmenter):
     Parameters
     ----------
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Gray levels to look at. Pigment shows best in blue. "auto" takes for each photo, of the
+        Gray levels to look at. Pigment shows best in blue. "auto" takes for each image, of the
         first four, the one that its threshold separates best. The ratios see color alone,
         whatever the shadows.
     even_light : bool, default=True
@@ -99,7 +99,7 @@ class WatershedSegmenter(Segmenter):
         the mask: it is the annotators' style, to be tuned with a few masks. None keeps the
         border of the first watershed.
     margin : float, default=0
-        How far the border is moved outwards, as a share of the photo's longest side, 0 to 0.1.
+        How far the border is moved outwards, as a share of the image's longest side, 0 to 0.1.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
@@ -109,8 +109,8 @@ class WatershedSegmenter(Segmenter):
 
     Notes
     -----
-    All lengths are shares of the photo's longest side or of the lesion's own size. A photo at
-    384, 768 and 3072 pixels gives nearly the same mask. A photo in which nothing stands out
+    All lengths are shares of the image's longest side or of the lesion's own size. An image at
+    384, 768 and 3072 pixels gives nearly the same mask. An image in which nothing stands out
     gets a mask that is all False.
 
     The survey's own system is

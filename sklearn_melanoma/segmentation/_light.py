@@ -1,4 +1,4 @@
-"""Where the photo shows skin, and how evenly it is lit."""
+"""Where the image shows skin, and how evenly it is lit."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TRACE = 1e-9
 
 
 def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
-    """Find the dark surround that a round lens leaves in the corners of a photo.
+    """Find the dark surround that a round lens leaves in the corners of an image.
 
-    Blocks of the photo whose brightest channel is below `darkness` of the median block's, if
+    Blocks of the image whose brightest channel is below `darkness` of the median block's, if
     they reach at least two corners of the frame: a dark lesion may lie in one corner, a
     surround never lies in one alone. Found areas are grown by one block, over the half-light
     at their edge.
@@ -31,7 +31,7 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB photo.
+        RGB image.
     darkness : float, default=0.25
         Share of the median brightness below which a block is dark.
 
@@ -96,7 +96,7 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     The light is a quadratic surface fitted to the logarithm of the gray levels, robustly: a
     block darker than the surface by :math:`r` standard deviations counts :math:`1/(1 + r^2)`,
     since it is likelier a lesion than a shadow. If the surface is darker at the center of the
-    photo than along its frame, it has followed the lesion, and a plane, which can't, is fitted
+    image than along its frame, it has followed the lesion, and a plane, which can't, is fitted
     instead.
 
     Parameters
@@ -150,7 +150,7 @@ def _powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDA
 def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
     both = np.vstack([terms, values])
-    # On a photo one block wide some terms are the same; a trace on the diagonal shares out what belongs to both.
+    # On an image one block wide some terms are the same; a trace on the diagonal shares out what belongs to both.
     trace = _TRACE * np.eye(len(terms))
     weights = np.ones(len(values))
     for _ in range(10):
@@ -173,7 +173,7 @@ def _block_size(shape: tuple[int, ...]) -> int:
 
 
 def _block_means(array: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Average the square blocks of a photo; what is left over at the right and at the bottom is cut."""
+    """Average the square blocks of an image; what is left over at the right and at the bottom is cut."""
     size = _block_size(array.shape)
     rows, columns = (n // size for n in array.shape)
     # Rows first: what is added is in one piece then.

@@ -30,7 +30,7 @@ from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 # Thresholds among which the one is taken whose masks agree best with those given.
 _THRESHOLDS = np.linspace(0.2, 0.8, 13)
 
-# Photos on which that is decided; more of them take memory and change nothing.
+# Images on which that is decided; more of them take memory and change nothing.
 _MAX_TUNED = 100
 _FOLDS = 5
 
@@ -38,11 +38,11 @@ Sample = tuple[NDArray[np.float32], Mask]
 
 
 class PixelClassifierSegmenter(Segmenter):
-    """Find the lesion of each photo by a classifier of pixels, trained on a few masks.
+    """Find the lesion of each image by a classifier of pixels, trained on a few masks.
 
     Each pixel is described by its color against the skin's, its place, and what masks found
     without any label say of it. Any classifier of scikit-learn learns from a
-    few hundred pixels of each photo that has a mask, and its probability is blended with what
+    few hundred pixels of each image that has a mask, and its probability is blended with what
     a segmenter without masks says, which counts the less the more masks there are. The
     threshold is the one that agrees best with the given masks when each is predicted by a
     classifier that has not seen it, so that tight or wide drawing is learned too.
@@ -53,7 +53,7 @@ class PixelClassifierSegmenter(Segmenter):
         Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
         extremely randomized trees.
     n_pixels : int, default=300
-        Pixels drawn from each photo that has a mask, more of them near the border. Each photo
+        Pixels drawn from each image that has a mask, more of them near the border. Each image
         counts the same.
     base_segmenter : segmenter, optional
         Segmenter that needs no mask, whose probability, or mask, is blended in. By default
@@ -87,9 +87,9 @@ class PixelClassifierSegmenter(Segmenter):
 
     Notes
     -----
-    Photos are looked at with a longest side of 96 pixels; the probability is interpolated
+    Images are looked at with a longest side of 96 pixels; the probability is interpolated
     between them, and of what is above the threshold, the connected region with the largest sum
-    is the lesion, its holes filled. All lengths are shares of the photo's longest side or of
+    is the lesion, its holes filled. All lengths are shares of the image's longest side or of
     the lesion's own size. Where nothing is darker than the skin, mask and probability are all
     zero.
 
@@ -137,14 +137,14 @@ class PixelClassifierSegmenter(Segmenter):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from the photos that have a mask.
+        """Learn from the images that have a mask.
 
         Parameters
         ----------
         X : sequence of images
             Paths, arrays, PIL images or lesions. Those without a mask are not read.
         y : sequence of masks
-            Arrays or paths, at the size of the photos; None or NaN where there is none.
+            Arrays or paths, at the size of the images; None or NaN where there is none.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class PixelClassifierSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            If there is no mask, one has another size than its photo, all are empty or all are
+            If there is no mask, one has another size than its image, all are empty or all are
             full, or a parameter has a value out of its range.
         """
         self._check_parameters()
@@ -162,7 +162,7 @@ class PixelClassifierSegmenter(Segmenter):
         masks, labeled = check_few_masks(y, len(images))
         if not labeled:
             raise ValueError(
-                f"y must hold at least one mask, got none in {len(images)} photos. "
+                f"y must hold at least one mask, got none in {len(images)} images. "
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
         with FitTask(self, images, y, len(labeled) + min(_FOLDS, len(labeled)) + 1) as task:
@@ -170,13 +170,13 @@ class PixelClassifierSegmenter(Segmenter):
         return self
 
     def _learn(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
-        # Without the masks: the threshold is found on photos whose masks the prior has not seen.
+        # Without the masks: the threshold is found on images whose masks the prior has not seen.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
         tuned = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())
         samples, kept = [], []
         for order, position in enumerate(labeled):
-            task.begin_part("photo")
+            task.begin_part("image")
             lesion, mask = read_pair(images, masks, position)
             pixels = self._describe(lesion)
             samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
@@ -208,7 +208,7 @@ class PixelClassifierSegmenter(Segmenter):
         seed: int,
         task: FitTask,
     ) -> tuple[float, float]:
-        """Return the threshold with the best mean Jaccard index on photos left out, and that index."""
+        """Return the threshold with the best mean Jaccard index on images left out, and that index."""
         if len(samples) < 2:
             return 0.5, np.nan
         scores = []
@@ -224,13 +224,13 @@ class PixelClassifierSegmenter(Segmenter):
                     scores.append([mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS])
         if not scores:
             return 0.5, np.nan
-        # Neighbors are averaged in, or a few photos choose a threshold by chance.
+        # Neighbors are averaged in, or a few images choose a threshold by chance.
         means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
         best = int(means.argmax())
         return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
 
     def _describe(self, lesion: Lesion) -> PixelDescription:
-        """Describe the pixels of a photo, with the prior's guess."""
+        """Describe the pixels of an image, with the prior's guess."""
         pixels = describe_pixels(lesion.image)
         if self.base_segmenter_ is None:
             return pixels
@@ -264,7 +264,7 @@ class PixelClassifierSegmenter(Segmenter):
 
 
 def _draw_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
-    """Draw pixels of one photo, the more of them the nearer to the border of its mask, with their labels."""
+    """Draw pixels of one image, the more of them the nearer to the border of its mask, with their labels."""
     lesion = resize_map(mask.astype(np.float32), pixels.guess.shape) > 0.5
     weights = np.ones(lesion.shape)
     if lesion.any() and not lesion.all():

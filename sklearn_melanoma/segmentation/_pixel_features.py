@@ -1,4 +1,4 @@
-"""Every pixel of a photo as a row of numbers: color against the skin, place, and what masks without any label say."""
+"""Every pixel of an image as a row of numbers: color against the skin, place, and what masks without any label say."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _CUTS = (0.15, 0.2, 0.3, 0.4)
 _REACH = 0.35  # how far they may grow, in roots of the area
 
 Map = NDArray[np.float32]
-Features = dict[str, Any]  # a map for each name, or one number for the whole photo
+Features = dict[str, Any]  # a map for each name, or one number for the whole image
 
 
 @dataclass(frozen=True)
 class _View:
-    """A photo at the size of the features."""
+    """An image at the size of the features."""
 
     levels: Map  # (3, height, width), smoothed red, green and blue, 0 to 255
     raw: Map  # (3, height, width), their logarithms
@@ -63,7 +63,7 @@ class _Roles(NamedTuple):
 
 @dataclass(frozen=True)
 class PixelDescription:
-    """What is known of the pixels of one photo without any label.
+    """What is known of the pixels of one image without any label.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ class PixelDescription:
 
 
 def describe_pixels(image: ArrayLike) -> PixelDescription:
-    r"""Describe every pixel of a photo so that a few masks teach what a lesion looks like.
+    r"""Describe every pixel of an image so that a few masks teach what a lesion looks like.
 
-    The photo is shrunk to a longest side of 96 pixels. A vote of unsupervised masks
+    The image is shrunk to a longest side of 96 pixels. A vote of unsupervised masks
     (Otsu's threshold and a wider one in several channels, and the watershed) tells skin from
-    lesion roughly; everything is measured relative to the two, which is what makes photos
+    lesion roughly; everything is measured relative to the two, which is what makes images
     alike:
 
     - the color on Fisher's axis from skin (0) to lesion (1), in logarithms of red, green and
@@ -96,31 +96,31 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
       :math:`t = a^\top (c - c_s) / a^\top (c_l - c_s)` with
       :math:`a = \Sigma^{-1} (c_l - c_s)`, at several scales and against the skin near by;
     - each channel's distance from the skin, with and without even light; saturation and
-      hue; ranks within the photo; texture;
+      hue; ranks within the image; texture;
     - the distance to the border of the vote in units of the root of its area, to the frame,
       to the center;
     - the vote itself, its blurs and its parts;
-    - of the whole photo, repeated on each pixel: area, contrast and separability of the vote,
+    - of the whole image, repeated on each pixel: area, contrast and separability of the vote,
       how well its parts agree, and the skin's color, so that a classifier can learn where to
       trust which.
 
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size.
+        Image, of any size.
 
     Returns
     -------
     PixelDescription
         Features, their names and the unsupervised guess, at a longest side of 96 pixels or
-        the photo's own if that is less.
+        the image's own if that is less.
 
     Raises
     ------
     ValueError
-        If `image` is no photo.
+        If `image` is no image.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def _candidates(view: _View) -> tuple[Map, Map]:
 
 
 def _votes(view: _View, guess: Map, tight: Map, wide: Map, vote: Map) -> Features:
-    """Return which of the masks hold a pixel, and how much they agree on this photo."""
+    """Return which of the masks hold a pixel, and how much they agree on this image."""
     every = np.concatenate([tight, wide]).reshape(len(tight) + len(wide), -1)
     both = every @ vote.ravel()
     agreement = both / np.maximum(every.sum(axis=1) + vote.sum() - both, 1)
@@ -299,7 +299,7 @@ def _colors(view: _View, vote: Map, roles: _Roles) -> Features:
 
 
 def _places(view: _View, roles: _Roles) -> Features:
-    """Return where pixels lie with respect to the lesion, and where it lies in the photo."""
+    """Return where pixels lie with respect to the lesion, and where it lies in the image."""
     lesion, root = roles.lesion, roles.root
     signed = np.where(lesion, 0.5 - roles.inside, roles.outside - 0.5)
     height, width = lesion.shape
@@ -319,7 +319,7 @@ def _places(view: _View, roles: _Roles) -> Features:
 def _grown(view: _View, fisher: Map, reach: Mask) -> Features:
     """Return masks cut at several places between skin and lesion, closed and filled, and distances from their borders.
 
-    On photos drawn wide, the one cut at 0.2 is better than any threshold on gray levels.
+    On images drawn wide, the one cut at 0.2 is better than any threshold on gray levels.
     """
     masks = [fill_bays(choose_region((fisher > cut) & reach & view.visible)) for cut in _CUTS]
     level = np.stack(masks).mean(axis=0, dtype=np.float32)
@@ -363,7 +363,7 @@ def _covariance(deviations: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _ranks(values: Map) -> Map:
-    """Return the share of the photo's pixels that are below each pixel."""
+    """Return the share of the image's pixels that are below each pixel."""
     ranks = np.empty(values.size, dtype=np.float32)
     ranks[np.argsort(values, axis=None, kind="stable")] = np.linspace(0, 1, values.size, dtype=np.float32)
     return ranks.reshape(values.shape)

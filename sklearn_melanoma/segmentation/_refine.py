@@ -57,7 +57,7 @@ def refine_by_color(
     Parameters
     ----------
     rgb : ndarray of shape (3, height, width), dtype float32
-        Red, green and blue of a photo, 0 to 255, smoothed.
+        Red, green and blue of an image, 0 to 255, smoothed.
     region : ndarray of shape (height, width), dtype bool
         First guess, at least one pixel.
     artifacts : ndarray of shape (height, width), dtype bool, optional

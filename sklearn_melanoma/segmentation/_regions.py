@@ -1,4 +1,4 @@
-"""Which dark region of a photo is the lesion."""
+"""Which dark region of an image is the lesion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RATIOS: dict[str, int] = {"blue/red": 2, "green/red": 1}
 #: Standard deviation of the smoothing, as a share of the longest side: wider than a hair, narrower than a notch.
 SMOOTHING = 0.008
 
-#: A lesion covers at least this share of the photo ...
+#: A lesion covers at least this share of the image ...
 MIN_AREA = 0.001
 #: ... and is darker than the skin by at least this share of the skin's level.
 MIN_CONTRAST = 0.04
@@ -46,7 +46,7 @@ Colors = Callable[[int], NDArray[np.float32]]
 
 
 class View(NamedTuple):
-    """A photo as one channel shows it."""
+    """An image as one channel shows it."""
 
     gray: NDArray[np.float32]  # 1 is about the level of the skin
     dark: NDArray[np.bool_]  # below Otsu's threshold
@@ -95,7 +95,7 @@ def view_channel(colors: Colors, channel: str, artifacts: NDArray[np.bool_] | No
 
 
 def smooth(levels: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Average a channel over less than the border's notches; photos are small, so two products of matrices do it."""
+    """Average a channel over less than the border's notches; images are small, so two products of matrices do it."""
     down, across = (_averages(n, SMOOTHING * max(levels.shape)) for n in levels.shape)
     return down @ levels.astype(np.float32) @ across.T
 
@@ -136,7 +136,7 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     weight = np.bincount(label, _nearness(binary.shape)[dark])
     area = np.maximum(np.bincount(label), 1)  # the background has no pixel
     on_frame = np.bincount(frame_of(labels), minlength=n_regions + 1)
-    # A lesion that runs off the photo touches the frame along less than twice the root of its area;
+    # A lesion that runs off the image touches the frame along less than twice the root of its area;
     # stickers, shadows and uneven light hang on the frame along more.
     weight *= np.maximum(1 - on_frame / (2 * np.sqrt(area)), 0.05)
     weight[0] = -1
@@ -145,7 +145,7 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=4)
 def _nearness(shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return what a pixel counts, by its position in the flat photo: the less, the farther it lies from the center."""
+    """Return what a pixel counts, by its position in the flat image: the less, the farther it lies from the center."""
     y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in shape)
     return np.outer(y, x).ravel()
 
@@ -163,7 +163,7 @@ def cut_probability(probability: NDArray[np.float32], threshold: float) -> NDArr
     Returns
     -------
     ndarray of shape (height, width), dtype bool
-        All False if the part covers less than 0.1 % of the photo.
+        All False if the part covers less than 0.1 % of the image.
 
     Examples
     --------

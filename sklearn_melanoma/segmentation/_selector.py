@@ -1,4 +1,4 @@
-"""A segmenter that chooses among the masks of others, photo by photo."""
+"""A segmenter that chooses among the masks of others, image by image."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def default_segmenters() -> list[tuple[str, Segmenter]]:
 
 
 class SegmenterSelector(Segmenter, Composite):
-    """Weigh the masks of several segmenters, photo by photo, and return their consensus.
+    """Weigh the masks of several segmenters, image by image, and return their consensus.
 
     Without any mask to learn from, every candidate votes with the weight of its agreement with
-    the others: of several ways of looking at a photo, those that go wrong go wrong in
+    the others: of several ways of looking at an image, those that go wrong go wrong in
     different ways. Fitted with a few masks, a regressor learns to expect each candidate's
     Jaccard index from what can be seen without the truth (:func:`describe_candidates`: contrast and slope
     along the border, compactness, place, size, agreement), the better ones get more of the
@@ -151,14 +151,14 @@ class SegmenterSelector(Segmenter, Composite):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from the photos that have a mask which candidates to trust, and how wide to draw.
+        """Learn from the images that have a mask which candidates to trust, and how wide to draw.
 
         Parameters
         ----------
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks, optional
-            Arrays or paths, at the size of the photos; None or NaN where there is none.
+            Arrays or paths, at the size of the images; None or NaN where there is none.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class SegmenterSelector(Segmenter, Composite):
         Raises
         ------
         ValueError, TypeError, OSError
-            If a parameter is wrong, or a photo or mask can't be read or has another size; the
+            If a parameter is wrong, or an image or mask can't be read or has another size; the
             message names it by position and path.
         """
         self._check_parameters()
@@ -243,7 +243,7 @@ class SegmenterSelector(Segmenter, Composite):
         return kept / kept.sum() if kept.sum() > 0 else np.full_like(weights, 1 / len(weights))
 
     def _rows(self, lesion: Lesion, masks: Sequence[Mask]) -> NDArray[np.float64]:
-        """Return what the ranker sees: measures, the same against the photo's median, and which candidate it is."""
+        """Return what the ranker sees: measures, the same against the image's median, and which candidate it is."""
         measures = describe_candidates(lesion.image, masks)
         return np.hstack([measures, measures - np.median(measures, axis=0), np.eye(len(masks))])
 
@@ -256,7 +256,7 @@ class SegmenterSelector(Segmenter, Composite):
         folds: list[Any],
         task: FitTask,
     ) -> list[list[Mask]]:
-        """Return the candidates of the photos that have a mask, from segmenters that have not seen that mask."""
+        """Return the candidates of the images that have a mask, from segmenters that have not seen that mask."""
         columns = []
         for name, segmenter in self._named():
             task.begin_part(f"find-{name}")
@@ -315,7 +315,7 @@ def _mask_of(segmenter: Any, lesion: Lesion) -> Mask:
 def _fit_ranker(
     ranker: BaseEstimator, rows: list[NDArray[np.float64]], jaccard: list[list[float]], which: Iterable[int]
 ) -> BaseEstimator:
-    """Fit a copy of the ranker to all candidates of some photos."""
+    """Fit a copy of the ranker to all candidates of some images."""
     which = list(which)
     return clone(ranker).fit(np.concatenate([rows[i] for i in which]), np.concatenate([jaccard[i] for i in which]))
 

@@ -1,4 +1,4 @@
-"""Photos and masks as segmenters that learn take them."""
+"""Images and masks as segmenters that learn take them."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     Parameters
     ----------
     y : sequence of masks or None
-        Arrays or paths; None or NaN where a photo has no mask. None stands for no mask at all.
+        Arrays or paths; None or NaN where an image has no mask. None stands for no mask at all.
     n_images : int
-        Number of photos.
+        Number of images.
 
     Returns
     -------
     masks : sequence
-        One entry for each photo.
+        One entry for each image.
     positions : list of int
-        Positions of the photos that have a mask.
+        Positions of the images that have a mask.
 
     Raises
     ------
     ValueError
-        If there are more or fewer masks than photos.
+        If there are more or fewer masks than images.
     """
     if y is None:
         return [None] * n_images, []
     masks = check_masks(y)
     if len(masks) != n_images:
         raise ValueError(
-            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for a photo without a mask."
+            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for an image without a mask."
         )
     return masks, [position for position in range(n_images) if not is_missing(masks[position])]
 
 
 def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tuple[Lesion, NDArray[np.bool_]]:
-    """Read a photo at the working size, and its mask at the photo's own.
+    """Read an image at the working size, and its mask at the image's own.
 
     Parameters
     ----------
     images, masks : sequence
-        Photos and masks, arrays or paths.
+        Images and masks, arrays or paths.
     position : int
         Which pair to read.
 
     Returns
     -------
     lesion : Lesion
-        The photo.
+        The image.
     mask : ndarray of shape (height, width), dtype bool
         The mask.
 
     Raises
     ------
     ValueError, TypeError, OSError
-        If one can't be read, or the mask has another size than the photo; the message names it.
+        If one can't be read, or the mask has another size than the image; the message names it.
     """
     with element_errors(position, images[position]):
         lesion = as_lesion(images[position])

@@ -1,4 +1,4 @@
-"""Gray levels → binarize → watershed: the lesion of a photo without any label."""
+"""Gray levels → binarize → watershed: the lesion of an image without any label."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def segment_watershed(
     level: float | None = 0.5,
     margin: float = 0,
 ) -> NDArray[np.bool_]:
-    """Find the pixels of the one lesion in a dermoscopic photo.
+    """Find the pixels of the one lesion in a dermoscopic image.
 
     In the order of the survey's system: gray levels, binarization (Otsu), watershed.
 
@@ -62,7 +62,7 @@ def segment_watershed(
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Photo, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
+        Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
         Gray levels to look at. "auto" takes, of the first four, the one that Otsu's threshold
         separates best. The ratios see color alone, whatever the shadows.
@@ -80,16 +80,16 @@ def segment_watershed(
     Returns
     -------
     ndarray of shape (height, width), dtype bool
-        True on the lesion. All False if none was found: nothing covers 0.1 % of the photo and
+        True on the lesion. All False if none was found: nothing covers 0.1 % of the image and
         is darker than the skin by 4 % of its level.
 
     Raises
     ------
     ValueError
-        If `image` is no photo, `channel` is unknown, `level` is not in 0..1 or `margin` not in
+        If `image` is no image, `channel` is unknown, `level` is not in 0..1 or `margin` not in
         0..0.1.
     TypeError
-        If `image` has a dtype that no photo has.
+        If `image` has a dtype that no image has.
 
     References
     ----------

@@ -105,7 +105,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
 
     In a list, prior :math:`k` has a weight in proportion to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
     of its score with the best intercept; without labels of both classes all weigh the same. Where all are trusted,
-    pass their mean instead: on the photos at hand it was better.
+    pass their mean instead: on the images at hand it was better.
 
     Examples
     --------

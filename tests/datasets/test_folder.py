@@ -18,7 +18,7 @@ def photos(tmp_path):
     for name in ("a.jpg", "b.PNG", "clinic/c.tif", "d.bmp"):
         put(folder / name)
     (folder / "._a.jpg").write_bytes(b"resource fork")
-    (folder / "notes.txt").write_text("no photo")
+    (folder / "notes.txt").write_text("no image")
     return folder
 
 
@@ -33,7 +33,7 @@ def test_photos_alone(photos):
     np.testing.assert_array_equal(bunch.target, [-1, -1, -1, -1])
     assert bunch.diagnosis == ["unknown"] * 4
     assert list(bunch.groups) == ["a.jpg", "b.PNG", "clinic/c.tif", "d.bmp"]
-    assert "4 photos, 0 with a mask; 0 melanomas, 0 others, 4 without a diagnosis" in bunch.DESCR
+    assert "4 images, 0 with a mask; 0 melanomas, 0 others, 4 without a diagnosis" in bunch.DESCR
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_labels_lie_in_the_folder_or_beside_it(photos, place):
     bunch = load_folder(photos)
     np.testing.assert_array_equal(bunch.target, [1, 0, -1, -1])
     assert bunch.diagnosis == ["melanoma", "other", "unknown", "unknown"]
-    assert "Left out: 1 rows of labels that fit no photo." in bunch.DESCR
+    assert "Left out: 1 rows of labels that fit no image." in bunch.DESCR
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_masks_are_found(photos, place, ending):
     bunch = load_folder(photos, masks=photos.parent / place if place == "borders" else None)
     assert names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp"]
     assert names(bunch.masks) == [None, f"b{ending}.png", f"c{ending}.png", None]
-    assert "Left out: 1 masks that fit no photo." in bunch.DESCR
+    assert "Left out: 1 masks that fit no image." in bunch.DESCR
 
 
 @pytest.mark.parametrize("given", [True, False])
 def test_masks_lie_beside_their_photos(photos, given):
     put(photos / "a_mask.png")
     put(photos / "clinic" / "c_segmentation.png")
-    put(photos / "e_mask.png")  # a photo of that name: there is no e
+    put(photos / "e_mask.png")  # an image of that name: there is no e
     bunch = load_folder(photos, masks=photos if given else None)
     assert names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp", "e_mask.png"]
     assert names(bunch.masks) == ["a_mask.png", None, "c_segmentation.png", None, None]
@@ -132,28 +132,28 @@ def test_masks_that_fit_two_photos(tmp_path):
     put(tmp_path / "photos" / "x" / "1.jpg")
     put(tmp_path / "photos" / "y" / "1.jpg")
     put(tmp_path / "masks" / "1.png")
-    with pytest.raises(ValueError, match=r"a mask must fit one photo, got .* for .*x.* and .*y"):
+    with pytest.raises(ValueError, match=r"a mask must fit one image, got .* for .*x.* and .*y"):
         load_folder(tmp_path / "photos")
 
 
 def test_two_masks_of_one_photo(photos):
     put(photos / "masks" / "a.png")
     put(photos / "masks" / "a_mask.png")
-    with pytest.raises(ValueError, match=r"a photo must have one mask, got .*a.png' and .*a_mask.png'"):
+    with pytest.raises(ValueError, match=r"an image must have one mask, got .*a.png' and .*a_mask.png'"):
         load_folder(photos)
 
 
 def test_masks_that_fit_nothing(photos):
     put(photos / "masks" / "zzz.png")
-    with pytest.raises(ValueError, match=r"masks must hold a mask named like a photo.*got \['zzz.png'\]"):
+    with pytest.raises(ValueError, match=r"masks must hold a mask named like an image.*got \['zzz.png'\]"):
         load_folder(photos)
 
 
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        ("image,diagnosis\nz,mel\n", {}, "must name photos of folder, such as 'a.jpg'"),
-        ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list a photo once, got .*in rows 1 and 2"),
+        ("image,diagnosis\nz,mel\n", {}, "must name images of folder, such as 'a.jpg'"),
+        ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list an image once, got .*in rows 1 and 2"),
         ("image,color\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'color'\].*label_column"),
         ("image,diagnosis\na,3\n", {}, "must hold diagnoses as text, or 1 .*got '3'"),
         ("image,diagnosis\na,mel\n", {"label_column": "dx"}, "label_column must be a column of .*got 'dx'"),
@@ -170,7 +170,7 @@ def test_bad_tables(photos, table, options, message):
 def test_a_row_that_fits_two_photos(photos):
     put(photos / "clinic" / "a.png")
     (photos / "labels.csv").write_text("image,dx\na.bmp,mel\n")
-    with pytest.raises(ValueError, match=r"must name one photo in each row, got 'a.bmp' for"):
+    with pytest.raises(ValueError, match=r"must name one image in each row, got 'a.bmp' for"):
         load_folder(photos)
 
 
@@ -186,5 +186,5 @@ def test_missing_places(tmp_path, photos):
     with pytest.raises(ValueError, match="labels must be given where a column is named"):
         load_folder(photos, label_column="dx")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="folder must hold at least one photo"):
+    with pytest.raises(ValueError, match="folder must hold at least one image"):
         load_folder(tmp_path / "empty")

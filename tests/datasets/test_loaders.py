@@ -81,7 +81,7 @@ def test_ph2(ph2):
     np.testing.assert_array_equal(bunch.target, [0, 0, 1])
     assert bunch.diagnosis == ["common nevus", "atypical nevus", "melanoma"]
     assert list(bunch.groups) == ["IMD003", "IMD009", "IMD058"]
-    assert "3 photos, 3 with a mask; 1 melanomas, 2 others, 0 without" in bunch.DESCR
+    assert "3 images, 3 with a mask; 1 melanomas, 2 others, 0 without" in bunch.DESCR
     assert "Left out" not in bunch.DESCR
 
 
@@ -103,8 +103,8 @@ def test_ph2_leaves_out_and_counts_what_is_not_there(ph2):
     assert names(bunch.images) == ["IMD003.bmp", "IMD058.bmp"]
     assert names(bunch.masks) == ["IMD003_lesion.bmp", None]
     assert list(bunch.frame["image_id"]) == ["IMD003", "IMD058"]
-    assert "Left out: 1 rows of the table, whose photos are not there." in bunch.DESCR
-    assert "Left out: 1 photos that are not in the table." in bunch.DESCR
+    assert "Left out: 1 rows of the table, whose images are not there." in bunch.DESCR
+    assert "Left out: 1 images that are not in the table." in bunch.DESCR
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_ph2_names_the_bad_row(ph2, old, new, message):
 
 def test_ph2_without_photos(ph2):
     (ph2 / "PH2_dataset.txt").write_text(PH2_HEADER, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"folder must hold PH².*photos such as"):
+    with pytest.raises(ValueError, match=r"folder must hold PH².*images such as"):
         load_ph2(ph2)
 
 
@@ -138,7 +138,7 @@ def test_isic_reads_every_split_that_is_there(tmp_path):
     assert bunch.diagnosis == ["melanoma", "seborrheic keratosis", "nevus"]
     assert list(bunch.split) == ["training", "training", "test"]
     assert list(bunch.groups) == ["ISIC_1", "ISIC_2", "ISIC_3"]
-    assert "Left out: 1 diagnoses, whose photos are not there." in bunch.DESCR
+    assert "Left out: 1 diagnoses, whose images are not there." in bunch.DESCR
 
 
 def test_isic_without_masks_and_labels(tmp_path):
@@ -198,12 +198,12 @@ def test_ham10000_counts_what_is_not_there(ham):
     bunch = load_ham10000(ham)
     assert names(bunch.images) == ["ISIC_1.jpg", "ISIC_3.jpg"]
     assert "Left out: 1 rows of the table" in bunch.DESCR
-    assert "Left out: 1 photos that are not in the table." in bunch.DESCR
+    assert "Left out: 1 images that are not in the table." in bunch.DESCR
 
 
 def test_ham10000_refuses_a_photo_that_is_there_twice(ham):
     put(ham / "HAM10000_images_part_2" / "ISIC_1.jpg")
-    with pytest.raises(ValueError, match=r"photos must have different names, got .*part_1.*part_2"):
+    with pytest.raises(ValueError, match=r"images must have different names, got .*part_1.*part_2"):
         load_ham10000(ham)
 
 
@@ -213,7 +213,7 @@ def test_ham10000_refuses_a_photo_that_is_there_twice(ham):
         (HAM_TABLE.replace("dx,", "diagnosis,", 1), "must have the columns image_id, lesion_id, dx"),
         (HAM_TABLE.replace("ISIC_2", "ISIC_1"), "each image_id once"),
         (HAM_TABLE.replace("HAM_2", ""), "with a lesion_id and a dx"),
-        (HAM_TABLE.replace("ISIC_", "IMD"), "photos must be named as in 'HAM10000_metadata.csv', such as 'IMD2'"),
+        (HAM_TABLE.replace("ISIC_", "IMD"), "images must be named as in 'HAM10000_metadata.csv', such as 'IMD2'"),
         (HAM_TABLE.partition("\n")[0] + "\n", "must hold at least one row"),
     ],
 )
@@ -264,7 +264,7 @@ def test_folder_from_the_environment(ham, monkeypatch):
 def test_real_layouts(load, name, n_photos, n_melanomas, n_groups):
     root = os.environ.get("SKLEARN_MELANOMA_DATA")
     if not root or not (Path(root) / name).is_dir():
-        pytest.skip(f"needs real photos: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
+        pytest.skip(f"needs real images: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
     bunch = load(Path(root) / name)
     assert len(bunch.images) == len(bunch.masks) == len(bunch.target) == len(bunch.diagnosis) == n_photos
     assert bunch.target.sum() == n_melanomas

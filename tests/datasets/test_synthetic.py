@@ -227,7 +227,7 @@ def test_melanomas_and_nevi_overlap(many):
 
 def test_the_severity_sets_the_ceiling():
     lesions = make_lesions(600, melanoma_fraction=0.5, image_size=(32, 32), hair=0, random_state=0)
-    # Three standard errors of the area for 300 photos of each class.
+    # Three standard errors of the area for 300 images of each class.
     assert roc_auc_score(lesions.target, lesions.severity) == pytest.approx(0.921, abs=0.033)
 
 

@@ -328,7 +328,7 @@ def test_a_photo_without_a_lesion(photos, few):
     lost = int(np.flatnonzero(few != -1)[0])
     images[lost] = np.full((48, 64, 3), 200, np.uint8)
     model = AugmentedClassifier(small_pipeline(Recorder()), n_augmentations=2, n_test_augmentations=2)
-    said = re.escape(f"No lesion was found in 1 of 16 photos: X[{lost}]. ")
+    said = re.escape(f"No lesion was found in 1 of 16 images: X[{lost}]. ")
     with pytest.warns(UserWarning, match=said) as fitted:
         model.fit(images, few)
     given = model.pipeline_[-1].given_["X"]
@@ -340,13 +340,13 @@ def test_a_photo_without_a_lesion(photos, few):
 
 def test_photos_that_can_not_be_read(photos, few, tmp_path):
     path = str(tmp_path / "cut.png")
-    (tmp_path / "cut.png").write_bytes(b"no photo")
+    (tmp_path / "cut.png").write_bytes(b"no image")
     position = int(np.flatnonzero(few != -1)[0])
     images = list(photos.images)
     images[position] = path
     with pytest.raises(ValueError, match=re.escape(f"X[{position}] ({path!r}): could not read")):
         AugmentedClassifier(small_pipeline()).fit(images, few)
-    with pytest.warns(UserWarning, match="Skipped 1 of 16 photos") as warned:
+    with pytest.warns(UserWarning, match="Skipped 1 of 16 images") as warned:
         AugmentedClassifier(small_pipeline(on_error="skip")).fit(images, few)
     assert len(warned) == 1
 

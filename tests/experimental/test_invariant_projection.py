@@ -133,7 +133,7 @@ def test_photos_without_a_lesion_teach_nothing(lesions):
 
 
 def test_errors(lesions):
-    with pytest.raises(ValueError, match=r"at least two lesions with a mask, got 1 in 2 photos\. Pass more"):
+    with pytest.raises(ValueError, match=r"at least two lesions with a mask, got 1 in 2 images\. Pass more"):
         InvariantProjection(ColorFeatures()).fit([lesions[0], lesions[1].image])
     with pytest.raises(ValueError, match=r"n_components must be at most the number of features, 2, got 3\. Lower it"):
         InvariantProjection(ColorFeatures(["a_std", "b_std"]), n_components=3).fit(lesions)

@@ -99,7 +99,7 @@ def test_millimeters(lesion):
 
 
 def test_millimeters_need_to_be_known(lesion):
-    with pytest.raises(ValueError, match=r"X\[0\]: .*Read the photos with ImageReader\(mm_per_pixel=\.\.\.\)"):
+    with pytest.raises(ValueError, match=r"X\[0\]: .*Read the images with ImageReader\(mm_per_pixel=\.\.\.\)"):
         MorphologyFeatures(unit="mm").fit_transform([lesion])
     assert np.isfinite(MorphologyFeatures(["solidity"], unit="mm").fit_transform([lesion])).all()
     with pytest.raises(ValueError, match="'unit' parameter"):

@@ -311,7 +311,7 @@ def test_bad_masks_give_finite_numbers(name):
     mask = BAD_MASKS[name]
     found = measure_shape(mask)
     assert np.isfinite(list(found.values())).all(), found
-    # A lesion that fills the photo to its frame is no other than one in the middle of a larger one.
+    # A lesion that fills the image to its frame is no other than one in the middle of a larger one.
     height, width = mask.shape
     image = np.zeros((height + 30, width + 20, 3), dtype=np.uint8)
     lesion = Lesion(image, np.pad(mask, ((10, 20), (5, 15))))

@@ -30,7 +30,7 @@ def stripes(period, width=2, shape=(60, 80)):
 
 
 def disks(radius, period=16, shape=(96, 96)):
-    """Draw dark disks on a lattice, none on the margin; return the photo and their number."""
+    """Draw dark disks on a lattice, none on the margin; return the image and their number."""
     y, x = np.mgrid[: shape[0], : shape[1]] % period - period // 2
     image = np.full((*shape, 3), (180, 130, 100), dtype=np.uint8)
     image[np.hypot(y, x) <= radius] = (90, 60, 40)

@@ -187,7 +187,7 @@ def test_headers_at_their_limits(tmp_path, monkeypatch):
         "MAX_TAG_VALUES": lambda n: gray_tiff((65_000, 3, n, 8)),
         "MAX_CHUNK_BYTES": lambda n: png(8, 8, before=chunk(b"tEXt", b"a\0" + b"x" * (n - 2))),
     }
-    path = tmp_path / "photo"
+    path = tmp_path / "image"
     for name, make in limits.items():
         monkeypatch.setattr(headers, name, 40)
         path.write_bytes(make(39))
@@ -351,7 +351,7 @@ def test_changed_files_give_an_image_or_one_error(files, tmp_path, read, name, c
     data = files[name]
     for change in changes:
         data = changed(data, *change, files)
-    path = tmp_path / "photo"
+    path = tmp_path / "image"
     path.write_bytes(data)
     result = ending(read, path)
     assert isinstance(result, str) or result.size

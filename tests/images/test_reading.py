@@ -1,4 +1,4 @@
-"""Every format in which a photo may come, and every way in which a file may be broken."""
+"""Every format in which an image may come, and every way in which a file may be broken."""
 
 import os
 import struct
@@ -22,7 +22,7 @@ FORMATS = (*LOSSLESS, "jpg")
 
 @pytest.fixture(scope="module")
 def photo():
-    """Return a smooth photo of which every corner has another color, 24 pixels high and 40 wide."""
+    """Return a smooth image of which every corner has another color, 24 pixels high and 40 wide."""
     y, x = np.mgrid[0:1:24j, 0:1:40j]
     return np.rint(np.stack([60 + 180 * x, 60 + 180 * y, 200 - 90 * (x + y)], axis=2)).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def png(path, width, height, *, depth=8, color=2, rows=b"", name=b"IHDR"):
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
 def test_rgb_as_it_was(photo, tmp_path, suffix):
-    path = save(photo, tmp_path / f"photo.{suffix}")
+    path = save(photo, tmp_path / f"image.{suffix}")
     np.testing.assert_array_equal(read_image(path), photo)
     np.testing.assert_array_equal(read_image(Path(path)), photo)
 
@@ -66,15 +66,15 @@ def test_jpeg_nearly_as_it_was(photo, tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_the_name_says_nothing_the_content_does(photo, tmp_path, suffix):
-    expected = read_image(save(photo, tmp_path / f"photo.{suffix}"))
-    os.rename(tmp_path / f"photo.{suffix}", tmp_path / "photo.gif")
+    expected = read_image(save(photo, tmp_path / f"image.{suffix}"))
+    os.rename(tmp_path / f"image.{suffix}", tmp_path / "photo.gif")
     np.testing.assert_array_equal(read_image(tmp_path / "photo.gif"), expected)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_gray(photo, tmp_path, suffix):
     gray = photo[:, :, 0]
-    result = read_image(save(gray, tmp_path / f"photo.{suffix}"))
+    result = read_image(save(gray, tmp_path / f"image.{suffix}"))
     assert result.shape == photo.shape
     assert np.abs(result - gray[:, :, np.newaxis].astype(int)).max() <= (2 if suffix == "jpg" else 0)
 
@@ -118,7 +118,7 @@ def test_alpha_is_laid_over_black(photo, tmp_path, mode, suffix):
     assert image.mode == mode
     opaque = np.asarray(Image.fromarray(photo).convert(mode[:-1]).convert("RGB"))
     expected = np.where(alpha[:, :, np.newaxis] == 0, 0, opaque)
-    np.testing.assert_array_equal(read_image(save(image, tmp_path / f"photo.{suffix}")), expected)
+    np.testing.assert_array_equal(read_image(save(image, tmp_path / f"image.{suffix}")), expected)
     np.testing.assert_array_equal(read_image(image), expected)
     small = read_image(image, max_side=20)
     assert small.shape == (12, 20, 3)
@@ -137,7 +137,7 @@ def test_premultiplied_alpha_and_palette_alpha(photo):
 @pytest.mark.parametrize("suffix", ["tiff", "jpg"])
 def test_cmyk(photo, tmp_path, suffix):
     image = Image.fromarray(photo).convert("CMYK")
-    assert np.abs(read_image(save(image, tmp_path / f"photo.{suffix}")).astype(int) - photo).max() <= 4
+    assert np.abs(read_image(save(image, tmp_path / f"image.{suffix}")).astype(int) - photo).max() <= 4
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "HSV", "RGBX"])
@@ -154,7 +154,7 @@ def test_lab():
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
 def test_sixteen_bit_gray(tmp_path, suffix):
     levels = np.array([[0, 255, 256, 0x80FF, 0xFFFF]], np.uint16)
-    path = save(levels, tmp_path / f"photo.{suffix}")
+    path = save(levels, tmp_path / f"image.{suffix}")
     np.testing.assert_array_equal(read_image(path)[:, :, 1], [[0, 0, 1, 0x80, 0xFF]])
     np.testing.assert_array_equal(read_image(Image.fromarray(levels))[:, :, 1], [[0, 0, 1, 0x80, 0xFF]])
 
@@ -184,7 +184,7 @@ def test_sixteen_bit_color(tmp_path):
 def test_one_bit(tmp_path, suffix):
     bits = np.array([[True, False, True], [False, False, True]])
     expected = np.repeat(bits[:, :, np.newaxis], 3, axis=2) * 255
-    np.testing.assert_array_equal(read_image(save(bits, tmp_path / f"photo.{suffix}")), expected)
+    np.testing.assert_array_equal(read_image(save(bits, tmp_path / f"image.{suffix}")), expected)
 
 
 def test_floats_in_a_tiff(tmp_path):
@@ -198,7 +198,7 @@ def test_floats_in_a_tiff(tmp_path):
 # Upright
 
 
-# How a photo that is upright lies in the file, by EXIF orientation: where its first row and first column are.
+# How an image that is upright lies in the file, by EXIF orientation: where its first row and first column are.
 LYING = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -220,7 +220,7 @@ def exif(orientation):
 @pytest.mark.parametrize("orientation", LYING)
 @pytest.mark.parametrize("suffix", ["png", "tiff", "webp", "jpg"])
 def test_turned_upright(photo, tmp_path, orientation, suffix):
-    path = tmp_path / f"photo.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     save(np.ascontiguousarray(LYING[orientation](photo)), path, exif=exif(orientation))
     lesion = read_lesion(path)
     assert lesion.source_shape == photo.shape[:2]
@@ -257,7 +257,7 @@ def test_a_nonsense_orientation_is_passed_over(photo, tmp_path):
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize(("height", "width"), [(300, 401), (401, 300), (350, 350), (7, 500), (500, 1)])
 def test_longest_side(tmp_path, suffix, height, width):
-    path = save(np.full((height, width, 3), 128, np.uint8), tmp_path / f"photo.{suffix}")
+    path = save(np.full((height, width, 3), 128, np.uint8), tmp_path / f"image.{suffix}")
     for side in (384, 100, 64, 1):
         lesion = read_lesion(path, max_side=side)
         assert max(lesion.image.shape[:2]) == min(side, max(height, width))
@@ -345,7 +345,7 @@ def test_empty_file(tmp_path):
 
 
 def test_text_file(tmp_path):
-    (tmp_path / "photo.jpg").write_text("no photo" * 200)
+    (tmp_path / "photo.jpg").write_text("no image" * 200)
     with pytest.raises(ValueError, match=r"photo\.jpg': its 1,600 bytes are no JPEG, PNG, BMP, TIFF or WebP image\.$"):
         read_image(tmp_path / "photo.jpg")
 
@@ -361,11 +361,11 @@ def test_other_formats_are_refused(tmp_path):
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.02])
 @pytest.mark.parametrize("side", [None, 50])
 def test_truncated_file(make_image, tmp_path, suffix, share, side):
-    path = tmp_path / f"photo.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     save(make_image(200, 300), path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ValueError, match=rf"could not read '.*photo\.{suffix}': \w.*\w.*\.$") as caught:
+    with pytest.raises(ValueError, match=rf"could not read '.*image\.{suffix}': \w.*\w.*\.$") as caught:
         read_image(path, max_side=side)
     if suffix in ("jpg", "png", "bmp"):
         assert "ends early" in str(caught.value) or share == 0.02
@@ -374,7 +374,7 @@ def test_truncated_file(make_image, tmp_path, suffix, share, side):
 @pytest.fixture(scope="module")
 def files(make_image, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    return {suffix: Path(save(make_image(30, 40), folder / f"photo.{suffix}")).read_bytes() for suffix in FORMATS}
+    return {suffix: Path(save(make_image(30, 40), folder / f"image.{suffix}")).read_bytes() for suffix in FORMATS}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -383,7 +383,7 @@ def files(make_image, tmp_path_factory):
 def test_damaged_files_give_an_image_or_a_value_error(files, tmp_path, suffix, place, junk, cut):
     data = files[suffix]
     start = int(place * len(data))
-    path = tmp_path / f"photo.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     path.write_bytes(data[:start] + junk + (b"" if cut else data[start + len(junk) :]))
     message = ""
     with warnings.catch_warnings():
@@ -393,7 +393,7 @@ def test_damaged_files_give_an_image_or_a_value_error(files, tmp_path, suffix, p
         except ValueError as error:
             message = str(error)
     if message:
-        assert "photo." in message or "image must" in message
+        assert "image." in message or "image must" in message
     else:
         assert image.dtype == np.uint8
         assert image.shape[2] == 3

@@ -1,4 +1,4 @@
-"""Photos at URLs, read through fsspec."""
+"""Images at URLs, read through fsspec."""
 
 import io
 import os
@@ -37,10 +37,10 @@ def memory():
 
 @pytest.fixture
 def archive(png, tmp_path):
-    """Return the path of an archive of one photo and one file that is none."""
+    """Return the path of an archive of one image and one file that is none."""
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("a photo.png", png)
+        file.writestr("an photo.png", png)
         file.writestr("empty.png", b"")
     return path
 
@@ -82,20 +82,24 @@ def test_a_mask(memory):
 
 def test_local_files_and_archives(archive, png, make_image, tmp_path):
     (tmp_path / "one.png").write_bytes(png)
-    for url in (f"file://{tmp_path}/one.png", f"zip://a photo.png::file://{archive}", f"zip://a photo.png::{archive}"):
+    for url in (
+        f"file://{tmp_path}/one.png",
+        f"zip://an photo.png::file://{archive}",
+        f"zip://an photo.png::{archive}",
+    ):
         np.testing.assert_array_equal(read_image(url), make_image())
 
 
 def test_an_archive_in_a_store(memory, archive, make_image):
     memory.pipe("/photos.zip", archive.read_bytes())
-    np.testing.assert_array_equal(read_image("zip://a photo.png::memory://photos.zip"), make_image())
+    np.testing.assert_array_equal(read_image("zip://an photo.png::memory://photos.zip"), make_image())
 
 
 def test_workers_read_urls(archive, tmp_path, png):
     (tmp_path / "one.png").write_bytes(png)
     features = make_melanoma_pipeline("survey")["features"].set_params(batch_size=1)
     local = features.transform([str(tmp_path / "one.png")] * 3)
-    urls = [f"file://{tmp_path}/one.png", f"zip://a photo.png::{archive}", f"zip://a photo.png::file://{archive}"]
+    urls = [f"file://{tmp_path}/one.png", f"zip://an photo.png::{archive}", f"zip://an photo.png::file://{archive}"]
     with parallel_config("loky", n_jobs=2):
         assert features.transform(urls).equals(local)
 
@@ -136,7 +140,7 @@ def test_no_more_than_the_limit_is_read(memory, archive, monkeypatch):
         read_bytes("memory://large", 1000)
     monkeypatch.setattr(decoding, "MAX_BYTES", 100)
     with pytest.raises(OSError, match="it has more than 100 bytes"):
-        read_image(f"zip://a photo.png::{archive}")
+        read_image(f"zip://an photo.png::{archive}")
 
 
 def test_streams_that_give_less_than_was_asked_for():
@@ -164,7 +168,7 @@ def test_errors_of_a_store_are_errors_of_the_photo(memory, monkeypatch):
 def test_skipped_like_any_other_photo(memory, png):
     memory.pipe("/one.png", png)
     features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
-    with pytest.warns(UserWarning, match=r"Skipped 1 of 2 photos: X\[1\] \('memory://gone.png'\)"):
+    with pytest.warns(UserWarning, match=r"Skipped 1 of 2 images: X\[1\] \('memory://gone.png'\)"):
         rows = features.transform(["memory://one.png", "memory://gone.png"])
     assert rows["area"].isna().tolist() == [False, True]
 

@@ -144,11 +144,11 @@ def test_several_diagnoses_as_strings(table):
         from_estimator(model, X, few)
 
 
-# From photos
+# From images
 
 
 class Counted(Sequence):
-    """Photos that count how often each is asked for."""
+    """Images that count how often each is asked for."""
 
     def __init__(self, images):
         self.images = images

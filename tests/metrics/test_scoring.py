@@ -42,7 +42,7 @@ class Threshold(BaseEstimator):
 
 @pytest.fixture
 def photos():
-    """Twelve noise photos whose lesions are the pixels below 0.3."""
+    """Twelve noise images whose lesions are the pixels below 0.3."""
     return list(np.random.default_rng(0).random((12, 6, 8)))
 
 
@@ -77,7 +77,7 @@ class TestMaskScores:
         assert mean_mask_score([WHOLE], [HALF], threshold_jaccard) == 0
 
     def test_no_mask_at_all(self):
-        with pytest.raises(ValueError, match=r"at least one mask, got none in 2 photos\. In a search, .*Semi"):
+        with pytest.raises(ValueError, match=r"at least one mask, got none in 2 images\. In a search, .*Semi"):
             mask_scores([None, np.nan], [WHOLE, WHOLE], mask_jaccard)
 
     def test_names_the_mask_of_another_shape(self):
@@ -113,7 +113,7 @@ class TestScorer:
         assert make_mask_scorer(mask_jaccard)(segmenter, photos, masks) == pytest.approx(expected, abs=1e-12)
 
     def test_segments_only_photos_that_count(self, photos, masks):
-        photos[5], masks[5] = "no photo at all", None
+        photos[5], masks[5] = "no image at all", None
         assert make_mask_scorer(mask_jaccard)(Threshold(0.3), photos, masks) == 1
 
     def test_search_with_few_masks(self, photos, masks):
@@ -133,7 +133,7 @@ class TestScorer:
         assert search.cv_results_["mean_test_threshold"][0] < search.cv_results_["mean_test_jaccard"][0]
 
     def test_fold_without_masks_says_so(self, photos, masks):
-        with pytest.raises(ValueError, match="at least one mask, got none in 4 photos"):
+        with pytest.raises(ValueError, match="at least one mask, got none in 4 images"):
             cross_validate(
                 Threshold(),
                 photos,

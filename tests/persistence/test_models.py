@@ -233,12 +233,12 @@ def test_wrong_thresholds_are_refused(model, photos, path):
 
 
 def test_the_file_tells_what_is_in_it(model, path):
-    save_model(model, path, summary={"photos": np.int64(24), "auc": np.float64(0.5), "by fold": np.array([0.25, 0.75])})
+    save_model(model, path, summary={"images": np.int64(24), "auc": np.float64(0.5), "by fold": np.array([0.25, 0.75])})
     info = read_model_info(path)
     assert info.classes == (0, 1)
     assert info.feature_names == tuple(model["classify"].feature_names_in_)
     assert info.threshold is None
-    assert info.summary == {"photos": 24, "auc": 0.5, "by fold": [0.25, 0.75]}
+    assert info.summary == {"images": 24, "auc": 0.5, "by fold": [0.25, 0.75]}
     assert info.versions == _portable.versions()
     assert list(info.versions) == [
         "python",
@@ -327,7 +327,7 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(model, saved, path, monkeyp
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"photo", b"PK\x03\x04", pickle.dumps(PriorLogisticRegression())],
+    [b"", b"image", b"PK\x03\x04", pickle.dumps(PriorLogisticRegression())],
     ids=["empty", "text", "zip's start", "pickle"],
 )
 def test_other_files_are_named(content, path):

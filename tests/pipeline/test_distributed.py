@@ -29,7 +29,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def paths(made, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
+    folder = tmp_path_factory.mktemp("images")
     for position, image in enumerate(made.images):
         Image.fromarray(image).save(folder / f"{position}.png")
     return [str(folder / f"{position}.png") for position in range(len(made.images))]
@@ -70,7 +70,7 @@ def sent(monkeypatch):
 
 @pytest.fixture
 def blind(monkeypatch):
-    """Make it an error to open a photo in this process."""
+    """Make it an error to open an image in this process."""
 
     def refuse(path, limit):
         raise AssertionError(f"{path} was opened by the process that asked for it")
@@ -89,7 +89,7 @@ def test_the_same_rows_from_workers_that_read_the_paths(features_and_rows, paths
     np.testing.assert_array_equal(found.to_numpy(), rows.to_numpy())  # bit for bit
     assert found.equals(rows)
     assert len(sent) == len(paths) / BATCH_SIZE
-    # Paths and steps, no photo: of these, one alone has 30 kB.
+    # Paths and steps, no image: of these, one alone has 30 kB.
     assert max(map(len, sent)) < 10_000 < os.path.getsize(paths[0])
 
 
@@ -131,8 +131,8 @@ def test_bad_photos_are_told_as_at_home(paths, dask):
     with pytest.raises(FileNotFoundError, match=r"^X\[6\] \('gone\.png'\): could not open 'gone\.png'"):
         measure().transform(photos)
     with (
-        pytest.warns(UserWarning, match=r"Skipped 1 of 12 photos: X\[6\] \('gone\.png'\)"),
-        pytest.warns(UserWarning, match=r"No lesion was found in 1 of 12 photos: X\[11\]"),
+        pytest.warns(UserWarning, match=r"Skipped 1 of 12 images: X\[6\] \('gone\.png'\)"),
+        pytest.warns(UserWarning, match=r"No lesion was found in 1 of 12 images: X\[11\]"),
     ):
         rows = measure(on_error="skip").transform(photos)
     assert np.flatnonzero(rows["area"].isna()).tolist() == [6, 11]

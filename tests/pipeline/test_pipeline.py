@@ -204,7 +204,7 @@ def test_a_union_of_families(photos):
 
 
 class Counted(Sequence):
-    """Photos that are drawn when asked for, and counted until they are gone."""
+    """Images that are drawn when asked for, and counted until they are gone."""
 
     def __init__(self, n_photos):
         self.n_photos = n_photos
@@ -240,7 +240,7 @@ def test_memory_is_bounded_by_the_batch(n_jobs, backend, n_batches):
     assert photos.alive == 0
 
 
-# Bad photos
+# Bad images
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_an_error_brings_along_what_was_computed_before(photos, n_jobs):
     np.testing.assert_array_equal(computed, survey().transform(photos)[: len(computed)])
     if n_jobs is None:  # workers may fail before an earlier batch is back
         assert len(computed) == 20
-        assert "first 20 photos is in `computed`" in notes
+        assert "first 20 images is in `computed`" in notes
 
 
 def test_an_error_in_the_first_batch_promises_nothing():
@@ -326,7 +326,7 @@ def test_skipped_photos_are_rows_of_nan(with_bad, photos, n_jobs):
         rows = pipeline.fit(images).transform(images)
     assert len(caught) == 1
     message = str(caught[0].message)
-    assert message.startswith("Skipped 2 of 25 photos: X[0] ('gone.png'): could not open")
+    assert message.startswith("Skipped 2 of 25 images: X[0] ('gone.png'): could not open")
     assert "IMD020.bmp'): could not read" in message
     assert "X[20]" in message
     assert caught[0].filename == __file__
@@ -355,7 +355,7 @@ def test_nothing_but_bad_photos():
 
 
 def test_the_message_shows_ten_and_the_warning_has_all():
-    with pytest.warns(SkippedImagesWarning, match=r"Skipped 12 of 12 photos: .* and 2 more\.") as caught:
+    with pytest.warns(SkippedImagesWarning, match=r"Skipped 12 of 12 images: .* and 2 more\.") as caught:
         survey(on_error="skip", batch_size=5).transform([f"{i}.png" for i in range(12)])
     assert caught[0].message.skipped == {
         i: f"X[{i}] ('{i}.png'): could not open '{i}.png': No such file or directory" for i in range(12)
@@ -372,7 +372,7 @@ def test_lost_lesions_are_told_once(photos, skin, tmp_path, n_jobs):
         rows = survey(batch_size=8, n_jobs=n_jobs).fit(images).transform(images)
     assert [type(warning.message) for warning in caught] == [UserWarning]
     assert str(caught[0].message) == (
-        f"No lesion was found in 2 of 25 photos: X[3], X[20] ({str(tmp_path / 'skin.png')!r}). Their features are NaN."
+        f"No lesion was found in 2 of 25 images: X[3], X[20] ({str(tmp_path / 'skin.png')!r}). Their features are NaN."
     )
     assert caught[0].filename == __file__
     assert np.flatnonzero(np.isnan(rows).all(axis=1)).tolist() == [3, 20]
@@ -380,12 +380,12 @@ def test_lost_lesions_are_told_once(photos, skin, tmp_path, n_jobs):
 
 
 def test_a_long_list_of_lost_lesions_is_cut(skin):
-    with pytest.warns(UserWarning, match=r"in 14 of 14 photos: X\[0\], .*, X\[9\] and 4 more\. Their"):
+    with pytest.warns(UserWarning, match=r"in 14 of 14 images: X\[0\], .*, X\[9\] and 4 more\. Their"):
         survey(batch_size=3).transform([skin] * 14)
 
 
 def test_lost_lesions_are_told_also_of_lesions(skin):
-    with pytest.warns(UserWarning, match=r"No lesion was found in 1 of 1 photos: X\[0\]\."):
+    with pytest.warns(UserWarning, match=r"No lesion was found in 1 of 1 images: X\[0\]\."):
         survey()[:-1].transform([skin])
 
 
@@ -414,7 +414,7 @@ class RelativeArea(TransformerMixin, BaseEstimator):
 
 
 class Darkener(TransformerMixin, BaseEstimator):
-    """Learn how bright the photos are, return them at half of that."""
+    """Learn how bright the images are, return them at half of that."""
 
     def fit(self, X, y=None):
         assert y is None
@@ -492,7 +492,7 @@ def test_a_bad_photo_is_named_while_a_step_learns(with_bad):
         learning(batch_size=8).fit(with_bad)
 
 
-# From photos to diagnoses
+# From images to diagnoses
 
 
 @pytest.fixture(scope="module")
@@ -506,7 +506,7 @@ def few_labels(lesions):
 
 
 def quiet(function, *args):
-    """Call a function and pass over the photos in which no lesion was found."""
+    """Call a function and pass over the images in which no lesion was found."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No lesion was found")
         return function(*args)
@@ -591,7 +591,7 @@ def test_grid_search_with_few_labels(lesions, few_labels):
 
 
 def diagnoses_of(lesions):
-    """Return three diagnoses as strings: a third class out of the brightness of the photos."""
+    """Return three diagnoses as strings: a third class out of the brightness of the images."""
     bright = np.array([image.mean() for image in lesions.images]) > np.median([i.mean() for i in lesions.images])
     return np.where(lesions.target == 1, "melanoma", np.where(bright, "common nevus", "atypical nevus"))
 

@@ -42,7 +42,7 @@ FILE = "rows-1.sqlite"
 
 
 class CountingReader(ImageReader):
-    """Write a line to a file for each photo that is read, whatever the process."""
+    """Write a line to a file for each image that is read, whatever the process."""
 
     def __init__(self, log, *, max_side=384, mm_per_pixel=None):
         super().__init__(max_side=max_side, mm_per_pixel=mm_per_pixel)
@@ -85,8 +85,8 @@ def photos(make_image):
 
 @pytest.fixture
 def paths(photos, tmp_path):
-    (tmp_path / "photos").mkdir()
-    paths = [str(tmp_path / "photos" / f"{i}.png") for i in range(len(photos))]
+    (tmp_path / "images").mkdir()
+    paths = [str(tmp_path / "images" / f"{i}.png") for i in range(len(photos))]
     for path, photo in zip(paths, photos, strict=True):
         Image.fromarray(photo).save(path)
     return paths
@@ -261,7 +261,7 @@ def test_weights_of_a_union(make, paths):
     np.testing.assert_array_equal(make().transform(paths), expected / 2)
 
 
-# Photos of every kind
+# Images of every kind
 
 
 def test_every_kind_of_photo(make, log, photos, paths, make_lesion):
@@ -405,15 +405,15 @@ def test_errors_name_the_photo_and_bring_along_what_is_known(make, paths):
         make(batch_size=4).transform(images)
     assert len(caught.value.computed) == 7  # four to six were known, so the second batch is 7, 8, 9 and 10
     np.testing.assert_array_equal(caught.value.computed, make(memory=None).transform(paths[:7]))
-    assert "first 7 photos" in " ".join(caught.value.__notes__)
+    assert "first 7 images" in " ".join(caught.value.__notes__)
 
 
 def test_photos_that_were_skipped_are_tried_again(make, log, paths, tmp_path, photos):
     later = tmp_path / "later.png"
-    later.write_bytes(b"not a photo")
+    later.write_bytes(b"not an image")
     images = [*paths[:6], str(later), "gone.png"]
     for _ in range(2):
-        with pytest.warns(UserWarning, match=r"Skipped 2 of 8 photos: X\[6\] \('.*later\.png'\).*X\[7\]"):
+        with pytest.warns(UserWarning, match=r"Skipped 2 of 8 images: X\[6\] \('.*later\.png'\).*X\[7\]"):
             rows = make(on_error="skip", batch_size=3).transform(images)
         assert np.isnan(rows[6:]).all()
         assert np.isfinite(rows[:6]).all()
@@ -425,7 +425,7 @@ def test_photos_that_were_skipped_are_tried_again(make, log, paths, tmp_path, ph
 
 def test_equal_photos_that_can_not_be_read_are_each_named(make, paths):
     broken = np.zeros((4, 4, 2))
-    with pytest.warns(UserWarning, match=r"Skipped 2 of 3 photos: X\[0\].*X\[2\]"):
+    with pytest.warns(UserWarning, match=r"Skipped 2 of 3 images: X\[0\].*X\[2\]"):
         make(on_error="skip").transform([broken, paths[0], broken])
 
 
@@ -445,7 +445,7 @@ def test_photos_without_a_lesion_are_told_every_time(make, photos, skin, tmp_pat
     with pytest.warns(UserWarning, match="No lesion") as caught:
         make(memory=None).transform(images)
     assert told == {str(caught[0].message)}
-    assert "3 of 5 photos: X[1], X[3] (" in told.pop()
+    assert "3 of 5 images: X[1], X[3] (" in told.pop()
 
 
 # Steps
@@ -704,8 +704,8 @@ def test_a_damaged_row_is_made_anew(make, log, paths, tmp_path):
     rows = make().transform(paths)
     n_reads(log)
     with closing(sqlite3.connect(tmp_path / "rows" / FILE)) as db, db:
-        (numbers, photo) = db.execute("SELECT numbers, photo FROM rows LIMIT 1").fetchone()
-        db.execute("UPDATE rows SET numbers = ? WHERE photo = ?", (bytes([numbers[0] ^ 1]) + numbers[1:], photo))
+        (numbers, photo) = db.execute("SELECT numbers, image FROM rows LIMIT 1").fetchone()
+        db.execute("UPDATE rows SET numbers = ? WHERE image = ?", (bytes([numbers[0] ^ 1]) + numbers[1:], photo))
     for _ in range(2):
         forget()
         np.testing.assert_array_equal(make().transform(paths), rows)

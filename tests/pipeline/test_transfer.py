@@ -147,7 +147,7 @@ def test_columns_that_are_chosen_keep_their_names(elsewhere):
     assert last.n_features_in_ == 2
 
 
-# Photos
+# Images
 
 
 @pytest.fixture(scope="module")

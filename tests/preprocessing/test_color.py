@@ -17,7 +17,7 @@ def mean_of_order(photo, norm):
 
 @pytest.fixture(scope="module")
 def gray_world():
-    """Return a photo of many colors whose channels are the same numbers in another order."""
+    """Return an image of many colors whose channels are the same numbers in another order."""
     random = np.random.default_rng(0)
     levels = random.integers(20, 200, 64 * 64)
     return np.stack([random.permutation(levels) for _ in range(3)], axis=1).reshape(64, 64, 3).astype(np.uint8)

@@ -19,7 +19,7 @@ BARE = {"hair": 0, "vignette": 0, "ruler": 0}
 
 
 def lay_line(photo, *, width, angle, color, center=(0.5, 0.5), length=0.7):
-    """Draw one straight hair; lengths are shares of the longest side. Return the photo and where the hair is."""
+    """Draw one straight hair; lengths are shares of the longest side. Return the image and where the hair is."""
     height, across = photo.shape[:2]
     side, fine = max(photo.shape), 4
     middle = np.array([center[1] * across, center[0] * height])
@@ -45,7 +45,7 @@ def test_a_drawn_hair_is_found_and_filled_in(make_image, width, angle, color):
     np.testing.assert_array_equal(filled[~found], photo[~found])
     error = np.abs(filled.astype(int) - bare)[hair]
     assert np.abs(photo.astype(int) - bare)[hair].mean() > 20
-    assert error.mean() < 5  # of 60 to 120; of most angles below 2, the noise of the photo itself
+    assert error.mean() < 5  # of 60 to 120; of most angles below 2, the noise of the image itself
 
 
 @pytest.mark.parametrize("size", [(72, 96), (96, 72), (150, 200), (384, 384), (576, 768), (1125, 1500)])
@@ -142,13 +142,13 @@ def stubble(height=192, width=256):
 
 
 @pytest.mark.parametrize(
-    "photo",
+    "image",
     [mesh(), mesh(period=0.06, depth=20), border(), border(radius=0.1), edge(), stubble()],
     ids=["network", "coarse network", "border", "small border", "edges", "stubble"],
 )
-def test_what_is_no_hair_is_left_alone(photo):
-    assert not detect_hair(photo).any()
-    assert remove_hair(photo) is photo
+def test_what_is_no_hair_is_left_alone(image):
+    assert not detect_hair(image).any()
+    assert remove_hair(image) is image
 
 
 def test_of_globules_hardly_any_are_taken_for_hair():

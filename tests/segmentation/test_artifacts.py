@@ -21,7 +21,7 @@ STICKERS = {
 
 
 def with_sticker(image, color, *, center=(0.5, 1.0), radius=0.15):
-    """Lay a disk over a photo; by default half of it hangs over the right end."""
+    """Lay a disk over an image; by default half of it hangs over the right end."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
     covered = np.hypot(y - center[0] * height, x - center[1] * width) < radius * max(height, width)

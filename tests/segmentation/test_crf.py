@@ -27,7 +27,7 @@ def exact_kernel(colors, radius, color_radius):
 
 
 def exact_refinement(photo, probability, appearance_weight=1, smoothness_weight=1):
-    """Solve the field with exact kernels and the default radii, for photos of 96 pixels or fewer."""
+    """Solve the field with exact kernels and the default radii, for images of 96 pixels or fewer."""
     side = max(photo.shape)
     appearance = exact_kernel(rgb2lab(photo), 0.1 * side, 5)
     smoothness = exact_kernel(np.zeros((*photo.shape[:2], 1)), 0.02 * side, 1)
@@ -50,7 +50,7 @@ def small_photo():
 
 @pytest.fixture(scope="module")
 def edge():
-    """Return a photo with one sharp edge at column 30, and probabilities that are half at column 26, blurred."""
+    """Return an image with one sharp edge at column 30, and probabilities that are half at column 26, blurred."""
     photo = np.full((40, 60, 3), (224, 172, 150), dtype=np.uint8)
     photo[:, 30:] = (120, 72, 60)
     off = 1 / (1 + np.exp(-(np.arange(60) + 0.5 - 26) / 5))
@@ -373,7 +373,7 @@ def test_grid_search_with_few_masks(photos):
     assert search.predict(photos.images[:2]).shape == (2,)
 
 
-# Real photos: a change that makes masks worse fails
+# Real images: a change that makes masks worse fails
 
 
 @pytest.mark.real_data

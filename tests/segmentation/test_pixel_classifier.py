@@ -139,8 +139,8 @@ def test_masks_are_of_the_size_of_the_source(make_lesion):
 @pytest.mark.parametrize(
     ("masks", "kind", "message"),
     [
-        (lambda masks: None, ValueError, "y must hold at least one mask, got none in 3 photos"),
-        (lambda masks: [None, np.nan, None], ValueError, "y must hold at least one mask, got none in 3 photos"),
+        (lambda masks: None, ValueError, "y must hold at least one mask, got none in 3 images"),
+        (lambda masks: [None, np.nan, None], ValueError, "y must hold at least one mask, got none in 3 images"),
         (lambda masks: masks[:2], ValueError, "X and y must have the same length, got 3 and 2"),
         (lambda masks: [np.zeros_like(mask) for mask in masks], ValueError, "got all empty ones"),
         (lambda masks: [np.ones_like(mask) for mask in masks], ValueError, "got all full ones"),
@@ -322,7 +322,7 @@ def test_cross_val_score(photos):
     assert (scores > 0.5).all()
 
 
-# Real photos: a change that makes masks worse fails
+# Real images: a change that makes masks worse fails
 
 
 @pytest.mark.real_data

@@ -59,7 +59,7 @@ def test_artifacts_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("photo", "region"),
+    ("image", "region"),
     [
         (two_colors(disk(40)), disk(2)),
         (two_colors(disk(40)), np.ones((160, 200), bool)),
@@ -68,8 +68,8 @@ def test_artifacts_are_left_out():
     ],
     ids=["few pixels", "no skin", "one color", "black"],
 )
-def test_where_colors_say_nothing_the_region_stays(photo, region):
-    np.testing.assert_array_equal(refine_by_color(photo, region), region)
+def test_where_colors_say_nothing_the_region_stays(image, region):
+    np.testing.assert_array_equal(refine_by_color(image, region), region)
 
 
 def test_bays_and_holes_are_filled_and_nothing_is_lost():

@@ -93,7 +93,7 @@ def test_score_is_at_the_size_of_the_photo(make_lesion):
 
 def test_what_cannot_be_scored(photos, paths):
     segmenter = WatershedSegmenter()
-    with pytest.raises(ValueError, match="y must hold at least one mask, got none in 2 photos"):
+    with pytest.raises(ValueError, match="y must hold at least one mask, got none in 2 images"):
         segmenter.score(photos.images[:2], [None, np.nan])
     with pytest.raises(ValueError, match="X and y must have the same length, got 2 and 3"):
         segmenter.score(photos.images[:2], photos.masks[:3])
@@ -163,7 +163,7 @@ def test_wrong_arguments(photos, arguments):
             call(photos.images)
 
 
-# Real photos: a change that makes masks worse fails
+# Real images: a change that makes masks worse fails
 
 
 @pytest.mark.real_data

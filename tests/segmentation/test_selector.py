@@ -101,7 +101,7 @@ def test_predictions_are_of_the_size_of_the_photo(make_lesion):
 
 
 def test_it_learns_whom_to_trust(make_lesion):
-    """All photos show disks of radius 20; one candidate is right, and a majority of the others agrees on too much."""
+    """All images show disks of radius 20; one candidate is right, and a majority of the others agrees on too much."""
     lesions = [make_lesion(96, 128, radii=(20 / 128, 20 / 128), seed=seed) for seed in range(12)]
     images, masks = [lesion.image for lesion in lesions], [lesion.mask for lesion in lesions]
     candidates = disks(20, 33, 34, 35)
@@ -305,7 +305,7 @@ def test_agreement():
     np.testing.assert_array_equal(agreement([np.zeros((2, 2), bool)] * 2), np.ones((2, 2)))
 
 
-# Real photos: a change that makes masks worse fails
+# Real images: a change that makes masks worse fails
 
 
 @pytest.mark.real_data

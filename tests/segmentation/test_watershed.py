@@ -1,4 +1,4 @@
-"""Photos of which the answer is known."""
+"""Images of which the answer is known."""
 
 from functools import cache
 
@@ -99,7 +99,7 @@ def test_any_photo_gives_a_mask_of_its_shape(image, channel, even_light, margin)
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_flat_photos_with_boxes(data):
-    """Random arrays hardly ever hold large areas of one color; photos of screens and cards do."""
+    """Random arrays hardly ever hold large areas of one color; images of screens and cards do."""
     shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
     image = np.full((*shape, 3), data.draw(st.integers(0, 255)), np.uint8)
     for _ in range(data.draw(st.integers(0, 4))):
@@ -220,7 +220,7 @@ def test_smoothing_is_gaussian(shape):
 
 @pytest.fixture(scope="module")
 def irregular(make_image):
-    """Return a function that draws the same lopsided, lit, freckled photo at any width."""
+    """Return a function that draws the same lopsided, lit, freckled image at any width."""
 
     @cache
     def draw(width):

@@ -17,7 +17,7 @@ from sklearn_melanoma.pipeline._memory.store import Row, RowStore
 
 T = TypeVar("T")
 
-#: Bytes of rows that a process holds: 25 000 photos with all features. Beyond that, the file is asked.
+#: Bytes of rows that a process holds: 25 000 images with all features. Beyond that, the file is asked.
 MAX_HELD = 64 * 2**20
 
 _OVERHEAD = 300  # bytes that a row takes beside its numbers, and a file beside its path
@@ -74,7 +74,7 @@ class RowCache:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Give back what was claimed; a thread of joblib that still asks for photos after an error is told nothing."""
+        """Give back what was claimed; a thread of joblib that still asks for images after an error is told nothing."""
         with self._lock:
             self._closed = True
             if self._store is not None:
@@ -101,7 +101,7 @@ class RowCache:
             ) from error
 
     def name_images(self, images: Sequence[Any]) -> tuple[list[bytes | None], list[tuple[str, Stamp] | None]]:
-        """Return what each photo shows, as a digest, and path and stamp where it is a file; None where there is none.
+        """Return what each image shows, as a digest, and path and stamp where it is a file; None where there is none.
 
         A file is read only where its size or one of its times is not the one it had when it was read last.
         """
@@ -111,7 +111,7 @@ class RowCache:
         return [name.key(digests) for name in names], [_file(name, stamps) for name in names]
 
     def find(self, kinds: Sequence[bytes], photos: Iterable[bytes | None]) -> dict[bytes, dict[bytes, Row]]:
-        """Return the rows that are there, by kind and photo."""
+        """Return the rows that are there, by kind and image."""
         wanted = {photo for photo in photos if photo is not None}
         found = {}
         for kind in kinds:
@@ -127,7 +127,7 @@ class RowCache:
     def claim(
         self, work: bytes, kinds: Sequence[bytes], photos: Collection[bytes]
     ) -> tuple[dict[bytes, dict[bytes, Row]], set[bytes]]:
-        """Return rows that others have added by now, and the photos that this call is to work on."""
+        """Return rows that others have added by now, and the images that this call is to work on."""
         claimed = self._try(lambda store: store.claim(work, kinds, list(photos)))
         if claimed is None:
             return {}, set(photos)
@@ -137,7 +137,7 @@ class RowCache:
         return found, mine
 
     def keep(self, rows: dict[bytes, dict[bytes, Row]], *, work: bytes, done: Iterable[bytes]) -> None:
-        """Add rows by kind and photo, and give back the photos that are done with."""
+        """Add rows by kind and image, and give back the images that are done with."""
         for kind, of_photos in rows.items():
             self._held.add(kind, of_photos)
         flat = [(kind, photo, row) for kind, of_photos in rows.items() for photo, row in of_photos.items()]

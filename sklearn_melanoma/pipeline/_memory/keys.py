@@ -1,4 +1,4 @@
-"""What a row depends on, in few bytes: what a photo shows, the steps with all that they learned, and versions."""
+"""What a row depends on, in few bytes: what an image shows, the steps with all that they learned, and versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _VERSIONED = ("sklearn_melanoma", "sklearn", "skimage", "scipy", "numpy", "PIL")
 
 # SHA-256 has instructions of its own on processors of the last years: half the time of BLAKE2b.
 _hash = hashlib.sha256
-_SIZE = 16  # bytes of a digest that are kept: 10^12 photos or pipelines collide with a chance of 10^-15
+_SIZE = 16  # bytes of a digest that are kept: 10^12 images or pipelines collide with a chance of 10^-15
 
 
 def versions() -> str:
@@ -43,7 +43,7 @@ def digest_steps(steps: Sequence[Any], before: bytes = b"") -> bytes:
     Parameters
     ----------
     steps : sequence of estimator
-        In the order in which a photo passes them.
+        In the order in which an image passes them.
     before : bytes
         Digest of the steps before these.
 

@@ -1,4 +1,4 @@
-"""What photos come to where rows are kept from one call to the next."""
+"""What images come to where rows are kept from one call to the next."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class NotKeptError(Exception):
 
 
 class Remembered(Outcome):
-    """Rows of photos, taken from a folder where they are there, and added to it where not.
+    """Rows of images, taken from a folder where they are there, and added to it where not.
 
     Parameters
     ----------
     folder : str or PathLike
         Where the rows are kept.
     steps : sequence of transformer
-        What every photo passes.
+        What every image passes.
     images : sequence of images
-        The photos.
+        The images.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class Remembered(Outcome):
             raise NotKeptError(f"a step can't be told from others: {error}") from error
         self._members = dict(zip(self._kinds, members, strict=True))
         self._cache = RowCache(folder)
-        self._known: dict[bytes, dict[bytes, Row]] = {}  # by kind, in the order of the members, and photo
+        self._known: dict[bytes, dict[bytes, Row]] = {}  # by kind, in the order of the members, and image
         self._own: dict[int, dict[bytes, Row]] = {}  # by position and kind: rows that are not kept
 
     def __enter__(self) -> Self:
@@ -71,12 +71,12 @@ class Remembered(Outcome):
 
     @property
     def n_open(self) -> int:
-        """Number of photos of which not all is known."""
+        """Number of images of which not all is known."""
         return len(self._open())
 
     @property
     def n_done(self) -> int:
-        """Number of photos, counted from the first, of which all is known."""
+        """Number of images, counted from the first, of which all is known."""
         return next(iter(self._open()), len(self.images))
 
     def _open(self) -> list[int]:
@@ -85,7 +85,7 @@ class Remembered(Outcome):
         return [i for i, photo in enumerate(self._photos) if photo not in known and i not in self._own]
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
-        """Give out photos that are not known and that nobody else is at work on, until all are known.
+        """Give out images that are not known and that nobody else is at work on, until all are known.
 
         Between rounds nothing is claimed, so that processes which wait for each other do so in no circle.
         """
@@ -99,7 +99,7 @@ class Remembered(Outcome):
                 pause = min(2 * pause, longest)
 
     def _batches(self, batch_size: int) -> Iterator[Batch]:
-        once: set[bytes] = set()  # the second of two equal photos is known in the next round
+        once: set[bytes] = set()  # the second of two equal images is known in the next round
         positions: list[int] = []
         for position in self._open():
             photo = self._photos[position]
@@ -128,7 +128,7 @@ class Remembered(Outcome):
             yield Batch([*self._before, _Blocks(members)], chosen)
 
     def add(self, part: Part) -> None:
-        """Take what came of a batch, and keep the rows of photos that could be read and are still the same."""
+        """Take what came of a batch, and keep the rows of images that could be read and are still the same."""
         fresh: dict[bytes, dict[bytes, Row]] = {kind: {} for kind in part.output}
         done = []
         for place, position in enumerate(part.positions):
@@ -148,7 +148,7 @@ class Remembered(Outcome):
         self._tell((), part.skipped)
 
     def output(self) -> Any:
-        """Return the rows of the first `n_done` photos, in the container that the last step makes.
+        """Return the rows of the first `n_done` images, in the container that the last step makes.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma.pipeline._memory.keys import Stamp
 
-#: Size that the rows may come to, in bytes: half a million photos with all features.
+#: Size that the rows may come to, in bytes: half a million images with all features.
 MAX_BYTES = 2**30
 
 #: Seconds after which a claim lapses unless its owner, still at work, renews it.
@@ -28,17 +28,17 @@ _PATIENCE = 20.0  # seconds to wait for another process that writes
 _COARSE = 3600  # seconds: when a row was last used is noted no more often than that
 _MANY = 500  # SQLite takes 999 values in one statement, in old versions
 _TABLES = (
-    """CREATE TABLE IF NOT EXISTS rows (kind BLOB, photo BLOB, dtype TEXT, numbers BLOB, lost INTEGER, checksum INTEGER,
-    version INTEGER, used INTEGER, PRIMARY KEY (kind, photo)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS rows (kind BLOB, image BLOB, dtype TEXT, numbers BLOB, lost INTEGER, checksum INTEGER,
+    version INTEGER, used INTEGER, PRIMARY KEY (kind, image)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER,
     digest BLOB) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS claims (work BLOB, photo BLOB, owner BLOB, until REAL, PRIMARY KEY (work, photo))
+    """CREATE TABLE IF NOT EXISTS claims (work BLOB, image BLOB, owner BLOB, until REAL, PRIMARY KEY (work, image))
     WITHOUT ROWID""",
 )
 
 
 class Row(NamedTuple):
-    """What is kept of a photo: numbers, and whether no lesion was found in it."""
+    """What is kept of an image: numbers, and whether no lesion was found in it."""
 
     numbers: NDArray[Any]
     lost: bool
@@ -85,11 +85,11 @@ class RowStore:
             self._db.close()
 
     def find(self, kind: bytes, photos: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return the rows of one kind that are there, by photo."""
+        """Return the rows of one kind that are there, by image."""
         now = int(time.time())
         found, stale = {}, []
         for chunk, marks in _chunks(photos):
-            sql = f"SELECT photo, dtype, numbers, lost, checksum, used FROM rows WHERE kind = ? AND photo IN ({marks})"
+            sql = f"SELECT image, dtype, numbers, lost, checksum, used FROM rows WHERE kind = ? AND image IN ({marks})"
             with self._lock:
                 rows = self._db.execute(sql, (kind, *chunk)).fetchall()
             for photo, dtype, numbers, lost, checksum, used in rows:
@@ -99,7 +99,7 @@ class RowStore:
                     stale.append((now, kind, photo))
         if stale:
             with self._transaction():
-                self._db.executemany("UPDATE rows SET used = ? WHERE kind = ? AND photo = ?", stale)
+                self._db.executemany("UPDATE rows SET used = ? WHERE kind = ? AND image = ?", stale)
         return found
 
     def find_files(self, paths: Iterable[str]) -> dict[str, tuple[Stamp, bytes]]:
@@ -123,7 +123,7 @@ class RowStore:
     def claim(
         self, work: bytes, kinds: Sequence[bytes], photos: Sequence[bytes]
     ) -> tuple[dict[bytes, dict[bytes, Row]], set[bytes]]:
-        """Take on photos that nobody is at work on.
+        """Take on images that nobody is at work on.
 
         Parameters
         ----------
@@ -131,15 +131,15 @@ class RowStore:
             What is to be done with them.
         kinds : sequence of bytes
             The kinds of rows that are wanted.
-        photos : sequence of bytes
-            Photos of which some of the rows were missing.
+        images : sequence of bytes
+            Images of which some of the rows were missing.
 
         Returns
         -------
         found : dict of dict of Row
-            What others have added, by kind and photo.
+            What others have added, by kind and image.
         mine : set of bytes
-            Photos of which rows are still missing, and that this store has claimed.
+            Images of which rows are still missing, and that this store has claimed.
         """
         with self._transaction():
             found = {kind: self.find(kind, photos) for kind in kinds}
@@ -153,7 +153,7 @@ class RowStore:
             )
             mine: set[bytes] = set()
             for chunk, marks in _chunks(missing):
-                sql = f"SELECT photo FROM claims WHERE work = ? AND owner = ? AND photo IN ({marks})"
+                sql = f"SELECT image FROM claims WHERE work = ? AND owner = ? AND image IN ({marks})"
                 mine.update(photo for (photo,) in self._db.execute(sql, (work, self._owner, *chunk)))
         if mine and self._renewal is None:
             self._renewal = threading.Thread(target=self._renew, daemon=True)
@@ -161,7 +161,7 @@ class RowStore:
         return found, mine
 
     def keep(self, rows: Iterable[tuple[bytes, bytes, Row]], *, work: bytes, done: Iterable[bytes]) -> None:
-        """Add rows as (kind, photo, row), and give back the photos that are done with."""
+        """Add rows as (kind, image, row), and give back the images that are done with."""
         now = int(time.time())
         values = []
         for kind, photo, row in rows:
@@ -171,7 +171,7 @@ class RowStore:
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             self._db.executemany(
-                "DELETE FROM claims WHERE work = ? AND photo = ? AND owner = ?",
+                "DELETE FROM claims WHERE work = ? AND image = ? AND owner = ?",
                 [(work, photo, self._owner) for photo in done],
             )
         while self._size() > MAX_BYTES and self._evict():
@@ -200,9 +200,9 @@ class RowStore:
     def _evict(self) -> bool:
         """Drop a fifth of the rows, those of other versions first, then those not used for longest."""
         with self._transaction():
-            self._db.execute("DELETE FROM files")  # found again by reading the photos once
+            self._db.execute("DELETE FROM files")  # found again by reading the images once
             dropped = self._db.execute(
-                """DELETE FROM rows WHERE (kind, photo) IN (SELECT kind, photo FROM rows ORDER BY version = ?, used
+                """DELETE FROM rows WHERE (kind, image) IN (SELECT kind, image FROM rows ORDER BY version = ?, used
                 LIMIT (SELECT count(*) / 5 + 1 FROM rows))""",
                 (self._version,),
             )
