@@ -1,7 +1,7 @@
-"""Images to work on: synthetic ones with known truth, public data sets, folders of one's own.
+"""Synthetic dermoscopic images, loaders of public data sets, and a loader of image folders.
 
-All come as a :class:`~sklearn.utils.Bunch` with `images`, `masks`, `target` (1 melanoma, 0 other, -1
-unknown), `diagnosis`, `groups` and `DESCR`.
+Each function returns a :class:`~sklearn.utils.Bunch` with `images`, `masks`, `target` (1 = melanoma,
+0 = other, -1 = unlabeled), `diagnosis`, `groups` and `DESCR`.
 """
 
 from sklearn_melanoma.datasets._folder import load_folder

@@ -1,24 +1,52 @@
-"""Find the files of a data set on disk, and say clearly what was missing."""
+"""Files of a data set on disk, and the Bunch that the loaders make of them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
 
-#: Folder that holds the data sets in folders of their own, where a loader is given none.
+#: Environment variable with the parent folder of all data sets, the default of every loader.
 DATA_VARIABLE = "SKLEARN_MELANOMA_DATA"
 
 
-def data_folder(folder: PathLike | None, name: str) -> Path:
-    """Return the folder of a data set: the given one, or `name` under the environment variable's folder."""
+class Layout(NamedTuple):
+    """Official layout of a public data set."""
+
+    title: str  # name in error messages
+    folder: str  # name of its folder under DATA_VARIABLE
+    parts: tuple[tuple[str, ...], ...]  # for each required part, its patterns; a folder's pattern ends with a slash
+    contents: str  # what error messages say it must hold
+
+
+class Files(NamedTuple):
+    """Files of one image."""
+
+    image: Path
+    mask: Path | None
+
+
+def find_dataset(folder: PathLike | None, layout: Layout) -> tuple[Path, list[list[Path]]]:
+    """Return the folder of a data set and the paths of each part of its layout.
+
+    Every part must match at least one file or folder.
+    """
+    root = _resolve_folder(folder, layout.folder)
+    parts = [[path for pattern in patterns for path in _match_pattern(root, pattern)] for patterns in layout.parts]
+    if not all(parts):
+        raise make_layout_error(root, layout.title, layout.contents)
+    return root, parts
+
+
+def _resolve_folder(folder: PathLike | None, name: str) -> Path:
+    """Return the given folder, or the folder `name` under the environment variable's folder."""
     if folder is None:
         root = os.environ.get(DATA_VARIABLE)
         if not root:
@@ -30,11 +58,11 @@ def data_folder(folder: PathLike | None, name: str) -> Path:
         hint = f"It comes from the environment variable {DATA_VARIABLE}; pass folder to read from another place."
     else:
         hint = "Check the spelling, or unpack the data set there."
-    return existing_folder(folder, name="folder", hint=hint)
+    return check_folder(folder, name="folder", hint=hint)
 
 
-def existing_folder(folder: PathLike, *, name: str, hint: str) -> Path:
-    """Return the path of a folder that is there."""
+def check_folder(folder: PathLike, *, name: str, hint: str) -> Path:
+    """Return the path of an existing folder."""
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"{name} must be a path, got {type(folder).__name__}. Pass a str or a pathlib.Path.")
     path = Path(folder)
@@ -45,8 +73,24 @@ def existing_folder(folder: PathLike, *, name: str, hint: str) -> Path:
     return path
 
 
-def list_photos(folder: Path) -> list[Path]:
-    """Return every image file under a folder, sorted; files that macOS leaves in archives are not images."""
+def _match_pattern(root: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that match a pattern, or its folders if the pattern ends with a slash."""
+    paths = sorted(root.glob(pattern.rstrip("/")))
+    return [path for path in paths if (path.is_dir() if pattern.endswith("/") else path.is_file())]
+
+
+def make_layout_error(folder: Path, title: str, contents: str) -> ValueError:
+    """Return the error for a folder with another layout than the official one."""
+    entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    listed = ", ".join(repr(entry) for entry in entries[:8]) + (f" and {len(entries) - 8} more" * (len(entries) > 8))
+    return ValueError(
+        f"folder must hold {title} in its official layout: {contents}; {str(folder)!r} holds {listed or 'nothing'}. "
+        "Pass the folder right above those files, or use load_folder for images laid out in another way."
+    )
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return all image files under a folder, sorted, without the files that macOS adds to archives."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -57,8 +101,15 @@ def list_photos(folder: Path) -> list[Path]:
     )
 
 
-def by_stem(paths: Iterable[Path], *, ending: str = "", what: str) -> dict[str, Path]:
-    """Return the files whose stem ends as given, by the stem without it; two of the same name are an error."""
+def pair_masks(images: Iterable[Path], masks: Iterable[Path], *, ending: str = "_segmentation") -> dict[str, Files]:
+    """Return the files of each image by the image's stem; the stem of its mask has the ending in addition."""
+    image_by_stem = _index_stems(images, what="images")
+    mask_by_stem = _index_stems(masks, ending=ending, what="masks")
+    return {stem: Files(image, mask_by_stem.get(stem)) for stem, image in image_by_stem.items()}
+
+
+def _index_stems(paths: Iterable[Path], *, ending: str = "", what: str) -> dict[str, Path]:
+    """Return the paths by stem without the ending; skip stems with another ending and refuse repeated stems."""
     found: dict[str, Path] = {}
     for path in paths:
         if not path.stem.endswith(ending):
@@ -72,50 +123,44 @@ def by_stem(paths: Iterable[Path], *, ending: str = "", what: str) -> dict[str, 
     return found
 
 
-def layout_error(folder: Path, name: str, looked_for: str) -> ValueError:
-    """Return the error for a folder that is laid out in another way."""
-    entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
-    listed = ", ".join(repr(entry) for entry in entries[:8]) + (f" and {len(entries) - 8} more" * (len(entries) > 8))
-    return ValueError(
-        f"folder must hold {name} in its official layout: {looked_for}; {str(folder)!r} holds {listed or 'nothing'}. "
-        "Pass the folder right above those files, or use load_folder for images laid out in another way."
-    )
+def count_left_out(files: Collection[object], *, n_rows: int, n_used: int) -> dict[str, int]:
+    """Return how many table rows lack an image and how many images lack a table row."""
+    return {
+        "rows of the table whose images are missing": n_rows - n_used,
+        "images that are not in the table": len(files) - n_used,
+    }
 
 
-def photo_bunch(
+def make_bunch(
     description: str,
     *,
-    images: Sequence[Path],
-    masks: Sequence[Path | None],
+    files: Sequence[Files],
     target: Sequence[int],
     diagnosis: Sequence[str],
     groups: Sequence[str],
-    left_out: dict[str, int] | None = None,
+    left_out: dict[str, int],
     **extra: object,
 ) -> Bunch:
-    """Return what a loader found, with the counts added to its description.
+    """Return the fields that all loaders share, and add the counts to the description.
 
-    `left_out` holds numbers of things left aside, by what they are.
+    `left_out` holds the numbers of things without a place in the Bunch, by their name.
     """
     labels = np.asarray(target, dtype=int)
-    found = [None if mask is None else str(mask) for mask in masks]
-    n_masks = sum(mask is not None for mask in found)
+    masks = [None if mask is None else str(mask) for _, mask in files]
+    n_masks = sum(mask is not None for mask in masks)
+    n_melanomas, n_others, n_unlabeled = (int(np.count_nonzero(labels == label)) for label in (1, 0, -1))
     counts = (
-        f"Here: {len(images)} images, {n_masks} with a mask; {_count(labels, 1)} melanomas, "
-        f"{_count(labels, 0)} others, {_count(labels, -1)} without a diagnosis."
+        f"Here: {len(files)} images, {n_masks} with a mask; {n_melanomas} melanomas, "
+        f"{n_others} others, {n_unlabeled} without a diagnosis."
     )
-    for what, number in (left_out or {}).items():
+    for what, number in left_out.items():
         counts += f" Left out: {number} {what}." if number else ""
     return Bunch(
-        images=[str(path) for path in images],
-        masks=found if n_masks else None,
+        images=[str(image) for image, _ in files],
+        masks=masks if n_masks else None,
         target=labels,
         diagnosis=list(diagnosis),
         groups=np.asarray(groups, dtype=object),
         DESCR=f"{description.strip()}\n\n{counts}\n",
         **extra,
     )
-
-
-def _count(labels: NDArray[np.int_], label: int) -> int:
-    return int(np.count_nonzero(labels == label))

@@ -1,4 +1,4 @@
-"""HAM10000, images of pigmented skin lesions from Vienna and Queensland."""
+"""Loader of HAM10000, images of pigmented skin lesions from Vienna and Queensland."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma.datasets._files import (
+    Layout,
+    count_left_out,
+    find_dataset,
+    list_images,
+    make_bunch,
+    pair_masks,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +35,15 @@ Terms: CC BY-NC 4.0.
 """
 
 TABLES = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
-PHOTOS = "HAM10000_images*"
+IMAGES = "HAM10000_images*"
 MASKS = "HAM10000_segmentations_lesion_tschandl"
 COLUMNS = ("image_id", "lesion_id", "dx")
+LAYOUT = Layout(
+    "HAM10000",
+    "ham10000",
+    (TABLES, (f"{IMAGES}/",)),
+    f"a table {' or '.join(repr(name) for name in TABLES)} and folders of images {IMAGES!r}",
+)
 
 
 def load_ham10000(folder: PathLike | None = None) -> Bunch:
@@ -39,10 +52,10 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     Parameters
     ----------
     folder : path, optional
-        The folder that holds the images in one or more folders ``HAM10000_images*``, the table
-        ``HAM10000_metadata`` (with ``.csv``, ``.tab`` or no suffix) and, where there, the folder of masks
-        ``HAM10000_segmentations_lesion_tschandl``. By default, ``ham10000`` in the folder that the
-        environment variable ``SKLEARN_MELANOMA_DATA`` names.
+        Folder with the images in one or more folders ``HAM10000_images*`` and the table
+        ``HAM10000_metadata`` (with ``.csv``, ``.tab`` or no suffix). The folder of masks
+        ``HAM10000_segmentations_lesion_tschandl`` is optional. Defaults to ``ham10000`` in the
+        folder that the environment variable ``SKLEARN_MELANOMA_DATA`` names.
 
     Returns
     -------
@@ -50,27 +63,28 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
         With these fields, in the order of the table:
 
         images : list of str
-            Paths of the images that are there.
+            Paths of the images in the table. Table rows without an image are left out.
         masks : list of str or None, or None
-            Paths of the masks; None where an image has none, and for all if none has.
-        target : ndarray of shape (n_photos,), dtype int
+            Paths of the masks. An image without a mask has None. The whole field is None if no
+            image has a mask.
+        target : ndarray of shape (n_images,), dtype int
             1 for melanoma, 0 for another diagnosis.
         diagnosis : list of str
             The seven codes of the set: "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc".
-        groups : ndarray of shape (n_photos,), dtype object
-            Ids of the lesions; keep images of one lesion on one side of any split.
+        groups : ndarray of shape (n_images,), dtype object
+            Ids of the lesions. Keep images of one lesion on one side of any split.
         frame : :class:`~pandas.DataFrame`
-            The rows of the table: how the diagnosis was made, age, sex, place on the body.
+            The table rows, with the method of diagnosis, age, sex and body site.
         DESCR : str
             Source, citation, terms and counts.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
-        If `folder` is not there or no folder.
+        If `folder` does not exist or is a file.
     ValueError
-        If the layout is another one, the table lacks a column, an image is there twice or no
-        `folder` is known.
+        If the layout differs, the table lacks a column, two images have the same name, or neither
+        `folder` nor the environment variable is given.
 
     Examples
     --------
@@ -79,35 +93,24 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     >>> len(ham.images), int(ham.target.sum())  # doctest: +SKIP
     (10015, 1113)
     """
-    root = data_folder(folder, "ham10000")
-    tables = [root / name for name in TABLES if (root / name).is_file()]
-    folders = sorted(path for path in root.glob(PHOTOS) if path.is_dir())
-    if not (tables and folders):
-        looked_for = f"a table {' or '.join(repr(name) for name in TABLES)} and folders of images {PHOTOS!r}"
-        raise layout_error(root, "HAM10000", looked_for)
-    photos = by_stem((path for part in folders for path in list_photos(part)), what="images")
-    masks = by_stem(list_photos(root / MASKS), ending="_segmentation", what="masks")
+    root, (tables, image_folders) = find_dataset(folder, LAYOUT)
+    files = pair_masks((path for part in image_folders for path in list_images(part)), list_images(root / MASKS))
     table = _read_table(tables[0])
-    frame = table[table["image_id"].isin(list(photos))].reset_index(drop=True)
+    frame = table[table["image_id"].isin(list(files))].reset_index(drop=True)
     if frame.empty:
         raise ValueError(
             f"the images must be named as in {tables[0].name!r}, such as {table['image_id'].iloc[0]!r}, got "
-            f"{[path.name for path in list(photos.values())[:3]]}. Put table and images of the same set together."
+            f"{[image.name for image, _ in list(files.values())[:3]]}. Put table and images of the same set together."
             if len(table)
             else f"{str(tables[0])!r} must hold at least one row, got none. Download the table anew."
         )
-    ids = list(frame["image_id"])
-    return photo_bunch(
+    return make_bunch(
         DESCRIPTION,
-        images=[photos[image_id] for image_id in ids],
-        masks=[masks.get(image_id) for image_id in ids],
+        files=[files[image_id] for image_id in frame["image_id"]],
         target=[int(dx == "mel") for dx in frame["dx"]],
         diagnosis=list(frame["dx"]),
         groups=list(frame["lesion_id"]),
-        left_out={
-            "rows of the table, whose images are not there": len(table) - len(frame),
-            "images that are not in the table": len(photos) - len(frame),
-        },
+        left_out=count_left_out(files, n_rows=len(table), n_used=len(frame)),
         frame=frame,
     )
 

@@ -1,4 +1,4 @@
-"""The images of the ISIC 2017 challenge."""
+"""Loader of the images of the ISIC 2017 challenge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma.datasets._files import (
+    Files,
+    Layout,
+    find_dataset,
+    list_images,
+    make_bunch,
+    make_layout_error,
+    pair_masks,
+)
 
 DESCRIPTION = """
 ISIC 2017: dermoscopic images of the ISIC challenge at ISBI 2017, with borders and the diagnoses melanoma, seborrheic
@@ -22,20 +30,27 @@ Terms: CC0.
 
 SPLITS = {"Training": "training", "Validation": "validation", "Test_v2": "test"}
 LABELS = ("melanoma", "seborrheic_keratosis")
+IMAGE_FOLDERS = {f"ISIC-2017_{official}_Data": split for official, split in SPLITS.items()}
+LAYOUT = Layout(
+    "ISIC 2017",
+    "isic2017",
+    (tuple(f"{name}/" for name in IMAGE_FOLDERS),),
+    "images in at least one of " + ", ".join(repr(name) for name in IMAGE_FOLDERS),
+)
 
 
 def load_isic_2017(folder: PathLike | None = None) -> Bunch:
-    """Load whichever splits of ISIC 2017 a folder holds.
+    """Load all splits of ISIC 2017 that a folder holds.
 
-    For each split the folder ``ISIC-2017_<split>_Data`` is read, with the folder
-    ``ISIC-2017_<split>_Part1_GroundTruth`` (masks) and the table
-    ``ISIC-2017_<split>_Part3_GroundTruth.csv`` (diagnoses) where they are there; `<split>` is
-    Training, Validation or Test_v2. The superpixels beside the images are passed over.
+    The images of a split are in the folder ``ISIC-2017_<split>_Data``, where `<split>` is
+    Training, Validation or Test_v2. The masks in ``ISIC-2017_<split>_Part1_GroundTruth`` and the
+    table of diagnoses ``ISIC-2017_<split>_Part3_GroundTruth.csv`` are optional. The superpixels
+    beside the images are ignored.
 
     Parameters
     ----------
     folder : path, optional
-        The folder that holds those. By default, ``isic2017`` in the folder that the environment
+        Folder with these files. Defaults to ``isic2017`` in the folder that the environment
         variable ``SKLEARN_MELANOMA_DATA`` names.
 
     Returns
@@ -46,14 +61,15 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         images : list of str
             Paths of the images.
         masks : list of str or None, or None
-            Paths of the masks; None where an image has none, and for all if none has.
-        target : ndarray of shape (n_photos,), dtype int
-            1 for melanoma, 0 for another diagnosis, -1 where there is none.
+            Paths of the masks. An image without a mask has None. The whole field is None if no
+            image has a mask.
+        target : ndarray of shape (n_images,), dtype int
+            1 for melanoma, 0 for another diagnosis, -1 without a diagnosis.
         diagnosis : list of str
             "melanoma", "seborrheic keratosis", "nevus" or "unknown".
-        groups : ndarray of shape (n_photos,), dtype object
-            Ids of the images: the set does not tell which show the same lesion.
-        split : ndarray of shape (n_photos,), dtype object
+        groups : ndarray of shape (n_images,), dtype object
+            Ids of the images. The data set has no ids of lesions or patients.
+        split : ndarray of shape (n_images,), dtype object
             "training", "validation" or "test".
         DESCR : str
             Source, citation, terms and counts.
@@ -61,9 +77,10 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
     Raises
     ------
     FileNotFoundError, NotADirectoryError
-        If `folder` is not there or no folder.
+        If `folder` does not exist or is a file.
     ValueError
-        If the layout is another one, a table can't be read, or no `folder` is known.
+        If the layout differs, a table can't be read, or neither `folder` nor the environment
+        variable is given.
 
     Examples
     --------
@@ -72,42 +89,37 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
     >>> len(isic.images), int(isic.target.sum())  # doctest: +SKIP
     (2750, 521)
     """
-    root = data_folder(folder, "isic2017")
-    images: list[Path] = []
-    masks: list[Path | None] = []
+    root, (image_folders,) = find_dataset(folder, LAYOUT)
+    files: list[Files] = []
     diagnosis: list[str] = []
     splits: list[str] = []
-    n_without_photo = 0
-    for official, name in SPLITS.items():
-        stem = f"ISIC-2017_{official}"
-        if not (root / f"{stem}_Data").is_dir():
-            continue
-        files = (path for path in list_photos(root / f"{stem}_Data") if not path.stem.endswith("_superpixels"))
-        photos = by_stem(files, what="images")
-        borders = by_stem(list_photos(root / f"{stem}_Part1_GroundTruth"), ending="_segmentation", what="masks")
-        labels = _read_labels(root / f"{stem}_Part3_GroundTruth.csv")
-        n_without_photo += len(labels.keys() - photos.keys())
-        images += photos.values()
-        masks += [borders.get(image_id) for image_id in photos]
-        diagnosis += [labels.get(image_id, "unknown") for image_id in photos]
-        splits += [name] * len(photos)
-    if not images:
-        looked_for = "images in at least one of " + ", ".join(f"'ISIC-2017_{split}_Data'" for split in SPLITS)
-        raise layout_error(root, "ISIC 2017", looked_for)
-    return photo_bunch(
+    n_without_image = 0
+    for image_folder in image_folders:
+        prefix = image_folder.name.removesuffix("Data")
+        files_by_id = pair_masks(
+            (path for path in list_images(image_folder) if not path.stem.endswith("_superpixels")),
+            list_images(root / f"{prefix}Part1_GroundTruth"),
+        )
+        labels = _read_labels(root / f"{prefix}Part3_GroundTruth.csv")
+        n_without_image += len(labels.keys() - files_by_id.keys())
+        files += files_by_id.values()
+        diagnosis += [labels.get(image_id, "unknown") for image_id in files_by_id]
+        splits += [IMAGE_FOLDERS[image_folder.name]] * len(files_by_id)
+    if not files:
+        raise make_layout_error(root, LAYOUT.title, LAYOUT.contents)
+    return make_bunch(
         DESCRIPTION,
-        images=images,
-        masks=masks,
+        files=files,
         target=[-1 if name == "unknown" else int(name == "melanoma") for name in diagnosis],
         diagnosis=diagnosis,
-        groups=[path.stem for path in images],
-        left_out={"diagnoses, whose images are not there": n_without_photo},
+        groups=[image.stem for image, _ in files],
+        left_out={"diagnoses whose images are missing": n_without_image},
         split=np.asarray(splits, dtype=object),
     )
 
 
 def _read_labels(path: Path) -> dict[str, str]:
-    """Return the diagnoses by image id; none if the table is not there."""
+    """Return the diagnoses by image id, or an empty dict if there is no table."""
     import pandas as pd
 
     if not path.is_file():

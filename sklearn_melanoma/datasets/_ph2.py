@@ -1,4 +1,4 @@
-"""PH², the dermoscopic images of Pedro Hispano Hospital."""
+"""Loader of PH², the dermoscopic images of Pedro Hispano Hospital."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from pathlib import Path
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets._files import by_stem, data_folder, layout_error, list_photos, photo_bunch
+from sklearn_melanoma.datasets._files import (
+    Layout,
+    count_left_out,
+    find_dataset,
+    list_images,
+    make_bunch,
+    make_layout_error,
+    pair_masks,
+)
 
 DESCRIPTION = """
 PH²: dermoscopic images of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
@@ -22,7 +30,8 @@ Terms: research and education only, no redistribution.
 """
 
 TABLE = "PH2_dataset.txt"
-PHOTOS = "PH2 Dataset images"
+IMAGES = "PH2 Dataset images"
+LAYOUT = Layout("PH²", "ph2", ((TABLE,), (f"{IMAGES}/",)), f"the table {TABLE!r} and the folder {IMAGES!r}")
 DIAGNOSES = ("common nevus", "atypical nevus", "melanoma")
 COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 COLUMNS = (
@@ -45,8 +54,8 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
     Parameters
     ----------
     folder : path, optional
-        The folder that holds ``PH2_dataset.txt`` and ``PH2 Dataset images``. By default,
-        ``ph2`` in the folder that the environment variable ``SKLEARN_MELANOMA_DATA`` names.
+        Folder with ``PH2_dataset.txt`` and ``PH2 Dataset images``. Defaults to ``ph2`` in the
+        folder that the environment variable ``SKLEARN_MELANOMA_DATA`` names.
 
     Returns
     -------
@@ -54,28 +63,30 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
         With these fields, in the order of the table:
 
         images : list of str
-            Paths of the images that are there.
+            Paths of the images in the table. Table rows without an image are left out.
         masks : list of str or None, or None
-            Paths of the experts' masks; None where an image has none, and for all if none has.
-        target : ndarray of shape (n_photos,), dtype int
-            1 for melanoma, 0 for nevus, by the clinical diagnosis.
+            Paths of the experts' masks. An image without a mask has None. The whole field is None
+            if no image has a mask.
+        target : ndarray of shape (n_images,), dtype int
+            1 for melanoma, 0 for nevus, from the clinical diagnosis.
         diagnosis : list of str
             "common nevus", "atypical nevus" or "melanoma".
-        groups : ndarray of shape (n_photos,), dtype object
-            Ids of the images, each of which shows another lesion.
+        groups : ndarray of shape (n_images,), dtype object
+            Ids of the images. Each image shows a different lesion.
         frame : :class:`~pandas.DataFrame`
-            What the experts noted. `asymmetry` is 0 (symmetric), 1 or 2 (axes of asymmetry);
-            the dermoscopic criteria read "T" (typical), "AT" (atypical), "A" (absent) or "P"
-            (present); `colors` is a tuple of names.
+            The experts' annotations. `asymmetry` is 0 (symmetric), 1 or 2 (axes of asymmetry).
+            The dermoscopic criteria are "T" (typical), "AT" (atypical), "A" (absent) or "P"
+            (present). `colors` is a tuple of names.
         DESCR : str
             Source, citation, terms and counts.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
-        If `folder` is not there or no folder.
+        If `folder` does not exist or is a file.
     ValueError
-        If the layout is another one, a row can't be read, or no `folder` is known.
+        If the layout differs, a table row can't be read, or neither `folder` nor the environment
+        variable is given.
 
     Examples
     --------
@@ -86,35 +97,36 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
     """
     import pandas as pd
 
-    root = data_folder(folder, "ph2")
-    if not ((root / TABLE).is_file() and (root / PHOTOS).is_dir()):
-        raise layout_error(root, "PH²", f"the table {TABLE!r} and the folder {PHOTOS!r}")
-    rows = _read_table(root / TABLE)
-    paths = list_photos(root / PHOTOS)
-    photos = by_stem((path for path in paths if path.parent.name.endswith("_Dermoscopic_Image")), what="images")
-    masks = by_stem((path for path in paths if path.parent.name.endswith("_lesion")), ending="_lesion", what="masks")
-    present = [row for row in rows if row["image_id"] in photos]
+    _, ((table,), (image_folder,)) = find_dataset(folder, LAYOUT)
+    rows = _read_table(table)
+    paths = list_images(image_folder)
+    files = pair_masks(
+        (path for path in paths if path.parent.name.endswith("_Dermoscopic_Image")),
+        (path for path in paths if path.parent.name.endswith("_lesion")),
+        ending="_lesion",
+    )
+    present = [row for row in rows if row["image_id"] in files]
+    if not present:
+        contents = "images such as 'IMD003/IMD003_Dermoscopic_Image/IMD003.bmp'"
+        raise make_layout_error(image_folder, LAYOUT.title, contents)
     ids = [str(row["image_id"]) for row in present]
-    if not ids:
-        raise layout_error(root / PHOTOS, "PH²", "images such as 'IMD003/IMD003_Dermoscopic_Image/IMD003.bmp'")
     diagnosis = [DIAGNOSES[int(str(row["clinical_diagnosis"]))] for row in present]
-    return photo_bunch(
+    return make_bunch(
         DESCRIPTION,
-        images=[photos[image_id] for image_id in ids],
-        masks=[masks.get(image_id) for image_id in ids],
+        files=[files[image_id] for image_id in ids],
         target=[int(name == "melanoma") for name in diagnosis],
         diagnosis=diagnosis,
         groups=ids,
-        left_out={
-            "rows of the table, whose images are not there": len(rows) - len(present),
-            "images that are not in the table": len(photos) - len(present),
-        },
+        left_out=count_left_out(files, n_rows=len(rows), n_used=len(ids)),
         frame=pd.DataFrame(present, columns=COLUMNS),
     )
 
 
 def _read_table(path: Path) -> list[dict[str, object]]:
-    """Read the rows between the header and the legend; bars part the cells, doubled between groups of columns."""
+    """Read the rows between the header and the legend.
+
+    One bar separates cells, and two bars separate groups of columns.
+    """
     rows: list[dict[str, object]] = []
     seen = set()
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):

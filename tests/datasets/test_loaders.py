@@ -25,7 +25,7 @@ def put(path):
     return str(path)
 
 
-def ph2_photo(folder, name, *, mask=True):
+def put_ph2_image(folder, name, *, mask=True):
     inside = folder / "PH2 Dataset images" / name
     put(inside / f"{name}_Dermoscopic_Image" / f"{name}.bmp")
     put(inside / f"{name}_roi" / f"{name}_R1_Label4.bmp")
@@ -36,13 +36,13 @@ def ph2_photo(folder, name, *, mask=True):
 @pytest.fixture
 def ph2(tmp_path):
     for name in ("IMD003", "IMD009", "IMD058"):
-        ph2_photo(tmp_path, name)
+        put_ph2_image(tmp_path, name)
     legend = "\nAsymmetry: 0 - Fully Symmetric\nIMD is no row\n"
     (tmp_path / "PH2_dataset.txt").write_text(PH2_HEADER + PH2_ROWS + legend, encoding="utf-8")
     return tmp_path
 
 
-def isic_split(folder, split, ids, *, masks=True, labels=None):
+def put_isic_split(folder, split, ids, *, masks=True, labels=None):
     for image_id in ids:
         put(folder / f"ISIC-2017_{split}_Data" / f"{image_id}.jpg")
         put(folder / f"ISIC-2017_{split}_Data" / f"{image_id}_superpixels.png")
@@ -69,14 +69,14 @@ def ham(tmp_path):
     return tmp_path
 
 
-def names(paths):
+def get_names(paths):
     return [None if path is None else os.path.basename(path) for path in paths]
 
 
-def test_ph2(ph2):
+def test_ph2_fields(ph2):
     bunch = load_ph2(ph2)
-    assert names(bunch.images) == ["IMD003.bmp", "IMD009.bmp", "IMD058.bmp"]
-    assert names(bunch.masks) == ["IMD003_lesion.bmp", "IMD009_lesion.bmp", "IMD058_lesion.bmp"]
+    assert get_names(bunch.images) == ["IMD003.bmp", "IMD009.bmp", "IMD058.bmp"]
+    assert get_names(bunch.masks) == ["IMD003_lesion.bmp", "IMD009_lesion.bmp", "IMD058_lesion.bmp"]
     assert all(isinstance(path, str) for path in bunch.images + bunch.masks)
     np.testing.assert_array_equal(bunch.target, [0, 0, 1])
     assert bunch.diagnosis == ["common nevus", "atypical nevus", "melanoma"]
@@ -85,7 +85,7 @@ def test_ph2(ph2):
     assert "Left out" not in bunch.DESCR
 
 
-def test_ph2_keeps_what_the_experts_noted(ph2):
+def test_ph2_frame_has_expert_annotations(ph2):
     frame = load_ph2(ph2).frame
     assert list(frame["asymmetry"]) == [0, 1, 2]
     assert list(frame["colors"]) == [("dark brown",), ("light brown", "blue-gray"), ("white", "dark brown", "black")]
@@ -95,15 +95,15 @@ def test_ph2_keeps_what_the_experts_noted(ph2):
     assert (row["regression_areas"], row["blue_whitish_veil"], row["clinical_diagnosis"]) == ("P", "A", 1)
 
 
-def test_ph2_leaves_out_and_counts_what_is_not_there(ph2):
+def test_ph2_counts_missing_files(ph2):
     (ph2 / "PH2 Dataset images" / "IMD009" / "IMD009_Dermoscopic_Image" / "IMD009.bmp").unlink()
     (ph2 / "PH2 Dataset images" / "IMD058" / "IMD058_lesion" / "IMD058_lesion.bmp").unlink()
-    ph2_photo(ph2, "IMD999")
+    put_ph2_image(ph2, "IMD999")
     bunch = load_ph2(ph2)
-    assert names(bunch.images) == ["IMD003.bmp", "IMD058.bmp"]
-    assert names(bunch.masks) == ["IMD003_lesion.bmp", None]
+    assert get_names(bunch.images) == ["IMD003.bmp", "IMD058.bmp"]
+    assert get_names(bunch.masks) == ["IMD003_lesion.bmp", None]
     assert list(bunch.frame["image_id"]) == ["IMD003", "IMD058"]
-    assert "Left out: 1 rows of the table, whose images are not there." in bunch.DESCR
+    assert "Left out: 1 rows of the table whose images are missing." in bunch.DESCR
     assert "Left out: 1 images that are not in the table." in bunch.DESCR
 
 
@@ -116,33 +116,33 @@ def test_ph2_leaves_out_and_counts_what_is_not_there(ph2):
         ("IMD058", "IMD009", "line 4: .*IMD009 comes a second time"),
     ],
 )
-def test_ph2_names_the_bad_row(ph2, old, new, message):
+def test_ph2_invalid_row_raises(ph2, old, new, message):
     (ph2 / "PH2_dataset.txt").write_text((PH2_HEADER + PH2_ROWS).replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load_ph2(ph2)
 
 
-def test_ph2_without_photos(ph2):
+def test_ph2_without_images_raises(ph2):
     (ph2 / "PH2_dataset.txt").write_text(PH2_HEADER, encoding="utf-8")
     with pytest.raises(ValueError, match=r"folder must hold PH².*images such as"):
         load_ph2(ph2)
 
 
-def test_isic_reads_every_split_that_is_there(tmp_path):
-    isic_split(tmp_path, "Training", ["ISIC_2", "ISIC_1"], labels=["ISIC_1,1.0,0.0\n", "ISIC_2,0.0,1.0\n"])
-    isic_split(tmp_path, "Test_v2", ["ISIC_3"], masks=False, labels=["ISIC_3,0.0,0.0\n", "ISIC_4,0.0,0.0\n"])
+def test_isic_reads_all_existing_splits(tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_2", "ISIC_1"], labels=["ISIC_1,1.0,0.0\n", "ISIC_2,0.0,1.0\n"])
+    put_isic_split(tmp_path, "Test_v2", ["ISIC_3"], masks=False, labels=["ISIC_3,0.0,0.0\n", "ISIC_4,0.0,0.0\n"])
     bunch = load_isic_2017(tmp_path)
-    assert names(bunch.images) == ["ISIC_1.jpg", "ISIC_2.jpg", "ISIC_3.jpg"]
-    assert names(bunch.masks) == ["ISIC_1_segmentation.png", "ISIC_2_segmentation.png", None]
+    assert get_names(bunch.images) == ["ISIC_1.jpg", "ISIC_2.jpg", "ISIC_3.jpg"]
+    assert get_names(bunch.masks) == ["ISIC_1_segmentation.png", "ISIC_2_segmentation.png", None]
     np.testing.assert_array_equal(bunch.target, [1, 0, 0])
     assert bunch.diagnosis == ["melanoma", "seborrheic keratosis", "nevus"]
     assert list(bunch.split) == ["training", "training", "test"]
     assert list(bunch.groups) == ["ISIC_1", "ISIC_2", "ISIC_3"]
-    assert "Left out: 1 diagnoses, whose images are not there." in bunch.DESCR
+    assert "Left out: 1 diagnoses whose images are missing." in bunch.DESCR
 
 
 def test_isic_without_masks_and_labels(tmp_path):
-    isic_split(tmp_path, "Validation", ["ISIC_1", "ISIC_2"], masks=False)
+    put_isic_split(tmp_path, "Validation", ["ISIC_1", "ISIC_2"], masks=False)
     bunch = load_isic_2017(tmp_path)
     assert bunch.masks is None
     np.testing.assert_array_equal(bunch.target, [-1, -1])
@@ -150,28 +150,28 @@ def test_isic_without_masks_and_labels(tmp_path):
     assert "2 without a diagnosis" in bunch.DESCR
 
 
-def test_isic_photo_without_row_has_no_label(tmp_path):
-    isic_split(tmp_path, "Training", ["ISIC_1", "ISIC_2"], labels=["ISIC_2,1,0\n"])
+def test_isic_image_without_row_is_unlabeled(tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_1", "ISIC_2"], labels=["ISIC_2,1,0\n"])
     np.testing.assert_array_equal(load_isic_2017(tmp_path).target, [-1, 1])
 
 
 @pytest.mark.parametrize("labels", [["ISIC_1,1,1\n"], ["ISIC_1,0.5,0\n"], ["ISIC_1,0,0\n", "ISIC_1,1,0\n"]])
-def test_isic_refuses_contradicting_labels(tmp_path, labels):
-    isic_split(tmp_path, "Training", ["ISIC_1"], labels=labels)
+def test_isic_contradicting_labels_raise(tmp_path, labels):
+    put_isic_split(tmp_path, "Training", ["ISIC_1"], labels=labels)
     with pytest.raises(ValueError, match=r"at most one diagnosis.*for 'ISIC_1'"):
         load_isic_2017(tmp_path)
 
 
-def test_isic_refuses_another_table(tmp_path):
-    isic_split(tmp_path, "Training", ["ISIC_1"])
+def test_isic_table_without_columns_raises(tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_1"])
     (tmp_path / "ISIC-2017_Training_Part3_GroundTruth.csv").write_text("image,melanoma\nISIC_1,0\n")
     with pytest.raises(ValueError, match=r"must have the columns image_id.*got \['image', 'melanoma'\]"):
         load_isic_2017(tmp_path)
 
 
-def test_ham10000(ham):
+def test_ham10000_fields(ham):
     bunch = load_ham10000(ham)
-    assert names(bunch.images) == ["ISIC_2.jpg", "ISIC_1.jpg", "ISIC_3.jpg"]
+    assert get_names(bunch.images) == ["ISIC_2.jpg", "ISIC_1.jpg", "ISIC_3.jpg"]
     assert bunch.masks is None
     np.testing.assert_array_equal(bunch.target, [0, 0, 1])
     assert bunch.diagnosis == ["bkl", "bkl", "mel"]
@@ -182,26 +182,26 @@ def test_ham10000(ham):
 def test_ham10000_with_some_masks(ham):
     put(ham / "HAM10000_segmentations_lesion_tschandl" / "ISIC_3_segmentation.png")
     (ham / "HAM10000_segmentations_lesion_tschandl" / "._ISIC_1_segmentation.png").write_bytes(b"resource fork")
-    assert names(load_ham10000(ham).masks) == [None, None, "ISIC_3_segmentation.png"]
+    assert get_names(load_ham10000(ham).masks) == [None, None, "ISIC_3_segmentation.png"]
 
 
 @pytest.mark.parametrize(("name", "separator"), [("HAM10000_metadata", ","), ("HAM10000_metadata.tab", "\t")])
-def test_ham10000_metadata_under_other_names(ham, name, separator):
+def test_ham10000_accepts_other_table_names(ham, name, separator):
     (ham / "HAM10000_metadata.csv").unlink()
     (ham / name).write_text(HAM_TABLE.replace(",", separator))
     assert len(load_ham10000(ham).images) == 3
 
 
-def test_ham10000_counts_what_is_not_there(ham):
+def test_ham10000_counts_missing_files(ham):
     (ham / "HAM10000_images_part_1" / "ISIC_2.jpg").unlink()
     put(ham / "HAM10000_images_part_2" / "ISIC_9.jpg")
     bunch = load_ham10000(ham)
-    assert names(bunch.images) == ["ISIC_1.jpg", "ISIC_3.jpg"]
+    assert get_names(bunch.images) == ["ISIC_1.jpg", "ISIC_3.jpg"]
     assert "Left out: 1 rows of the table" in bunch.DESCR
     assert "Left out: 1 images that are not in the table." in bunch.DESCR
 
 
-def test_ham10000_refuses_a_photo_that_is_there_twice(ham):
+def test_ham10000_repeated_image_raises(ham):
     put(ham / "HAM10000_images_part_2" / "ISIC_1.jpg")
     with pytest.raises(ValueError, match=r"images must have different names, got .*part_1.*part_2"):
         load_ham10000(ham)
@@ -217,7 +217,7 @@ def test_ham10000_refuses_a_photo_that_is_there_twice(ham):
         (HAM_TABLE.partition("\n")[0] + "\n", "must hold at least one row"),
     ],
 )
-def test_ham10000_refuses_a_bad_table(ham, table, message):
+def test_ham10000_invalid_table_raises(ham, table, message):
     (ham / "HAM10000_metadata.csv").write_text(table)
     with pytest.raises(ValueError, match=message):
         load_ham10000(ham)
@@ -227,7 +227,7 @@ LOADERS = [(load_ph2, "ph2"), (load_isic_2017, "isic2017"), (load_ham10000, "ham
 
 
 @pytest.mark.parametrize(("load", "name"), LOADERS)
-def test_folder_errors(load, name, tmp_path, monkeypatch):
+def test_invalid_folder_raises(load, name, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"folder must be a folder that exists, got .*nowhere"):
         load(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
@@ -245,7 +245,7 @@ def test_folder_errors(load, name, tmp_path, monkeypatch):
         load()
 
 
-def test_folder_from_the_environment(ham, monkeypatch):
+def test_default_folder_from_environment(ham, monkeypatch):
     monkeypatch.setenv("SKLEARN_MELANOMA_DATA", str(ham.parent))
     ham.rename(ham.parent / "ham10000")
     assert len(load_ham10000().images) == 3
@@ -253,7 +253,7 @@ def test_folder_from_the_environment(ham, monkeypatch):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(
-    ("load", "name", "n_photos", "n_melanomas", "n_groups"),
+    ("load", "name", "n_images", "n_melanomas", "n_groups"),
     [
         (load_ph2, "ph2", 100, 20, 100),
         (load_isic_2017, "isic2017", 600, 117, 600),
@@ -261,14 +261,14 @@ def test_folder_from_the_environment(ham, monkeypatch):
         (load_ham10000, "ham10000", 3022, 338, 2241),
     ],
 )
-def test_real_layouts(load, name, n_photos, n_melanomas, n_groups):
+def test_real_data_sets(load, name, n_images, n_melanomas, n_groups):
     root = os.environ.get("SKLEARN_MELANOMA_DATA")
     if not root or not (Path(root) / name).is_dir():
         pytest.skip(f"needs real images: set SKLEARN_MELANOMA_DATA to a folder that holds {name!r}")
     bunch = load(Path(root) / name)
-    assert len(bunch.images) == len(bunch.masks) == len(bunch.target) == len(bunch.diagnosis) == n_photos
+    assert len(bunch.images) == len(bunch.masks) == len(bunch.target) == len(bunch.diagnosis) == n_images
     assert bunch.target.sum() == n_melanomas
     assert (bunch.target >= 0).all()
     assert len(set(bunch.groups)) == n_groups
-    for i in (0, n_photos // 2, n_photos - 1):
+    for i in (0, n_images // 2, n_images - 1):
         assert read_mask(bunch.masks[i]).shape == read_image(bunch.images[i]).shape[:2]
