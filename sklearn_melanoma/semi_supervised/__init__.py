@@ -1,4 +1,4 @@
-"""Stage 5: rows of which few are labeled → classifier; what scikit-learn lacks of it."""
+"""Stage 5: classifiers of feature rows with few labels, beyond those of scikit-learn."""
 
 from sklearn_melanoma.semi_supervised._balanced_self_training import BalancedSelfTrainingClassifier
 from sklearn_melanoma.semi_supervised._co_training import CoTrainingClassifier

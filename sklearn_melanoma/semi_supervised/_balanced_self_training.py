@@ -1,52 +1,51 @@
-"""Self-training that a calibrated classifier is not changed by."""
+"""Self-training with calibrated, weighted pseudo-labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
+from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, log_odds
 from sklearn_melanoma.semi_supervised._pseudo_labels import (
-    calibrate,
+    calibrate_scores,
     estimate_prevalence,
-    fade,
     fill_quotas,
     find_offset,
-    rescale,
+    limit_weight,
+    rescale_scores,
 )
-from sklearn_melanoma.semi_supervised._wrapped import Samples, Wrapped, log_odds
 
-# What no probability of a pseudo-label moves by any more, for the rounds to end early.
+# The rounds end when no probability of a pseudo-label changes by more than this.
 TOLERANCE = 0.01
 
 
-class BalancedSelfTrainingClassifier(Wrapped):
-    r"""Teach a classifier by its own calibrated predictions on samples without a label.
+class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
+    r"""Self-training with calibrated probabilities as pseudo-labels.
 
-    The classifier is fitted to the labels, then again to labels and pseudo-labels. These are probabilities, as
-    sure as the labels say that it may be, weigh little, and are revised in every round. It is made for few labels of a
-    rare class: both classes have the same say, and probabilities are moved to the prevalence.
+    The classifier is fitted to the labels, then again to labels and pseudo-labels. A pseudo-label is a probability,
+    calibrated on the labels. Pseudo-labels weigh little and are revised in every round. The method is made for few
+    labels of a rare class: pseudo-labels give both classes the same weight, and the predicted probabilities are moved
+    to the prevalence.
 
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba`, its `fit` taking `sample_weight`. Copies of it are fitted. One that needs no
-        labels, as :class:`PriorLogisticRegression` with a prior and `classes`, makes this one need none.
+        Binary, with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
+        labels, as :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
     prevalence : float or mapping from one label to float, default=None
-        The share of the larger of two numbers, or of the label named, as in ``{"melanoma": 0.1}``, among the samples
-        without a label, between 0 and 1. Strings need the mapping. None estimates it, roughly: pass it
-        where it is known.
+        The fraction of one class among the unlabeled samples, between 0 and 1. A float stands for the larger of two
+        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; string labels need it. None estimates
+        the prevalence roughly: pass it if it is known.
     pseudo_weight : float, default=10.0
-        What the pseudo-labels of all samples never weigh together, in labels. 0 is the classifier without
-        pseudo-labels, its probabilities moved to the prevalence.
+        Upper bound of the weight of all pseudo-labels together, in labels. With 0, pseudo-labels are not used, and
+        only the probabilities are moved to the prevalence.
     max_rounds : int, default=3
-        How often pseudo-labels are made, at most: after the first time they are revised.
+        Maximum number of rounds. The first round makes the pseudo-labels, the others revise them.
 
     Attributes
     ----------
@@ -57,41 +56,43 @@ class BalancedSelfTrainingClassifier(Wrapped):
     transduction_ : ndarray of shape (n_samples,)
         A label for every sample seen in `fit`: the given one, or the predicted one.
     prevalence_ : float or None
-        The given or estimated share of ``classes_[1]``. None where there is nothing to estimate it from: samples
-        without a label, and labels of both classes.
+        The given or estimated fraction of ``classes_[1]``. None if it can't be estimated, because there are no
+        unlabeled samples or no labels of both classes.
     slope_ : float
-        How much surer the classifier should be than it is on the labels alone, as a factor of its log-odds.
+        Factor that calibrates the log-odds of the classifier fitted to the labels alone. Above 1, the classifier is
+        not confident enough.
     pseudo_weight_ : float
-        What all pseudo-labels together weighed, in labels.
+        Weight of all pseudo-labels together, in labels.
     offset_ : float
-        What is added to the log-odds of `estimator_`.
+        Number added to the log-odds of `estimator_`.
     n_rounds_ : int
-        How often pseudo-labels were made; fewer times than asked for where they hardly changed.
+        Number of rounds; below `max_rounds` if the pseudo-labels hardly changed.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where `X` has names that are strings.
+        Names of the features, if `X` has names that are strings.
 
     See Also
     --------
-    CoTrainingClassifier : Where labels may be wrong.
+    CoTrainingClassifier : Co-training, which also handles wrong labels.
     sklearn.semi_supervised.SelfTrainingClassifier : Hard pseudo-labels that are never revised.
 
     Notes
     -----
-    Pseudo-labels are the probabilities at the classifier's log-odds times the slope, which is
-    found by cross-fitting the labels (in up to five folds that keep groups together). Every sample without a label is
-    learned from as one of each class, weighted by their probabilities. At a slope of 1 a logistic regression already is
-    what fits these best, whatever they weigh: nothing is gained or lost. One that could be surer teaches itself; one
-    that is too sure is toned down. Revised pseudo-labels change in order, not in how sure they are.
+    Pseudo-labels are the probabilities at the classifier's log-odds times the slope. The slope is found by
+    cross-fitting the labels, in up to five folds that keep groups together. Every unlabeled sample is used as one
+    sample of each class, weighted by their probabilities. At a slope of 1, a logistic regression already fits these
+    pseudo-labels best, whatever their weight: nothing is gained or lost. An underconfident classifier teaches itself;
+    an overconfident one is damped. Revised pseudo-labels change in order, not in confidence.
 
-    All pseudo-labels together weigh :math:`n m / (n + m)`, for labels of the weight :math:`n` and :math:`m`
-    = `pseudo_weight`: less than the labels, and less and less beside them. Half of this is for
-    the quota of the second class, as many samples of the highest scores as the prevalence says, half for the rest.
-    With less than two labels, or two groups of labels, of a class, there are none.
+    All pseudo-labels together have the weight :math:`n m / (n + m)`, for labels of the weight :math:`n` and
+    :math:`m` = `pseudo_weight`. This is less than the weight of the labels, and it matters less with more
+    labels. Half of it goes to the quota of the second class: the samples with the highest scores, as many as the
+    prevalence says. The other half goes to the rest. There are no pseudo-labels if a class has less than two labels,
+    or labels in less than two groups.
 
-    At the end the intercept is moved for the mean probability to be the prevalence, among the samples without a label,
-    or, where there are none, from the share among the labels to a `prevalence` that is given.
+    At the end the intercept is moved. With unlabeled samples, their mean probability becomes the prevalence. Without
+    any, a given `prevalence` replaces the fraction among the labels.
 
     Examples
     --------
@@ -126,48 +127,16 @@ class BalancedSelfTrainingClassifier(Wrapped):
         self.pseudo_weight = pseudo_weight
         self.max_rounds = max_rounds
 
-    @one_task
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Fit the classifier to the labels, then to its pseudo-labels too.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Labeled and unlabeled samples, without NaN.
-        y : array-like of shape (n_samples,)
-            Labels of two classes, with the integer -1 for a missing one; among strings, that takes an
-            array of dtype object.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative. A sample of weight 0 is none.
-        groups : array-like of shape (n_samples,), default=None
-            The lesion or patient of each sample. Labels of one group are not calibrated by each other.
-
-        Returns
-        -------
-        self
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If labels are not of two classes and `estimator` does not know them without; a missing label is the string
-            "-1"; `estimator` does not take `sample_weight`; `prevalence` does not say which string it is of; or a
-            parameter or the input is not as described.
-        """
-        self._validate_params()
-        samples = self._check(X, y, sample_weight, groups)
-        self.estimator_ = self._fit_labels(samples, samples.X)
+    def _fit_samples(self, samples: Samples) -> None:
+        self.estimator_ = self._fit_labeled(samples, samples.X)
         self.classes_ = self.estimator_.classes_
         self.prevalence_, self.slope_, self.pseudo_weight_, self.n_rounds_ = self._read_prevalence(), 1.0, 0.0, 0
         if len(np.unique(samples.labels)) == 2 and len(samples.unlabeled) > 1:
             self._learn_from_unlabeled(samples)
-        self.offset_ = self._find_offset(samples)
-        return self._finish(samples)
+        self.offset_ = self._compute_offset(samples)
 
     def _read_prevalence(self) -> float | None:
-        """Return the given share of the second class."""
+        """Return the given fraction of the second class."""
         given, classes = self.prevalence, self.classes_.tolist()
         if isinstance(given, Mapping):
             if len(given) == 1 and next(iter(given)) in classes and 0 < next(iter(given.values())) < 1:
@@ -175,39 +144,42 @@ class BalancedSelfTrainingClassifier(Wrapped):
         elif given is None or isinstance(classes[1], int | float):
             return given
         raise ValueError(
-            f"prevalence must name one of {classes!r} and its share, between 0 and 1, got {given!r}. "
+            f"prevalence must name one of {classes!r} and its fraction, between 0 and 1, got {given!r}. "
             f"Write such as {{{classes[1]!r}: 0.1}}."
         )
 
     def _learn_from_unlabeled(self, samples: Samples) -> None:
+        """Calibrate the classifier, estimate the prevalence, then fit to pseudo-labels in rounds."""
         positive, weights = samples.labels == self.classes_[1], samples.weights[samples.labeled]
         X, pool_weights = safe_indexing(samples.X, samples.unlabeled), samples.weights[samples.unlabeled]
         scores = log_odds(self.estimator_, X)
         held_out = self._cross_fit(samples, samples.X)
         seen = np.isfinite(held_out)
-        self.slope_, intercept = calibrate(held_out[seen], positive[seen], weights[seen])
+        self.slope_, intercept = calibrate_scores(held_out[seen], positive[seen], weights[seen])
         if self.prevalence_ is None:
-            share = weights[positive].sum() / weights.sum()
-            self.prevalence_ = estimate_prevalence(self.slope_ * scores + intercept, pool_weights, share, weights.sum())
+            fraction = weights[positive].sum() / weights.sum()
+            calibrated = self.slope_ * scores + intercept
+            self.prevalence_ = estimate_prevalence(calibrated, pool_weights, fraction, weights.sum())
         if not seen.any():
             return
-        self.pseudo_weight_ = fade(float(weights.sum()), self.pseudo_weight)
-        calibrated, last = self.slope_ * scores, np.full(len(scores), np.nan)
+        self.pseudo_weight_ = limit_weight(float(weights.sum()), self.pseudo_weight)
+        target, last = self.slope_ * scores, np.full(len(scores), np.nan)
         while self.n_rounds_ < self.max_rounds:
-            soft = rescale(scores, calibrated)
+            soft = rescale_scores(scores, target)
             if abs(expit(soft) - expit(last)).max() < TOLERANCE:
                 break
             soft_weights = self.pseudo_weight_ * fill_quotas(soft, pool_weights, self.prevalence_)
-            self.estimator_ = self._fit_soft(samples, samples.X, weights, soft, soft_weights)
+            self.estimator_ = self._fit_pseudo_labeled(samples, samples.X, weights, soft, soft_weights)
             scores, last = log_odds(self.estimator_, X), soft
             self.n_rounds_ += 1
 
-    def _find_offset(self, samples: Samples) -> float:
+    def _compute_offset(self, samples: Samples) -> float:
+        """Return the number to add to the log-odds, so that the mean probability is the prevalence."""
         if self.prevalence_ is None:
             return 0.0
         if len(samples.unlabeled):
             scores = log_odds(self.estimator_, safe_indexing(samples.X, samples.unlabeled))
             return find_offset(scores, samples.weights[samples.unlabeled], self.prevalence_)
         weights, positive = samples.weights[samples.labeled], samples.labels == self.classes_[1]
-        share = weights[positive].sum() / weights.sum()
-        return float(logit(self.prevalence_) - logit(share)) if 0 < share < 1 else 0.0
+        fraction = weights[positive].sum() / weights.sum()
+        return float(logit(self.prevalence_) - logit(fraction)) if 0 < fraction < 1 else 0.0

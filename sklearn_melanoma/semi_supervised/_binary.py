@@ -1,4 +1,4 @@
-"""What classifiers of two classes predict by one score."""
+"""Predictions of binary classifiers from one score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 
 
 class BinaryScoreMixin:
-    """Predictions by `decision_function`, log-odds of the second of `classes_`; it is put before `ClassifierMixin`."""
+    """Predictions from `decision_function`, the log-odds of ``classes_[1]``; goes before `ClassifierMixin`."""
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class.
@@ -24,13 +24,13 @@ class BinaryScoreMixin:
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            In the order of `classes_`.
+            Probabilities in the order of `classes_`.
         """
         scores = self.decision_function(X)  # type: ignore[attr-defined]
         return np.column_stack([expit(-scores), expit(scores)])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the likelier class of each sample.
+        """Return the more probable class of each sample.
 
         Parameters
         ----------
@@ -40,7 +40,7 @@ class BinaryScoreMixin:
         Returns
         -------
         ndarray of shape (n_samples,)
-            Of `classes_`.
+            Elements of `classes_`.
         """
         return self._decide(self.decision_function(X))  # type: ignore[attr-defined]
 

@@ -1,82 +1,83 @@
-"""Views of a table that find wrong labels and label for each other."""
+"""Co-training: classifiers of groups of features that find wrong labels and exchange pseudo-labels."""
 
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.semi_supervised._pseudo_labels import fade, rescale, weigh_labels
+from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, log_odds
+from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight, rescale_scores, weigh_labels
 from sklearn_melanoma.semi_supervised._views import read_views
-from sklearn_melanoma.semi_supervised._wrapped import Samples, Wrapped
 
-# How many labels the share of wrong ones counts for that is expected before any.
-TRUST = 10.0
+# Weight of the expected fraction of wrong labels, in labels.
+NOISE_WEIGHT = 10.0
 
 
-class CoTrainingClassifier(Wrapped):
-    r"""Let groups of features, such as shape, color and texture, find wrong labels and label for each other.
+class CoTrainingClassifier(SemiSupervisedMetaClassifier):
+    r"""Co-training of groups of features, such as morphology, color and texture, which also finds wrong labels.
 
-    Each view, a group of columns, has a classifier of its own. A label that the others, which never saw it, find
-    improbable loses weight; a sample without a label on whose class they agree becomes a soft pseudo-label. A last
-    classifier learns from all columns what all views say, and predicts.
+    Each view, a group of columns, has a classifier of its own. Each label is checked by the other views, which never
+    saw it: if they find it improbable, it loses weight. If the other views agree on the class of an unlabeled sample,
+    it gets a soft pseudo-label. A last classifier learns from all columns with the labels and pseudo-labels of all
+    views, and predicts.
 
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba`, its `fit` taking `sample_weight`. Copies of it are fitted, one for each view and
+        Binary, with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted, one for each view and
         one for all columns.
     views : mapping from str to sequence of str or of int
-        At least two names, each with its columns: names, of which those that are no column's are left out, or
-        positions, such as ``{"shape": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. The columns
-        `area_mm2` and `max_span_mm` are found under `area` and `max_span` as well.
+        At least two names, each with its columns as names or positions, such as
+        ``{"morphology": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column
+        are ignored, but each view needs at least one column. `area` and `max_span` also match the columns `area_mm2`
+        and `max_span_mm`.
     label_noise : float, default=0.1
-        The share of labels expected to be wrong, from 0 to below 1; counts for as much as ten labels, which correct
-        it. At 0 no label loses weight.
+        Expected fraction of wrong labels, from 0 to below 1. It has the weight of ten labels, and the labels correct
+        it. With 0, no label loses weight.
     pseudo_weight : float, default=10.0
-        What the pseudo-labels of all samples never weigh together, in labels.
+        Upper bound of the weight of all pseudo-labels together, in labels.
 
     Attributes
     ----------
     estimator_ : classifier
-        The copy that was fitted to all columns.
+        The copy fitted to all columns.
     views_ : dict from str to classifier
         The copy of each view, which learned from the others.
     classes_ : ndarray of shape (2,)
         The classes, sorted.
     label_trust_ : ndarray of shape (n_samples,)
-        How probable it is, by all views, that each given label is right; NaN where none is given.
+        Probability that each given label is right, by all views; NaN for unlabeled samples.
     transduction_ : ndarray of shape (n_samples,)
         A label for every sample seen in `fit`: the given one, or the predicted one.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where `X` has names that are strings.
+        Names of the features, if `X` has names that are strings.
 
     See Also
     --------
-    BalancedSelfTrainingClassifier : One classifier that teaches itself.
+    BalancedSelfTrainingClassifier : Self-training with one classifier.
 
     Notes
     -----
-    The log-odds that a view gives to a labeled sample are those of a copy that saw neither it nor its group
-    (cross-fitting in up to five folds). With :math:`q` the probability of the given label at the mean log-odds of the
-    other views, the label weighs :math:`(1 - \epsilon) q / ((1 - \epsilon) q + \epsilon (1 - q))`, where the
-    share of wrong labels :math:`\epsilon` is estimated too: where few are outvoted, being outvoted says less. Clean
-    labels so lose next to nothing.
+    A view scores a labeled sample by the log-odds of a copy that saw neither the sample nor its group (cross-fitting in
+    up to five folds). Let :math:`q` be the probability of the given label at the mean log-odds of the other views. The
+    label gets the weight :math:`(1 - \epsilon) q / ((1 - \epsilon) q + \epsilon (1 - q))`. The fraction of wrong labels
+    :math:`\epsilon` is estimated too: if few labels are outvoted, being outvoted says less. Clean labels so lose
+    almost no weight.
 
-    Pseudo-labels are the probabilities at the other views' mean log-odds, where all have the same sign, brought to the
-    mean and the spread of the log-odds of the one that learns them: they change its order, not how sure it is.
-    Together they weigh :math:`n m / (n + m)`, for labels of the weight :math:`n` and :math:`m` = `pseudo_weight`.
-    With less than two labels, or two groups of labels, of a class, there are none, and no label loses weight.
+    A sample gets a pseudo-label if the log-odds of all other views have the same sign. It is the probability at their
+    mean log-odds, rescaled to the mean and the spread of the log-odds of the classifier that learns it. Pseudo-labels
+    so change the order of the samples, not the confidence. Together they have the weight :math:`n m / (n + m)`, for
+    labels of the weight :math:`n` and :math:`m` = `pseudo_weight`. If a class has less than two labels, or labels in
+    less than two groups, there are no pseudo-labels, and no label loses weight.
 
-    The classifier of all columns predicts, because with a prior the mean of the views' log-odds read less. Where many
-    labels are wrong the views learned from them too: go by the order of `label_trust_`, not by its values.
+    The classifier of all columns predicts, because the mean of the views' log-odds had a lower AUC with a prior. If
+    many labels are wrong, the views learned from them too: use the order of `label_trust_`, not its values.
 
     References
     ----------
@@ -91,7 +92,7 @@ class CoTrainingClassifier(Wrapped):
     >>> X = y[:, np.newaxis] + np.random.default_rng(0).normal(0, 0.3, (40, 4))
     >>> given = np.where(np.arange(40) < 20, y, -1)
     >>> given[0] = 1  # wrong
-    >>> model = CoTrainingClassifier(LogisticRegression(), {"shape": [0, 1], "color": [2, 3]}).fit(X, given)
+    >>> model = CoTrainingClassifier(LogisticRegression(), {"morphology": [0, 1], "color": [2, 3]}).fit(X, given)
     >>> int(np.nanargmin(model.label_trust_))
     0
     """
@@ -109,41 +110,10 @@ class CoTrainingClassifier(Wrapped):
         self.label_noise = label_noise
         self.pseudo_weight = pseudo_weight
 
-    @one_task
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
-    ) -> Self:
-        """Fit the views, let them correct each other, and fit the classifier of all columns to what they say.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Labeled and unlabeled samples, without NaN.
-        y : array-like of shape (n_samples,)
-            Labels of two classes, with the integer -1 for a missing one; among strings, that takes an
-            array of dtype object.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative. A sample of weight 0 is none.
-        groups : array-like of shape (n_samples,), default=None
-            The lesion or patient of each sample. Labels of one group do not vote on each other.
-
-        Returns
-        -------
-        self
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a view has no column; labels are not of two classes and `estimator` does not know them without; a missing
-            label is the string "-1"; `estimator` does not take `sample_weight`; or a parameter or the input is not as
-            described.
-        """
-        self._validate_params()
-        samples = self._check(X, y, sample_weight, groups)
+    def _fit_samples(self, samples: Samples) -> None:
         names = getattr(self, "feature_names_in_", None)
         columns = read_views(self.views, names, self.n_features_in_)
-        self.estimator_ = self._fit_labels(samples, samples.X)
+        self.estimator_ = self._fit_labeled(samples, samples.X)
         self.classes_ = self.estimator_.classes_
         self.label_trust_ = np.full(len(samples.weights), np.nan)
         self.label_trust_[samples.labeled] = 1.0
@@ -151,43 +121,49 @@ class CoTrainingClassifier(Wrapped):
         self.views_ = {}
         for view, table in tables.items():
             try:
-                self.views_[view] = self._fit_labels(samples, table)
+                self.views_[view] = self._fit_labeled(samples, table)
             except (ValueError, TypeError) as error:
                 error.add_note(f"In the view {view!r}.")
                 raise
         if len(np.unique(samples.labels)) == 2:
-            self._exchange(samples, tables)
-        return self._finish(samples)
+            self._exchange_labels(samples, tables)
 
-    def _exchange(self, samples: Samples, tables: dict[str, Any]) -> None:
+    def _exchange_labels(self, samples: Samples, tables: dict[str, Any]) -> None:
+        """Fit each view to what the others say of the samples, then `estimator_` to what all views say."""
         held_out = np.array([self._cross_fit(samples, table) for table in tables.values()])
         if np.isnan(held_out).all():
             return
-        own = self._score_unlabeled(samples, self.estimator_, samples.X)
-        said = self._say(samples, tables)
+        own = _score_unlabeled(samples, self.estimator_, samples.X)
+        votes = self._collect_votes(samples, tables)
         for number, (view, table) in enumerate(tables.items()):
             peers = np.arange(len(tables)) != number
-            self.views_[view] = self._learn(samples, table, said[number], held_out[peers], said[peers])
-        self.estimator_ = self._learn(samples, samples.X, own, held_out, self._say(samples, tables))
-        self.label_trust_[samples.labeled] = self._trust(samples, held_out)
+            self.views_[view] = self._fit_to_votes(samples, table, votes[number], held_out[peers], votes[peers])
+        self.estimator_ = self._fit_to_votes(samples, samples.X, own, held_out, self._collect_votes(samples, tables))
+        self.label_trust_[samples.labeled] = self._estimate_trust(samples, held_out)
 
-    def _say(self, samples: Samples, tables: dict[str, Any]) -> Array:
-        """Return what each view says of each sample without a label."""
-        return np.array([self._score_unlabeled(samples, self.views_[view], table) for view, table in tables.items()])
+    def _collect_votes(self, samples: Samples, tables: dict[str, Any]) -> Array:
+        """Return the log-odds that each view gives to each unlabeled sample."""
+        return np.array([_score_unlabeled(samples, self.views_[view], table) for view, table in tables.items()])
 
-    def _trust(self, samples: Samples, held_out: Array) -> Array:
-        """Return how probable it is that each label is right, by the views that vote, 1 where they can't."""
+    def _estimate_trust(self, samples: Samples, held_out: Array) -> Array:
+        """Return the probability that each label is right, by the views that vote; 1 if they can't."""
         votes = held_out.mean(axis=0)
-        heard = np.isfinite(votes)
+        voted = np.isfinite(votes)
         trust = np.ones(len(votes))
-        trust[heard] = weigh_labels(votes[heard], (samples.labels == self.classes_[1])[heard], self.label_noise, TRUST)
+        positive = samples.labels == self.classes_[1]
+        trust[voted] = weigh_labels(votes[voted], positive[voted], self.label_noise, NOISE_WEIGHT)
         return trust
 
-    def _learn(self, samples: Samples, X: Any, own: Array, held_out: Array, said: Array) -> Any:
-        """Return a copy that learned labels as far as the voters trust them, and the samples on which they agree."""
-        weights = samples.weights[samples.labeled] * self._trust(samples, held_out)
-        agreed = (said > 0).all(axis=0) | (said < 0).all(axis=0)
+    def _fit_to_votes(self, samples: Samples, X: Any, own: Array, held_out: Array, votes: Array) -> Any:
+        """Return a copy fitted to the labels, weighted by their trust, and to the samples on which all votes agree."""
+        weights = samples.weights[samples.labeled] * self._estimate_trust(samples, held_out)
+        agreed = (votes > 0).all(axis=0) | (votes < 0).all(axis=0)
         soft_weights = agreed * samples.weights[samples.unlabeled]
         if agreed.any():
-            soft_weights *= fade(float(weights.sum()), self.pseudo_weight) / soft_weights.sum()
-        return self._fit_soft(samples, X, weights, rescale(said.mean(axis=0), own), soft_weights)
+            soft_weights *= limit_weight(float(weights.sum()), self.pseudo_weight) / soft_weights.sum()
+        soft = rescale_scores(votes.mean(axis=0), own)
+        return self._fit_pseudo_labeled(samples, X, weights, soft, soft_weights)
+
+
+def _score_unlabeled(samples: Samples, classifier: Any, X: Any) -> Array:
+    return log_odds(classifier, safe_indexing(X, samples.unlabeled)) if len(samples.unlabeled) else np.empty(0)

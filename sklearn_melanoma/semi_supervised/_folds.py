@@ -1,4 +1,4 @@
-"""Distribution of groups of labels over folds."""
+"""Folds that keep groups of labels together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def deal_folds(positive: NDArray[np.bool_], groups: NDArray[Any], n_folds: int) -> NDArray[np.intp]:
-    """Deal groups into folds, those that hold a positive sample by themselves.
+    """Deal groups into folds, those with and those without a positive sample separately.
 
     Parameters
     ----------
@@ -18,12 +18,12 @@ def deal_folds(positive: NDArray[np.bool_], groups: NDArray[Any], n_folds: int) 
     groups : ndarray of shape (n_samples,)
         The group of each sample.
     n_folds : int
-        Number of folds; less where there are not as many groups with, or without, a positive sample.
+        Number of folds; fewer if there are fewer groups with, or without, a positive sample.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        The number of the fold of each sample, from 0.
+        Fold number of each sample, from 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Logistic regression around a score that is given, and how well such scores fit."""
+"""Logistic regression around a given score, and likelihood weights of scores."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
-# Newton's steps double the number of right digits: about ten are enough, and a hundred mean that numbers overflow.
+# Newton's method doubles the number of right digits in each step: about ten steps are enough. A hundred steps mean that
+# numbers overflow.
 MAX_STEPS = 100
-# What is left to gain at the end, relative to the loss; the step that is still taken then squares the error.
+# Newton's method stops at this expected gain, relative to the loss. It still takes the last step, which squares the
+# error.
 TOLERANCE = 1e-10
-# Sure predictions have no curvature left to divide by; a step that is too long for it is halved.
+# Confident predictions have no curvature left to divide by. A step that is too long because of this is halved.
 LEAST_CURVATURE = 1e-12
 
 
 class Correction(NamedTuple):
-    """What was added to the given score: ``X @ shift + intercept``, after so many steps."""
+    """The correction ``X @ shift + intercept`` of a score, found in `n_iter` steps, and the `loss` of the result."""
 
     shift: NDArray[np.float64]
     intercept: float
@@ -33,23 +35,23 @@ def fit_correction(
     weights: NDArray[np.float64],
     penalty: float,
 ) -> Correction:
-    r"""Find the linear correction of a score that fits labels best and is short.
+    r"""Find the linear correction of a score that fits labels best, with a penalty on its length.
 
     The minimum over :math:`\delta` and :math:`b` of
 
     .. math:: \sum_i s_i \log\left(1 + e^{-t_i (f_i + x_i^T \delta + b)}\right) + \frac{\lambda}{2} |\delta|^2
 
-    with :math:`t_i = \pm 1`, by Newton's method. It is convex, and each class having a sample, the
-    minimum is there and is one.
+    with :math:`t_i = \pm 1`, by Newton's method. The function is convex and has one minimum if each class has a
+    sample.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        The labeled samples :math:`x_i`. Without columns only the intercept is found.
+        The labeled samples :math:`x_i`. Without columns, only the intercept is found.
     score : ndarray of shape (n_samples,)
         The given score :math:`f_i`, in log-odds.
     positive : ndarray of shape (n_samples,), dtype bool
-        Where :math:`t_i = 1`. There must be samples of both kinds.
+        True where :math:`t_i = 1`. Both classes must have samples.
     weights : ndarray of shape (n_samples,)
         Positive weights :math:`s_i`.
     penalty : float
@@ -69,7 +71,7 @@ def fit_correction(
     >>> found.shift.round(2), round(found.intercept, 6)
     (array([1.04]), 0.0)
     """
-    # Around their means, intercept and weights hardly depend on each other.
+    # With centered columns, intercept and weights hardly depend on each other.
     middle = np.average(np.column_stack([X, score]), axis=0, weights=weights)
     columns = np.column_stack([X - middle[:-1], np.ones(len(X))])
     given = score - middle[-1]
@@ -110,15 +112,15 @@ def weigh_scores(
 ) -> NDArray[np.float64]:
     r"""Weigh scores by the likelihood that each gives to labels.
 
-    :math:`e^{-L_k} / \sum_j e^{-L_j}`, with :math:`L_k` the summed log-loss of score :math:`k`, with the intercept that
-    suits it: the posterior probability that it is the right one, where all were as likely before.
+    :math:`e^{-L_k} / \sum_j e^{-L_j}`, with :math:`L_k` the summed log-loss of score :math:`k` at its best intercept.
+    This is the posterior probability of score :math:`k` under a uniform prior.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples, n_scores)
         Scores of the labeled samples, in log-odds.
     positive : ndarray of shape (n_samples,), dtype bool
-        The labels, of both kinds.
+        The labels, of both classes.
     weights : ndarray of shape (n_samples,)
         Positive weights of the samples.
 

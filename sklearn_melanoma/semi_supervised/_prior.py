@@ -1,4 +1,4 @@
-"""What is known before any label, read as one weight for each feature."""
+"""Prior knowledge as one weight for each feature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNITS = ("_mm2", "_mm")
 
 
 def split_priors(prior: Any) -> list[Any]:
-    """Return the priors of a mixture, or the one that `prior` is, as a list."""
+    """Return the priors of a mixture, or a single prior, as a list."""
     if prior is None:
         return []
     if isinstance(prior, list | tuple) and not all(np.isscalar(element) for element in prior):
@@ -26,28 +26,28 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     Parameters
     ----------
     prior : mapping, Series, array-like or fitted linear model
-        Numbers by name, or in the order of the features. Of a model, and of a pipeline that ends in
-        one, the `coef_`, by its `feature_names_in_` where it has them.
+        Numbers by name, or in the order of the features. A model, or a pipeline that ends in one, gives its `coef_`,
+        by its `feature_names_in_` if it has them.
     names : sequence of str or None
         Names of the features, if they have any.
     n_features : int
         Number of features.
     classes : sequence of two labels
-        The class that the prior speaks against, and the one it speaks for. The `classes_` of a
-        model say the same of its coefficients, which are turned round where they are the other way round.
+        The class that the prior speaks against, then the class that it speaks for. The coefficients of a model are
+        negated if its `classes_` are in the reverse order.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        At least one is not 0.
+        The weights; at least one is not 0.
 
     Raises
     ------
     TypeError
         If `prior` is none of these.
     ValueError
-        If it has no number but 0 for the features, names meet none, numbers are too many, too few or not finite, or
-        a model is not fitted or tells other classes apart.
+        If all weights are 0; no name matches a feature; numbers are too many, too few or not finite; or a model is
+        not fitted or distinguishes other classes.
 
     Examples
     --------
@@ -58,8 +58,8 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     if hasattr(prior, "steps"):
         prior = prior.steps[-1][1]
     if hasattr(prior, "fit"):
-        sign = _sign_of_model(prior, classes)
-        coefficients = _coefficients(prior)
+        sign = _find_sign(prior, classes)
+        coefficients = _read_coefficients(prior)
         own_names = getattr(prior, "feature_names_in_", None)
         prior = coefficients if own_names is None else dict(zip(own_names, coefficients, strict=True))
     if hasattr(prior, "columns"):
@@ -68,9 +68,9 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
             "Pass the column of the weights, such as table['weight']."
         )
     if isinstance(prior, Mapping) or hasattr(prior, "items"):
-        weights = weights_by_name(dict(prior.items()), names)
+        weights = read_weights_by_name(dict(prior.items()), names)
     else:
-        weights = _numbers(prior)
+        weights = _check_numbers(prior)
         if weights.shape != (n_features,):
             raise ValueError(
                 f"prior must have one number for each of the {n_features} features, got shape {weights.shape}. "
@@ -84,15 +84,15 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     return sign * weights
 
 
-def weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> NDArray[np.float64]:
-    """Return the numbers of a mapping in the order of the names, 0 where it has none.
+def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> NDArray[np.float64]:
+    """Return the numbers of a mapping in the order of the names, 0 for names without a number.
 
-    A column whose name ends in a unit, as `area_mm2`, is found under its name without it as well.
+    A column name with a unit, as `area_mm2`, also matches the name without it.
 
     Parameters
     ----------
     prior : mapping from str to number
-        Those whose name is no feature's are left out.
+        Names that match no feature are ignored.
     names : sequence of str or None
         Names of the features.
 
@@ -119,35 +119,35 @@ def weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> 
             f"prior must name one of the columns of X at least, got {asked} where they are {there}. "
             "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False."
         )
-    return _numbers([0.0 if key is None else prior[key] for key in found])
+    return _check_numbers([0.0 if key is None else prior[key] for key in found])
 
 
 def find_name(name: str, known: Container[str]) -> str | None:
-    """Return the name under which a column is known: its own, or that without a unit."""
+    """Return the known name of a column, with or without its unit; None if neither is known."""
     aliases = (name, *(name.removesuffix(unit) for unit in UNITS))
     return next((alias for alias in aliases if alias in known), None)
 
 
-def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+def _check_numbers(values: ArrayLike) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(
             "prior must be a mapping from names to numbers, an array of numbers, a fitted linear model or a list of "
-            f"such, got {values!r}."
+            f"these, got {values!r}."
         ) from error
     if not np.isfinite(numbers).all():
         raise ValueError("prior must hold finite numbers, got NaN or infinity. Write 0 where nothing is known.")
     return numbers
 
 
-def _coefficients(model: Any) -> NDArray[np.float64]:
+def _read_coefficients(model: Any) -> NDArray[np.float64]:
     if not hasattr(model, "coef_"):
         raise ValueError(
             f"prior must be a fitted linear model, got {type(model).__name__} without coef_. Fit it, and wrap it in "
             "FrozenEstimator, since clone, as cross-validation calls it, makes models unfitted."
         )
-    coefficients = _numbers(model.coef_)
+    coefficients = _check_numbers(model.coef_)
     if coefficients.ndim == 2 and len(coefficients) == 1:
         coefficients = coefficients[0]
     if coefficients.ndim != 1:
@@ -158,14 +158,14 @@ def _coefficients(model: Any) -> NDArray[np.float64]:
     return coefficients
 
 
-def _sign_of_model(model: Any, classes: Sequence[Any]) -> float:
-    """Return -1 where the coefficients of the model speak for the class that the prior speaks against."""
+def _find_sign(model: Any, classes: Sequence[Any]) -> float:
+    """Return -1 if the classes of the model are in the reverse order, else 1."""
     if not hasattr(model, "classes_"):
         return 1.0
     own, wanted = np.asarray(model.classes_).tolist(), np.asarray(classes).tolist()
     if own in (wanted, wanted[::-1]):
         return 1.0 if own == wanted else -1.0
     raise ValueError(
-        f"prior must tell the classes {wanted!r} apart, got {type(model).__name__} for {own!r}. "
+        f"prior must distinguish the classes {wanted!r}, got {type(model).__name__} for {own!r}. "
         "Pass its coefficients as a Series by name instead."
     )

@@ -1,4 +1,4 @@
-"""Logistic regression that knows something before it sees a label."""
+"""Logistic regression with a prior."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,75 +19,72 @@ from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
 from sklearn_melanoma._validation import find_labeled
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
+from sklearn_melanoma.semi_supervised._input import check_weights
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
-from sklearn_melanoma.semi_supervised._wrapped import check_weights
 
 
 class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, BaseEstimator):
-    r"""Logistic regression whose weights shrink to what is known instead of to zero.
+    r"""Logistic regression whose weights shrink to prior weights instead of to zero.
 
-    Without labels it predicts by the prior alone; labels correct it, and with many it is an ordinary
-    logistic regression. Columns should be standardized over labeled and unlabeled samples together,
-    as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does it; unlabeled samples, -1 in `y`, play no
-    other part.
+    Without labels it predicts by the prior alone. Labels correct the prior, and with many labels it is an ordinary
+    logistic regression. Columns should be standardized over labeled and unlabeled samples together, as
+    :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does. Unlabeled samples, -1 in `y`, are otherwise
+    ignored.
 
     Parameters
     ----------
-    prior : mapping, Series, array-like, fitted linear model, or list of such, default=None
-        What is known of the features: positive where more of one speaks for the second of the `classes`, as
-        ``feature_directions()["weight"]`` does.
+    prior : mapping, Series, array-like, fitted linear model, or list of these, default=None
+        Prior weights of the features. A positive weight means that a larger value speaks for the second of the
+        `classes`, as in ``feature_directions()["weight"]``.
 
-        - A mapping from names to numbers, or a pandas Series, which needs columns with names. At least one
-          name must be a column's; others are ignored, and columns without a number get 0. `area_mm2` is found
-          under `area` as well.
+        - A mapping from names to numbers, or a pandas Series. It needs columns with names. At least one name must
+          match a column; others are ignored, and columns without a number get 0. `area` also matches `area_mm2`.
         - An array of shape (n_features,).
-        - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. Its other steps are
-          not used: its coefficients hold for columns that are scaled in the same way. Its intercept is
-          not used either. Wrap it in :class:`~sklearn.frozen.FrozenEstimator`, or cross-validation unfits it.
+        - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. The other steps are
+          not used: the coefficients hold for columns that are scaled in the same way. The intercept is not used
+          either. Wrap the model in :class:`~sklearn.frozen.FrozenEstimator`, or cross-validation unfits it.
         - A list of them: their mean, weighted by how well each alone fits the labels.
 
-        None stands for 0, which makes this a ridge-penalized logistic regression.
+        None means 0, which makes this a ridge-penalized logistic regression.
     prior_scale : float or None, default=2.0
-        How sure the prior is: its weights are multiplied so that their absolute values have this sum.
-        The prior's score is a weighted mean of the standardized features, those of negative
-        weight turned round, times this: log-odds rise by 2 if all of them are one standard deviation worse. None
-        takes the numbers as they are, such as the coefficients of a model that is trusted.
+        Confidence of the prior: its weights are multiplied so that their absolute values have this sum. The prior's
+        score is then this number times a weighted mean of the standardized features, those with a negative weight
+        negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. None uses the
+        numbers as they are, such as the coefficients of a trusted model.
     alpha : float, default=1.0
-        How hard it is for labels to change the prior, above 0. Before any label, the log-odds of a
-        sample are held to lie within :math:`1/\sqrt{\text{alpha}}` of the prior's, one standard
-        deviation, whatever the number of columns.
+        Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
+        deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns.
     classes : sequence of two labels, default=None
-        The class that the prior speaks against and the one it speaks for, such as
-        ``("nevus", "melanoma")``. Without it they are the smaller and the larger of the labels. It is
-        needed where labels of a class are missing, and for a prior where labels are strings, whose
-        order in the alphabet says nothing.
+        The class that the prior speaks against, then the class that it speaks for, such as ``("nevus", "melanoma")``.
+        Defaults to the smaller and the larger label. It is needed if labels of a class are missing. It is also needed
+        for a prior with string labels, because their alphabetical order says nothing.
     prevalence : float, default=None
-        The share of the second of the `classes` among the samples to come, between 0 and 1: moves the intercept from
-        the share among the labels to this one. It changes no ranking. None leaves the labels' share.
+        Fraction of the second of the `classes` among unseen samples, between 0 and 1. The intercept is moved from the
+        fraction among the labels to this one; the ranking stays the same. None keeps the fraction among the labels.
 
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features)
-        Weights; positive ones speak for ``classes_[1]``.
+        Weights; positive weights speak for ``classes_[1]``.
     intercept_ : ndarray of shape (1,)
         Intercept, which is not penalized.
     classes_ : ndarray of shape (2,)
         The classes, sorted.
     prior_coef_ : ndarray of shape (1, n_features)
-        The weights that labels correct, of all priors together.
+        The prior weights that labels correct, of all priors together.
     prior_weights_ : ndarray of shape (n_priors,)
         Weight of each prior; their sum is 1.
     n_iter_ : int
-        Steps of Newton's method, 0 where labels had no say.
+        Steps of Newton's method, 0 if the prior alone predicts.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where `X` has names.
+        Names of the features, if `X` has names.
 
     See Also
     --------
-    sklearn_melanoma.features.feature_directions : What the literature knows of the features.
+    sklearn_melanoma.features.feature_directions : Expected directions of the features, from the literature.
 
     Notes
     -----
@@ -95,17 +93,17 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     .. math:: \sum_{i\ \text{labeled}} s_i \log\left(1 + e^{-t_i (x_i^T w + b)}\right)
               + \frac{\lambda}{2} |w - \mu|^2, \qquad \lambda = \text{alpha} \cdot n_{features}
 
-    where :math:`t_i = \pm 1` is the label and :math:`s_i` the sample weight. The loss is a sum, so that the
-    prior fades by itself as labels come. It is the mode of the posterior under :math:`w \sim N(\mu, I/\lambda)`, for
-    which the variance of :math:`x^T w` is :math:`1/\text{alpha}` on average over standardized samples. With
-    ``prior=None`` it is scikit-learn's ``LogisticRegression(C=1/λ)``.
+    where :math:`t_i = \pm 1` is the label and :math:`s_i` the sample weight. The loss is a sum, so the prior matters
+    less with more labels. The minimum is the mode of the posterior under :math:`w \sim N(\mu, I/\lambda)`. This prior
+    gives :math:`x^T w` the variance :math:`1/\text{alpha}`, on average over standardized samples. With ``prior=None``
+    it is scikit-learn's ``LogisticRegression(C=1/λ)``.
 
-    Where no label is known, or those of one class only, :math:`w = \mu` is best, with any intercept or an
-    infinite one: the prior alone then predicts, with the intercept 0, or that of the `prevalence`.
+    Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
+    The prior alone then predicts, with the intercept 0, or that of the `prevalence`.
 
-    In a list, prior :math:`k` has a weight in proportion to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
-    of its score with the best intercept; without labels of both classes all weigh the same. Where all are trusted,
-    pass their mean instead: on the images at hand it was better.
+    In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
+    of its score at the best intercept. Without labels of both classes, all priors have the same weight. If all priors
+    are trusted, pass their mean instead: it was better on the images at hand.
 
     Examples
     --------
@@ -142,8 +140,13 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         self.classes = classes
         self.prevalence = prevalence
 
+    # Metadata routing leaves out the ignored `groups`. A search can so pass groups to its splitter alone.
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
+
     @one_task
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
         """Correct the prior by the labels.
 
         Parameters
@@ -151,9 +154,12 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         X : array-like of shape (n_samples, n_features)
             Standardized features, without NaN.
         y : array-like of shape (n_samples,)
-            Labels of two classes, -1 where there is none; among strings the integer -1, in an array of dtype object.
+            Labels of two classes, -1 for unlabeled samples. Among strings, use the integer -1 in an array of dtype
+            object.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, not negative. A label of weight 0 is none.
+            Weights, not negative. Samples of weight 0 are ignored.
+        groups : ignored
+            For the same signature as the other classifiers of this module.
 
         Returns
         -------
@@ -163,22 +169,22 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         Raises
         ------
         ValueError, TypeError
-            If the classes are not two, or can't be told from the labels; the prior does not fit the columns; labels
-            and prior are both missing; or a parameter or the input is not as described.
+            If there are not two classes, or the labels do not determine them; the prior does not fit the columns;
+            labels and prior are both missing; or a parameter or the input is not as described.
         """
         self._validate_params()
         rows, labels = validate_data(self, X, y, dtype=np.float64)
         weights = check_weights(sample_weight, rows)
-        known = find_labeled(labels) & (weights > 0)
-        rows, labels, weights = rows[known], np.array(labels[known].tolist()), weights[known]
-        pair = self._two_classes(labels)
+        used = find_labeled(labels) & (weights > 0)
+        rows, labels, weights = rows[used], np.array(labels[used].tolist()), weights[used]
+        pair = self._find_classes(labels)
         positive = labels == pair[1]
         priors = self._read_priors(pair)
-        shares = np.full(len(priors), 1 / max(len(priors), 1))
+        prior_weights = np.full(len(priors), 1 / max(len(priors), 1))
         if 0 < positive.sum() < len(labels):
             if len(priors) > 1:
-                shares = weigh_scores(rows @ priors.T, positive, weights)
-            prior = shares @ priors
+                prior_weights = weigh_scores(rows @ priors.T, positive, weights)
+            prior = prior_weights @ priors
             found = fit_correction(rows, rows @ prior, positive, weights, self.alpha * self.n_features_in_)
             coefficients, intercept, self.n_iter_ = prior + found.shift, found.intercept, found.n_iter
             if found.n_iter == MAX_STEPS:
@@ -189,7 +195,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
                 )
             labeled_fraction = weights[positive].sum() / weights.sum()
         elif len(priors):
-            prior = coefficients = shares @ priors
+            prior = coefficients = prior_weights @ priors
             intercept, self.n_iter_, labeled_fraction = 0.0, 0, 0.5
         else:
             raise ValueError(
@@ -203,7 +209,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         sign = 1.0 if self.classes_[1] == pair[1] else -1.0
         self.coef_, self.prior_coef_ = sign * coefficients[np.newaxis], sign * prior[np.newaxis]
         self.intercept_ = np.array([sign * intercept])
-        self.prior_weights_ = shares
+        self.prior_weights_ = prior_weights
         return self
 
     def _read_priors(self, classes: tuple[Any, Any]) -> NDArray[np.float64]:
@@ -216,8 +222,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             table *= self.prior_scale / np.abs(table).sum(axis=1, keepdims=True)
         return table
 
-    def _two_classes(self, labels: NDArray[Any]) -> tuple[Any, Any]:
-        """Return the class that the prior speaks against, and the one it speaks for."""
+    def _find_classes(self, labels: NDArray[Any]) -> tuple[Any, Any]:
+        """Return the class that the prior speaks against, then the class that it speaks for."""
         if len(labels):
             check_classification_targets(labels)
         found = np.unique(labels)
@@ -254,7 +260,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features, standardized as those in `fit`.
+            Features, standardized as in `fit`.
 
         Returns
         -------

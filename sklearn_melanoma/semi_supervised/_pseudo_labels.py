@@ -1,4 +1,4 @@
-"""What a classifier says of samples without a label, made into labels that weigh what they deserve."""
+"""Pseudo-labels: their calibration, prevalence and weights."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from scipy.special import expit, logit
 
 from sklearn_melanoma._typing import Array
 
-# Standard deviation of the logarithm of the slope before any label: classifiers of few labels are less sure than they
-# may be by a factor of e, or surer. Half or twice as much changed areas under the curve by less than their error.
+# Prior standard deviation of the logarithm of the slope: classifiers of few labels are too confident, or not confident
+# enough, by a factor of e. Halving or doubling it changed AUCs by less than their error.
 SLOPE_SPREAD = 1.0
-# The same of the intercept: about none.
+# Prior standard deviation of the intercept: hardly informative.
 INTERCEPT_SPREAD = 3.0
 
 
-def fade(labels: float, most: float) -> float:
-    r"""Return what all pseudo-labels together weigh beside labels.
+def limit_weight(labels: float, bound: float) -> float:
+    r"""Return the weight of all pseudo-labels together.
 
-    Half the harmonic mean, :math:`1 / (1 / n + 1 / m)`: less than the labels and less than `most`, so that one
-    of many labels hardly notices them.
+    Half the harmonic mean, :math:`1 / (1 / n + 1 / m)`. It is less than the weight of the labels and less than `bound`,
+    so that pseudo-labels hardly matter beside many labels.
 
     Parameters
     ----------
     labels : float
         Weight of all labels, :math:`n`.
-    most : float
-        What is never reached, :math:`m`.
+    bound : float
+        Upper bound of the result, :math:`m`, never reached.
 
     Returns
     -------
     float
-        0 where there are no labels.
+        The weight; 0 without labels.
 
     Examples
     --------
-    >>> [round(fade(labels, 10), 1) for labels in (0, 6, 20, 1000)]
+    >>> [round(limit_weight(labels, 10), 1) for labels in (0, 6, 20, 1000)]
     [0.0, 3.8, 6.7, 9.9]
     """
-    return labels * most / (labels + most) if labels and most else 0.0
+    return labels * bound / (labels + bound) if labels and bound else 0.0
 
 
-def calibrate(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[float, float]:
-    r"""Find how sure scores should be.
+def calibrate_scores(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[float, float]:
+    r"""Calibrate scores (Platt scaling with a prior).
 
-    The logistic curve :math:`1 / (1 + e^{-(a s + b)})` that fits the labels, :math:`\log a` being 0 and :math:`b` being
-    0 before any label, with standard deviations of 1 and 3.
+    Fits the logistic curve :math:`1 / (1 + e^{-(a s + b)})` to the labels. The priors of :math:`\log a` and :math:`b`
+    are normal, with means of 0 and standard deviations of 1 and 3.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def calibrate(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tup
     >>> import numpy as np
     >>> positive = np.arange(100) % 2 == 1
     >>> timid = np.where(positive, 0.1, -0.1)  # never wrong
-    >>> calibrate(timid, positive, np.ones(100))[0] > 10
+    >>> calibrate_scores(timid, positive, np.ones(100))[0] > 10
     True
     """
     sign = np.where(positive, 1.0, -1.0)
@@ -84,27 +84,27 @@ def calibrate(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tup
     return float(np.exp(found[0])), float(found[1])
 
 
-def estimate_prevalence(scores: Array, weights: Array, share: float, trust: float) -> float:
-    """Estimate the share of the second class among samples without a label.
+def estimate_prevalence(scores: Array, weights: Array, fraction: float, prior_weight: float) -> float:
+    """Estimate the fraction of the second class among unlabeled samples.
 
-    The share under which the scores are likeliest, by expectation and maximization, the share among the labels
-    counting as so many samples more.
+    Expectation maximization finds the fraction with the highest likelihood of the scores. The fraction among the labels
+    acts as a prior.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples,)
-        Calibrated log-odds, as they are where the classes have the share that they have among the labels.
+        Log-odds, calibrated for the class fractions of the labels.
     weights : ndarray of shape (n_samples,)
         Weights of the samples.
-    share : float
-        Share of the second class among the labels, between 0 and 1.
-    trust : float
-        How many samples that share counts for.
+    fraction : float
+        Fraction of the second class among the labels, between 0 and 1.
+    prior_weight : float
+        Weight of this fraction, in samples.
 
     Returns
     -------
     float
-        Between 0 and 1.
+        The prevalence, between 0 and 1.
 
     References
     ----------
@@ -114,19 +114,19 @@ def estimate_prevalence(scores: Array, weights: Array, share: float, trust: floa
     Examples
     --------
     >>> import numpy as np
-    >>> sure = np.repeat([-9.0, 9.0], [90, 10])
-    >>> round(estimate_prevalence(sure, np.ones(100), 0.5, 0), 2)
+    >>> confident = np.repeat([-9.0, 9.0], [90, 10])
+    >>> round(estimate_prevalence(confident, np.ones(100), 0.5, 0), 2)
     0.1
     """
-    evidence, total, prevalence = scores - logit(share), weights.sum() + trust, share
+    evidence, total, prevalence = scores - logit(fraction), weights.sum() + prior_weight, fraction
     for _ in range(100):
         expected = weights @ expit(evidence + logit(prevalence))
-        prevalence = float(np.clip((expected + trust * share) / total, 0.5 / total, 1 - 0.5 / total))
+        prevalence = float(np.clip((expected + prior_weight * fraction) / total, 0.5 / total, 1 - 0.5 / total))
     return prevalence
 
 
-def rescale(scores: Array, like: Array) -> Array:
-    """Bring scores to the mean and the standard deviation of others.
+def rescale_scores(scores: Array, like: Array) -> Array:
+    """Rescale scores to the mean and the standard deviation of others.
 
     Parameters
     ----------
@@ -138,12 +138,12 @@ def rescale(scores: Array, like: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_samples,)
-        The scores in their own order, as sure as the others.
+        The scores in their own order, as confident as the others.
 
     Examples
     --------
     >>> import numpy as np
-    >>> rescale(np.array([1.0, 3.0]), np.array([10.0, 0.0]))
+    >>> rescale_scores(np.array([1.0, 3.0]), np.array([10.0, 0.0]))
     array([ 0., 10.])
     """
     if not len(scores):
@@ -152,7 +152,7 @@ def rescale(scores: Array, like: Array) -> Array:
 
 
 def find_offset(scores: Array, weights: Array, prevalence: float) -> float:
-    """Return what to add to log-odds for the mean of the probabilities to be the prevalence.
+    """Return the number to add to log-odds so that the mean probability is the prevalence.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def find_offset(scores: Array, weights: Array, prevalence: float) -> float:
     Returns
     -------
     float
-        The same for all samples.
+        The number, the same for all samples.
 
     Examples
     --------
@@ -180,17 +180,17 @@ def find_offset(scores: Array, weights: Array, prevalence: float) -> float:
 
 
 def fill_quotas(scores: Array, weights: Array, prevalence: float) -> Array:
-    """Share a weight of 1 among samples, half of it for each class.
+    """Divide a weight of 1 among samples, half of it for each class.
 
-    The quota of the second class is the `prevalence`: so many of the samples, those of the highest scores, share one
-    half; the others share the other half.
+    The quota of the second class is the `prevalence`: this fraction of the samples, those with the highest scores, gets
+    one half of the weight. The others get the other half.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples,)
         Scores of two samples or more.
     weights : ndarray of shape (n_samples,)
-        Positive weights, by which each half is shared.
+        Positive weights; each half is divided in proportion to them.
     prevalence : float
         Between 0 and 1.
 
@@ -211,15 +211,15 @@ def fill_quotas(scores: Array, weights: Array, prevalence: float) -> Array:
     return weights * np.where(second, 0.5 / weights[second].sum(), 0.5 / weights[~second].sum())
 
 
-def weigh_labels(scores: Array, positive: NDArray[np.bool_], label_noise: float, trust: float) -> Array:
-    r"""Return how probable it is that each label is right.
+def weigh_labels(scores: Array, positive: NDArray[np.bool_], label_noise: float, prior_weight: float) -> Array:
+    r"""Return the probability that each label is right.
 
-    Where views that never saw a label give it the probability :math:`q`, and a share :math:`\epsilon` of the labels is
-    wrong, it is right with probability
+    Let views that never saw a label give it the probability :math:`q`, and let a fraction :math:`\epsilon` of the
+    labels be wrong. The label is right with probability
 
-    .. math:: r = \frac{(1 - \epsilon) q}{(1 - \epsilon) q + \epsilon (1 - q)},
+    .. math:: r = \frac{(1 - \epsilon) q}{(1 - \epsilon) q + \epsilon (1 - q)}.
 
-    with :math:`\epsilon` from expectation and maximization.
+    Expectation maximization finds :math:`\epsilon`.
 
     Parameters
     ----------
@@ -228,9 +228,9 @@ def weigh_labels(scores: Array, positive: NDArray[np.bool_], label_noise: float,
     positive : ndarray of shape (n_samples,), dtype bool
         The labels.
     label_noise : float
-        The share of wrong labels before seeing any, from 0 (none is, whatever the views say) to below 1.
-    trust : float
-        How many labels that share counts for.
+        Expected fraction of wrong labels, from 0 (none is wrong, whatever the views say) to below 1.
+    prior_weight : float
+        Weight of this fraction, in labels.
 
     Returns
     -------
@@ -240,14 +240,14 @@ def weigh_labels(scores: Array, positive: NDArray[np.bool_], label_noise: float,
     Examples
     --------
     >>> import numpy as np
-    >>> said, given = np.array([3.0, 3.0, -3.0]), np.array([True, True, True])
-    >>> weigh_labels(said, given, 0.1, 10).round(2)
+    >>> scores, positive = np.array([3.0, 3.0, -3.0]), np.array([True, True, True])
+    >>> weigh_labels(scores, positive, 0.1, 10).round(2)
     array([0.99, 0.99, 0.24])
     """
     if label_noise == 0:
         return np.ones(len(scores))
-    said, share = np.where(positive, scores, -scores), label_noise
+    label_scores, fraction = np.where(positive, scores, -scores), label_noise
     for _ in range(100):
-        right = expit(said - logit(share))
-        share = (np.sum(1 - right) + label_noise * trust) / (len(right) + trust)
+        right = expit(label_scores - logit(fraction))
+        fraction = (np.sum(1 - right) + label_noise * prior_weight) / (len(right) + prior_weight)
     return right

@@ -1,4 +1,4 @@
-"""Groups of columns of a table, named by the user."""
+"""Views of co-training: named groups of columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features
     Parameters
     ----------
     views : mapping from str to sequence of str or of int
-        Names of columns, of which those that are no column's are left out, or positions.
+        Names or positions of columns. Names that match no column are ignored.
     names : sequence of str or None
         Names of the columns, if they have any.
     n_features : int
@@ -26,27 +26,27 @@ def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features
     Returns
     -------
     dict from str to ndarray of int
-        At least two views, of at least one column each.
+        At least two views, each with at least one column.
 
     Raises
     ------
     ValueError, TypeError
-        If there are less than two views, or one has no column, a position out of range, or is not as described.
+        If there are less than two views; or a view has no column, a position out of range, or another type.
 
     Examples
     --------
-    >>> read_views({"shape": ["area", "depth"], "color": [0]}, ["hue", "area_mm2"], 2)
-    {'shape': array([1]), 'color': array([0])}
+    >>> read_views({"morphology": ["area", "depth"], "color": [0]}, ["hue", "area_mm2"], 2)
+    {'morphology': array([1]), 'color': array([0])}
     """
     if not isinstance(views, Mapping) or len(views) < 2:
         raise ValueError(
             f"views must be a mapping from at least two names to columns, got {views!r}. "
-            "Write such as {'shape': MorphologyFeatures.FEATURES, 'color': ColorFeatures.FEATURES}."
+            "Write such as {'morphology': MorphologyFeatures.FEATURES, 'color': ColorFeatures.FEATURES}."
         )
-    return {view: _positions(view, columns, names, n_features) for view, columns in views.items()}
+    return {view: _find_positions(view, columns, names, n_features) for view, columns in views.items()}
 
 
-def _positions(view: str, columns: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.intp]:
+def _find_positions(view: str, columns: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.intp]:
     asked = [] if isinstance(columns, str) else list(columns)
     if asked and all(isinstance(column, str) for column in asked):
         if names is None:

@@ -23,9 +23,9 @@ from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier, PriorLogisticRegression
 from sklearn_melanoma.semi_supervised._folds import deal_folds
-from sklearn_melanoma.semi_supervised._pseudo_labels import calibrate, fade, fill_quotas
+from sklearn_melanoma.semi_supervised._pseudo_labels import calibrate_scores, fill_quotas, limit_weight
 
-SHARE = 0.1
+PREVALENCE = 0.1
 
 
 def few_labels(n_per_class=5, n_features=2, seed=0):
@@ -35,7 +35,7 @@ def few_labels(n_per_class=5, n_features=2, seed=0):
     return X, y, hide_labels(y, n_per_class, random_state=seed)
 
 
-def own_score(classifier, X):
+def compute_log_odds(classifier, X):
     probability = classifier.predict_proba(X) + 1e-3
     return np.log(probability[:, 1] / probability[:, 0])
 
@@ -43,10 +43,10 @@ def own_score(classifier, X):
 # Learning
 
 
-def test_one_round_is_the_formula():
+def test_one_round_matches_the_formula():
     X, y, few = few_labels()
     kept = few != -1
-    model = BalancedSelfTrainingClassifier(LogisticRegression(), prevalence=SHARE, max_rounds=1).fit(X, few)
+    model = BalancedSelfTrainingClassifier(LogisticRegression(), prevalence=PREVALENCE, max_rounds=1).fit(X, few)
 
     teacher = LogisticRegression().fit(X[kept], y[kept])
     held_out = np.empty(kept.sum())
@@ -54,10 +54,10 @@ def test_one_round_is_the_formula():
     for fold in range(5):
         train, test = folds != fold, folds == fold
         copy = LogisticRegression().fit(X[kept][train], y[kept][train])
-        held_out[test] = own_score(copy, X[kept][test])
-    slope, _ = calibrate(held_out, y[kept] == 1, np.ones(10))
-    soft = slope * own_score(teacher, X[~kept])
-    weights = fade(10, 10) * fill_quotas(soft, np.ones(len(soft)), SHARE)
+        held_out[test] = compute_log_odds(copy, X[kept][test])
+    slope, _ = calibrate_scores(held_out, y[kept] == 1, np.ones(10))
+    soft = slope * compute_log_odds(teacher, X[~kept])
+    weights = limit_weight(10, 10) * fill_quotas(soft, np.ones(len(soft)), PREVALENCE)
     student = LogisticRegression().fit(
         np.vstack([X[kept], X[~kept], X[~kept]]),
         np.concatenate([y[kept], np.zeros(len(soft)), np.ones(len(soft))]),
@@ -67,37 +67,37 @@ def test_one_round_is_the_formula():
     assert model.pseudo_weight_ == 5
     assert model.n_rounds_ == 1
     np.testing.assert_allclose(model.estimator_.coef_, student.coef_, rtol=1e-4)
-    np.testing.assert_allclose(model.decision_function(X), own_score(student, X) + model.offset_, rtol=1e-3)
+    np.testing.assert_allclose(model.decision_function(X), compute_log_odds(student, X) + model.offset_, rtol=1e-3)
 
 
-def test_a_calibrated_classifier_stays(monkeypatch):
+def test_pseudo_labels_keep_a_calibrated_classifier(monkeypatch):
     X, _, few = few_labels()
     module = BalancedSelfTrainingClassifier.__module__
-    monkeypatch.setattr(f"{module}.calibrate", lambda *_: (1.0, 0.0))
+    monkeypatch.setattr(f"{module}.calibrate_scores", lambda *_: (1.0, 0.0))
     teacher = PriorLogisticRegression().fit(X, few)
     model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), pseudo_weight=1e6, max_rounds=10).fit(X, few)
     np.testing.assert_allclose(model.estimator_.coef_, teacher.coef_, rtol=0.01)
     assert model.n_rounds_ == 1
-    monkeypatch.setattr(f"{module}.calibrate", lambda *_: (3.0, 0.0))
-    surer = BalancedSelfTrainingClassifier(PriorLogisticRegression()).fit(X, few)
-    assert (surer.estimator_.coef_ > 1.1 * teacher.coef_).all()
+    monkeypatch.setattr(f"{module}.calibrate_scores", lambda *_: (3.0, 0.0))
+    confident = BalancedSelfTrainingClassifier(PriorLogisticRegression()).fit(X, few)
+    assert (confident.estimator_.coef_ > 1.1 * teacher.coef_).all()
 
 
-def test_unlabeled_samples_help_a_timid_classifier():
+def test_unlabeled_samples_help_an_underconfident_classifier():
     gains = []
     for seed in range(10):
         y = (np.arange(500) % 5 == 0).astype(int)
         X = np.random.default_rng(seed).normal(size=(500, 50))
         X[:, :12] += 1.2 * y[:, np.newaxis]
         few = hide_labels(y, 3, random_state=seed)
-        timid = PriorLogisticRegression(alpha=0.3)
-        model = BalancedSelfTrainingClassifier(timid, prevalence=0.2, pseudo_weight=30.0).fit(X, few)
-        before = roc_auc_score(y, timid.fit(X, few).decision_function(X))
+        cautious = PriorLogisticRegression(alpha=0.3)
+        model = BalancedSelfTrainingClassifier(cautious, prevalence=0.2, pseudo_weight=30.0).fit(X, few)
+        before = roc_auc_score(y, cautious.fit(X, few).decision_function(X))
         gains.append(roc_auc_score(y, model.decision_function(X)) - before)
     assert np.mean(gains) > 0.01
 
 
-def test_pseudo_labels_fade():
+def test_pseudo_labels_matter_less_with_more_labels():
     X, y, _ = few_labels()
     changes, weights = [], []
     for n_per_class in (3, 50):
@@ -122,15 +122,17 @@ def test_pseudo_labels_are_revised():
     assert abs(often.estimator_.coef_ - once.estimator_.coef_).max() > 0.01
 
 
-def test_groups_do_not_calibrate_each_other():
+def test_calibration_keeps_groups_together():
     X, _, few = few_labels(9, n_features=20)
     labeled = np.flatnonzero(few != -1)
     twice = np.concatenate([np.arange(len(X)), labeled, labeled])
     model = BalancedSelfTrainingClassifier(LogisticRegression(C=100.0))
-    apart = model.fit(X[twice], few[twice]).slope_
-    assert model.fit(X[twice], few[twice], groups=twice).slope_ < apart / 1.5  # where copies vouch for each other
+    separate = model.fit(X[twice], few[twice]).slope_
+    assert (
+        model.fit(X[twice], few[twice], groups=twice).slope_ < separate / 1.5
+    )  # without groups, copies calibrate each other
     one_lesion = np.where(few == 1, 0, np.arange(len(X)) + 1)
-    assert model.fit(X, few, groups=one_lesion).pseudo_weight_ == 0  # none is left to calibrate by
+    assert model.fit(X, few, groups=one_lesion).pseudo_weight_ == 0  # no group of positives is left for calibration
 
 
 # Probabilities
@@ -141,18 +143,18 @@ def test_probabilities_are_moved_to_the_prevalence(n_per_class):
     X, y, few = few_labels()
     few = few if n_per_class else np.full(1000, -1)
     alone = PriorLogisticRegression([1.0, 1.0], classes=(0, 1)).fit(X, few)
-    model = BalancedSelfTrainingClassifier(alone, prevalence=SHARE).fit(X, few)
+    model = BalancedSelfTrainingClassifier(alone, prevalence=PREVALENCE).fit(X, few)
     before, after = (classifier.predict_proba(X)[:, 1] for classifier in (alone, model))
-    assert after[few == -1].mean() == pytest.approx(SHARE, abs=1e-6)
-    assert before.mean() > 2 * SHARE
+    assert after[few == -1].mean() == pytest.approx(PREVALENCE, abs=1e-6)
+    assert before.mean() > 2 * PREVALENCE
     assert brier_score_loss(y, after) < brier_score_loss(y, before) - 0.02
-    assert model.prevalence_ == SHARE
+    assert model.prevalence_ == PREVALENCE
 
 
-def test_the_prevalence_is_estimated():
+def test_estimates_the_prevalence():
     X, _, few = few_labels(20)
     model = BalancedSelfTrainingClassifier(LogisticRegression()).fit(X, few)
-    assert model.prevalence_ == pytest.approx(SHARE, abs=0.05)
+    assert model.prevalence_ == pytest.approx(PREVALENCE, abs=0.05)
     assert model.predict_proba(X[few == -1])[:, 1].mean() == pytest.approx(model.prevalence_)
 
 
@@ -174,18 +176,18 @@ def test_one_unlabeled_sample():
 
 
 @pytest.mark.parametrize("label", [-1, 0, 1])
-def test_labels_of_one_class_or_none_with_a_prior(label):
+def test_prior_alone_predicts_without_both_classes(label):
     X, _, few = few_labels()
     few = np.where(few == label, few, -1)
     prior = PriorLogisticRegression([1.0, 1.0], classes=(0, 1))
     model = BalancedSelfTrainingClassifier(prior).fit(X, few)
-    np.testing.assert_allclose(model.decision_function(X), own_score(prior.fit(X, few), X))
+    np.testing.assert_allclose(model.decision_function(X), compute_log_odds(prior.fit(X, few), X))
     assert model.prevalence_ is None
     assert set(model.transduction_) == {0, 1}
     assert (model.transduction_[few != -1] == label).all()
 
 
-def test_one_label_of_a_class():
+def test_one_label_per_class():
     X, _, few = few_labels(1)
     model = BalancedSelfTrainingClassifier(LogisticRegression()).fit(X, few)
     assert model.pseudo_weight_ == 0
@@ -200,17 +202,17 @@ def test_weights():
     X, _, few = few_labels()
     random = np.random.default_rng(0)
     counts = random.integers(1, 4, len(X))
-    model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), prevalence=SHARE)
+    model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), prevalence=PREVALENCE)
     weighted = model.fit(X, few, sample_weight=counts)
-    assert weighted.pseudo_weight_ == pytest.approx(fade(counts[few != -1].sum(), 10))
+    assert weighted.pseudo_weight_ == pytest.approx(limit_weight(counts[few != -1].sum(), 10))
     scores = weighted.decision_function(X)
-    assert np.average(expit(scores)[few == -1], weights=counts[few == -1]) == pytest.approx(SHARE, abs=1e-6)
+    assert np.average(expit(scores)[few == -1], weights=counts[few == -1]) == pytest.approx(PREVALENCE, abs=1e-6)
     nothing = np.where(np.arange(len(X)) < 500, 0, 1)
     left_out = clone(model).fit(X[500:], few[500:]).estimator_.coef_
     np.testing.assert_allclose(clone(model).fit(X, few, sample_weight=nothing).estimator_.coef_, left_out, rtol=1e-2)
 
 
-def test_weights_of_a_pipeline_are_routed():
+def test_weights_reach_a_pipeline_by_routing():
     X, _, few = few_labels()
     with config_context(enable_metadata_routing=True):
         inner = make_pipeline(StandardScaler(), PriorLogisticRegression().set_fit_request(sample_weight=True))
@@ -226,10 +228,10 @@ def test_strings():
     names = np.array(["nevus", "melanoma"], dtype=object)
     words = np.where(few == -1, -1, names[few])
     prior = PriorLogisticRegression([1.0, 1.0], classes=("nevus", "melanoma"))
-    model = BalancedSelfTrainingClassifier(prior, prevalence={"melanoma": SHARE}).fit(X, words)
-    numbers = BalancedSelfTrainingClassifier(PriorLogisticRegression([1.0, 1.0], classes=(0, 1)), prevalence=SHARE).fit(
-        X, few
-    )
+    model = BalancedSelfTrainingClassifier(prior, prevalence={"melanoma": PREVALENCE}).fit(X, words)
+    numbers = BalancedSelfTrainingClassifier(
+        PriorLogisticRegression([1.0, 1.0], classes=(0, 1)), prevalence=PREVALENCE
+    ).fit(X, few)
     assert list(model.classes_) == ["melanoma", "nevus"]
     np.testing.assert_allclose(model.predict_proba(X)[:, 0], numbers.predict_proba(X)[:, 1], atol=1e-3)
     assert (model.predict(X) == names[numbers.predict(X)]).mean() > 0.99
@@ -238,7 +240,7 @@ def test_strings():
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
-def test_names_reach_the_classifier(kind):
+def test_column_names_reach_the_classifier(kind):
     X, _, few = few_labels()
     table = kind({"a": X[:, 0], "b": X[:, 1]})
     model = BalancedSelfTrainingClassifier(PriorLogisticRegression({"a": 1}, classes=(0, 1))).fit(table, few)
@@ -247,7 +249,7 @@ def test_names_reach_the_classifier(kind):
     assert model.predict_proba(table).shape == (1000, 2)
 
 
-def test_the_prevalence_names_its_class():
+def test_prevalence_by_class_name():
     X, _, few = few_labels()
     model = BalancedSelfTrainingClassifier(PriorLogisticRegression())
     assert clone(model).set_params(prevalence={0: 0.8}).fit(X, few).prevalence_ == pytest.approx(0.2)
@@ -255,20 +257,20 @@ def test_the_prevalence_names_its_class():
     words = np.where(few == -1, -1, np.array(["nevus", "melanoma"], dtype=object)[few])
     for wrong in (0.1, {}, {"naevus": 0.1}, {"nevus": 90}, {"nevus": 0.9, "melanoma": 0.1}):
         with pytest.raises(
-            ValueError, match=r"prevalence must name one of \['melanoma', 'nevus'\] and its share, .* got"
+            ValueError, match=r"prevalence must name one of \['melanoma', 'nevus'\] and its fraction, .* got"
         ):
             clone(model).set_params(prevalence=wrong).fit(X, words)
 
 
 def test_trees():
     X, y, few = few_labels()
-    model = BalancedSelfTrainingClassifier(ExtraTreesClassifier(20, random_state=0), prevalence=SHARE).fit(X, few)
+    model = BalancedSelfTrainingClassifier(ExtraTreesClassifier(20, random_state=0), prevalence=PREVALENCE).fit(X, few)
     probability = model.predict_proba(X)[:, 1]
     assert ((probability > 0) & (probability < 1)).all()
     assert roc_auc_score(y, probability) > 0.85
 
 
-def test_what_is_refused():
+def test_invalid_input():
     X, _, few = few_labels()
     model = BalancedSelfTrainingClassifier(LogisticRegression())
     three = few.copy()
@@ -294,14 +296,14 @@ def test_what_is_refused():
         model.fit(X, few, sample_weight=-np.ones(1000))
     with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
         BalancedSelfTrainingClassifier(KNeighborsClassifier()).fit(X, few)
-    with pytest.raises(ValueError, match="y must hold labels of both classes, got 0"):  # where trees take -1 for one
+    with pytest.raises(ValueError, match="y must hold labels of both classes, got 0"):  # trees take -1 for a class
         BalancedSelfTrainingClassifier(ExtraTreesClassifier(2)).fit(X, np.full(1000, -1))
     for name, value in [("prevalence", 1.0), ("pseudo_weight", -1), ("max_rounds", 0)]:
         with pytest.raises(ValueError, match=f"'{name}' parameter"):
             clone(model).set_params(**{name: value}).fit(X, few)
 
 
-def test_a_copy_and_a_pickle_say_the_same():
+def test_clone_and_pickle_predict_the_same():
     X, _, few = few_labels()
     X.flags.writeable = few.flags.writeable = False
     inner = LogisticRegression()
@@ -312,7 +314,7 @@ def test_a_copy_and_a_pickle_say_the_same():
     np.testing.assert_array_equal(clone(model).fit(X, few).decision_function(X), expected)
 
 
-def test_in_a_search():
+def test_grid_search():
     X, _, few = few_labels(10)
     search = GridSearchCV(
         BalancedSelfTrainingClassifier(LogisticRegression()),
@@ -325,18 +327,18 @@ def test_in_a_search():
 
 
 @pytest.mark.real_data
-def test_real_photos(real_data):
-    photos = load_ph2(real_data("ph2"))
+def test_real_images_gain(real_data):
+    lesions = load_ph2(real_data("ph2"))
     pipeline = make_melanoma_pipeline(n_jobs=2)
-    table = pipeline[:-1].fit_transform(photos.images)
-    share, changes = photos.target.mean(), []
+    table = pipeline[:-1].fit_transform(lesions.images)
+    prevalence, changes = lesions.target.mean(), []
     for seed in range(10):
-        few = hide_labels(photos.target, 3, random_state=seed)
-        hidden = few == -1
+        few = hide_labels(lesions.target, 3, random_state=seed)
+        unlabeled = few == -1
         alone = PriorLogisticRegression().fit(table, few)
-        model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), prevalence=share).fit(table, few)
+        model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), prevalence=prevalence).fit(table, few)
         changes.append(
-            roc_auc_score(photos.target[hidden], model.decision_function(table)[hidden])
-            - roc_auc_score(photos.target[hidden], alone.decision_function(table)[hidden])
+            roc_auc_score(lesions.target[unlabeled], model.decision_function(table)[unlabeled])
+            - roc_auc_score(lesions.target[unlabeled], alone.decision_function(table)[unlabeled])
         )
     assert np.mean(changes) > 0

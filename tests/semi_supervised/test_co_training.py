@@ -19,9 +19,9 @@ from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 from sklearn_melanoma.semi_supervised import CoTrainingClassifier, PriorLogisticRegression
 from sklearn_melanoma.semi_supervised._folds import deal_folds
-from sklearn_melanoma.semi_supervised._pseudo_labels import fade, weigh_labels
+from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight, weigh_labels
 
-VIEWS = {"shape": [0, 1], "color": [2, 3], "texture": [4, 5]}
+VIEWS = {"morphology": [0, 1], "color": [2, 3], "texture": [4, 5]}
 
 
 def few_labels(n_per_class=10, seed=0, distance=1.5):
@@ -31,27 +31,27 @@ def few_labels(n_per_class=10, seed=0, distance=1.5):
     return X, y, hide_labels(y, n_per_class, random_state=seed)
 
 
-def flip(few, n_per_class, seed=0):
-    """Return the labels with some of each class turned into the other, and which they are."""
+def make_wrong_labels(few, n_per_class, seed=0):
+    """Return labels, `n_per_class` of each class replaced by the other class, and a mask of the wrong ones."""
     random, wrong = np.random.default_rng(seed), np.zeros(len(few), dtype=bool)
     for label in (0, 1):
         wrong[random.choice(np.flatnonzero(few == label), n_per_class, replace=False)] = True
     return np.where(wrong, 1 - few, few), wrong
 
 
-def log_odds(classifier, X):
+def compute_log_odds(classifier, X):
     probability = classifier.predict_proba(X) + 1e-3
     return np.log(probability[:, 1] / probability[:, 0])
 
 
-# What views say
+# Labels and pseudo-labels
 
 
-def test_wrong_labels_are_found_and_outvoted():
+def test_finds_wrong_labels_and_gains():
     found, gains = [], []
     for seed in range(10):
         X, y, few = few_labels(seed=seed)
-        given, wrong = flip(few, 4, seed)
+        given, wrong = make_wrong_labels(few, 4, seed)
         model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
         labeled = few != -1
         assert np.isnan(model.label_trust_[~labeled]).all()
@@ -63,7 +63,7 @@ def test_wrong_labels_are_found_and_outvoted():
     assert np.mean(gains) > 0.02
 
 
-def test_clean_labels_lose_nothing():
+def test_clean_labels_lose_no_weight():
     changes, kept = [], []
     for seed in range(10):
         X, y, few = few_labels(seed=seed)
@@ -76,7 +76,7 @@ def test_clean_labels_lose_nothing():
     assert np.mean(kept) > 0.9
 
 
-def test_it_is_the_formula():
+def test_matches_the_formula():
     X, y, few = few_labels(5, distance=1)
     kept = np.flatnonzero(few != -1)
     pool = np.flatnonzero(few == -1)
@@ -91,15 +91,15 @@ def test_it_is_the_formula():
         for fold in range(5):
             train, test = folds != fold, folds == fold
             copy = clone(inner).fit(X[np.ix_(kept[train], columns)], y[kept[train]])
-            held_out[view][test] = log_odds(copy, X[np.ix_(kept[test], columns)])
+            held_out[view][test] = compute_log_odds(copy, X[np.ix_(kept[test], columns)])
 
     def learn(columns, voters, models, own):
         trust = weigh_labels(np.mean([held_out[view] for view in voters], axis=0), positive, 0.2, 10)
-        votes = np.array([log_odds(models[view], X[np.ix_(pool, VIEWS[view])]) for view in voters])
+        votes = np.array([compute_log_odds(models[view], X[np.ix_(pool, VIEWS[view])]) for view in voters])
         agreed = abs(np.sign(votes).sum(axis=0)) == len(voters)
         mean = votes.mean(axis=0)
         soft = own.mean() + own.std() * (mean - mean.mean()) / mean.std()
-        weight = agreed * fade(trust.sum(), 7) / agreed.sum()
+        weight = agreed * limit_weight(trust.sum(), 7) / agreed.sum()
         rows = np.concatenate([kept, pool, pool])
         labels = np.concatenate([y[kept], np.zeros(len(pool)), np.ones(len(pool))])
         weights = np.concatenate([trust, weight * expit(-soft), weight * expit(soft)])
@@ -110,27 +110,27 @@ def test_it_is_the_formula():
             VIEWS[view],
             [peer for peer in VIEWS if peer != view],
             alone,
-            log_odds(alone[view], X[np.ix_(pool, VIEWS[view])]),
+            compute_log_odds(alone[view], X[np.ix_(pool, VIEWS[view])]),
         )[0]
         for view in VIEWS
     }
     whole = clone(inner).fit(X[kept], y[kept])
-    last, trust = learn(range(6), list(VIEWS), views, log_odds(whole, X[pool]))
+    last, trust = learn(range(6), list(VIEWS), views, compute_log_odds(whole, X[pool]))
     for view in VIEWS:
         np.testing.assert_allclose(model.views_[view].coef_, views[view].coef_, rtol=1e-6)
     np.testing.assert_allclose(model.estimator_.coef_, last.coef_, rtol=1e-6)
     np.testing.assert_allclose(model.label_trust_[kept], trust)
-    np.testing.assert_allclose(model.decision_function(X), log_odds(last, X))
+    np.testing.assert_allclose(model.decision_function(X), compute_log_odds(last, X))
 
 
-def test_a_view_learns_from_the_others():
+def test_view_learns_from_the_others():
     for seed in range(5):
         random, y = np.random.default_rng(seed), np.arange(400) % 2
         X = 2 * y[:, np.newaxis] + random.normal(size=(400, 4))
         vague = 0.5 * y[:, np.newaxis] + random.normal(size=(400, 10))
         few = hide_labels(y, 3, random_state=seed)
         kept = few != -1
-        views = {"shape": [0, 1], "color": [2, 3], "texture": range(4, 14)}
+        views = {"morphology": [0, 1], "color": [2, 3], "texture": range(4, 14)}
         alone = LogisticRegression().fit(vague[kept], y[kept])
         model = CoTrainingClassifier(LogisticRegression(), views, pseudo_weight=100)
         taught = model.fit(np.hstack([X, vague]), few).views_["texture"]
@@ -138,7 +138,7 @@ def test_a_view_learns_from_the_others():
         assert after > before + 0.03
 
 
-def test_without_noise_and_photos_it_is_the_classifier_alone():
+def test_without_noise_and_pseudo_labels_it_is_the_classifier_alone():
     X, y, few = few_labels()
     kept = few != -1
     model = CoTrainingClassifier(LogisticRegression(), VIEWS, label_noise=0, pseudo_weight=0).fit(X, few)
@@ -146,19 +146,19 @@ def test_without_noise_and_photos_it_is_the_classifier_alone():
     np.testing.assert_array_equal(model.label_trust_[kept], 1)
 
 
-def test_photos_of_one_lesion_do_not_vouch_for_each_other():
+def test_images_of_one_lesion_do_not_confirm_each_other():
     X, _, few = few_labels(9, distance=0.5)
-    given, wrong = flip(few, 3)
+    given, wrong = make_wrong_labels(few, 3)
     labeled = np.flatnonzero(few != -1)
     twice = np.concatenate([np.arange(400), labeled, labeled])
     model = CoTrainingClassifier(LogisticRegression(C=100.0), VIEWS)
-    apart = model.fit(X[twice], given[twice]).label_trust_[wrong[twice]].mean()
+    separate = model.fit(X[twice], given[twice]).label_trust_[wrong[twice]].mean()
     together = model.fit(X[twice], given[twice], groups=twice).label_trust_[wrong[twice]].mean()
-    assert together < apart
+    assert together < separate
 
 
 @pytest.mark.parametrize("labels", ["none", "one class", "one of a class"])
-def test_too_few_labels_to_vote(labels):
+def test_too_few_labels_for_votes(labels):
     X, y, _ = few_labels()
     few = np.full(400, -1)
     few[:2] = {"none": -1, "one class": 1, "one of a class": y[:2]}[labels]
@@ -167,14 +167,14 @@ def test_too_few_labels_to_vote(labels):
     named = pd.DataFrame(X, columns=list("abcdef"))
     inner = PriorLogisticRegression(dict.fromkeys("abcdef", 1), classes=(0, 1))
     model = CoTrainingClassifier(inner, VIEWS).fit(named, few)
-    np.testing.assert_allclose(model.decision_function(named), log_odds(clone(inner).fit(named, few), named))
+    np.testing.assert_allclose(model.decision_function(named), compute_log_odds(clone(inner).fit(named, few), named))
     assert roc_auc_score(y, model.decision_function(named)) > 0.95
     np.testing.assert_array_equal(np.isnan(model.label_trust_), few == -1)
 
 
 def test_no_unlabeled_samples():
     X, y, _ = few_labels()
-    given, wrong = flip(y, 40)
+    given, wrong = make_wrong_labels(y, 40)
     model = CoTrainingClassifier(LogisticRegression(), VIEWS).fit(X, given)
     np.testing.assert_array_equal(model.transduction_, given)
     assert roc_auc_score(~wrong, model.label_trust_) > 0.9
@@ -188,10 +188,10 @@ def test_no_unlabeled_samples():
 def test_views_by_name(kind):
     X, _, few = few_labels()
     table = kind(dict(zip(["area_mm2", "depth", "c", "d", "e", "f"], X.T, strict=True)))
-    by_name = {"shape": ("area", "depth", "no such"), "color": ["c", "d"], "texture": ["e", "f"]}
+    by_name = {"morphology": ("area", "depth", "no such"), "color": ["c", "d"], "texture": ["e", "f"]}
     inner = PriorLogisticRegression({"area": 1, "c": 1, "f": 1}, classes=(0, 1))
     model = CoTrainingClassifier(inner, by_name).fit(table, few)
-    assert list(model.views_["shape"].feature_names_in_) == ["area_mm2", "depth"]
+    assert list(model.views_["morphology"].feature_names_in_) == ["area_mm2", "depth"]
     expected = CoTrainingClassifier(inner, VIEWS).fit(table, few)
     np.testing.assert_array_equal(model.decision_function(table), expected.decision_function(table))
 
@@ -219,7 +219,7 @@ def test_weights():
     assert abs(weighted - clone(model).fit(X[200:], few[200:]).estimator_.coef_).max() > 0.01
 
 
-def test_what_is_refused():
+def test_invalid_input():
     X, _, few = few_labels()
     model = CoTrainingClassifier(LogisticRegression(), VIEWS)
     three = few.copy()
@@ -247,7 +247,7 @@ def test_what_is_refused():
             clone(model).set_params(**{name: value}).fit(X, few)
 
 
-def test_the_view_is_named_in_errors():
+def test_errors_name_the_view():
     X, _, few = few_labels()
     table = pd.DataFrame(X, columns=list("abcdef"))
     prior = PriorLogisticRegression({"a": 1, "c": 1}, classes=(0, 1))
@@ -256,7 +256,7 @@ def test_the_view_is_named_in_errors():
     assert caught.value.__notes__ == ["In the view 'texture'."]
 
 
-def test_a_copy_and_a_pickle_say_the_same():
+def test_clone_and_pickle_predict_the_same():
     X, _, few = few_labels()
     X.flags.writeable = few.flags.writeable = False
     inner = LogisticRegression()
@@ -267,7 +267,7 @@ def test_a_copy_and_a_pickle_say_the_same():
     np.testing.assert_array_equal(clone(model).fit(X, few).decision_function(X), expected)
 
 
-def test_in_a_search():
+def test_grid_search():
     X, _, few = few_labels(10)
     search = GridSearchCV(
         CoTrainingClassifier(LogisticRegression(), VIEWS),
@@ -280,23 +280,23 @@ def test_in_a_search():
 
 
 @pytest.mark.real_data
-def test_wrong_labels_of_real_photos(real_data):
-    photos = load_ph2(real_data("ph2"))
-    table = make_melanoma_pipeline(n_jobs=2)[:-1].fit_transform(photos.images)
+def test_real_images_gain_with_wrong_labels(real_data):
+    lesions = load_ph2(real_data("ph2"))
+    table = make_melanoma_pipeline(n_jobs=2)[:-1].fit_transform(lesions.images)
     prior = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
     views = {
-        "shape": MorphologyFeatures.FEATURES,
+        "morphology": MorphologyFeatures.FEATURES,
         "color": ColorFeatures.FEATURES,
         "texture": TextureFeatures.FEATURES,
     }
     gains = []
     for seed in range(10):
-        few = hide_labels(photos.target, 5, random_state=seed)
-        given, _ = flip(few, 2, seed)
-        hidden = few == -1
+        few = hide_labels(lesions.target, 5, random_state=seed)
+        given, _ = make_wrong_labels(few, 2, seed)
+        unlabeled = few == -1
         scores = [
-            model.fit(table, given).decision_function(table)[hidden]
+            model.fit(table, given).decision_function(table)[unlabeled]
             for model in (CoTrainingClassifier(prior, views), prior)
         ]
-        gains.append(np.subtract(*[roc_auc_score(photos.target[hidden], score) for score in scores]))
+        gains.append(np.subtract(*[roc_auc_score(lesions.target[unlabeled], score) for score in scores]))
     assert np.mean(gains) > 0

@@ -1,4 +1,6 @@
-"""scikit-learn's own suite, in full, on every classifier of tables."""
+"""The full test suite of scikit-learn on every classifier of feature rows."""
+
+import inspect
 
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -37,7 +39,7 @@ def expected(estimator):
 
 
 @parametrize_with_checks(CLASSIFIERS, expected_failed_checks=expected)
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
@@ -45,3 +47,9 @@ def test_every_classifier_is_checked():
     public = {getattr(sklearn_melanoma.semi_supervised, name) for name in sklearn_melanoma.semi_supervised.__all__}
     assert {cls for cls in public if issubclass(cls, BaseEstimator)} == {type(each) for each in CLASSIFIERS}
     assert all(isinstance(each, ClassifierMixin) for each in CLASSIFIERS)
+
+
+def test_every_fit_has_the_same_signature():
+    signatures = {str(inspect.signature(type(each).fit)) for each in CLASSIFIERS}
+    assert len(signatures) == 1
+    assert list(inspect.signature(type(CLASSIFIERS[0]).fit).parameters) == ["self", "X", "y", "sample_weight", "groups"]

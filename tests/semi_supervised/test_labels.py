@@ -9,7 +9,7 @@ from sklearn_melanoma._validation import find_labeled
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 
 
-def test_the_missing_label_is_the_integer():
+def test_find_labeled_takes_the_integer_only():
     assert find_labeled(np.array([-1, 0, 1])).tolist() == [False, True, True]
     assert find_labeled(np.array(["a", -1], dtype=object)).tolist() == [True, False]
     with pytest.raises(ValueError, match="a missing label must be the integer -1, got '-1'"):
@@ -17,7 +17,7 @@ def test_the_missing_label_is_the_integer():
 
 
 @given(st.integers(0, 1000), st.integers(2, 30), st.integers(1, 8))
-def test_folds_keep_groups_together_and_fraction_them_alike(seed, n_samples, n_groups):
+def test_folds_keep_groups_together_and_have_similar_sizes(seed, n_samples, n_groups):
     random = np.random.default_rng(seed)
     positive, groups = random.random(n_samples) < 0.4, random.integers(0, n_groups, n_samples)
     folds = deal_folds(positive, groups, 3)

@@ -41,7 +41,7 @@ def ridge(X, y, *, alpha=1.0, **options):
 
 @pytest.mark.parametrize("alpha", [1e-3, 1, 100])
 @pytest.mark.parametrize("unit", [1, 30])
-def test_without_a_prior_it_is_logistic_regression(data, alpha, unit):
+def test_without_prior_it_is_logistic_regression(data, alpha, unit):
     X, y = data[0].to_numpy() * unit, data[1]
     weights = np.linspace(0.1, 3, len(X))
     mine = PriorLogisticRegression(alpha=alpha).fit(X, y, sample_weight=weights)
@@ -52,7 +52,7 @@ def test_without_a_prior_it_is_logistic_regression(data, alpha, unit):
     assert mine.prior_weights_.shape == (0,)
 
 
-def test_it_minimizes_what_it_says(data):
+def test_minimizes_the_documented_loss(data):
     X, y = data[0].to_numpy()[:30], data[1][:30]
     weights = np.linspace(0.5, 2, 30)
     prior = np.array([3.0, 1.0, 0.0, -2.0])
@@ -66,7 +66,7 @@ def test_it_minimizes_what_it_says(data):
     np.testing.assert_allclose(np.append(model.coef_, model.intercept_), expected, atol=1e-4)
 
 
-def test_more_labels_fade_the_prior(data):
+def test_prior_matters_less_with_more_labels(data):
     X, y = data
     wrong = {"a": -1}
     distances = []
@@ -78,46 +78,46 @@ def test_more_labels_fade_the_prior(data):
     np.testing.assert_allclose(PriorLogisticRegression([-1, 0, 0, 0]).fit(*many).coef_, ridge(*many).coef_, atol=0.005)
 
 
-def test_a_prior_that_is_right_helps(data):
+def test_right_prior_helps(data):
     X, y = data
     few = hide_labels(y, 3, random_state=0)
-    hidden = few == -1
+    unlabeled = few == -1
 
     def auc(prior):
-        return roc_auc_score(y[hidden], PriorLogisticRegression(prior).fit(X, few).decision_function(X[hidden]))
+        return roc_auc_score(y[unlabeled], PriorLogisticRegression(prior).fit(X, few).decision_function(X[unlabeled]))
 
     assert auc({"a": 1, "b": -1}) > auc(None) + 0.03
 
 
-def test_a_separable_table_has_a_minimum_and_large_numbers_do_no_harm():
+def test_separable_data_and_large_numbers():
     X = np.array([[-1e6, 0.0], [-1.1e6, 1.0], [1e6, 0.0], [1.2e6, 1.0]])
     model = PriorLogisticRegression([1, 0], alpha=1e-6).fit(X, [0, 0, 1, 1])
     assert np.isfinite(model.coef_).all()
     np.testing.assert_array_equal(model.predict(X), [0, 0, 1, 1])
-    against = PriorLogisticRegression([-1, 0]).fit(X, [0, 0, 1, 1])  # starts surely wrong
+    against = PriorLogisticRegression([-1, 0]).fit(X, [0, 0, 1, 1])  # starts with confident errors
     np.testing.assert_array_equal(against.predict(X), [0, 0, 1, 1])
 
 
-def test_columns_that_are_not_standardized_are_told(data):
+def test_warns_of_columns_that_are_not_standardized(data):
     X, y = data
     with pytest.warns(ConvergenceWarning, match=r"not reached in 100 steps\. Standardize the columns"):
         PriorLogisticRegression([-1, 0, 0, 0]).fit(X * 1e12, y)
 
 
-def test_unlabeled_rows_have_no_say(data):
+def test_ignores_unlabeled_rows(data):
     X, y = data
     few = np.where(np.arange(300) < 50, y, -1)
     expected = PriorLogisticRegression({"a": 1}).fit(X[:50], y[:50])
     np.testing.assert_allclose(PriorLogisticRegression({"a": 1}).fit(X, few).coef_, expected.coef_, rtol=1e-9)
     weights = np.where(np.arange(300) < 50, 1.0, 0.0)
-    weighed = PriorLogisticRegression({"a": 1}).fit(X, y, sample_weight=weights)
-    np.testing.assert_allclose(weighed.coef_, expected.coef_, rtol=1e-9)
+    weighted = PriorLogisticRegression({"a": 1}).fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(weighted.coef_, expected.coef_, rtol=1e-9)
 
 
-# No labels, one class
+# Labels of one class or none
 
 
-def test_without_labels_the_prior_predicts(data):
+def test_prior_predicts_without_labels(data):
     X, _ = data
     model = PriorLogisticRegression({"a": 3, "b": -1, "x": 5}, prior_scale=2, classes=(0, 1)).fit(X, np.full(300, -1))
     np.testing.assert_allclose(model.coef_, [[1.5, -0.5, 0, 0]])
@@ -126,15 +126,15 @@ def test_without_labels_the_prior_predicts(data):
     np.testing.assert_array_equal(model.classes_, [0, 1])
 
 
-def test_one_class_alone_moves_nothing(data):
+def test_prior_predicts_with_one_class(data):
     X, y = data
-    for labels, weights in ((np.zeros(300), None), (y, 1.0 - y)):  # the others have no weight
+    for labels, weights in ((np.zeros(300), None), (y, 1.0 - y)):  # the other class has no weight
         model = PriorLogisticRegression({"a": 1}, classes=(0, 1), prevalence=0.1).fit(X, labels, sample_weight=weights)
         np.testing.assert_array_equal(model.coef_, [[2, 0, 0, 0]])
         assert model.intercept_[0] == pytest.approx(logit(0.1))
 
 
-def test_labels_of_both_classes_are_needed_where_nothing_says_which(data):
+def test_classes_must_be_known(data):
     X, y = data
     with pytest.raises(ValueError, match=r"got 0 class\(es\): \[\]\. Name the two in `classes`"):
         PriorLogisticRegression({"a": 1}).fit(X, np.full(300, -1))
@@ -149,7 +149,7 @@ def test_labels_of_both_classes_are_needed_where_nothing_says_which(data):
         PriorLogisticRegression(classes=(1, 2)).fit(X, y)
 
 
-def test_three_classes_are_refused(data):
+def test_refuses_three_classes(data):
     X, _ = data
     with pytest.raises(ValueError, match=r"Only binary classification is supported\..*\[0, 1, 2\]\. Merge"):
         PriorLogisticRegression().fit(X, np.arange(300) % 4 - 1)
@@ -158,7 +158,7 @@ def test_three_classes_are_refused(data):
 # Names of classes
 
 
-def test_strings_need_to_be_told_which_is_worse(data):
+def test_strings_need_classes(data):
     X, y = data
     names = np.array(["nevus", "melanoma"], dtype=object)[y]
     names[100:] = -1
@@ -173,7 +173,7 @@ def test_strings_need_to_be_told_which_is_worse(data):
     np.testing.assert_array_equal(model.predict(X) == "melanoma", expected.predict(X) == 1)
 
 
-def test_the_string_of_a_missing_label_is_refused(data):
+def test_refuses_the_string_of_a_missing_label(data):
     with pytest.raises(ValueError, match="must be the integer -1, got '-1'"):
         PriorLogisticRegression().fit(data[0], ["nevus", "melanoma", -1] * 100)
 
@@ -181,20 +181,20 @@ def test_the_string_of_a_missing_label_is_refused(data):
 # Prevalence
 
 
-def test_prevalence_moves_the_intercept_alone(data):
+def test_prevalence_moves_the_intercept_only(data):
     X, y = data
     weights = np.linspace(0.1, 3, 300)
     plain = PriorLogisticRegression().fit(X, y, sample_weight=weights)
     rare = PriorLogisticRegression(prevalence=0.1).fit(X, y, sample_weight=weights)
     np.testing.assert_array_equal(rare.coef_, plain.coef_)
-    share = np.average(y, weights=weights)
-    assert rare.intercept_[0] - plain.intercept_[0] == pytest.approx(logit(0.1) - logit(share))
+    fraction = np.average(y, weights=weights)
+    assert rare.intercept_[0] - plain.intercept_[0] == pytest.approx(logit(0.1) - logit(fraction))
 
 
 # Priors
 
 
-def test_every_kind_of_prior_is_the_same(data):
+def test_every_kind_of_prior_gives_the_same(data):
     X, y = data
     series = pd.Series({"d": 0.5, "a": -1.0, "elsewhere": 7.0})
     array = np.array([-1.0, 0, 0, 0.5])
@@ -212,20 +212,20 @@ def test_every_kind_of_prior_is_the_same(data):
         np.testing.assert_allclose(PriorLogisticRegression(prior).fit(X, y).coef_, expected, err_msg=repr(prior))
 
 
-def test_a_prior_as_it_is(data):
+def test_prior_without_scaling(data):
     X, y = data
     model = PriorLogisticRegression({"a": 4, "b": -3}, prior_scale=None).fit(X, y)
     np.testing.assert_array_equal(model.prior_coef_, [[4, -3, 0, 0]])
 
 
-def test_names_meet_columns_in_any_order(data):
+def test_columns_in_any_order(data):
     X, y = data
     one = PriorLogisticRegression({"a": 2, "c": 1}).fit(X, y)
-    turned = PriorLogisticRegression({"c": 1, "a": 2}).fit(X[["d", "c", "b", "a"]], y)
-    np.testing.assert_allclose(one.coef_, turned.coef_[:, ::-1])
+    reordered = PriorLogisticRegression({"c": 1, "a": 2}).fit(X[["d", "c", "b", "a"]], y)
+    np.testing.assert_allclose(one.coef_, reordered.coef_[:, ::-1])
 
 
-def test_names_with_units_are_found():
+def test_names_with_units():
     lesions = WatershedSegmenter().transform(make_lesions(4, random_state=0).images)
     table = MorphologyFeatures(["area", "max_span", "eccentricity"]).set_output(transform="pandas").transform(lesions)
     table.columns = ["area_mm2", "max_span_mm", "eccentricity"]
@@ -258,21 +258,21 @@ def test_names_with_units_are_found():
         (1, ValueError, "The 'prior' parameter of PriorLogisticRegression must be"),
     ],
 )
-def test_a_prior_that_does_not_fit_is_refused(data, prior, kind, message):
+def test_refuses_unsuitable_priors(data, prior, kind, message):
     with pytest.raises(kind, match=message):
         PriorLogisticRegression(prior).fit(*data)
 
 
-def test_names_need_a_table(data):
+def test_prior_by_name_needs_column_names(data):
     X, y = data
     with pytest.raises(ValueError, match=r"goes by names \('a', 'b'\).*set_output\(transform=\"pandas\"\)"):
         PriorLogisticRegression({"a": 1, "b": 1}).fit(X.to_numpy(), y)
 
 
-def test_a_model_of_other_classes_is_refused(data):
+def test_refuses_a_model_of_other_classes(data):
     X, y = data
     three = LogisticRegression().fit(X, np.arange(300) % 3)
-    with pytest.raises(ValueError, match=r"prior must tell the classes \[0, 1\] apart"):
+    with pytest.raises(ValueError, match=r"prior must distinguish the classes \[0, 1\], got"):
         PriorLogisticRegression(three).fit(X, y)
     named = RidgeClassifier().fit(X, np.where(y == 1, "melanoma", "nevus"))
     with pytest.raises(ValueError, match=r"RidgeClassifier for \['melanoma', 'nevus'\]\. Pass its coefficients"):
@@ -285,7 +285,7 @@ def test_a_model_of_other_classes_is_refused(data):
 # Mixtures
 
 
-def test_a_prior_that_fits_worse_weighs_less(data):
+def test_worse_prior_has_less_weight(data):
     X, y = data
     few = np.where(np.arange(300) < 30, y, -1)
     right, wrong, none = {"a": 1, "b": -1}, {"a": -1, "b": 1}, {"c": 1}
@@ -300,17 +300,17 @@ def test_a_prior_that_fits_worse_weighs_less(data):
         np.testing.assert_allclose(equal.prior_weights_, 1 / 3)
 
 
-def test_weights_are_likelihoods():
+def test_weights_of_priors_are_likelihoods():
     positive = np.array([False, True, True])
     score = np.array([-1.0, 0.5, 2.0])
-    shares = weigh_scores(np.column_stack([score, score + 5, 0 * score]), positive, np.ones(3))
-    constant = -np.log(1 / 3) - 2 * np.log(2 / 3)  # of no knowledge, where the intercept gives the share
+    likelihoods = weigh_scores(np.column_stack([score, score + 5, 0 * score]), positive, np.ones(3))
+    constant = -np.log(1 / 3) - 2 * np.log(2 / 3)  # loss of an intercept alone
     best = minimize(lambda b: np.logaddexp(0, -np.where(positive, 1, -1) * (score + b)).sum(), 0.0).fun
-    assert shares[0] == pytest.approx(shares[1])  # a constant says nothing
-    assert shares[2] / shares[0] == pytest.approx(np.exp(best - constant), rel=1e-5)
+    assert likelihoods[0] == pytest.approx(likelihoods[1])  # a constant offset has no effect
+    assert likelihoods[2] / likelihoods[0] == pytest.approx(np.exp(best - constant), rel=1e-5)
 
 
-def test_steps_are_few_and_end_at_the_minimum():
+def test_few_steps_reach_the_minimum():
     rng = np.random.default_rng(0)
     X, positive = rng.normal(size=(40, 100)), rng.random(40) > 0.5
     score, weights = 5 * rng.normal(size=40), rng.random(40) + 0.1
@@ -321,21 +321,21 @@ def test_steps_are_few_and_end_at_the_minimum():
     assert weights @ residual == pytest.approx(0, abs=1e-8)
 
 
-# In scikit-learn's own composites
+# In pipelines and searches
 
 
-def test_in_a_pipeline_from_photos():
-    photos = make_lesions(30, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
+def test_pipeline_from_images():
+    lesions = make_lesions(30, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
     classifier = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
-    model = make_melanoma_pipeline(classifier=classifier).fit(photos.images, np.full(30, -1))
-    score = model.decision_function(photos.images)
-    assert roc_auc_score(photos.target, score) > 0.8
-    known = pd.Series(model[-1].coef_[0], model[-1].feature_names_in_)
-    assert known["solidity"] < 0 < known["asymmetry_major"]
-    assert known.abs().sum() == pytest.approx(2)
+    model = make_melanoma_pipeline(classifier=classifier).fit(lesions.images, np.full(30, -1))
+    score = model.decision_function(lesions.images)
+    assert roc_auc_score(lesions.target, score) > 0.8
+    weights = pd.Series(model[-1].coef_[0], model[-1].feature_names_in_)
+    assert weights["solidity"] < 0 < weights["asymmetry_major"]
+    assert weights.abs().sum() == pytest.approx(2)
 
 
-def test_in_a_search(data):
+def test_grid_search(data):
     X, y = data
     few = hide_labels(y, 30, random_state=0)
     frozen = FrozenEstimator(LogisticRegression().fit(X, y))
@@ -357,18 +357,31 @@ def test_clone_keeps_priors(data):
         np.testing.assert_array_equal(clone(model).fit(X, y).coef_, model.fit(X, y).coef_)
 
 
-def test_weights_are_routed(data):
+def test_sample_weights_are_routed(data):
     X, y = data
     weights = np.where(np.arange(300) < 50, 1.0, 0.0)
     with config_context(enable_metadata_routing=True):
         classifier = PriorLogisticRegression().set_fit_request(sample_weight=True)
-        weighed = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
-        weighed.fit(X, y, sample_weight=weights)
+        weighted = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
+        weighted.fit(X, y, sample_weight=weights)
     plain = make_pipeline(StandardScaler(), PriorLogisticRegression()).fit(X, np.where(weights > 0, y, -1))
-    np.testing.assert_allclose(weighed[-1].coef_, plain[-1].coef_)
+    np.testing.assert_allclose(weighted[-1].coef_, plain[-1].coef_)
 
 
-def test_weights_must_be_weights(data):
+def test_refuses_negative_weights(data):
     X, y = data
     with pytest.raises(ValueError, match="sample_weight must not be negative, nor zero for all, got -1 to 2"):
         PriorLogisticRegression().fit(X, y, sample_weight=np.linspace(-1, 2, 300))
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_are_ignored(data, routing):
+    X, y = data
+    groups = np.arange(300) // 2
+    expected = PriorLogisticRegression().fit(X, y)
+    with config_context(enable_metadata_routing=routing):
+        given = PriorLogisticRegression().fit(X, y, groups=groups)
+        search = GridSearchCV(PriorLogisticRegression(), {"alpha": [1]}, cv=SemiSupervisedSplit(3))
+        search.fit(X, y, groups=groups)  # for the splitter alone
+    for model in (given, search.best_estimator_):
+        np.testing.assert_array_equal(model.coef_, expected.coef_)

@@ -9,17 +9,17 @@ from sklearn_melanoma.semi_supervised._views import read_views
 NAMES = ["hue", "area_mm2", "depth"]
 
 
-def test_names_and_positions():
+def test_reads_names_and_positions():
     found = read_views({"a": ["depth", "no such", "area"], "b": range(2), "c": np.array([2])}, NAMES, 3)
     assert {view: columns.tolist() for view, columns in found.items()} == {"a": [1, 2], "b": [0, 1], "c": [2]}
 
 
-def test_families_of_the_package():
+def test_reads_feature_families():
     names = [*ColorFeatures.FEATURES, *MorphologyFeatures.FEATURES]
-    views = {"shape": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}
+    views = {"morphology": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}
     found = read_views(views, names, len(names))
     np.testing.assert_array_equal(found["color"], range(len(ColorFeatures.FEATURES)))
-    np.testing.assert_array_equal(found["shape"], range(len(ColorFeatures.FEATURES), len(names)))
+    np.testing.assert_array_equal(found["morphology"], range(len(ColorFeatures.FEATURES), len(names)))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_families_of_the_package():
         ({"a": [0], "b": "hue"}, NAMES, TypeError, "must be a list of names or of positions"),
     ],
 )
-def test_what_is_refused(views, names, kind, message):
+def test_invalid_views(views, names, kind, message):
     with pytest.raises(kind, match=message):
         read_views(views, names, 3)

@@ -1,0 +1,220 @@
+"""Base of the semi-supervised classifiers that fit copies of another classifier."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma._validation import find_labeled
+from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
+from sklearn_melanoma.semi_supervised._folds import deal_folds
+from sklearn_melanoma.semi_supervised._input import check_weights, takes
+
+# The usual number of folds. With few labels, more folds make no measurable difference.
+N_FOLDS = 5
+# Trees can give a probability of 0. With this floor, log-odds stay within 7 of 0; those of logistic regression hardly
+# change.
+FLOOR = 1e-3
+
+
+def log_odds(classifier: Any, X: Any) -> Array:
+    """Return the log-odds of the second class; `FLOOR` is added to each probability, so that they stay finite."""
+    probability = np.asarray(classifier.predict_proba(X), dtype=np.float64) + FLOOR
+    return np.log(probability[:, 1] / probability[:, 0])
+
+
+class Samples(NamedTuple):
+    """The checked input of `fit`.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_samples, n_features)
+        All samples.
+    labels : ndarray of shape (n_labeled,)
+        Labels of the labeled samples.
+    labeled, unlabeled : ndarray of int
+        Positions of the labeled and of the unlabeled samples. Samples of weight 0 are in neither.
+    weights : ndarray of shape (n_samples,)
+        Weights of all samples.
+    groups : ndarray of shape (n_samples,)
+        Groups of all samples.
+    """
+
+    X: Any
+    labels: NDArray[Any]
+    labeled: NDArray[np.intp]
+    unlabeled: NDArray[np.intp]
+    weights: Array
+    groups: NDArray[Any]
+
+
+class SemiSupervisedMetaClassifier(
+    CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
+    """Base of binary classifiers that fit copies of `estimator` to labeled and unlabeled samples.
+
+    A subclass implements `_fit_samples`, which sets `estimator_` and `classes_`.
+    """
+
+    estimator: Any
+    estimator_: Any
+    classes_: NDArray[Any]
+    offset_: float = 0.0
+
+    @one_task
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
+        """Fit the classifier to labeled and unlabeled samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Labeled and unlabeled samples, without NaN.
+        y : array-like of shape (n_samples,)
+            Labels of two classes, -1 for unlabeled samples. Among strings, use the integer -1 in an array of dtype
+            object.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative. Samples of weight 0 are ignored.
+        groups : array-like of shape (n_samples,), default=None
+            The lesion or patient of each sample. A label is never judged by other labels of its group.
+
+        Returns
+        -------
+        self
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `y` does not hold two classes and `estimator` can't do without; a missing label is the string "-1";
+            `estimator` does not take `sample_weight`; or a parameter or the input is not as described.
+        """
+        self._validate_params()
+        samples = self._check_input(X, y, sample_weight, groups)
+        self._fit_samples(samples)
+        self.transduction_ = self._decide(self._compute_scores(samples.X))
+        self.transduction_[samples.labeled] = samples.labels
+        return self
+
+    def _fit_samples(self, samples: Samples) -> None:
+        """Set `estimator_`, `classes_` and the attributes of the subclass."""
+        raise NotImplementedError
+
+    def _check_input(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> Samples:
+        if not takes(self.estimator, "sample_weight"):
+            raise TypeError(
+                f"estimator must take sample_weight in fit, got {type(self.estimator).__name__}, for which "
+                "pseudo-labels would be labels. Choose another; a Pipeline takes it by metadata routing."
+            )
+        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        weights = check_weights(sample_weight, rows)
+        groups = np.arange(len(rows)) if groups is None else column_or_1d(groups)
+        check_consistent_length(rows, groups)
+        has_label = find_labeled(labels)
+        labeled, unlabeled = (np.flatnonzero(part & (weights > 0)) for part in (has_label, ~has_label))
+        # Through a list, the labels get a dtype of their own: that of `y` also holds -1.
+        own = np.array(labels[labeled].tolist()) if len(labeled) else labels[:0]
+        if len(own):
+            check_classification_targets(own)
+        found = np.unique(own)
+        if len(found) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. y must hold labels of 2 classes, got {len(found)}: "
+                f"{found.tolist()!r}. Join classes."
+            )
+        return Samples(_keep_names(X, rows), own, labeled, unlabeled, weights, groups)
+
+    def _fit_labeled(self, samples: Samples, X: Any) -> Any:
+        """Return a copy fitted to the labeled samples; without any, to all samples with the label -1."""
+        positions, labels = samples.labeled, samples.labels
+        if not len(positions):
+            positions, labels = samples.unlabeled, np.full(len(samples.unlabeled), -1)
+        few = len(np.unique(samples.labels)) < 2
+        try:
+            fitted = _fit_copy(self.estimator, X, positions, labels, samples.weights[positions])
+        except ValueError as error:
+            if few:
+                raise _make_class_error(samples, f" {type(self.estimator).__name__}: {error}") from error
+            raise
+        if len(fitted.classes_) != 2:
+            raise _make_class_error(samples)
+        return fitted
+
+    def _fit_pseudo_labeled(self, samples: Samples, X: Any, weights: Array, soft: Array, soft_weights: Array) -> Any:
+        """Return a copy fitted to labels and pseudo-labels.
+
+        Each unlabeled sample is used twice, once per class. The log-odds `soft` divide its weight between the two.
+        """
+        used = samples.unlabeled[soft_weights > 0]
+        soft, soft_weights = soft[soft_weights > 0], soft_weights[soft_weights > 0]
+        return _fit_copy(
+            self.estimator,
+            X,
+            np.concatenate([samples.labeled, used, used]),
+            np.concatenate([samples.labels, np.repeat(self.classes_, len(used))]),
+            np.concatenate([weights, soft_weights * expit(-soft), soft_weights * expit(soft)]),
+        )
+
+    def _cross_fit(self, samples: Samples, X: Any) -> Array:
+        """Return the log-odds of each labeled sample by a copy that saw none of its group.
+
+        They are NaN where the other folds do not hold both classes.
+        """
+        positive, groups = samples.labels == self.classes_[1], samples.groups[samples.labeled]
+        scores = np.full(len(positive), np.nan)
+        folds = deal_folds(positive, groups, N_FOLDS)
+        for fold in range(folds.max() + 1):
+            train, test = folds != fold, folds == fold
+            if len(np.unique(positive[train])) == 2:
+                rows = samples.labeled[train]
+                fitted = _fit_copy(self.estimator, X, rows, samples.labels[train], samples.weights[rows])
+                scores[test] = log_odds(fitted, safe_indexing(X, samples.labeled[test]))
+        return scores
+
+    def _compute_scores(self, X: Any) -> Array:
+        return log_odds(self.estimator_, X) + self.offset_
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the log-odds of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Any samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithm of the odds.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return self._compute_scores(_keep_names(X, rows))
+
+
+def _keep_names(X: Any, rows: Array) -> Any:
+    """Return the table if it has column names, which a classifier may need; else its numbers."""
+    return X if hasattr(X, "columns") else rows
+
+
+def _fit_copy(estimator: Any, X: Any, positions: NDArray[np.intp], labels: NDArray[Any], weights: Array) -> Any:
+    return clone(estimator).fit(safe_indexing(X, positions), labels, sample_weight=weights)
+
+
+def _make_class_error(samples: Samples, cause: str = "") -> ValueError:
+    found = np.unique(samples.labels).tolist()
+    return ValueError(
+        f"y must hold labels of both classes, got {len(found)} class(es): {found!r}. Label some of each, or pass an "
+        f"estimator that knows the classes without, such as PriorLogisticRegression(prior, classes=(0, 1)).{cause}"
+    )
