@@ -1,22 +1,24 @@
-"""Melanoma in dermoscopic images from few labels, as scikit-learn estimators.
+"""Melanoma classification of dermoscopic images with few labels, as scikit-learn estimators.
 
-The stages, in the order in which an image passes them:
+The subpackages, in the order in which an image passes them:
 
-=========================================  ==========================================
-:mod:`sklearn_melanoma.images`             read images, small and upright
-:mod:`sklearn_melanoma.datasets`           synthetic images; PH², ISIC 2017, HAM10000
-:mod:`sklearn_melanoma.preprocessing`      image → image without hair, in neutral light
-:mod:`sklearn_melanoma.segmentation`       image → mask
-:mod:`sklearn_melanoma.features`           mask → one row of named numbers
-:mod:`sklearn_melanoma.semi_supervised`    rows, few of them labeled → classifier
-:mod:`sklearn_melanoma.model_selection`    splitting where most labels are missing
-:mod:`sklearn_melanoma.metrics`            how good a mask is
-:mod:`sklearn_melanoma.inspection`         pictures of what was found
-:mod:`sklearn_melanoma.pipeline`           all of them in one estimator
-:mod:`sklearn_melanoma.persistence`        that estimator in a file
-=========================================  ==========================================
+=========================================  =====================================================
+:mod:`sklearn_melanoma.images`             read images and masks
+:mod:`sklearn_melanoma.datasets`           make synthetic images, load data sets and folders
+:mod:`sklearn_melanoma.preprocessing`      remove hair, normalize colors (image → image)
+:mod:`sklearn_melanoma.segmentation`       find the lesion (image → mask)
+:mod:`sklearn_melanoma.features`           compute features of the lesion (mask → row)
+:mod:`sklearn_melanoma.semi_supervised`    train classifiers with few labels (rows → classifier)
+:mod:`sklearn_melanoma.model_selection`    split data and choose labels when most are missing
+:mod:`sklearn_melanoma.metrics`            evaluate masks and classifiers
+:mod:`sklearn_melanoma.inspection`         plot masks, feature importances and label efficiency
+:mod:`sklearn_melanoma.pipeline`           chain all steps in one estimator
+:mod:`sklearn_melanoma.persistence`        save models to files and load them
+:mod:`sklearn_melanoma.experimental`       methods without a measured gain; they may change
+``sklearn_melanoma.cli``                   command line: ``sklearn-melanoma``
+=========================================  =====================================================
 
-It is a research tool and not a medical device.
+The package is a research tool and not a medical device.
 """
 
 from sklearn_melanoma._lesion import Lesion

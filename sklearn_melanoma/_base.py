@@ -1,4 +1,4 @@
-"""Base classes of the transformers of images."""
+"""Base classes of the image transformers, and of estimators made of named estimators."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from sklearn_melanoma._validation import check_images, element_errors, require_m
 
 
 class Composite(BaseComposition):
-    """Base of what is made of named estimators, whose parameters are its own as ``name__parameter``."""
+    """Base of estimators made of named estimators; it has their parameters as ``name__parameter``."""
 
-    _parts: ClassVar[str]  # the parameter that lists them as (name, estimator)
+    _parts: ClassVar[str]  # name of the parameter that holds the list of (name, estimator)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the named estimators as ``name__parameter``.
+        """Return the parameters; those of the named estimators are called ``name__parameter``.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include those of the named estimators.
+            Whether to include the parameters of the named estimators.
 
         Returns
         -------
@@ -43,7 +43,7 @@ class Composite(BaseComposition):
         return self._get_params(self._parts, deep=deep)
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the named estimators as ``name__parameter``, or whole ones by name.
+        """Set parameters; ``name`` replaces a named estimator, ``name__parameter`` sets its parameter.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class Composite(BaseComposition):
 
 
 def tag_image_input(tags: Tags) -> Tags:
-    """Declare that the input is a sequence of images, arrays or paths, and that no target is needed."""
+    """Declare in the tags that the input is a sequence of images, as arrays or paths, and that no target is needed."""
     tags.input_tags.one_d_array = True
     tags.input_tags.two_d_array = False
     tags.input_tags.string = True
@@ -68,12 +68,12 @@ def tag_image_input(tags: Tags) -> Tags:
     return tags
 
 
-# Images that are sent to a process together, as many as an `ImagePipeline` takes at a time.
+# Number of images that a process gets at a time. It is the default batch size of `ImagePipeline`.
 _CHUNK = 16
 
 
 class ImageTransformer(CallbackSupportMixin, BaseEstimator):
-    """Base of the transformers whose input is a sequence of images, each treated on its own."""
+    """Base of the transformers of image sequences; each image is transformed independently of the others."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
@@ -81,12 +81,12 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
 
     @one_task
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters; nothing is learned from the images.
+        """Check the parameters and the type of `X`; nothing is learned from the images.
 
         Parameters
         ----------
         X : sequence of images
-            Paths, arrays, PIL images or lesions. They are not read.
+            Paths, arrays, PIL images or lesions. The images are not read.
         y : None
             Ignored.
 
@@ -98,7 +98,9 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter has a value out of its range.
+            If a parameter has a value out of its range, or `X` is an array that is neither 1-D nor 4-D.
+        TypeError
+            If `X` is not a sequence of images.
         """
         self._check_parameters()
         check_images(X)
@@ -108,19 +110,22 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
         self._validate_params()
 
     def _transform_chunks(self, images: Sequence[Any]) -> Iterator[Any]:
-        """Yield what `_transform_chunk` makes of a few images at a time, in `n_jobs` processes where there are many."""
+        """Yield the output of `_transform_chunk` for each chunk of images, in their order.
 
-        def chunk(start: int) -> tuple[int, list[Any]]:
+        The chunks run in `n_jobs` processes if there are several.
+        """
+
+        def take_chunk(start: int) -> tuple[int, list[Any]]:
             return start, [images[position] for position in range(start, min(start + _CHUNK, len(images)))]
 
         starts = range(0, len(images), _CHUNK)
         if len(starts) > 1 and effective_n_jobs(self.n_jobs) > 1:
-            yield from run_in_parallel(self._transform_chunk, starts, self.n_jobs, arguments=chunk)
+            yield from run_in_parallel(self._transform_chunk, starts, self.n_jobs, arguments=take_chunk)
         else:
-            yield from (self._transform_chunk(*chunk(start)) for start in starts)
+            yield from (self._transform_chunk(*take_chunk(start)) for start in starts)
 
     def _transform_chunk(self, start: int, images: Sequence[Any]) -> Any:
-        """Return the output for each of some images, the first of which has the position `start`."""
+        """Return the output for some images; `start` is the position of the first one in `X`."""
         raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -133,10 +138,10 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
 
 
 class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Base of the transformers from images to lesions, one by one."""
+    """Base of the transformers from images to lesions."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # Or scikit-learn would put the lesions of a subclass with a `transform` of its own into a table.
+        # Without this, scikit-learn would put the lesions into a table if a subclass defines `transform`.
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
 
     def transform(self, X: Any) -> list[Lesion]:
@@ -155,11 +160,11 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         Raises
         ------
         ValueError, TypeError, OSError
-            If an image can't be read or is none; the message names it by position and path.
+            If an element of `X` is not an image or can't be read; the message gives its position and path.
         """
         self._check_parameters()
         images = check_images(X)
-        check_is_fitted(self)  # here, where its error is not taken for the image's
+        check_is_fitted(self)  # outside `element_errors`, since this error is not about an image
         return [lesion for lesions in self._transform_chunks(images) for lesion in lesions]
 
     def _transform_chunk(self, start: int, images: Sequence[Any]) -> list[Lesion]:
@@ -173,11 +178,11 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         return self._transform_lesion(as_lesion(image))
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        """Return `lesion` with more of it filled in."""
+        """Return `lesion` with another image or mask."""
         raise NotImplementedError
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Do nothing: lesions fit no table. Lets ``Pipeline.set_output`` reach the steps behind.
+        """Do nothing, since lesions fit no table; ``Pipeline.set_output`` needs the method.
 
         Parameters
         ----------
@@ -192,7 +197,7 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         return self
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Return the one name of what comes out.
+        """Return the name of the output.
 
         Parameters
         ----------
@@ -208,29 +213,29 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
 
 
 class FeatureTransformer(TransformerMixin, ImageTransformer):
-    """Base of the transformers from segmented images to rows of numbers."""
+    """Base of the transformers from segmented lesions to rows of features."""
 
     def transform(self, X: Any) -> Array:
-        """Measure every lesion.
+        """Compute the features of each lesion.
 
         Parameters
         ----------
         X : sequence of Lesion
-            Segmented lesions. Those whose mask is all False give a row of NaN.
+            Segmented lesions. A lesion whose mask is all False gives a row of NaN.
 
         Returns
         -------
         ndarray of shape (n_images, n_features), dtype float64
-            One row for each lesion; a table with names after ``set_output``.
+            One row per lesion; a table with feature names after ``set_output``.
 
         Raises
         ------
         ValueError
-            If an image has no mask; the message names it.
+            If an image has no mask; the message gives its position and path.
         """
         self._check_parameters()
         images = check_images(X)
-        check_is_fitted(self)  # here, where its error is not taken for the lesion's
+        check_is_fitted(self)  # outside `element_errors`, since this error is not about a lesion
         rows = np.empty((len(images), len(self._feature_names())))
         done = 0
         for chunk in self._transform_chunks(images):
@@ -255,11 +260,11 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
 
     @abstractmethod
     def _feature_names(self) -> Sequence[str]:
-        """Return the names of the columns; an error if a parameter asks for unknown ones."""
+        """Return the names of the columns; raise an error if a parameter asks for unknown ones."""
 
     @abstractmethod
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float] | Array:
-        """Return the named measures of a lesion whose mask has at least one pixel."""
+        """Return the named features of a lesion whose mask has at least one pixel."""
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the features, in the order of the columns.
@@ -272,6 +277,6 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         Returns
         -------
         ndarray of shape (n_features,), dtype object
-            One name for each column.
+            One name per column.
         """
         return np.array(self._feature_names(), dtype=object)

@@ -1,4 +1,4 @@
-"""How far `fit` is, told to the callbacks of scikit-learn; before 1.9 it has none."""
+"""Reports of the progress of `fit` to scikit-learn's callbacks, which exist from version 1.9 on."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
 class FitTask:
-    """A `fit` at work, and its parts, one after the other.
+    """A running `fit` and its consecutive parts.
 
-    Callbacks hear when it begins and when it ends, whatever ends it, and the same of each part. They can't stop it:
-    what comes out has to be there for every image. To be used in a `fit` that is decorated with `with_callbacks`.
+    It reports to callbacks when the fit and each part begin and end, also if an error ends them. Callbacks can't stop
+    the fit, because the output must cover all images. Use it in a `fit` that is decorated with `with_callbacks`.
 
     Parameters
     ----------
     estimator : estimator
-        What is fitted.
+        Estimator that is fitted.
     X, y : object
-        What it is fitted to.
+        Training data.
     n_parts : int, default=0
-        The largest number of parts that there will be.
+        Largest possible number of parts.
     name : str, default="fit"
-        Name of the task.
+        Name of the task in callbacks.
     metadata : dict, optional
-        What scores of the training data need beside `X` and `y`.
+        Metadata for scores of the training data, such as sample weights.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class FitTask:
         name: str = "fit",
         metadata: dict[str, Any] | None = None,
     ):
-        self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._context: Any = None
         self._part: Any = None
         if hasattr(estimator, "_init_callback_context"):
@@ -53,60 +53,65 @@ class FitTask:
 
     def __enter__(self) -> Self:
         if self._context is not None:
-            self._context.call_on_fit_task_begin(**self._told)
+            self._context.call_on_fit_task_begin(**self._arguments)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.end_part()
         if self._context is not None:
-            # {}: nothing is to be added to the estimator for it to be fitted.
-            self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={} if kind is None else None)
+            # {}: callbacks need no further attributes to use the fitted estimator.
+            self._context.call_on_fit_task_end(
+                **self._arguments, reconstruction_attributes={} if kind is None else None
+            )
 
     def begin_part(self, name: str) -> None:
-        """Begin the next part; the one before has ended."""
+        """End the current part and begin the next."""
         self.end_part()
-        # Without anyone to hear of them, parts would only fill memory.
-        if self._context is not None and hasattr(self._told["estimator"], "_skl_callbacks"):
+        # Without callbacks, parts would only fill memory.
+        if self._context is not None and hasattr(self._arguments["estimator"], "_skl_callbacks"):
             self._part = self._context.subcontext(task_name=name)
-            self._part.call_on_fit_task_begin(estimator=self._told["estimator"])
+            self._part.call_on_fit_task_begin(estimator=self._arguments["estimator"])
 
     def end_part(self) -> None:
-        """End the part that was begun last, if it has not ended."""
+        """End the current part, if there is one."""
         part, self._part = self._part, None
         if part is not None:
-            part.call_on_fit_task_end(estimator=self._told["estimator"])
+            part.call_on_fit_task_end(estimator=self._arguments["estimator"])
 
     @contextmanager
     def fitting(self, name: str, estimator: Any) -> Iterator[None]:
-        """Make the `fit` of another estimator the next part, if it `learns`; its own parts are told too, if it can."""
+        """Make the `fit` of another estimator the next part, if it `learns`.
+
+        Its own parts are reported too, if it supports callbacks.
+        """
         self.end_part()
         if self._context is None or not learns(estimator):
             yield
             return
         part = self._context.subcontext(task_name=name)
-        # Of one that can't, nothing is said here: scikit-learn would warn of each.
-        can = hasattr(estimator, "set_callbacks")
-        with part.propagate_callback_context(estimator) if can else nullcontext():
-            part.call_on_fit_task_begin(estimator=self._told["estimator"])
+        # Estimators without callbacks are left alone, because scikit-learn would warn about each of them.
+        supports_callbacks = hasattr(estimator, "set_callbacks")
+        with part.propagate_callback_context(estimator) if supports_callbacks else nullcontext():
+            part.call_on_fit_task_begin(estimator=self._arguments["estimator"])
             try:
                 yield
             finally:
-                part.call_on_fit_task_end(estimator=self._told["estimator"])
+                part.call_on_fit_task_end(estimator=self._arguments["estimator"])
 
 
 class Countdown:
-    """Parts of equal size, told of by how much is left.
+    """Reports of parts of equal size, based on how much is left.
 
     Parameters
     ----------
     task : FitTask
-        What they are parts of.
+        Fit that consists of the parts.
     name : str
         Name of each part.
     total : int
-        How much there is to do.
+        Total amount of work, such as the number of images.
     size : int
-        How much of it is one part; the last may be smaller.
+        Amount of work per part. The last part may be smaller.
     """
 
     def __init__(self, task: FitTask, name: str, total: int, size: int):
@@ -118,7 +123,7 @@ class Countdown:
             task.begin_part(name)
 
     def __call__(self, left: int) -> None:
-        """End the parts that are done, and begin the next; `left` may go up again, of which nobody is told."""
+        """End the parts that are done and begin the next; an increase of `left` is not reported."""
         while self._n_open > n_parts(left, self._size):
             self._task.end_part()
             self._n_open -= 1
@@ -127,26 +132,26 @@ class Countdown:
 
 
 def n_parts(total: int, size: int) -> int:
-    """Return the number of parts of a size, the last of which may be smaller."""
+    """Return the number of parts of a given size; the last part may be smaller."""
     return -(-total // size)
 
 
 def learns(estimator: Any) -> bool:
-    """Tell whether the `fit` of an estimator does more than to check its parameters."""
+    """Return whether the `fit` of an estimator does more than check its parameters."""
     if isinstance(estimator, FrozenEstimator):
         return False
     return not hasattr(estimator, "__sklearn_tags__") or bool(get_tags(estimator).requires_fit)
 
 
 def one_task(fit: Fit) -> Fit:
-    """Let callbacks hear when a `fit` begins and ends."""
+    """Decorate a `fit` so that it reports its beginning and end to callbacks."""
 
     @with_callbacks
     @wraps(fit)
-    def told(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+    def fit_as_task(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
         y = args[0] if args else kwargs.get("y")
         weights = kwargs.get("sample_weight")
         with FitTask(self, X, y, metadata=None if weights is None else {"sample_weight": weights}):
             return fit(self, X, *args, **kwargs)
 
-    return cast(Fit, told)
+    return cast(Fit, fit_as_task)

@@ -1,8 +1,8 @@
-"""Geometry of masks: boxes, frames, holes and fast dilation and erosion.
+"""Geometry of masks: boxes, frames, holes, fast dilation and erosion.
 
-Dilation and erosion hold a mask as one long integer, so that moving it and combining it with itself takes a few
-microseconds. Pixel (i, j) is bit `i * width + j`: a step of some rows and columns is one number, an offset. Margins of
-background keep steps from wrapping around the end of a row.
+Dilation and erosion store a mask as the bits of one long integer, so that shifting and combining masks takes a few
+microseconds. Pixel (i, j) is bit `i * width + j`. A shift by some rows and columns is therefore one number, the offset.
+Margins of background keep pixels from wrapping around the end of a row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import ndimage as ndi
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return rows and columns of the smallest upright rectangle that holds a mask; empty slices where it is empty."""
+    """Return rows and columns of the bounding box of a mask; empty slices if the mask is empty."""
     bounds = []
     for axis in (1, 0):
         hit = np.flatnonzero(mask.any(axis=axis))
@@ -26,7 +26,7 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill what can't be reached from outside, several times as fast as by repeated dilation."""
+    """Fill the holes of a mask, several times as fast as by repeated dilation."""
     box = bounding_box(mask)
     inside = mask[box]
     outside = np.ones((inside.shape[0] + 2, inside.shape[1] + 2), dtype=bool)
@@ -39,18 +39,18 @@ def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def frame_of(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the values along the four sides of a 2-D array, those of the corners twice."""
+    """Return the values along the four sides of an array; corners occur twice."""
     return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def padded_box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
-    """Return the bounding box of a mask, `pad` pixels wider on every side but not wider than the image."""
+    """Return the bounding box of a mask, `pad` pixels wider on each side but inside the image."""
     rows, columns = bounding_box(mask)
     return slice(max(rows.start - pad, 0), rows.stop + pad), slice(max(columns.start - pad, 0), columns.stop + pad)
 
 
 def to_bits(mask: NDArray[np.bool_], margins: int | tuple[tuple[int, int], tuple[int, int]]) -> tuple[int, int]:
-    """Return a mask with margins as bits, and the width of its rows."""
+    """Return a mask with margins as bits, and the width of its padded rows."""
     (above, below), (left, right) = ((margins,) * 2,) * 2 if isinstance(margins, int) else margins
     padded = np.zeros((above + len(mask) + below, left + mask.shape[1] + right), dtype=bool)
     padded[above : above + len(mask), left : left + mask.shape[1]] = mask
@@ -58,28 +58,30 @@ def to_bits(mask: NDArray[np.bool_], margins: int | tuple[tuple[int, int], tuple
 
 
 def to_mask(bits: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the first rows of what bits stand for, as a mask."""
+    """Return the first rows of a mask that is given as bits."""
     size = shape[0] * shape[1]
     packed = np.frombuffer((bits & ((1 << size) - 1)).to_bytes(-(-size // 8), "little"), dtype=np.uint8)
     return np.unpackbits(packed, count=size, bitorder="little").view(np.bool_).reshape(shape)
 
 
 def sweep_offsets(offset: int, count: int, *, swept: int = 0) -> list[int]:
-    """Return the offsets that sweep a mask by a number of steps, each as long as what is swept already allows.
+    """Return the offsets with which `dilate` or `erode` sweeps a mask along a number of steps.
+
+    The offsets double as long as the distance swept before allows it.
 
     Parameters
     ----------
     offset : int
-        One step, above 0.
+        Offset of one step, above 0.
     count : int
         Number of steps.
     swept : int, default=0
-        How many such steps were made before.
+        Number of steps swept before.
 
     Returns
     -------
     list of int
-        About the logarithm of `count` numbers.
+        Offsets; their number grows with the logarithm of `count`.
     """
     offsets, total = [], swept + count
     while swept < total:
@@ -90,35 +92,35 @@ def sweep_offsets(offset: int, count: int, *, swept: int = 0) -> list[int]:
 
 
 def dilate(bits: int, offsets: Iterable[int]) -> int:
-    """Return the pixels and those any sum of some of the offsets ahead."""
+    """Dilate a mask by the sum of each subset of the offsets."""
     for offset in offsets:
         bits |= bits << offset
     return bits
 
 
 def erode(bits: int, offsets: Iterable[int]) -> int:
-    """Return the pixels from which each sum of some of the offsets leads to a pixel."""
+    """Erode a mask by the sum of each subset of the offsets."""
     for offset in offsets:
         bits &= bits >> offset
     return bits
 
 
 def dilate_by_disk(bits: int, width: int, square: int) -> int:
-    """Return the pixels and all those around them up to a distance, in time that grows with it.
+    """Dilate a mask by a disk, in time proportional to its radius.
 
     Parameters
     ----------
     bits : int
-        A mask with margins wider than the distance.
+        Mask with margins at least as wide as the radius.
     width : int
-        Width of its rows.
+        Width of its padded rows.
     square : int
-        Square of the distance, in pixels; a whole number, as those on a grid are.
+        Square of the radius, in pixels. Squared distances on a grid are integers.
 
     Returns
     -------
     int
-        What lies in a disk around a pixel.
+        All pixels at most one radius from a pixel of the mask, as bits.
     """
     grown, swept = 0, 0
     for rows in range(isqrt(square), -1, -1):
@@ -130,16 +132,16 @@ def dilate_by_disk(bits: int, width: int, square: int) -> int:
 
 
 def grow_by_disk(mask: NDArray[np.bool_], distance: float) -> NDArray[np.bool_]:
-    """Return the pixels no farther from a mask than a distance, several times as fast as by a map of distances."""
+    """Return all pixels within a distance of a mask, several times as fast as by a distance map."""
     square = int(distance * distance)
-    # One margin parts a row from the next as well as two.
+    # A margin on one side is enough to separate each row from the next.
     bits, width = to_bits(mask, ((0, 0), (0, isqrt(square))))
     return to_mask(dilate_by_disk(bits, width, square), (len(mask), width))[:, : mask.shape[1]]
 
 
 def grow_by_square(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Return the pixels no more rows and no more columns from a pixel of a mask than some."""
+    """Return all pixels at most `reach` rows and `reach` columns from a pixel of a mask."""
     bits, width = to_bits(mask, ((0, 0), (0, reach)))
-    # Swept downwards and to the right alone, then moved back by half of it.
+    # The mask is swept downwards and to the right only, then shifted back by half of the way.
     swept = dilate(bits, [*sweep_offsets(1, 2 * reach), *sweep_offsets(width, 2 * reach)])
     return to_mask(swept >> reach * (width + 1), (len(mask), width))[:, : mask.shape[1]]

@@ -1,4 +1,4 @@
-"""The one record that travels from stage to stage."""
+"""Record of an image and its lesion, which all image steps take and return."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sklearn_melanoma._validation import check_image, check_mask, check_probabil
 
 T = TypeVar("T")
 
-# Of so many lesions, the last that were looked at for the first time, what stages share is kept: some MB of each.
+# `Lesion.shared` keeps results for this number of lesions, the most recent ones. They take some MB per lesion.
 _N_KEPT = 64
-_looked_at: deque[ref[Lesion]] = deque()
+_recent: deque[ref[Lesion]] = deque()
 
 
 @dataclass(frozen=True, eq=False)
 class Lesion:
-    """A dermoscopic image with what is known about it; each stage fills in more.
+    """A dermoscopic image with its mask, scale and source; image steps fill in more.
 
-    Two lesions are equal only if they are the same object: comparing images pixel by pixel
-    is never meant. A lesion is never written in place: `with_mask` and
-    :func:`dataclasses.replace` return a new one.
+    Two lesions are equal only if they are the same object; their pixels are not compared. A
+    lesion is never changed in place: `with_mask` and :func:`dataclasses.replace` return a new
+    one.
 
     Parameters
     ----------
@@ -36,18 +36,20 @@ class Lesion:
         RGB image at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays
         are converted.
     mask : ndarray of shape (height, width), dtype bool, optional
-        Pixels of the lesion. All False means that none was found; None, that nobody looked.
+        Pixels of the lesion. All False means that no lesion was found; None means that the
+        image was not segmented.
     scale : float, optional
-        Source pixels per pixel of `image`. By default what `source_shape` says, else 1.
+        Source pixels per pixel of `image`. Defaults to the scale that `source_shape` implies,
+        else to 1.
     mm_per_pixel : float, optional
         Width of one pixel *of the source*, in millimeters.
     source : str, optional
-        Path of the image; errors name it.
+        Path of the image, for error messages.
     source_shape : tuple of int, optional
-        Height and width of the image that `image` was shrunk from, in pixels. By default
-        what `scale` says.
+        Height and width of the source image, before it was shrunk, in pixels. Defaults to the
+        shape that `scale` implies.
     probability : ndarray of shape (height, width), dtype float32, optional
-        How likely each pixel belongs to the lesion, 0 to 1, where a segmenter says so.
+        Probability that each pixel belongs to the lesion, 0 to 1, if a segmenter provides it.
 
     Raises
     ------
@@ -55,7 +57,7 @@ class Lesion:
         If the image, the mask or the probability has a wrong shape or values, `scale` or
         `mm_per_pixel` is not above 0, or `scale` and `source_shape` contradict each other.
     TypeError
-        If the image has a dtype that no image has.
+        If the dtype of the image is not uint8, uint16, float or bool.
 
     Examples
     --------
@@ -88,7 +90,7 @@ class Lesion:
             raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None where it is unknown.")
 
     def _settle_scale(self, height: int, width: int) -> None:
-        """Fill in the one of scale and source shape that was not given, or hold one against the other."""
+        """Compute `scale` or `source_shape` if it was not given, and check that they agree."""
         longest = max(height, width)
         if self.scale is None:
             object.__setattr__(self, "source_shape", self.source_shape or (height, width))
@@ -110,45 +112,45 @@ class Lesion:
         return f"Lesion({width}×{height}, {mask}, scale {self.scale:.4g}{source})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what the cached properties hold: it is cheaper to find again than to send."""
+        """Leave out the cached properties, which are cheaper to compute again than to send."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def area_px(self) -> int:
-        """Number of pixels of the mask, at the working size; 0 where there is none."""
+        """Number of pixels of the mask, at the working size; 0 without a mask."""
         return 0 if self.mask is None else int(np.count_nonzero(self.mask))
 
     @cached_property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns of the smallest upright rectangle that holds the mask; empty where there is none."""
+        """Rows and columns of the bounding box of the mask; empty slices without a mask."""
         if self.mask is None:
             return slice(0, 0), slice(0, 0)
         return bounding_box(self.mask)
 
     @cached_property
-    def _found(self) -> dict[Callable[[Lesion], Any], Any]:
-        _looked_at.append(ref(self))
-        if len(_looked_at) > _N_KEPT:
-            oldest = _looked_at.popleft()()
+    def _results(self) -> dict[Callable[[Lesion], Any], Any]:
+        _recent.append(ref(self))
+        if len(_recent) > _N_KEPT:
+            oldest = _recent.popleft()()
             if oldest is not None:
-                vars(oldest).pop("_found", None)
+                vars(oldest).pop("_results", None)
         return {}
 
     def shared(self, find: Callable[[Lesion], T]) -> T:
-        """Return what a function finds about the lesion, found once however many ask for it.
+        """Return the result of a function of the lesion, which is computed once and then kept.
 
-        It is forgotten when 64 more lesions have been looked at for the first time, so that a list of thousands does
-        not fill the memory.
+        The results of at most 64 lesions are kept, so that a list of thousands does not fill the memory. The first
+        call for another lesion drops the results of the lesion that came first.
 
         Parameters
         ----------
         find : callable
-            Takes the lesion; the same object at every call.
+            Function of the lesion. Calls share a result if they pass the same function object.
 
         Returns
         -------
         object
-            What it returned the first time. It must not be written to.
+            Result of the first call. It must not be changed.
 
         Examples
         --------
@@ -156,16 +158,16 @@ class Lesion:
         >>> from sklearn_melanoma import Lesion
         >>> lesion = Lesion(np.zeros((60, 80, 3), dtype=np.uint8))
         >>> def mean_level(lesion):
-        ...     print("looking")
+        ...     print("computing")
         ...     return float(lesion.image.mean())
         >>> lesion.shared(mean_level) + lesion.shared(mean_level)
-        looking
+        computing
         0.0
         """
-        found = self._found
-        if find not in found:
-            found[find] = find(self)
-        result: T = found[find]
+        results = self._results
+        if find not in results:
+            results[find] = find(self)
+        result: T = results[find]
         return result
 
     def with_mask(self, mask: ArrayLike | None, probability: ArrayLike | None = None) -> Lesion:
@@ -176,12 +178,12 @@ class Lesion:
         mask : array-like of shape (height, width) or None
             Pixels of the lesion at the working size.
         probability : array-like of shape (height, width), optional
-            How likely each pixel belongs to the lesion. That of another mask is not kept.
+            Probability that each pixel belongs to the lesion. Without it, the new lesion has none.
 
         Returns
         -------
         Lesion
-            A new record that shares the image.
+            New lesion with the same image.
         """
         mask = None if mask is None else np.asarray(mask)
         return replace(self, mask=mask, probability=None if probability is None else np.asarray(probability))

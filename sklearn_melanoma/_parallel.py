@@ -1,4 +1,4 @@
-"""Calls of a function, run by whatever backend of joblib is chosen, in order and a few at a time."""
+"""Parallel calls of a function with any backend of joblib; results come in order and a few at a time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sklearn.utils.parallel import Parallel, delayed
 
 T = TypeVar("T")
 
-# Calls for each worker that are waited for together where a backend can't give results one by one. At the end of a
-# wave workers wait for the slowest: of 32 calls, half a call on average.
+# Number of calls per worker in one wave, for backends that can't return results one by one. At the end of a wave,
+# workers wait for the slowest one, on average for half a call in 32.
 WAVE = 32
 
-# How often processes may be lost with no result between. Two that die for reasons of their own may come so close that
-# joblib drops what was ready between them.
+# Number of losses of processes without a result in between that is an error. Two independent losses may be so close
+# that joblib drops the results between them.
 _MAX_LOSSES = 3
 
 
@@ -30,20 +30,21 @@ def run_in_parallel(
     *,
     arguments: Callable[[Any], tuple[Any, ...]] = tuple,
 ) -> Iterator[T]:
-    """Call a function for each of some tasks, which are taken as workers become free.
+    """Call a function for each task; tasks are taken as workers become free.
 
-    Where a process of joblib's own is killed, tasks that were given out and have no result yet are given out again.
+    If a worker process of joblib is killed, all pending tasks without a result are started again.
 
     Parameters
     ----------
     function : callable
-        Something that can be pickled.
+        Function that can be pickled.
     tasks : iterable
-        Small things: each is kept until its result is asked for.
+        Small objects; each is kept until its result is taken.
     n_jobs : int, optional
-        As in joblib.
+        Number of workers, as in joblib.
     arguments : callable, default=tuple
-        Makes the arguments of a call from a task when it is given out. They are not kept.
+        Function that makes the arguments of a call from a task. It is called when the task starts; the arguments are
+        not kept.
 
     Yields
     ------
@@ -58,14 +59,14 @@ def run_in_parallel(
     Raises
     ------
     BrokenProcessPool
-        If processes are killed three times with no result between.
+        If processes are killed three times without a result in between.
     """
     tasks, n_losses = iter(tasks), 0
     while True:
         waiting: deque[Any] = deque()
-        calls = (delayed(function)(*arguments(task)) for task in _noted(tasks, waiting))
+        calls = (delayed(function)(*arguments(task)) for task in _record_tasks(tasks, waiting))
         try:
-            for result in _run(calls, n_jobs):
+            for result in _run_calls(calls, n_jobs):
                 waiting.popleft()
                 n_losses = 0
                 yield result
@@ -82,18 +83,18 @@ def run_in_parallel(
             tasks = chain(waiting, tasks)
 
 
-def _noted(tasks: Iterable[Any], waiting: deque[Any]) -> Iterator[Any]:
-    """Give out tasks, and note that they wait for a result."""
+def _record_tasks(tasks: Iterable[Any], waiting: deque[Any]) -> Iterator[Any]:
+    """Yield tasks and append them to the tasks that wait for a result."""
     for task in tasks:
         waiting.append(task)
         yield task
 
 
-def _run(calls: Iterator[Any], n_jobs: int | None) -> Iterator[Any]:
-    # One call at a time: joblib would bundle quick ones, more and more of them, and all their arguments.
+def _run_calls(calls: Iterator[Any], n_jobs: int | None) -> Iterator[Any]:
+    # One call at a time, because joblib would bundle more and more quick calls with all their arguments.
     try:
         run = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
-    except ValueError:  # Ray, multiprocessing and, before joblib 1.4, Dask give all results at the end
+    except ValueError:  # Ray, multiprocessing and, before joblib 1.4, Dask return all results at the end
         with Parallel(n_jobs=n_jobs, batch_size=1) as run:
             while wave := run(islice(calls, WAVE * effective_n_jobs(n_jobs))):
                 yield from wave

@@ -34,7 +34,7 @@ except ImportError:  # before scikit-learn 1.9
     ProgressBar = None
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Add nothing."""
+        """Empty mixin."""
 
     def with_callbacks(fit: Fit) -> Fit:
         """Return `fit` unchanged."""
@@ -42,7 +42,7 @@ except ImportError:  # before scikit-learn 1.9
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Return a context in which linear algebra runs in one thread: the last digits depend on the number of threads."""
+    """Return a context with one thread for linear algebra; the last digits depend on the number of threads."""
     context: AbstractContextManager[Any] = _get_threadpool_controller().limit(limits=1, user_api="blas")
     return context
 

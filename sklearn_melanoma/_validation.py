@@ -1,4 +1,7 @@
-"""Every input error of the package is written here, once."""
+"""Checks of images, masks and labels, and names of elements in errors.
+
+Other checks of input are in the modules that need them.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,29 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def is_missing(value: object) -> bool:
-    """Tell whether a value stands for "not there": None, a float that is NaN, or pandas' NA."""
+    """Return whether a value means "missing": None, a float that is NaN, or pandas' NA."""
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
     return value is None or type(value).__name__ == "NAType"  # by name, so that pandas need not be imported
 
 
 def find_labeled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Return which samples have a label: those whose value is not the integer -1.
+    """Return which samples are labeled; the integer -1 marks a missing label.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Numbers, or strings among which the integer -1 marks a missing label.
+        Numbers or strings; -1 for a missing label, also among strings.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype bool
-        True where there is a label.
+        True for labeled samples.
 
     Raises
     ------
     ValueError
-        If a value is None, NaN, the string "-1", or neither a number nor a string; the message names its position.
+        If a value is None, NaN, the string "-1", or neither a number nor a string; the message gives its position.
 
     Examples
     --------
@@ -59,7 +62,7 @@ def _is_label(position: int, value: Any) -> bool:
 
 
 def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
-    """Return `X` as something with a length whose elements can be taken by position.
+    """Return `X` as a sequence with a length and elements by position.
 
     Parameters
     ----------
@@ -67,17 +70,17 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
         A list, a tuple, a 1-D object or string array, a 4-D array, a pandas or polars
         Series, or any other object with a length and integer indexing.
     name : str, default="X"
-        What the error calls it.
+        Name of `X` in errors.
 
     Returns
     -------
     sequence
-        `X` itself wherever it can be indexed by position.
+        `X` itself if it can be indexed by position.
 
     Raises
     ------
     TypeError
-        If `X` is one image instead of a sequence of them, or a table, or no sequence.
+        If `X` is a single image, a table or not a sequence.
     ValueError
         If `X` is an array that is neither 1-D nor 4-D.
     """
@@ -95,7 +98,7 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
                 f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
                 f"got shape {X.shape}. {way_out}"
             )
-        return X  # type: ignore[return-value]  # an array is one in all that is asked of it
+        return X  # type: ignore[return-value]  # the package uses only what an array has, too
     if hasattr(X, "iloc"):
         return X.to_numpy()
     if not (hasattr(X, "__len__") and hasattr(X, "__getitem__")) or isinstance(X, dict | set):
@@ -104,30 +107,30 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
 
 
 def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
-    """Return masks as something with a length whose elements can be taken by position; a 3-D array is a stack of them.
+    """Return masks as a sequence with a length and elements by position; a 3-D array is a stack of masks.
 
     Parameters
     ----------
     y : sequence of masks
-        Arrays or paths; None or NaN where there is none.
+        Arrays or paths; None or NaN for missing masks.
     name : str, default="y"
-        What the error calls it.
+        Name of `y` in errors.
 
     Returns
     -------
     sequence
-        `y` itself wherever it can be indexed by position.
+        `y` itself if it can be indexed by position.
 
     Raises
     ------
     TypeError, ValueError
-        If `y` is no sequence, as in `check_images`.
+        If `y` is not a sequence, as in `check_images`.
     """
     return y if getattr(y, "ndim", None) == 3 else check_images(y, name=name)
 
 
 def require_mask(mask: NDArray[np.bool_] | None, consumer: object) -> NDArray[np.bool_]:
-    """Return the mask of a lesion, or say that what takes it needs one."""
+    """Return the mask of a lesion, or raise an error that its consumer needs one."""
     if mask is None:
         raise ValueError(
             f"{type(consumer).__name__} needs a mask, got an image without one. "
@@ -143,21 +146,21 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     ----------
     image : array-like of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4)
         Gray, RGB or RGBA, as uint8, as uint16, as float in 0..1 or as bool. Transparent
-        pixels are laid over black, which the segmenters leave out as no part of the view.
+        pixels are laid over black, which segmenters exclude from the field of view.
     name : str, default="image"
-        What the error calls it.
+        Name of the image in errors.
 
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The caller's own array where it already is one.
+        The array itself if it has this shape and dtype.
 
     Raises
     ------
     TypeError
-        If the dtype is none of those above.
+        If the image has another dtype.
     ValueError
-        If the shape is none of those above, or a float is NaN, infinite or outside 0..1.
+        If the image has another shape or no pixel, or a float is NaN, infinite or outside 0..1.
     """
     array = np.asarray(image)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))):
@@ -203,22 +206,24 @@ def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: s
     Parameters
     ----------
     mask : array-like of shape (height, width) or (height, width, 1)
-        True, 1 or 255 on the lesion, False or 0 elsewhere. Of gray levels, those above half
-        of the largest belong to the lesion; of floats, those above 0.5.
+        True, 1 or 255 on the lesion, False or 0 elsewhere. Gray levels above half of the
+        largest belong to the lesion, and floats above 0.5.
     shape : tuple of int, optional
         Height and width that the mask must have.
     name : str, default="mask"
-        What the error calls it.
+        Name of the mask in errors.
 
     Returns
     -------
     ndarray of shape (height, width), dtype bool
-        The caller's own array where it already is one.
+        The array itself if it has this shape and dtype.
 
     Raises
     ------
     ValueError
-        If the mask is not 2-D, has no pixel, is NaN anywhere or has another shape.
+        If the mask is not 2-D, has no pixel, contains NaN or has another shape than required.
+    TypeError
+        If the mask holds neither bools nor numbers.
     """
     array = np.asarray(mask)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -253,17 +258,17 @@ def check_probability(probability: ArrayLike, *, shape: tuple[int, int]) -> NDAr
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        The caller's own array where it already is one.
+        The array itself if it has this dtype.
 
     Raises
     ------
     ValueError
-        If the shape is another, or a number is NaN or outside 0..1.
+        If the map has another shape, or a number is NaN or outside 0..1.
     """
     array = np.asarray(probability, dtype=np.float32)
     if array.shape != tuple(shape):
         raise ValueError(f"probability must have the shape of its image, {tuple(shape)}, got {array.shape}.")
-    if not (array.min() >= 0 and array.max() <= 1):  # NaN is neither
+    if not (array.min() >= 0 and array.max() <= 1):  # False for NaN
         raise ValueError(
             f"probability must lie in 0..1, got {array.min():g}..{array.max():g}. Divide by its full scale."
         )
@@ -272,10 +277,10 @@ def check_probability(probability: ArrayLike, *, shape: tuple[int, int]) -> NDAr
 
 @contextmanager
 def element_errors(position: int, element: object = None, *, name: str = "X") -> Iterator[None]:
-    """Make errors raised inside the block start with the element that they are about.
+    """Add the name of an element to errors raised inside the block.
 
-    ValueError, TypeError and OSError are raised anew, as the nearest of the three, with
-    ``X[17] ('IMD002.bmp'): `` before their message; other exceptions are taken for bugs and
+    ValueError, TypeError, OSError and some subclasses of OSError are raised again with
+    ``X[17] ('IMD002.bmp'): `` before their message. Other exceptions are taken for bugs and
     get a note.
 
     Parameters
@@ -283,7 +288,7 @@ def element_errors(position: int, element: object = None, *, name: str = "X") ->
     position : int
         Position of the element in the caller's sequence.
     element : object, optional
-        The element, named by its path if it has one.
+        The element; its path is named if it has one.
     name : str, default="X"
         Name of the caller's sequence.
 
@@ -294,45 +299,45 @@ def element_errors(position: int, element: object = None, *, name: str = "X") ->
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
-        raise _located(error, position, source_name(element), name) from error
+        raise _locate_error(error, position, source_name(element), name) from error
     except Exception as error:
         error.add_note(f"While working on {element_label(position, element, name=name)}.")
         raise
 
 
 def element_of_error(error: Exception) -> int | None:
-    """Return the position of the element that an error of `element_errors` is about, None for other errors."""
+    """Return the position of the element that an error of `element_errors` names; None for other errors."""
     return error._element[0] if hasattr(error, "_element") else None
 
 
 def rebase_error(error: Exception, offset: int) -> Exception:
-    """Return an error of `element_errors` with its position moved by `offset`; others come back as they are."""
+    """Return an error of `element_errors` with its position moved by `offset`; return other errors unchanged."""
     if not hasattr(error, "_element"):
         return error
     position, source, name, reason = error._element
-    return _located(type(error)(reason), position + offset, source, name)
+    return _locate_error(type(error)(reason), position + offset, source, name)
 
 
-def _located(error: Exception, position: int, source: str | None, name: str) -> Exception:
+def _locate_error(error: Exception, position: int, source: str | None, name: str) -> Exception:
     kinds = (FileNotFoundError, PermissionError, IsADirectoryError, OSError, TypeError, ValueError)
     kind = next(kind for kind in kinds if isinstance(error, kind))
     reason = str(error)
     located = kind(f"{element_label(position, source, name=name)}: {reason}")
-    vars(located)["_element"] = (position, source, name, reason)  # travels with a pickle
+    vars(located)["_element"] = (position, source, name, reason)  # is pickled with the error
     return located
 
 
 def element_label(position: int, element: object = None, *, name: str = "X") -> str:
-    """Return what errors call an element: its position and, where it has one, its path."""
+    """Return the name of an element in errors: its position and, if it has one, its path."""
     source = source_name(element)
     return f"{name}[{position}]" + (f" ({source!r})" if source else "")
 
 
 def source_name(element: object) -> str | None:
-    """Return the path of an image, or None where it has none."""
+    """Return the path of an image, or None if it has none."""
     if isinstance(element, str | os.PathLike):
-        return str(os.fsdecode(element))  # a plain one, of numpy strings too
+        return str(os.fsdecode(element))  # a plain str, also for numpy's strings
     if isinstance(element, np.ndarray):
-        return None  # a memory map has the name of a file, but that is no image's
+        return None  # the file name of a memory map does not name an image
     name = getattr(element, "source", None) or getattr(element, "filename", None)
     return str(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) and name else None

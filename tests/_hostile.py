@@ -1,4 +1,4 @@
-"""Files as they come from anywhere, made by code: sound ones, broken ones, and paths that are no files."""
+"""Valid files, broken files and paths without a file, for tests of readers."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ NAMES = ("ü é", "родинка", "痣の写真", "شامة", "שומה", "त
 
 
 def spot(height: int = 48, width: int = 64) -> Image.Image:
-    """Return a dark spot on skin."""
+    """Return an image of a dark spot on skin."""
     y, x = np.mgrid[-1 : 1 : complex(height), -1 : 1 : complex(width)]
     inside = (np.hypot(y, x) < 0.5)[:, :, np.newaxis]
     noise = np.random.default_rng(0).integers(-3, 4, (height, width, 3))
@@ -25,7 +25,7 @@ def spot(height: int = 48, width: int = 64) -> Image.Image:
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Return a file of one format."""
+    """Return the bytes of an image file in a format of Pillow."""
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -39,7 +39,7 @@ def chunk(kind: bytes, data: bytes = b"") -> bytes:
 def png(
     width: int, height: int, *, depth: int = 8, color: int = 0, before: bytes = b"", rows: bytes | None = None
 ) -> bytes:
-    """Return a PNG, all zero unless rows are given."""
+    """Return a PNG; its pixels are zero unless rows are given."""
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     rows = bytes((width * channels * depth + 7) // 8 + 1) * height if rows is None else rows
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
@@ -47,7 +47,7 @@ def png(
 
 
 def bmp(width: int, height: int, body: bytes = b"", *, bits: int = 24, compression: int = 0, palette: int = 0) -> bytes:
-    """Return a BMP written by hand."""
+    """Return a BMP with any header."""
     start = 54 + 4 * palette
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, palette, 0)
     gray = b"".join(bytes((level, level, level, 0)) for level in range(palette))
@@ -55,13 +55,13 @@ def bmp(width: int, height: int, body: bytes = b"", *, bits: int = 24, compressi
 
 
 def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", *, following: int = 0) -> bytes:
-    """Return a TIFF of one page, from (tag, type, number of values, value or offset) and what comes after them."""
+    """Return a TIFF with one page, from tags (tag, type, number of values, value or offset) and the data after them."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", following) + data
 
 
 def gray_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -> bytes:
-    """Return a gray TIFF of 8 x 8 pixels, with more tags."""
+    """Return a gray TIFF of 8 x 8 pixels with additional or replaced tags."""
     given = {tag[0] for tag in more}
     basic = [(256, 3, 1, side), (257, 3, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
     tags = sorted([tag for tag in basic if tag[0] not in given] + list(more))
@@ -69,7 +69,7 @@ def gray_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -
 
 
 def exif(orientation: object = 6, *, padding: int = 0) -> bytes:
-    """Return EXIF data with an orientation, and a comment of some length."""
+    """Return EXIF data with an orientation and an optional long comment."""
     data = Image.Exif()
     data[0x0112] = orientation
     if padding:
@@ -103,7 +103,7 @@ def _with(mode: str, **info: object) -> Image.Image:
 
 
 def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield name and maker of files that must give an image."""
+    """Yield names and makers of files that must give an image."""
 
     def plain(image: Callable[[], Image.Image], kind: str, **options: object) -> Callable[[], bytes]:
         return lambda: saved(image(), kind, **options)
@@ -129,7 +129,7 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
         "P": ("BMP", "PNG", "TIFF"),
         "LA": ("PNG", "TIFF"),
         "RGBA": ("BMP", "PNG", "TIFF", "WEBP"),
-        "CMYK": ("JPEG", "TIFF"),  # of a JPEG it is inverted, as Adobe does
+        "CMYK": ("JPEG", "TIFF"),  # inverted in a JPEG, as Adobe does
         "YCbCr": ("JPEG",),
         "LAB": ("TIFF",),
     }.items():
@@ -151,19 +151,19 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "several.jpg", lambda: saved(spot(), "MPO", save_all=True, append_images=[spot()])
     yield "progressive.jpg", plain(spot, "JPEG", progressive=True)
     yield "restarts.jpg", plain(spot, "JPEG", restart_marker_rows=1)
-    yield "arithmetic.jpg", lambda: _frame(b"\xff\xc9")  # which libjpeg-turbo takes for what it is not: any pixels
+    yield "arithmetic.jpg", lambda: _frame(b"\xff\xc9")  # libjpeg-turbo decodes it to arbitrary pixels
     yield "thin.jpg", plain(lambda: Image.new("CMYK", (4000, 3)), "JPEG")
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "tiff_lzma"):
         yield f"{compression}.tif", plain(spot, "TIFF", compression=compression)
     yield "fax.tif", plain(lambda: spot().convert("1"), "TIFF", compression="group4")
     yield "big.tif", plain(spot, "TIFF", big_tiff=True)
-    yield "endless.tif", lambda: gray_tiff(following=8)  # the next page is the first
+    yield "endless.tif", lambda: gray_tiff(following=8)  # the next page is this page again
     yield "run-length.bmp", lambda: bmp(8, 2, b"\x08\x05\0\0\x04\x07\x04\x09\0\1", bits=8, compression=1, palette=16)
     yield "upside down.bmp", lambda: bmp(8, -4, bytes(8 * 3 * 4))
 
 
 def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield name and maker of files that must be refused."""
+    """Yield names and makers of files that must be refused."""
     yield "empty.jpg", bytes
     for name, text in {
         "text.jpg": "no image\n" * 200,
@@ -176,8 +176,8 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "gif.jpg", lambda: saved(spot(), "GIF")
     yield "zeros.jpg", lambda: bytes(5000)
     for kind, suffix in SUFFIXES.items():
-        for share in (2, 10, 50, 90):
-            yield f"cut at {share} %.{suffix}", lambda k=kind, s=share: (d := saved(spot(), k))[: len(d) * s // 100]
+        for percent in (2, 10, 50, 90):
+            yield f"cut at {percent} %.{suffix}", lambda k=kind, p=percent: (d := saved(spot(), k))[: len(d) * p // 100]
         yield f"head only.{suffix}", lambda k=kind: saved(spot(), k)[:12]
     yield "bomb.png", lambda: png(30_000, 30_000, rows=b"")
     yield "bomb.bmp", lambda: bmp(30_000, 30_000)
@@ -193,7 +193,7 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     for marker, name in ((b"\xff\xc3", "lossless"), (b"\xff\xc5", "differential"), (b"\xff\xcb", "both")):
         yield f"{name}.jpg", lambda marker=marker: _frame(marker)
     yield "12-bit.jpg", lambda: _frame(b"\xff\xc0", precision=12)
-    for name, value in {"NaN": np.nan, "infinite": -np.inf, "above one": 2.0}.items():  # of which the latter are masks
+    for name, value in {"NaN": np.nan, "infinite": -np.inf, "above one": 2.0}.items():  # the last two are valid masks
         yield f"{name}.tif", lambda value=value: saved(_floats(value), "TIFF")
     yield "text bomb.png", lambda: png(8, 8, before=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(20_000_000))))
     yield "profile bomb.png", lambda: png(8, 8, before=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(20_000_000))))
@@ -209,7 +209,7 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def _frame(marker: bytes, *, precision: int = 8, size: tuple[int, int] | None = None) -> bytes:
-    """Return a JPEG whose frame header says other things than its pixels are."""
+    """Return a JPEG whose frame header does not match its pixels."""
     data = saved(spot(), "JPEG")
     start = data.index(b"\xff\xc0")
     sides = data[start + 5 : start + 9] if size is None else struct.pack(">HH", *size)
@@ -217,7 +217,7 @@ def _frame(marker: bytes, *, precision: int = 8, size: tuple[int, int] | None = 
 
 
 def _scans(n: int) -> bytes:
-    """Return a progressive JPEG that draws its last scan again and again."""
+    """Return a progressive JPEG with `n` copies of its last scan."""
     data = saved(spot(600, 800).convert("L"), "JPEG", progressive=True)
     return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * n + data[-2:]
 
@@ -227,7 +227,7 @@ BROKEN = dict(_broken())
 
 
 def hostile_paths(folder: Path) -> dict[str, str | Path]:
-    """Return paths at which there is no file to read, by what is wrong with them; they are made in a folder."""
+    """Create paths without a readable file in a folder, and return them by their defect."""
     (folder / "folder.jpg").mkdir()
     (folder / "dangling.jpg").symlink_to(folder / "gone.jpg")
     (folder / "loop.jpg").symlink_to(folder / "pool.jpg")
@@ -235,13 +235,13 @@ def hostile_paths(folder: Path) -> dict[str, str | Path]:
     (folder / "file").write_bytes(b"")
     os.mkfifo(folder / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(os.path.relpath(folder / "socket.jpg"))  # the path may have 107 bytes
+        listener.bind(os.path.relpath(folder / "socket.jpg"))  # a socket's path has at most 107 bytes
     return {
         "gone": str(folder / "gone.jpg"),
         "folder": str(folder / "folder.jpg"),
         "dangling link": folder / "dangling.jpg",
         "loop of links": folder / "loop.jpg",
-        "below a file": folder / "file" / "photo.jpg",
+        "below a file": folder / "file" / "image.jpg",
         "pipe": folder / "pipe.jpg",
         "socket": folder / "socket.jpg",
         "device": os.devnull,

@@ -1,4 +1,4 @@
-"""Reading of image files: bytes, headers, decoding, pixels.
+"""Readers of image files: bytes, headers, decoding, pixels.
 
 :mod:`sklearn_melanoma.images` is its public interface.
 """

@@ -1,4 +1,7 @@
-"""From a path to an open image. Files come from anywhere: they are looked at first, and refused in one way."""
+"""Decoding of image files, with limits on its cost.
+
+Files may be damaged or malicious. Their headers are checked first, and all rejections have one form of message.
+"""
 
 from __future__ import annotations
 
@@ -19,30 +22,30 @@ from sklearn_melanoma._validation import source_name
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
-# Pillow's own limit, above which it warns: an image of 9 459 x 9 459 pixels.
+# Pillow warns above this limit, an image of 9 459 x 9 459 pixels.
 MAX_PIXELS = 89_478_485
 
-# The longest that a JPEG can be. Pillow keeps a pointer for each row: of an image one pixel wide, 8 bytes a pixel.
+# The longest side of a JPEG. Pillow keeps a pointer for each row, 8 bytes per pixel if the image is one pixel wide.
 MAX_SIDE = 65_535
 
-# Enough for MAX_PIXELS of three bytes; the file is in memory beside what is decoded.
+# Enough for MAX_PIXELS of three bytes. The file stays in memory while it is decoded.
 MAX_BYTES = 300_000_000
 
-# What decoding may take, measured for each pixel: libwebp holds two frames beside Pillow's two, libjpeg all
-# coefficients of a progressive JPEG. With interpreter and libraries a process stays below 1 GB.
+# Memory for decoding, and measured bytes per pixel. libwebp holds two frames in addition to Pillow's two; libjpeg holds
+# all coefficients of a progressive JPEG. With interpreter and libraries, a process stays below 1 GB.
 MAX_DECODING_BYTES = 770_000_000
 BYTES_PER_PIXEL = {"WEBP": 16, "progressive": 10}
 
-# Every scan of a progressive JPEG goes over all pixels again, however few bytes it has, in about 1 ns a pixel.
+# Each scan of a progressive JPEG visits all pixels again, even if it has few bytes, in about 1 ns per pixel.
 MAX_SCANNED_PIXELS = 10 * MAX_PIXELS
 
-# Pillow decodes these in Python, in up to 1 µs a pixel.
+# Pillow decodes run-length encoding in Python, in up to 1 µs per pixel.
 MAX_RUN_LENGTH_PIXELS = 2_000_000
 
 TILE_SIDES = (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)
 
-#: What Pillow's readers raise on damaged files. They are Python and C that take a file at its word, so which it is
-#: depends on what strikes them first. Warnings are among it where a filter makes them errors.
+#: Exceptions that Pillow's readers raise for damaged files. The readers, in Python and C, check little: the kind of
+#: exception depends on the first operation that fails. Warnings belong here because a filter can turn them into errors.
 DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -63,70 +66,70 @@ DECODER_ERRORS = (
 
 
 class Loaded(NamedTuple):
-    """An image whose pixels are decoded, as its file has them."""
+    """A decoded image, its pixels as stored in the file."""
 
     image: Image.Image
-    width: int  # of the image, from which the image may have been decoded small
+    width: int  # as stored in the file; `image` may have been decoded at a smaller size
     height: int
-    box: Box | None  # where the image lies in the image
-    orientation: int  # as EXIF counts them
+    box: Box | None  # part of `image` that shows the whole picture; None for all of it
+    orientation: int  # 1 to 8, as in EXIF
 
 
 def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
-    """Read an image file and decode its pixels, a JPEG no larger than needed.
+    """Read an image file and decode its pixels, a JPEG at no larger size than needed.
 
     Parameters
     ----------
     path : path
-        Of a file in one of `FORMATS`, or a URL of one.
+        Path or URL of a file in one of `FORMATS`.
     max_side : int, optional
-        A JPEG is decoded at the smallest of its built-in sizes that is not below.
+        Longest side that is needed. A JPEG is decoded at the smallest of its built-in sizes that is not below it.
 
     Returns
     -------
     Loaded
-        The image, with what was known of it before.
+        The decoded image, with its original size, box and orientation.
 
     Raises
     ------
     ValueError
-        If the file is none of these, is damaged or asks for too much.
+        If the file has another format, is damaged or exceeds a limit.
     OSError
-        If the file is not there or may not be opened.
+        If the file does not exist or must not be opened.
     """
     with BytesIO(read_bytes(path, MAX_BYTES)) as file:
-        image = _open(file, path)
+        image = _open_image(file, path)
         width, height = image.size
         drafted = None
         if max_side is not None and max(width, height) > max_side:
             longest = max(width, height)
-            with naming(path):
+            with source_errors(path):
                 drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
         loaded = load_image(image, path)
     return loaded._replace(width=width, height=height, box=drafted[1] if drafted else None)
 
 
 def load_image(image: Image.Image, source: object) -> Loaded:
-    """Decode the pixels of an open image, or say why that fails."""
+    """Decode the pixels of an open image; the error names its source."""
     try:
         image.load()
     except DECODER_ERRORS as error:
         reason = "the file ends early" if "truncated" in str(error) else "its data are damaged"
-        raise ValueError(unreadable(source, f"{reason} ({_reason(error)})")) from error
-    return Loaded(image, image.width, image.height, None, _orientation(image))
+        raise ValueError(_describe_unreadable(source, f"{reason} ({_get_reason(error)})")) from error
+    return Loaded(image, image.width, image.height, None, _read_orientation(image))
 
 
 @contextmanager
-def naming(source: object) -> Iterator[None]:
-    """Make what decoders raise inside the block name the source."""
+def source_errors(source: object) -> Iterator[None]:
+    """Turn errors of decoders inside the block into a ValueError that names the source."""
     try:
         yield
     except DECODER_ERRORS as error:
-        raise ValueError(unreadable(source, _reason(error))) from error
+        raise ValueError(_describe_unreadable(source, _get_reason(error))) from error
 
 
-def _orientation(image: Image.Image) -> int:
-    """Return the orientation that EXIF tells, 1 to 8; 1 where it tells nothing, or nonsense, as viewers do."""
+def _read_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or invalid, as image viewers do."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except DECODER_ERRORS:
@@ -134,13 +137,13 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) and orientation in ORIENTATIONS else 1
 
 
-def unreadable(source: object, reason: str) -> str:
-    """Return the message of all errors about what a file holds."""
+def _describe_unreadable(source: object, reason: str) -> str:
+    """Return the message of an error about the content of a file."""
     name = source_name(source)
     return f"could not read {'the image' if name is None else repr(name)}: {reason.rstrip('.')}."
 
 
-def _open(file: BytesIO, path: PathLike) -> Image.Image:
+def _open_image(file: BytesIO, path: PathLike) -> Image.Image:
     try:
         check_header(file.getvalue())
         image = Image.open(file, formats=FORMATS)
@@ -148,19 +151,19 @@ def _open(file: BytesIO, path: PathLike) -> Image.Image:
     except UnidentifiedImageError as error:
         size = len(file.getvalue())
         what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image" if size else "the file is empty"
-        raise ValueError(unreadable(path, what)) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where it is an error
-        raise ValueError(unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
+        raise ValueError(_describe_unreadable(path, what)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a filter may raise the warning
+        raise ValueError(_describe_unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error
     except DECODER_ERRORS as error:
-        raise ValueError(unreadable(path, _reason(error))) from error
+        raise ValueError(_describe_unreadable(path, _get_reason(error))) from error
     return image
 
 
 def _check_cost(image: ImageFile.ImageFile, file: BytesIO) -> None:
-    """Refuse what would take gigabytes or minutes to decode, however small the file."""
+    """Reject images that would take gigabytes or minutes to decode; even a small file can."""
     width, height = image.size
     pixels = width * height
-    way_out = ". If that is right, shrink it with a tool of your trust first"
+    way_out = ". If that is right, shrink it with a tool you trust first"
     if pixels > MAX_PIXELS:
         raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{way_out}")
     if max(width, height) > MAX_SIDE:
@@ -185,8 +188,8 @@ def _check_cost(image: ImageFile.ImageFile, file: BytesIO) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
-    """Return the message of an error, with its name where the message alone says little."""
+def _get_reason(error: Exception) -> str:
+    """Return the message of an error, with the name of its class if the message alone is unclear."""
     said = str(error).rstrip(".")
     if isinstance(error, OSError | ValueError | SyntaxError | Warning) and said:
         return said

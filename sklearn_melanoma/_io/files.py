@@ -1,4 +1,4 @@
-"""From a path or a URL to the bytes of a file: all of them, and no more than a limit."""
+"""Bytes of files and URLs, up to a limit."""
 
 from __future__ import annotations
 
@@ -9,41 +9,43 @@ from typing import IO
 
 from sklearn_melanoma._typing import PathLike
 
-#: Endings of the names of image files, in lower case.
+#: Suffixes of image files, in lower case.
 IMAGE_SUFFIXES = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
-# As in s3://bucket/photo.jpg and zip://photo.jpg::s3://bucket/photos.zip. One letter is a drive of Windows.
+# Examples: s3://bucket/image.jpg and zip://image.jpg::s3://bucket/images.zip. One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z\d+.-]+(::.+)?://")
 
 
 def is_url(path: object) -> bool:
-    """Tell whether a path is a URL, for fsspec to read."""
+    """Return whether a path is a URL, which fsspec reads."""
     return isinstance(path, str) and _URL.match(path) is not None
 
 
 def read_bytes(path: PathLike, limit: int) -> bytes:
-    """Read a whole file, here and now: one that is changed or cut meanwhile does no harm.
+    """Read all bytes of a file at once.
+
+    Later changes to the file cannot harm the decoders, which work on these bytes.
 
     Parameters
     ----------
     path : path
-        Of a regular file, or a URL that fsspec knows.
+        Path of a regular file, or a URL that fsspec knows.
     limit : int
-        The largest number of bytes that is read.
+        Largest number of bytes to read.
 
     Returns
     -------
     bytes
-        What the file holds.
+        Content of the file.
 
     Raises
     ------
     OSError
-        If the file is not there, may not be opened, is no regular file or is larger than the limit.
+        If the file does not exist, must not be opened, is not a regular file or is larger than the limit.
     ValueError
-        If the path is none, or its protocol is unknown.
+        If the path is invalid, or its protocol is unknown.
     ImportError
-        If what reads the URL is not installed.
+        If a package that reading the URL needs is not installed.
     """
     name = os.fsdecode(path)
     if not name:
@@ -53,12 +55,12 @@ def read_bytes(path: PathLike, limit: int) -> bytes:
     except OSError as error:
         kind = type(error) if type(error).__module__ == "builtins" else OSError
         raise kind(f"could not open {name!r}: {error.strerror or error}") from error
-    except ValueError as error:  # a zero byte in the path, or characters that the system can't write
+    except ValueError as error:  # a zero byte in the path, or characters that the system can't encode
         raise ValueError(f"could not open {name!r}: {error}") from error
 
 
 def _read_file(path: PathLike, limit: int) -> bytes:
-    # A pipe without a writer would keep an ordinary `open` waiting for ever.
+    # An ordinary `open` would wait forever for a pipe without a writer.
     with open(path, "rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -85,13 +87,13 @@ def _read_url(url: str, limit: int) -> bytes:
         raise
     except ImportError as error:
         raise ImportError(f"could not open {url!r}: {error}") from error
-    except Exception as error:  # each store has errors of its own, and its network's
+    except Exception as error:  # each store raises its own errors and those of its network library
         raise OSError(0, f"{type(error).__name__}: {error}") from error
 
 
 def _read_stream(file: IO[bytes], limit: int) -> bytes:
     blocks, size = [], 0
-    while block := file.read(limit + 1 - size):  # of a network, less than was asked for
+    while block := file.read(limit + 1 - size):  # a network may return fewer bytes than requested
         blocks.append(block)
         size += len(block)
         if size > limit:

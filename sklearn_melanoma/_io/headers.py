@@ -1,26 +1,40 @@
-"""What a file's header may ask of the reader: Pillow walks headers in Python, some microseconds an entry."""
+"""Limits on the headers of image files.
+
+Pillow parses headers in Python, which takes some microseconds per entry.
+"""
 
 from __future__ import annotations
 
 import struct
 
-# Each of these limits is many times what cameras and editors write, and is walked in under a second. Without them
-# ten megabytes of nothing but header entries take longer than ten seconds.
-MAX_SEGMENTS = 256  # of a JPEG before its pixels: 16 MB of metadata
-MAX_CHUNKS = 100_000  # of a PNG: 800 MB in the 8 192 bytes that libpng writes at a time
-MAX_CHUNK_BYTES = 1 << 26  # of a PNG's text and profiles; Pillow copies these three times
-MAX_TAGS = 4096  # of a TIFF page
-MAX_TAG_VALUES = 300_000  # numbers of one tag: offsets of 65 535 strips of four planes
+# Each limit is many times what cameras and editors write, and is parsed in under a second. Without the limits, a file
+# of ten megabytes that holds only header entries takes longer than ten seconds.
+MAX_SEGMENTS = 256  # in a JPEG before its pixels: 16 MB of metadata
+MAX_CHUNKS = 100_000  # in a PNG: 800 MB, as libpng writes 8 192 bytes per chunk
+MAX_CHUNK_BYTES = 1 << 26  # for text and profiles in a PNG; Pillow copies them three times
+MAX_TAGS = 4096  # in a TIFF page
+MAX_TAG_VALUES = 300_000  # numbers in one tag: offsets of 65 535 strips in four planes
 
 _TIFF_ORDERS = {b"II": "<", b"MM": ">"}
-_TIFF_MARKS = (b"*\0", b"\0*", b"+\0", b"\0+")  # in either order after either; a plus is BigTIFF where it comes first
-_TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that are unpacked one by one; bytes are not
+# Pillow takes the mark in any byte order, and takes the file for BigTIFF if the plus comes first.
+_TIFF_MARKS = (b"*\0", b"\0*", b"+\0", b"\0+")
+_TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that Pillow unpacks value by value, unlike bytes
 
 
 def check_header(data: bytes) -> None:
-    """Raise ValueError, saying what there is too much of, where a header has more entries than any image's.
+    """Check that the header of a file has no more entries than an image needs.
 
-    Whether the file is a sound one is not asked here.
+    It does not check whether the file is valid.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+
+    Raises
+    ------
+    ValueError
+        If the header exceeds a limit; the message names the limit.
     """
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
@@ -34,11 +48,11 @@ def _check_jpeg(data: bytes) -> None:
     position = 2
     for _ in range(MAX_SEGMENTS):
         marker = data[position + 1 : position + 2]
-        if data[position : position + 1] != b"\xff" or marker in (b"", b"\xda"):  # damaged, or the pixels
+        if data[position : position + 1] != b"\xff" or marker in (b"", b"\xda"):  # damaged, or start of the pixels
             return
-        if marker == b"\xff":  # a byte that fills up
+        if marker == b"\xff":  # a fill byte
             position += 1
-        elif marker in (b"\0", b"\x01") or b"\xd0" <= marker <= b"\xd9":  # without a length
+        elif marker in (b"\0", b"\x01") or b"\xd0" <= marker <= b"\xd9":  # markers without a length
             position += 2
         else:
             position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
@@ -70,5 +84,5 @@ def _check_tiff(data: bytes, order: str, *, big: bool) -> None:
             tag, kind, n_values, _ = struct.unpack_from(entry_form, data, entry)
             if kind in _TIFF_NUMBERS and n_values > MAX_TAG_VALUES:
                 raise ValueError(f"its tag {tag} has {n_values:,} values, more than {MAX_TAG_VALUES:,}")
-    except (struct.error, OverflowError):  # the file ends early, which Pillow will say
+    except (struct.error, OverflowError):  # the file ends early, which Pillow reports
         return

@@ -1,4 +1,7 @@
-"""From a path, an array or a PIL image to pixels: decoded no larger than needed, upright, RGB."""
+"""Images and masks from paths, arrays and PIL images.
+
+Images come out upright, in RGB and at no larger size than needed.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from sklearn_melanoma._io.decoding import Loaded, load_file, load_image, naming
-from sklearn_melanoma._io.pixels import LYING, mask_pixels, rgb_pixels
+from sklearn_melanoma._io.decoding import Loaded, load_file, load_image, source_errors
+from sklearn_melanoma._io.pixels import LYING, extract_mask, extract_rgb
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_image, check_mask, source_name
 
-#: Longest side, in pixels, at which lesions are looked at unless a reader says otherwise.
+#: Default longest side of working images, in pixels.
 WORKING_SIDE = 384
 
 
@@ -23,8 +26,8 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     """Read an image as upright RGB bytes, optionally shrunk.
 
     JPEGs are decoded at the smallest of their built-in sizes (1, 1/2, 1/4, 1/8) that is not
-    below `max_side`, then averaged down to it, so a large image costs little more than a
-    small one.
+    below `max_side`, then averaged down to it. A large image therefore costs little more
+    than a small one.
 
     Parameters
     ----------
@@ -37,17 +40,17 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The image, turned upright where its EXIF orientation says how.
+        The image, turned upright according to its EXIF orientation.
 
     Raises
     ------
     ValueError
-        If the file is empty, damaged, cut short, of another format or asks for too much, such as more than
-        89 478 485 pixels or 65 535 on one side; or if an array has a wrong shape or values.
+        If the file is empty, damaged, cut short or of another format, or exceeds a limit: 89 478 485 pixels, 65 535
+        pixels on one side. If an array has a wrong shape or values.
     TypeError
         If `source` is none of the above.
     OSError
-        If the file is not there, may not be opened or is none: a folder, a pipe, a device.
+        If the file does not exist, must not be opened, or is a folder, a pipe or a device.
 
     Examples
     --------
@@ -65,7 +68,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
     Parameters
     ----------
     source : path, array-like or PIL.Image.Image
-        White (255), 1 or True on the lesion; gray levels count from half of the brightest one on.
+        White (255), 1 or True on the lesion. Gray levels above half of the brightest one belong to the lesion.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
     ValueError
         If the file can't be read or the mask is not 2-D.
     OSError
-        If the file is not there or may not be opened.
+        If the file does not exist or must not be opened.
 
     Examples
     --------
@@ -92,17 +95,17 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
         loaded = load_image(source, source)
     else:
         return check_mask(source)
-    with naming(source):
-        return mask_pixels(loaded.image)
+    with source_errors(source):
+        return extract_mask(loaded.image)
 
 
 def as_lesion(image: Any) -> Lesion:
-    """Return a `Lesion` as it is, and anything else as `ImageReader` with its defaults would read it."""
+    """Return a `Lesion` unchanged; read any other image as `ImageReader` does by default."""
     return image if isinstance(image, Lesion) else read_lesion(image, max_side=WORKING_SIDE)
 
 
 def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float | None = None) -> Lesion:
-    """Read anything that shows a lesion; a `Lesion` is shrunk with its mask, never enlarged."""
+    """Read an image of any kind as a `Lesion`; a `Lesion` is shrunk with its mask, never enlarged."""
     if isinstance(image, Lesion):
         mm_per_pixel = image.mm_per_pixel if image.mm_per_pixel is not None else mm_per_pixel
         mask, probability = image.mask, image.probability
@@ -119,9 +122,9 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             probability=probability,
         )
     if isinstance(image, str | os.PathLike):
-        pixels, shape = _pixels(load_file(image, max_side), image, max_side)
+        pixels, shape = _extract_pixels(load_file(image, max_side), image, max_side)
     elif isinstance(image, Image.Image):
-        pixels, shape = _pixels(load_image(image, image), image, max_side)
+        pixels, shape = _extract_pixels(load_image(image, image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
         array = check_image(image)
         pixels, shape = shrink(array, max_side), array.shape[:2]
@@ -134,20 +137,20 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
 
 
 def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
-    """Average an RGB image down to a longest side; smaller ones come back as they are."""
+    """Average an RGB image down to a longest side; return smaller images unchanged."""
     height, width = image.shape[:2]
     if max_side is None or max(height, width) <= max_side:
         return image
-    return rgb_pixels(Image.fromarray(image), max_side)
+    return extract_rgb(Image.fromarray(image), max_side)
 
 
 def shrink_by_steps(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
-    """Shrink by way of the reader's size, so that the result is the same whether or not a reader came before."""
+    """Shrink to the reader's default size first, so that a reader before this step does not change the result."""
     return shrink(shrink(image, WORKING_SIDE), max_side)
 
 
 def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Bring a mask to another size, its border interpolated between pixels."""
+    """Resize a mask; its border is interpolated between pixels."""
     if mask.shape == tuple(shape):
         return mask
     gray = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
@@ -155,17 +158,17 @@ def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.b
 
 
 def resize_map(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Bring a map of numbers to another size by linear interpolation, averaged where it shrinks."""
+    """Resize a map of numbers by linear interpolation; shrinking averages."""
     if values.shape == tuple(shape):
         return values
     return np.asarray(Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
-def _pixels(loaded: Loaded, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return the pixels of an image, shrunk, and the height and width that it had."""
+def _extract_pixels(loaded: Loaded, source: object, max_side: int | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the shrunk pixels of an image, and its original height and width."""
     width, height = loaded.width, loaded.height
     if max_side is not None and max(width, height) <= max_side:
         max_side = None
-    with naming(source):
-        pixels = rgb_pixels(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+    with source_errors(source):
+        pixels = extract_rgb(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
     return pixels, (width, height) if loaded.orientation in LYING else (height, width)

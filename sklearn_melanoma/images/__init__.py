@@ -1,4 +1,4 @@
-"""Stage 1: reading images and masks, small, upright and in RGB."""
+"""Reading of images and masks, small, upright and in RGB."""
 
 from sklearn_melanoma._io.reading import read_image, read_mask
 from sklearn_melanoma.images._estimators import ImageReader

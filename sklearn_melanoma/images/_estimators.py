@@ -1,4 +1,4 @@
-"""Reading as a transformer."""
+"""Transformer that reads images."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ class ImageReader(LesionTransformer):
     Parameters
     ----------
     max_side : int or None, default=384
-        Longest side of the result, in pixels; smaller images are never enlarged. None keeps
-        every image as it is. The masks and features of the whole package depend little on
-        it, their cost grows with its square.
+        Longest side of the result, in pixels. Smaller images are never enlarged; None keeps
+        the size of every image. Masks and features depend little on this size, but their
+        cost grows with its square.
     mm_per_pixel : float, optional
-        Width of a pixel of the *source*, in millimeters, for the lesions that do not bring
-        their own.
+        Width of a pixel of the *source*, in millimeters. Lesions with their own value keep it.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
@@ -34,8 +33,8 @@ class ImageReader(LesionTransformer):
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.images import ImageReader
-    >>> photos = make_lesions(2, image_size=(480, 640), random_state=0).images
-    >>> ImageReader(max_side=320).fit_transform(photos)
+    >>> images = make_lesions(2, image_size=(480, 640), random_state=0).images
+    >>> ImageReader(max_side=320).fit_transform(images)
     [Lesion(320×240, no mask, scale 2), Lesion(320×240, no mask, scale 2)]
     """
 

@@ -1,4 +1,7 @@
-"""Whatever a file holds: an image, or one ValueError or OSError that names it, and a batch that goes on without it."""
+"""Tests with broken and malicious files.
+
+Each file gives an image, or a ValueError or OSError that names it. Batches can skip it.
+"""
 
 import os
 import struct
@@ -19,7 +22,7 @@ from sklearn_melanoma.images import read_image, read_mask
 from sklearn_melanoma.pipeline import SkippedImagesWarning
 from tests._hostile import BROKEN, NAMES, SOUND, chunk, exif, gray_tiff, hostile_paths, png, saved, spot
 
-every_sound = pytest.mark.parametrize("name", SOUND)
+every_valid = pytest.mark.parametrize("name", SOUND)
 every_broken = pytest.mark.parametrize("name", BROKEN)
 
 
@@ -28,24 +31,24 @@ def files():
     return {name: make() for name, make in (SOUND | BROKEN).items()}
 
 
-def ending(read, path):
-    """Return an image, or what the one error said that may end the reading of a file."""
+def read_or_refuse(read, path):
+    """Return an image, or the message of the ValueError or OSError."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own, about what it passes over in damaged headers
+        warnings.simplefilter("ignore")  # Pillow warns about damaged headers
         try:
             return read(path)
         except (ValueError, OSError) as error:
-            said = str(error)
-    assert said.startswith("could not ")
-    assert repr(str(path)) in said
-    return said
+            message = str(error)
+    assert message.startswith("could not ")
+    assert repr(str(path)) in message
+    return message
 
 
 # Reading
 
 
-@every_sound
-def test_sound_files_give_an_image_and_a_mask(files, tmp_path, name):
+@every_valid
+def test_reads_valid_files(files, tmp_path, name):
     (tmp_path / name).write_bytes(files[name])
     image = read_image(tmp_path / name, max_side=384)
     assert image.dtype == np.uint8
@@ -57,23 +60,23 @@ def test_sound_files_give_an_image_and_a_mask(files, tmp_path, name):
 
 
 @every_broken
-def test_broken_files_are_refused(files, tmp_path, name):
+def test_refuses_broken_files(files, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(files[name])
     for side in (384, None):
         with pytest.raises(ValueError, match=r"^could not read '.*': .*\w.*\.$") as caught:
             read_image(path, max_side=side)
         assert repr(str(path)) in str(caught.value)
-    ending(read_mask, path)
+    read_or_refuse(read_mask, path)
 
 
 @every_broken
-def test_warnings_that_are_ignored_change_nothing(files, tmp_path, name):
+def test_refuses_broken_files_with_warnings_ignored(files, tmp_path, name):
     (tmp_path / name).write_bytes(files[name])
-    assert isinstance(ending(read_image, tmp_path / name), str)
+    assert isinstance(read_or_refuse(read_image, tmp_path / name), str)
 
 
-def test_reasons(files, tmp_path):
+def test_messages_give_reason(files, tmp_path):
     for name, reason in {
         "empty.jpg": "the file is empty.",
         "gif.jpg": "bytes are no JPEG, PNG, BMP, TIFF or WebP image.",
@@ -92,10 +95,10 @@ def test_reasons(files, tmp_path):
         "above one.tif": "must lie in 0..1",
     }.items():
         (tmp_path / name).write_bytes(files[name])
-        assert reason in ending(read_image, tmp_path / name)
+        assert reason in read_or_refuse(read_image, tmp_path / name)
 
 
-def test_paths_that_are_no_files(tmp_path, monkeypatch):
+def test_refuses_paths_without_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for what, path in hostile_paths(tmp_path).items():
         for read in (read_image, read_mask):
@@ -105,83 +108,83 @@ def test_paths_that_are_no_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_in_any_script(files, tmp_path, name):
+def test_file_names_in_any_script(files, tmp_path, name):
     path = tmp_path / f"{name}.png"
     path.write_bytes(files["plain.png"])
     assert read_image(path).shape == (48, 64, 3)
     path.write_bytes(files["cut at 50 %.png"])
-    assert "ends early" in ending(read_image, path)
+    assert "ends early" in read_or_refuse(read_image, path)
 
 
-def test_a_name_that_is_no_text(files, tmp_path):
+def test_file_name_that_is_not_text(files, tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png")
     try:
         Path(path).write_bytes(files["plain.png"])
-    except OSError as error:  # some file systems take text only
-        pytest.skip(f"needs a file system that takes any bytes: {error}")
+    except OSError as error:  # some file systems accept text only
+        pytest.skip(f"needs a file system that accepts any bytes: {error}")
     assert read_image(path).shape == (48, 64, 3)
     Path(path).write_bytes(b"")
-    assert "the file is empty" in ending(read_image, path)
+    assert "the file is empty" in read_or_refuse(read_image, path)
 
 
-def test_a_link_is_followed(files, tmp_path):
-    (tmp_path / "photo.png").write_bytes(files["plain.png"])
-    (tmp_path / "link.jpg").symlink_to("photo.png")
+def test_follows_link(files, tmp_path):
+    (tmp_path / "image.png").write_bytes(files["plain.png"])
+    (tmp_path / "link.jpg").symlink_to("image.png")
     assert read_image(tmp_path / "link.jpg").shape == (48, 64, 3)
 
 
-def test_a_file_larger_than_any_photo_is_not_read(tmp_path):
+def test_does_not_read_too_large_file(tmp_path):
     with open(tmp_path / "large.jpg", "wb") as file:
-        file.truncate(MAX_BYTES + 1)  # takes no space
+        file.truncate(MAX_BYTES + 1)  # a sparse file, which takes no space
     with pytest.raises(OSError, match=r"could not open '.*large\.jpg': it has 300,000,001 bytes, more than"):
         read_image(tmp_path / "large.jpg")
 
 
-# What decoders raise
+# Errors of decoders
 
 
 @pytest.mark.parametrize("kind", DECODER_ERRORS)
 @pytest.mark.parametrize("method", ["load", "_open"])
-def test_whatever_a_decoder_raises_names_the_file(files, tmp_path, monkeypatch, kind, method):
+def test_decoder_errors_name_file(files, tmp_path, monkeypatch, kind, method):
     def fail(self):
         raise kind("of a kind")
 
-    (tmp_path / "photo.png").write_bytes(files["plain.png"])
+    (tmp_path / "image.png").write_bytes(files["plain.png"])
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile." + method, fail, raising=False)
-    said = ending(read_image, tmp_path / "photo.png")
-    # Some of them Pillow takes for another format, when it opens a file.
-    assert "of a kind" in said or method == "_open"
+    message = read_or_refuse(read_image, tmp_path / "image.png")
+    # Pillow takes some of these errors for a sign of another format when it opens a file.
+    assert "of a kind" in message or method == "_open"
 
 
-def test_bugs_are_no_broken_files(files, tmp_path, monkeypatch):
+def test_bugs_are_not_caught(files, tmp_path, monkeypatch):
     class BugError(Exception):
         pass
 
     def fail(self):
         raise BugError
 
-    (tmp_path / "photo.png").write_bytes(files["plain.png"])
+    (tmp_path / "image.png").write_bytes(files["plain.png"])
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
     with pytest.raises(BugError):
-        read_image(tmp_path / "photo.png")
+        read_image(tmp_path / "image.png")
 
 
 @pytest.mark.parametrize(
     "data", [b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", exif(6)[:20]]
 )
-def test_photos_with_broken_exif_are_taken_as_they_lie(tmp_path, data):
-    (tmp_path / "photo.webp").write_bytes(saved(spot(), "WEBP", exif=data))
-    image = ending(read_image, tmp_path / "photo.webp")
+def test_ignores_broken_exif(tmp_path, data):
+    (tmp_path / "image.webp").write_bytes(saved(spot(), "WEBP", exif=data))
+    image = read_or_refuse(read_image, tmp_path / "image.webp")
     assert image.shape == (48, 64, 3)
 
 
 # Limits of headers
 
 
-def test_headers_at_their_limits(tmp_path, monkeypatch):
-    photo = saved(spot(), "JPEG")
+def test_header_limits(tmp_path, monkeypatch):
+    jpeg = saved(spot(), "JPEG")
     limits = {
-        "MAX_SEGMENTS": lambda n: b"\xff\xd8" + b"\xff\xe5\0\2" * (n - photo.count(b"\xff\xc4") - 4) + photo[2:],
+        "MAX_SEGMENTS": lambda n: b"\xff\xd8" + b"\xff\xe5\0\2" * (n - jpeg.count(b"\xff\xc4") - 4) + jpeg[2:],
         "MAX_CHUNKS": lambda n: png(8, 8, before=chunk(b"abCd") * (n - 4)),
         "MAX_TAGS": lambda n: gray_tiff(*((1000 + i, 3, 1, 1) for i in range(n - 6))),
         "MAX_TAG_VALUES": lambda n: gray_tiff((65_000, 3, n, 8)),
@@ -193,25 +196,25 @@ def test_headers_at_their_limits(tmp_path, monkeypatch):
         path.write_bytes(make(39))
         assert read_image(path).ndim == 3, name
         path.write_bytes(make(42))
-        assert isinstance(ending(read_image, path), str), name
+        assert isinstance(read_or_refuse(read_image, path), str), name
         monkeypatch.undo()
 
 
 @pytest.mark.parametrize("mark", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0", b"MM\0+", b"II+\0"])
-def test_every_layout_of_a_tiff_is_looked_at(tmp_path, mark):
+def test_checks_every_tiff_layout(tmp_path, mark):
     order, big = "<" if mark.startswith(b"II") else ">", mark == b"II+\0"
     start = struct.pack(order + ("HHQQ" if big else "IH"), *((8, 0, 16, 1) if big else (8, 1)))
     entry = struct.pack(order + ("HHQQ" if big else "HHII"), 273, 4, 2**24, 8)
-    (tmp_path / "photo.tif").write_bytes(mark + start + entry + bytes(2**20))
-    assert "its tag 273 has 16,777,216 values" in ending(read_image, tmp_path / "photo.tif")
+    (tmp_path / "image.tif").write_bytes(mark + start + entry + bytes(2**20))
+    assert "its tag 273 has 16,777,216 values" in read_or_refuse(read_image, tmp_path / "image.tif")
 
 
-def test_the_longest_side(tmp_path):
+def test_limit_of_longest_side(tmp_path):
     for shape in ((1, MAX_SIDE), (MAX_SIDE, 1)):
         (tmp_path / "long.png").write_bytes(png(*shape))
         assert max(read_image(tmp_path / "long.png", max_side=384).shape) == 384
         (tmp_path / "long.png").write_bytes(png(*(side + (side > 1) for side in shape)))
-        assert "on one side" in ending(read_image, tmp_path / "long.png")
+        assert "on one side" in read_or_refuse(read_image, tmp_path / "long.png")
 
 
 # Batches
@@ -219,31 +222,31 @@ def test_the_longest_side(tmp_path):
 
 @pytest.fixture(scope="module")
 def batch(files, tmp_path_factory):
-    """Return paths, sound and not, and the positions of those that are not."""
+    """Return paths of valid and broken files, and the positions of the broken ones."""
     folder = tmp_path_factory.mktemp("batch")
     turned = [name for name in SOUND if name.startswith("turned") and "turned 6" not in name]
     names = [name for name in files if name not in turned]
     for name in names:
         (folder / name).write_bytes(files[name])
-    here = os.getcwd()
+    cwd = os.getcwd()
     os.chdir(folder)
     try:
-        strange = list(hostile_paths(folder).values())
+        hostile = list(hostile_paths(folder).values())
     finally:
-        os.chdir(here)
-    paths = [*strange[:5], *(str(folder / name) for name in names), *strange[5:], np.zeros((4, 4, 7)), None]
-    sound = {str(folder / name) for name in SOUND}
-    return paths, [i for i, path in enumerate(paths) if not (isinstance(path, str) and path in sound)]
+        os.chdir(cwd)
+    paths = [*hostile[:5], *(str(folder / name) for name in names), *hostile[5:], np.zeros((4, 4, 7)), None]
+    valid = {str(folder / name) for name in SOUND}
+    return paths, [i for i, path in enumerate(paths) if not (isinstance(path, str) and path in valid)]
 
 
 @pytest.mark.parametrize("kind", ["survey", "all"])
-def test_a_batch_goes_on_and_lists_what_it_skipped(batch, kind):
+def test_batch_skips_and_lists_broken_images(batch, kind):
     paths, bad = batch
-    measure = make_melanoma_pipeline(kind)["features"].set_params(on_error="skip")
+    features = make_melanoma_pipeline(kind)["features"].set_params(on_error="skip")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
         warnings.filterwarnings("always", "Skipped|No lesion")
-        rows = measure.fit_transform(paths)
+        rows = features.fit_transform(paths)
     (skipped,) = (w.message.skipped for w in caught if w.category is SkippedImagesWarning)
     assert list(skipped) == bad
     for position, reason in skipped.items():
@@ -258,29 +261,29 @@ def test_a_batch_goes_on_and_lists_what_it_skipped(batch, kind):
 
 
 @pytest.mark.parametrize("kind", ["survey", "all"])
-def test_a_batch_stops_at_what_is_broken(batch, kind):
+def test_batch_stops_at_broken_image(batch, kind):
     paths, bad = batch
-    measure = make_melanoma_pipeline(kind)["features"]
+    features = make_melanoma_pipeline(kind)["features"]
     for position in bad:
         with pytest.raises((ValueError, OSError, TypeError), match=r"^X\[0\]"):
-            measure.transform([paths[position]])
+            features.transform([paths[position]])
 
 
-def test_files_that_vanish_or_are_cut_after_they_were_listed(files, tmp_path):
+def test_skips_files_removed_or_cut_after_listing(files, tmp_path):
     for number in range(4):
         (tmp_path / f"{number}.png").write_bytes(files["plain.png"])
-    photos = load_folder(tmp_path)
+    data = load_folder(tmp_path)
     (tmp_path / "1.png").unlink()
     (tmp_path / "2.png").write_bytes(files["plain.png"][:100])
-    measure = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
+    features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
     with pytest.warns(SkippedImagesWarning) as caught:
-        rows = measure.fit_transform(photos.images)
+        rows = features.fit_transform(data.images)
     assert "No such file" in caught[0].message.skipped[1]
     assert "ends early" in caught[0].message.skipped[2]
     assert rows["area"].isna().tolist() == [False, True, True, False]
 
 
-def test_folders_with_loops_pipes_and_any_names_are_listed(files, tmp_path, monkeypatch):
+def test_lists_folder_with_loops_pipes_and_any_names(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hostile_paths(tmp_path)
     (tmp_path / "below").mkdir()
@@ -292,9 +295,9 @@ def test_folders_with_loops_pipes_and_any_names_are_listed(files, tmp_path, monk
     assert make_melanoma_pipeline("survey")["features"].fit_transform(images)["area"].gt(0).all()
 
 
-def test_files_without_permission_are_skipped(files, tmp_path, monkeypatch):
+def test_skips_files_without_permission(files, tmp_path, monkeypatch):
     def refuse(path, flags, *args):
-        if os.fspath(path).endswith("secret.png"):  # the superuser may read everything
+        if os.fspath(path).endswith("secret.png"):  # permissions do not stop the superuser
             raise PermissionError(13, "Permission denied")
         return opened(path, flags, *args)
 
@@ -303,17 +306,17 @@ def test_files_without_permission_are_skipped(files, tmp_path, monkeypatch):
     paths = [str(tmp_path / name) for name in ("open.png", "secret.png")]
     for path in paths:
         Path(path).write_bytes(files["plain.png"])
-    measure = make_melanoma_pipeline("survey")["features"]
+    features = make_melanoma_pipeline("survey")["features"]
     with pytest.raises(PermissionError, match=r"X\[1\] \('.*secret\.png'\): could not open .*: Permission denied"):
-        measure.transform(paths)
+        features.transform(paths)
     with pytest.warns(SkippedImagesWarning) as caught:
-        measure.set_params(on_error="skip").transform(paths)
+        features.set_params(on_error="skip").transform(paths)
     assert list(caught[0].message.skipped) == [1]
 
 
-# Files changed at random
+# Random edits of files
 
-SEEDS = [name for name in SOUND if not name.startswith(("one row", "one column", "long exif", "turned"))]
+SOURCES = [name for name in SOUND if not name.startswith(("one row", "one column", "long exif", "turned"))]
 edits = st.one_of(
     st.tuples(st.just("flip"), st.floats(0, 1), st.integers(0, 7)),
     st.tuples(st.just("put"), st.floats(0, 1), st.binary(min_size=1, max_size=4)),
@@ -323,11 +326,11 @@ edits = st.one_of(
     st.tuples(st.just("insert"), st.floats(0, 1), st.binary(min_size=1, max_size=9)),
     st.tuples(st.just("drop"), st.floats(0, 1), st.integers(1, 40)),
     st.tuples(st.just("cut"), st.floats(0, 1), st.none()),
-    st.tuples(st.just("splice"), st.floats(0, 1), st.sampled_from(SEEDS)),
+    st.tuples(st.just("splice"), st.floats(0, 1), st.sampled_from(SOURCES)),
 )
 
 
-def changed(data, kind, place, value, files):
+def edit_bytes(data, kind, place, value, files):
     at = int(place * len(data))
     if kind == "flip" and at < len(data):
         return data[:at] + bytes([data[at] ^ 1 << value]) + data[at + 1 :]
@@ -343,15 +346,15 @@ def changed(data, kind, place, value, files):
 
 
 @pytest.mark.parametrize("read", [lambda path: read_image(path, max_side=384), read_mask], ids=["image", "mask"])
-@given(st.sampled_from(SEEDS), st.lists(edits, min_size=1, max_size=4))
+@given(st.sampled_from(SOURCES), st.lists(edits, min_size=1, max_size=4))
 @settings(
     max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_changed_files_give_an_image_or_one_error(files, tmp_path, read, name, changes):
+def test_edited_file_gives_image_or_error(files, tmp_path, read, name, changes):
     data = files[name]
     for change in changes:
-        data = changed(data, *change, files)
+        data = edit_bytes(data, *change, files)
     path = tmp_path / "image"
     path.write_bytes(data)
-    result = ending(read, path)
+    result = read_or_refuse(read, path)
     assert isinstance(result, str) or result.size

@@ -1,4 +1,4 @@
-"""Images at URLs, read through fsspec."""
+"""Tests of reading images from URLs with fsspec."""
 
 import io
 import os
@@ -28,7 +28,7 @@ def png(make_image):
 
 @pytest.fixture
 def memory():
-    """Return a store that holds nothing, and empty it at the end."""
+    """Return an empty store, and empty it after the test."""
     system = fsspec.filesystem("memory")
     yield system
     system.store.clear()
@@ -37,10 +37,10 @@ def memory():
 
 @pytest.fixture
 def archive(png, tmp_path):
-    """Return the path of an archive of one image and one file that is none."""
-    path = tmp_path / "photos.zip"
+    """Return the path of an archive with one image and one empty file."""
+    path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("an photo.png", png)
+        file.writestr("an image.png", png)
         file.writestr("empty.png", b"")
     return path
 
@@ -48,58 +48,58 @@ def archive(png, tmp_path):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("s3://bucket/photo.jpg", True),
-        ("HTTPS://host/photo.jpg", True),
-        ("zip://photo.jpg::s3://bucket/photos.zip", True),
-        ("simplecache::s3://bucket/photo.jpg", True),
-        (np.str_("file:///photos/photo.jpg"), True),
-        ("photos/photo.jpg", False),
-        ("/photos/a::b.jpg", False),
-        ("./odd://photo.jpg", False),
-        ("C://photos/photo.jpg", False),
-        (b"s3://bucket/photo.jpg", False),
+        ("s3://bucket/image.jpg", True),
+        ("HTTPS://host/image.jpg", True),
+        ("zip://image.jpg::s3://bucket/images.zip", True),
+        ("simplecache::s3://bucket/image.jpg", True),
+        (np.str_("file:///images/image.jpg"), True),
+        ("images/image.jpg", False),
+        ("/images/a::b.jpg", False),
+        ("./odd://image.jpg", False),
+        ("C://images/image.jpg", False),
+        (b"s3://bucket/image.jpg", False),
         ("", False),
         (None, False),
     ],
 )
-def test_what_is_a_url(path, expected):
+def test_recognizes_urls(path, expected):
     assert is_url(path) is expected
 
 
-def test_a_store(memory, png, make_image):
-    memory.pipe("/photos/one.png", png)
-    np.testing.assert_array_equal(read_image("memory://photos/one.png"), make_image())
-    lesion = ImageReader().fit_transform(["memory://photos/one.png"])[0]
-    assert lesion.source == "memory://photos/one.png"
+def test_reads_from_store(memory, png, make_image):
+    memory.pipe("/images/one.png", png)
+    np.testing.assert_array_equal(read_image("memory://images/one.png"), make_image())
+    lesion = ImageReader().fit_transform(["memory://images/one.png"])[0]
+    assert lesion.source == "memory://images/one.png"
 
 
-def test_a_mask(memory):
+def test_reads_mask_from_store(memory):
     file = io.BytesIO()
     Image.fromarray(np.array([[0, 255]], np.uint8)).save(file, "PNG")
     memory.pipe("/mask.png", file.getvalue())
     np.testing.assert_array_equal(read_mask("memory://mask.png"), [[False, True]])
 
 
-def test_local_files_and_archives(archive, png, make_image, tmp_path):
+def test_reads_local_files_and_archives(archive, png, make_image, tmp_path):
     (tmp_path / "one.png").write_bytes(png)
     for url in (
         f"file://{tmp_path}/one.png",
-        f"zip://an photo.png::file://{archive}",
-        f"zip://an photo.png::{archive}",
+        f"zip://an image.png::file://{archive}",
+        f"zip://an image.png::{archive}",
     ):
         np.testing.assert_array_equal(read_image(url), make_image())
 
 
-def test_an_archive_in_a_store(memory, archive, make_image):
-    memory.pipe("/photos.zip", archive.read_bytes())
-    np.testing.assert_array_equal(read_image("zip://an photo.png::memory://photos.zip"), make_image())
+def test_reads_archive_in_store(memory, archive, make_image):
+    memory.pipe("/images.zip", archive.read_bytes())
+    np.testing.assert_array_equal(read_image("zip://an image.png::memory://images.zip"), make_image())
 
 
 def test_workers_read_urls(archive, tmp_path, png):
     (tmp_path / "one.png").write_bytes(png)
     features = make_melanoma_pipeline("survey")["features"].set_params(batch_size=1)
     local = features.transform([str(tmp_path / "one.png")] * 3)
-    urls = [f"file://{tmp_path}/one.png", f"zip://an photo.png::{archive}", f"zip://an photo.png::file://{archive}"]
+    urls = [f"file://{tmp_path}/one.png", f"zip://an image.png::{archive}", f"zip://an image.png::file://{archive}"]
     with parallel_config("loky", n_jobs=2):
         assert features.transform(urls).equals(local)
 
@@ -111,15 +111,15 @@ def test_workers_read_urls(archive, tmp_path, png):
         ("memory://empty.png", ValueError, "could not read 'memory://empty.png': the file is empty"),
         ("memory://text.png", ValueError, "could not read 'memory://text.png': its 5 bytes are no JPEG"),
         ("memory://cut.png", ValueError, "could not read 'memory://cut.png': "),
-        ("unheard-of://photo.png", ValueError, "could not open 'unheard-of://photo.png': Protocol not known"),
+        ("unheard-of://image.png", ValueError, "could not open 'unheard-of://image.png': Protocol not known"),
         ("zip://a.png::memory://text.png", OSError, "could not open 'zip://a.png::memory://text.png': BadZipFile"),
         ("file://{folder}", IsADirectoryError, "could not open 'file://{folder}': "),
         ("file://{folder}/gone.png", FileNotFoundError, "could not open 'file://{folder}/gone.png': No such file"),
-        ("zip://gone.png::{folder}/photos.zip", OSError, "could not open 'zip://gone.png::"),
-        ("zip://empty.png::{folder}/photos.zip", ValueError, "could not read 'zip://empty.png::"),
+        ("zip://gone.png::{folder}/images.zip", OSError, "could not open 'zip://gone.png::"),
+        ("zip://empty.png::{folder}/images.zip", ValueError, "could not read 'zip://empty.png::"),
     ],
 )
-def test_errors_name_the_url(memory, archive, png, tmp_path, url, kind, reason):
+def test_errors_name_url(memory, archive, png, tmp_path, url, kind, reason):
     memory.pipe({"/empty.png": b"", "/text.png": b"hello", "/cut.png": png[:-200]})
     url, reason = url.format(folder=tmp_path), reason.format(folder=tmp_path)
     with pytest.raises(kind, match=rf"^X\[0\] \('{re.escape(url)}'\): {re.escape(reason)}"):
@@ -127,23 +127,23 @@ def test_errors_name_the_url(memory, archive, png, tmp_path, url, kind, reason):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_pipes_are_not_waited_for(tmp_path):
+def test_does_not_wait_for_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="it is a pipe or a device"):
         read_image(f"file://{tmp_path}/pipe")
 
 
-def test_no_more_than_the_limit_is_read(memory, archive, monkeypatch):
+def test_reads_no_more_than_limit(memory, archive, monkeypatch):
     memory.pipe("/large", b"x" * 1001)
     assert len(read_bytes("memory://large", 1001)) == 1001
     with pytest.raises(OSError, match=r"could not open 'memory://large': it has more than 1,000 bytes"):
         read_bytes("memory://large", 1000)
     monkeypatch.setattr(decoding, "MAX_BYTES", 100)
     with pytest.raises(OSError, match="it has more than 100 bytes"):
-        read_image(f"zip://an photo.png::{archive}")
+        read_image(f"zip://an image.png::{archive}")
 
 
-def test_streams_that_give_less_than_was_asked_for():
+def test_streams_with_short_reads():
     class Slow(io.BytesIO):
         def read(self, size=-1):
             return super().read(min(size, 7))
@@ -153,7 +153,7 @@ def test_streams_that_give_less_than_was_asked_for():
         files._read_stream(Slow(b"x" * 100), 99)
 
 
-def test_errors_of_a_store_are_errors_of_the_photo(memory, monkeypatch):
+def test_store_errors_are_os_errors_of_image(memory, monkeypatch):
     class NoCredentialsError(Exception):
         pass
 
@@ -165,7 +165,7 @@ def test_errors_of_a_store_are_errors_of_the_photo(memory, monkeypatch):
         read_image("memory://a")
 
 
-def test_skipped_like_any_other_photo(memory, png):
+def test_skips_missing_url(memory, png):
     memory.pipe("/one.png", png)
     features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
     with pytest.warns(UserWarning, match=r"Skipped 1 of 2 images: X\[1\] \('memory://gone.png'\)"):
@@ -173,7 +173,7 @@ def test_skipped_like_any_other_photo(memory, png):
     assert rows["area"].isna().tolist() == [False, True]
 
 
-def test_without_fsspec_the_error_names_the_extra(monkeypatch):
+def test_error_without_fsspec_names_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
     for read in (read_image, lambda url: features.transform([url])):
@@ -181,7 +181,7 @@ def test_without_fsspec_the_error_names_the_extra(monkeypatch):
             read("s3://b/p.jpg")
 
 
-def test_without_what_reads_the_protocol_the_error_names_it(monkeypatch):
+def test_error_without_protocol_package_names_it(monkeypatch):
     def refuse(url):
         raise ImportError("Install s3fs to access S3")
 
@@ -190,7 +190,7 @@ def test_without_what_reads_the_protocol_the_error_names_it(monkeypatch):
         read_image("s3://b/p.jpg")
 
 
-def test_rows_of_urls_are_not_kept(memory, png, make_image, tmp_path):
+def test_does_not_cache_rows_of_urls(memory, png, make_image, tmp_path):
     features = make_melanoma_pipeline("survey", memory=tmp_path)["features"]
     memory.pipe("/one.png", png)
     first = features.transform(["memory://one.png"])
