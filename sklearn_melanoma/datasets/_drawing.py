@@ -1,7 +1,7 @@
-"""Draw one dermoscopic image, layer by layer: skin, lesion, what lies over it, camera.
+"""Layers of a synthetic dermoscopic image: skin, lesion, artifacts, camera.
 
 Lengths are fractions of the image's shortest side, so the same seed gives the same lesion at any
-resolution. Each layer has a random stream of its own: leaving one out changes no other.
+resolution. Each layer has its own random stream, so leaving one out changes no other layer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage as ndi
 
-from sklearn_melanoma.datasets._noise import Field, grid, honeycomb, smooth_noise
+from sklearn_melanoma.datasets._noise import Field, honeycomb, make_grid, smooth_noise
 
-# Skin as dermoscopes show it, Fitzpatrick types I to VI with the casts of several cameras, in sRGB; with their weights.
-# Read off images by eye: public collections hold few dark skins, so these are drawn oftener than they occur there.
+# Skin colors in sRGB, Fitzpatrick types I to VI with the color casts of several cameras, and their weights. The colors
+# were chosen by eye from dermoscopic images. Public data sets have little dark skin, so it is more frequent here.
 SKINS = np.array(
     [
         (232, 196, 192),
@@ -33,7 +33,7 @@ SKINS = np.array(
 )
 SKIN_WEIGHTS = np.array([4, 4, 5, 4, 3, 4, 3, 2, 1]) / 30
 
-# What is left of the skin's light under one color of a lesion: the ratio of the two, in R, G and B.
+# Transmittance of each lesion color: the ratio of lesion to skin in R, G and B.
 COLORS = {
     "light brown": (0.76, 0.60, 0.48),
     "dark brown": (0.42, 0.28, 0.25),
@@ -45,24 +45,24 @@ COLORS = {
 BASES, BASE_WEIGHTS = ("light brown", "dark brown", "red"), (0.55, 0.37, 0.08)
 OTHERS, OTHER_WEIGHTS = ("light brown", "dark brown", "black", "blue-gray", "red", "white"), (4, 5, 3, 1.5, 2, 1)
 
-# Adhesive markers beside lesions: blue, turquoise, orange, yellow, red, green, in sRGB. Read off images by eye.
+# Sticker colors in sRGB: blue, turquoise, orange, yellow, red, green. They were chosen by eye from dermoscopic images.
 STICKERS = np.array(
     [(20, 130, 180), (90, 185, 180), (235, 150, 60), (225, 190, 60), (235, 60, 35), (70, 150, 80)], dtype=np.float32
 )
 
-# How much of a trait (size, asymmetry, border, colors) is due to the severity; the rest is its own chance.
+# Correlation of each trait (size, asymmetry, border, colors) with the severity within a class.
 LOADING = 0.85
 
 
 class Outline(NamedTuple):
     """Place, size and border of a lesion."""
 
-    distance: Field  # to the border, negative inside
+    distance: Field  # signed distance to the border, negative inside
     radius: float
-    width: Field  # over which the border fades
+    width: Field  # length over which the border fades
 
 
-def draw_photo(
+def draw_image(
     seed: int,
     severity: float,
     shape: tuple[int, int],
@@ -75,27 +75,27 @@ def draw_photo(
     bubbles: bool = False,
     uneven_light: bool = False,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw an image and the truth about it.
+    """Draw a synthetic image and its true mask.
 
     Parameters
     ----------
     seed : int
-        Decides everything that the other arguments leave open.
+        Seed of all random choices.
     severity : float
-        How far size, asymmetry, border and number of colors lean towards melanoma; 0 is the
-        typical nevus, 2 the typical melanoma.
+        Shift of size, asymmetry, border irregularity and number of colors towards melanoma. 0 is
+        the typical nevus, 2 the typical melanoma.
     shape : tuple of int
         Height and width in pixels.
     hair : bool
-        Whether hair lies over the skin.
+        Whether the image has hair.
     light_hair : float
-        Probability that the hair, if there is any, is light.
+        Probability that the hair is light, if there is hair.
     vignette : bool
         Whether the corners are dark.
     ruler : float
         Probability of a ruler along one side.
     sticker : bool
-        Whether a colored marker sticks beside the lesion.
+        Whether the image has a colored sticker beside the lesion.
     bubbles : bool
         Whether there are bubbles in the gel.
     uneven_light : bool
@@ -106,36 +106,36 @@ def draw_photo(
     image : ndarray of shape (height, width, 3), dtype uint8
         RGB image.
     mask : ndarray of shape (height, width), dtype bool
-        Where the lesion's color makes up more than half.
+        Pixels in which the lesion's color makes up more than half.
     """
-    # From 1 on: to numpy, [seed, 0] is the same seed as the bare number.
+    # Layers count from 1, because numpy treats the seed [seed, 0] like the seed alone.
     streams = [np.random.default_rng([seed, layer]) for layer in range(1, 11)]
-    outline = _outline(streams[0], severity, shape)
-    cover = _fade(outline.distance, outline.width)
-    photo = _skin(streams[1], shape)
-    photo *= 1 - cover[..., np.newaxis] * (1 - _pigment(streams[2], severity, outline))
+    outline = _draw_outline(streams[0], severity, shape)
+    cover = _compute_cover(outline.distance, outline.width)
+    image = _draw_skin(streams[1], shape)
+    image *= 1 - cover[..., np.newaxis] * (1 - _draw_pigment(streams[2], severity, outline))
     if hair:
-        _lay_hair(streams[3], photo, light_hair)
-    _lay_ruler(streams[4], photo, ruler)
+        _add_hair(streams[3], image, light_hair)
+    _add_ruler(streams[4], image, ruler)
     if sticker:
-        _lay_sticker(streams[7], photo, outline.distance)
+        _add_sticker(streams[7], image, outline.distance)
     if bubbles:
-        _lay_bubbles(streams[8], photo)
+        _add_bubbles(streams[8], image)
     if uneven_light:
-        _shade(streams[9], photo)
-    _dim(streams[5], photo, vignette=vignette)
-    return _expose(streams[6], photo), outline.distance < 0
+        _add_uneven_light(streams[9], image)
+    _add_vignette(streams[5], image, vignette=vignette)
+    return _expose_image(streams[6], image), outline.distance < 0
 
 
-def _outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) -> Outline:
-    """Shape an ellipse whose radius wavers with the angle, shaken by noise."""
-    size, asymmetry, border = _traits(rng, severity, 3)
+def _draw_outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) -> Outline:
+    """Return an ellipse with random waves in its radius and noise in its coordinates."""
+    size, asymmetry, border = _sample_traits(rng, severity, 3)
     radius = float(np.clip(0.24 * np.exp(0.15 * size + 0.28 * rng.standard_normal()), 0.08, 0.62))
     axis_ratio = np.exp(-0.22 * abs(rng.standard_normal()))
     turn = rng.uniform(0, np.pi)
-    # One image in six is badly framed, so that the frame cuts many of its lesions.
+    # The lesion is far from the center in every sixth image on average; the frame cuts many of these lesions.
     spread = 0.25 if rng.random() < 1 / 6 else 0.07
-    y, x = grid(shape)
+    y, x = make_grid(shape)
     half = np.array([y[-1, 0], x[0, -1]])
     center = np.clip(rng.normal(0, spread, 2), -0.75 * half, 0.75 * half)
 
@@ -149,7 +149,7 @@ def _outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) 
     angles = np.linspace(-np.pi, np.pi, 361)
     waves = np.cos(np.outer(angles, np.concatenate([low, high])) + rng.uniform(0, 2 * np.pi, 15))
     radii = radius * np.exp(waves @ amplitudes)
-    # Part of a border may be sharp while another fades.
+    # One part of a border can be sharp and another part faded.
     width = np.clip(0.016 * np.exp(0.55 * rng.standard_normal()), 0.004, 0.05)
     widths = width * np.exp(0.5 * np.cos(angles + rng.uniform(0, 2 * np.pi)) * rng.standard_normal())
 
@@ -163,9 +163,9 @@ def _outline(rng: np.random.Generator, severity: float, shape: tuple[int, int]) 
     return Outline(distance.astype(np.float32), radius, np.interp(angle, angles, widths).astype(np.float32))
 
 
-def _pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Field:
-    """Return what the lesion leaves of the skin's light: patches of color, a core, a network or globules."""
-    (variety,) = _traits(rng, severity, 1)
+def _draw_pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Field:
+    """Return the lesion's transmittance, with patches of color, a core, a network or globules."""
+    (variety,) = _sample_traits(rng, severity, 1)
     shape, radius = outline.distance.shape, outline.radius
     n_colors = int(np.clip(np.rint(1.7 + 0.75 * variety), 1, 6))
     names = [str(rng.choice(BASES, p=BASE_WEIGHTS))]
@@ -177,11 +177,12 @@ def _pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Fie
     net, dots, grain = np.clip(rng.normal((0.15, 0.0, 0.12), (0.18, 0.10, 0.05)), 0, 0.6)
     period = rng.uniform(0.028, 0.05)
 
-    # Depth below the border, 0 there and about 1 at the center.
+    # Depth inside the lesion, 0 at the border and about 1 at the center.
     inside = np.clip(-outline.distance / radius, 0, 1)
     patches = []
     for k, name in enumerate(names):
-        # The first color covers most; veils and scars lie inside, for a white rim would be no lesion at all.
+        # The first color covers most of the lesion. Blue-gray and white stay inside, because a white rim would not look
+        # like part of a lesion.
         lead = 0.6 if k == 0 else 0
         deep = np.clip(3 * inside - 1.3, -1.5, 0) if name in ("blue-gray", "white") else 0
         patches.append(np.exp(4.5 * (smooth_noise(rng, shape, 0.9 / radius, octaves=3) + lead + deep)))
@@ -191,19 +192,19 @@ def _pigment(rng: np.random.Generator, severity: float, outline: Outline) -> Fie
         density -= (patch / total)[..., np.newaxis] * np.log(np.array(COLORS[name], dtype=np.float32))
 
     profile = 1 + depth * (2 * inside - 0.7) + grain * smooth_noise(rng, shape, 14, octaves=3)
-    if pale_rim:  # a dark core in a pale whole, which thresholds take for the lesion
+    if pale_rim:  # a dark core in a pale lesion; thresholds find only the core
         core_noise = core_place[0] + 0.3 * smooth_noise(rng, shape, 0.8 / radius)
-        profile *= 0.35 + 0.9 * _fade(core_size - core_noise - inside, 0.125)
-    # The meshes of a real network differ in size and close up here and there.
+        profile *= 0.35 + 0.9 * _compute_cover(core_size - core_noise - inside, 0.125)
+    # The meshes of a real pigment network vary in size, and the network has gaps.
     wave = 0.7 * honeycomb(rng, shape, period) + 0.25 * smooth_noise(rng, shape, 0.8 / period, octaves=2)
     local = np.clip(0.6 + 0.7 * smooth_noise(rng, shape, 3), 0, 1.5)
     profile += local * (net * np.clip(0.6 - wave, -0.6, 1) + dots * np.clip(3 * wave - 1.5, 0, 1))
     return np.exp(-strength * density * np.clip(profile, 0.1, 2.2)[..., np.newaxis]).astype(np.float32)
 
 
-def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
-    """Draw skin in 0..1, unevenly lit, with furrows, blotches and sometimes freckles or a second spot."""
-    y, x = grid(shape)
+def _draw_skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
+    """Draw unevenly lit skin in 0..1 with furrows and blotches, and sometimes freckles or a second spot."""
+    y, x = make_grid(shape)
     tone = SKINS[rng.choice(len(SKINS), p=SKIN_WEIGHTS)] / 255
     tone = tone * np.exp(rng.normal(0, 0.05) + rng.normal(0, 0.03, 3))
     tilt, falloff = rng.normal(0, 0.12, 2), np.clip(rng.normal(0.15, 0.15), -0.1, 0.6)
@@ -221,8 +222,8 @@ def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
         half_y, half_x = y[-1, 0], x[0, -1]
         distance = np.hypot(y - 0.85 * half_y * np.sin(place), x - 0.85 * half_x * np.cos(place))
         distance = distance + 0.02 * smooth_noise(rng, shape, 8, octaves=2)
-        spots += rng.uniform(0.3, 1.2) * _fade(distance - rng.uniform(0.04, 0.1), 0.012)
-    # Melanin takes blue light first, blood takes all but red.
+        spots += rng.uniform(0.3, 1.2) * _compute_cover(distance - rng.uniform(0.04, 0.1), 0.012)
+    # Melanin absorbs mostly blue light. Blood absorbs green and blue light.
     melanin = np.array([0.35, 0.65, 0.9], dtype=np.float32)
     blood = np.array([0.1, 1.0, 0.8], dtype=np.float32)
     density = spots[..., np.newaxis] * melanin
@@ -230,12 +231,12 @@ def _skin(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
     return (tone * np.exp(light[..., np.newaxis] - density)).astype(np.float32)
 
 
-def _lay_hair(rng: np.random.Generator, photo: Field, light: float) -> None:
-    """Lay a handful to a thicket of curved hairs over the image, all of them light or all dark."""
-    height, width = photo.shape[:2]
+def _add_hair(rng: np.random.Generator, image: Field, light: float) -> None:
+    """Draw 2 to 60 curved hairs over the image, all of them light or all of them dark."""
+    height, width = image.shape[:2]
     unit = min(height, width)
     count = int(np.clip(np.rint(np.exp(rng.normal(2.2, 0.8))), 2, 60))
-    grow = rng.uniform(0, 2 * np.pi)  # hair lies in one direction, more or less
+    grow = rng.uniform(0, 2 * np.pi)  # main direction of the hairs
     shade = np.float32(rng.uniform(0.04, 0.3)) * np.array([1.0, 0.85, 0.75], dtype=np.float32)
     if rng.random() < light:
         shade = np.array([0.93, 0.9, 0.86], dtype=np.float32)
@@ -255,29 +256,29 @@ def _lay_hair(rng: np.random.Generator, photo: Field, light: float) -> None:
         pen_width = max(round(thickness * rng.uniform(0.7, 1.3) * unit * supersampling), 1)
         pen.line([tuple(point) for point in curve * supersampling], fill=int(rng.uniform(150, 245)), width=pen_width)
     cover = np.asarray(canvas.reduce(supersampling), dtype=np.float32)[..., np.newaxis] / 255
-    photo += cover * (shade - photo)
+    image += cover * (shade - image)
 
 
-def _lay_ruler(rng: np.random.Generator, photo: Field, probability: float) -> None:
-    """Lay the ticks of a ruler along one edge, as often as asked for."""
+def _add_ruler(rng: np.random.Generator, image: Field, probability: float) -> None:
+    """Draw the ticks of a ruler along one edge, with the given probability."""
     side, pitch, long_tick, inset = rng.integers(4), rng.uniform(0.03, 0.07), rng.uniform(0.05, 0.1), rng.random()
     ink = rng.uniform(0.05, 0.25)
     if rng.random() >= probability:
         return
-    view = np.rot90(photo, int(side))  # a view, so that writing to it writes to the image
-    length, unit = view.shape[1], min(view.shape[:2])
+    turned = np.rot90(image, int(side))  # writing to it writes to the image
+    length, unit = turned.shape[1], min(turned.shape[:2])
     top = round(0.04 * inset * unit)
     thickness = max(round(0.008 * unit), 1)
     for tick, left in enumerate(np.arange(0.5 * pitch * unit, length, pitch * unit)):
         depth = long_tick * (1.0 if tick % 5 == 0 else 0.55)
-        view[top : top + round(depth * unit), round(left) : round(left) + thickness] *= ink
+        turned[top : top + round(depth * unit), round(left) : round(left) + thickness] *= ink
 
 
-def _lay_sticker(rng: np.random.Generator, photo: Field, distance: Field) -> None:
-    """Stick a colored disk or square over the frame, as far from the lesion as there is room."""
-    shape = photo.shape[:2]
-    y, x = grid(shape)
-    # Of some points on the frame, the one farthest from the lesion, so that the marker hides none of it.
+def _add_sticker(rng: np.random.Generator, image: Field, distance: Field) -> None:
+    """Draw a colored disk or square at the frame, far from the lesion."""
+    shape = image.shape[:2]
+    y, x = make_grid(shape)
+    # The sticker takes the candidate point on the frame that is farthest from the lesion, so it hides no lesion.
     places = np.concatenate([rng.choice([-1, 1], (6, 1)), rng.uniform(-0.8, 0.8, (6, 1))], axis=1)
     places[3:] = places[3:, ::-1]
     rows, columns = (np.rint((places + 1) / 2 * (np.array(shape) - 1)).astype(int)).T
@@ -296,13 +297,13 @@ def _lay_sticker(rng: np.random.Generator, photo: Field, distance: Field) -> Non
         beyond = np.hypot(down, right)
     color = STICKERS[rng.integers(len(STICKERS))] / 255 * np.exp(rng.normal(0, 0.1))
     weave = 1 + 0.04 * smooth_noise(rng, shape, 60)
-    cover = _fade(beyond - size, 0.002)[..., np.newaxis]
-    photo += cover * (color * weave[..., np.newaxis] - photo)
+    cover = _compute_cover(beyond - size, 0.002)[..., np.newaxis]
+    image += cover * (color * weave[..., np.newaxis] - image)
 
 
-def _lay_bubbles(rng: np.random.Generator, photo: Field) -> None:
-    """Blow a few bubbles into the gel: a dark outline, a bright ring within, and the lamp's reflection."""
-    y, x = grid(photo.shape[:2])
+def _add_bubbles(rng: np.random.Generator, image: Field) -> None:
+    """Draw 4 to 15 bubbles, each with a dark outline, a bright ring inside it and a reflection of the lamp."""
+    y, x = make_grid(image.shape[:2])
     lamp = rng.uniform(0, 2 * np.pi)
     for _ in range(rng.integers(4, 16)):
         radius = float(np.clip(0.025 * np.exp(0.6 * rng.standard_normal()), 0.008, 0.1))
@@ -312,52 +313,53 @@ def _lay_bubbles(rng: np.random.Generator, photo: Field) -> None:
         from_center = np.hypot(y - center[0], x - center[1])
         spot = center + 0.55 * radius * np.array([np.sin(lamp), np.cos(lamp)])
         from_spot = np.hypot(y - spot[0], x - spot[1])
-        dark = outline * _bump(from_center - radius, width)
-        bright = ring * _bump(from_center - radius + 2 * width, width) + glare * _bump(from_spot, 0.2 * radius)
-        photo *= 1 - dark[..., np.newaxis]
-        photo += np.minimum(bright, 1)[..., np.newaxis] * (1 - photo)
+        dark = outline * _compute_bump(from_center - radius, width)
+        reflection = glare * _compute_bump(from_spot, 0.2 * radius)
+        bright = ring * _compute_bump(from_center - radius + 2 * width, width) + reflection
+        image *= 1 - dark[..., np.newaxis]
+        image += np.minimum(bright, 1)[..., np.newaxis] * (1 - image)
 
 
-def _shade(rng: np.random.Generator, photo: Field) -> None:
-    """Let the light fall off to one side, down to a half or a fifth."""
-    y, x = grid(photo.shape[:2])
+def _add_uneven_light(rng: np.random.Generator, image: Field) -> None:
+    """Reduce the light towards one side, down to between a half and a fifth."""
+    y, x = make_grid(image.shape[:2])
     direction, loss = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 1.6)
     away = np.sin(direction) * y + np.cos(direction) * x
     away = (away - away.min()) / np.ptp(away)
-    photo *= np.exp(-loss * away)[..., np.newaxis]
+    image *= np.exp(-loss * away)[..., np.newaxis]
 
 
-def _dim(rng: np.random.Generator, photo: Field, *, vignette: bool) -> None:
-    """Darken what lies outside the round view of the dermoscope."""
-    y, x = grid(photo.shape[:2])
+def _add_vignette(rng: np.random.Generator, image: Field, *, vignette: bool) -> None:
+    """Darken the image outside the round field of the dermoscope."""
+    y, x = make_grid(image.shape[:2])
     half = max(y[-1, 0], x[0, -1])
     radius, softness = half * rng.uniform(0.9, 1.15), rng.uniform(0.008, 0.05)
     center, floor = rng.normal(0, 0.03, 2), rng.uniform(0.02, 0.12)
     if vignette:
         beyond = np.hypot(y - center[0], x - center[1]) - radius
-        light = floor + (1 - floor) * _fade(beyond, softness)
-        photo *= light[..., np.newaxis]
+        light = floor + (1 - floor) * _compute_cover(beyond, softness)
+        image *= light[..., np.newaxis]
 
 
-def _expose(rng: np.random.Generator, photo: Field) -> NDArray[np.uint8]:
-    """Blur the image a little, add the sensor's noise and turn it into bytes."""
-    sigma = rng.uniform(0.0005, 0.0035) * min(photo.shape[:2])
+def _expose_image(rng: np.random.Generator, image: Field) -> NDArray[np.uint8]:
+    """Blur the image slightly, add sensor noise and convert it to uint8."""
+    sigma = rng.uniform(0.0005, 0.0035) * min(image.shape[:2])
     grain = rng.uniform(0.004, 0.015)
-    photo = ndi.gaussian_filter(photo, (sigma, sigma, 0), truncate=3)
-    photo += grain * rng.standard_normal(photo.shape, dtype=np.float32)
-    return np.rint(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+    image = ndi.gaussian_filter(image, (sigma, sigma, 0), truncate=3)
+    image += grain * rng.standard_normal(image.shape, dtype=np.float32)
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def _fade(distance: Field, width: Field | float) -> Field:
-    """Return 1 far inside a border, 0.5 on it and 0 far outside."""
+def _compute_cover(distance: Field, width: Field | float) -> Field:
+    """Return the cover of a shape: 1 far inside its border, 0.5 on the border and 0 far outside."""
     return (1 / (1 + np.exp(np.clip(distance / width, -30, 30)))).astype(np.float32)
 
 
-def _bump(distance: Field, width: float) -> Field:
-    """Return 1 on a line and less beside it."""
+def _compute_bump(distance: Field, width: float) -> Field:
+    """Return a Gaussian of the distance, 1 at distance 0."""
     return np.exp(-((distance / width) ** 2) / 2).astype(np.float32)
 
 
-def _traits(rng: np.random.Generator, severity: float, count: int) -> NDArray[np.float64]:
-    """Draw numbers of unit variance that follow the severity, each in its own way."""
+def _sample_traits(rng: np.random.Generator, severity: float, count: int) -> NDArray[np.float64]:
+    """Sample traits of unit variance that correlate with the severity."""
     return LOADING * severity + np.sqrt(1 - LOADING**2) * rng.standard_normal(count)

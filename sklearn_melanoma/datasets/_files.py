@@ -141,7 +141,7 @@ def make_bunch(
     left_out: dict[str, int],
     **extra: object,
 ) -> Bunch:
-    """Return the fields that all loaders share, and add the counts to the description.
+    """Make the Bunch of a loader, with the counts added to the description.
 
     `left_out` holds the numbers of things without a place in the Bunch, by their name.
     """

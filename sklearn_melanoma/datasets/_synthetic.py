@@ -7,10 +7,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from sklearn_melanoma.datasets._drawing import draw_photo
+from sklearn_melanoma.datasets._drawing import draw_image
 
-# Melanomas lean this many standard deviations of the severity further than nevi: the ROC AUC of the severity itself,
-# which no classifier can beat on average, is then Phi(2 / sqrt 2) = 0.921.
+# Difference of the mean severity of melanomas and nevi, in standard deviations. The severity itself then has a ROC AUC
+# of Phi(2 / sqrt 2) = 0.921, and no classifier can have a higher expected AUC.
 SEPARATION = 2.0
 
 MIN_SIDE = 32
@@ -30,38 +30,38 @@ def make_lesions(
     uneven_light: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Draw dermoscopic images of nevi and melanomas, with the true border of each.
+    r"""Generate synthetic dermoscopic images of nevi and melanomas with their true masks.
 
-    Made to be failed on: skin of several tones, unevenly lit; lesions of one to six colors with
-    an irregular, faded border, a pigment network or globules, some of them pale around a dark
-    core; now and then freckles, a second spot, a lesion cut by the frame; and as often as asked
-    for what gets between the camera and the lesion.
+    The images are deliberately difficult. Skin has several tones and uneven light. Lesions have one
+    to six colors, an irregular, faded border and a pigment network or globules; some are pale
+    around a dark core. Some images have freckles or a second spot, and the frame cuts some lesions.
+    The parameters set the probability of each artifact.
 
     Parameters
     ----------
     n_samples : int, default=100
         Number of images, 0 or more.
     melanoma_fraction : float, default=0.3
-        Fraction that are melanomas, in 0..1. Their number is
-        ``round(n_samples * melanoma_fraction)`` exactly, in random order.
+        Fraction of melanomas, in 0..1. Their number is exactly
+        ``round(n_samples * melanoma_fraction)``. Melanomas and nevi are in random order.
     image_size : tuple of int, default=(192, 256)
-        Height and width in pixels, 32 or more each. Lesions are drawn relative to the
-        shortest side: another resolution of the same shape shows the same lesions.
+        Height and width in pixels, 32 or more each. Lengths are relative to the shortest side, so
+        another resolution with the same aspect ratio shows the same lesions.
     hair : float, default=0.3
-        Probability that an image has hair over it, in 0..1.
+        Probability that an image has hair, in 0..1.
     light_hair : float, default=0.12
-        Probability that hair is light, in 0..1, where there is hair.
+        Probability that hair is light, in 0..1, in an image with hair.
     vignette : float, default=0.2
         Probability that an image has dark corners, in 0..1.
     ruler : float, default=1/12
         Probability that an image has the ticks of a ruler along one side, in 0..1.
     sticker : float, default=0
-        Probability that a colored adhesive marker reaches into an image, beside the lesion, in
+        Probability that an image has a colored sticker (adhesive marker) beside the lesion, in
         0..1.
     bubbles : float, default=0
         Probability that an image has bubbles in the gel between skin and glass, in 0..1.
     uneven_light : float, default=0
-        Probability that the light falls off to one side, to a half or less, in 0..1.
+        Probability that the light falls off to one side, by half or more, in 0..1.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same images at every call.
 
@@ -73,39 +73,41 @@ def make_lesions(
         images : list of ndarray of shape (height, width, 3), dtype uint8
             The images, RGB.
         masks : list of ndarray of shape (height, width), dtype bool
-            The lesions as drawn, up to the line at half contrast; never empty.
+            The true masks. Their border is at half contrast. No mask is empty.
         target : ndarray of shape (n_samples,), dtype int
             1 for melanoma, 0 for nevus.
         diagnosis : list of str
             "melanoma" or "nevus".
         groups : ndarray of shape (n_samples,), dtype int
-            0 to ``n_samples - 1``: every image shows another lesion.
+            0 to ``n_samples - 1``. Each image shows a different lesion.
         severity : ndarray of shape (n_samples,), dtype float
-            The one number through which the diagnosis acts on what is drawn. It is no
-            measurement; see Notes.
+            Hidden variable through which the diagnosis changes an image. It is not measured from
+            the image; see Notes.
         DESCR : str
-            What this is, with the counts.
+            A description with the counts.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong type.
+        If an argument has the wrong type.
     ValueError
         If an argument is out of its range.
 
     Notes
     -----
     The severity is normal with variance 1 and mean 0 for nevi, 2 for melanomas. Size, asymmetry,
-    irregularity of the border and number of colors follow it loosely, nothing else does. So no
-    classifier can have an expected ROC AUC above that of the severity,
-    :math:`\Phi(2 / \sqrt{2}) = 0.921`: a perfect score is a sign of a leak. A logistic regression
-    on crude measures of shape and color reads about 0.85. Otsu's threshold on the blue channel
-    finds the lesions with a mean Jaccard index of about 0.78, median 0.92: every sixth image reads below 0.65.
+    irregularity of the border and number of colors are correlated with it; nothing else depends on
+    it. So no classifier can have an expected ROC AUC above that of the severity,
+    :math:`\Phi(2 / \sqrt{2}) = 0.921`. A perfect score is a sign of a leak. A logistic regression
+    on crude morphology and color features has an AUC of about 0.85. Otsu's threshold on the blue
+    channel finds the lesions with a mean Jaccard index of about 0.78 and a median of 0.92. Every
+    sixth image has an index below 0.65.
 
-    An image depends on its class and on a seed of its own. With the same `random_state`, image `i`
-    is the same at any `n_samples` if it gets the same class; with `melanoma_fraction` 0 or 1 it
-    always does. Changing the probability of hair, dark corners, rulers, markers, bubbles or uneven
-    light only adds or takes these away: what lies under them and the masks stay the same.
+    An image depends on its class and on its own seed. With the same `random_state`, image `i` is
+    the same at any `n_samples` if it gets the same class. With `melanoma_fraction` 0 or 1, it
+    always gets the same class. Changing the probability of an artifact (hair, vignette, ruler,
+    sticker, bubbles or uneven light) only adds or removes the artifact. The image under it and
+    the mask stay the same.
 
     Examples
     --------
@@ -132,7 +134,7 @@ def make_lesions(
     for name, side in zip(("height", "width"), image_size, strict=True):
         _check_count(f"image_size ({name})", side, MIN_SIDE)
     random = check_random_state(random_state)
-    # Seeds first and one row for each image, so that more images only come behind.
+    # All seeds are drawn first, so that a larger n_samples only appends images.
     seeds = random.randint(np.iinfo(np.int32).max, size=n_samples)
     target = np.zeros(n_samples, dtype=int)
     target[: round(n_samples * melanoma_fraction)] = 1
@@ -145,7 +147,7 @@ def make_lesions(
         severity[i] = own.standard_normal() + SEPARATION * target[i]
         switches = ("hair", "vignette", "sticker", "bubbles", "uneven_light")
         present = {name: bool(own.random() < fractions[name]) for name in switches}
-        image, mask = draw_photo(int(seed), severity[i], shape, **present, light_hair=light_hair, ruler=ruler)
+        image, mask = draw_image(int(seed), severity[i], shape, **present, light_hair=light_hair, ruler=ruler)
         images.append(image)
         masks.append(mask)
     n_melanomas = int(target.sum())
@@ -158,9 +160,9 @@ def make_lesions(
         severity=severity,
         DESCR=(
             f"{n_samples} synthetic dermoscopic images of {shape[0]} x {shape[1]} pixels: {n_melanomas} melanomas, "
-            f"{n_samples - n_melanomas} nevi, each with its true mask. Drawn by "
-            "sklearn_melanoma.datasets.make_lesions; free of rights. The classes overlap: no classifier can expect a "
-            "ROC AUC above 0.921. Scores on drawn images say nothing about real ones."
+            f"{n_samples - n_melanomas} nevi, each with its true mask. Generated by "
+            "sklearn_melanoma.datasets.make_lesions; free of rights. The classes overlap: no classifier can have an "
+            "expected ROC AUC above 0.921. Scores on synthetic images say nothing about real images."
         ),
     )
 

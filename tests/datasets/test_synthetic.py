@@ -31,7 +31,7 @@ def _crude_features(image, mask):
     return [np.log(mask.mean()), region.solidity, np.log(region.perimeter**2 / region.area), *inside.std(axis=0)]
 
 
-def test_fields(many):
+def test_bunch_fields(many):
     assert len(many.images) == len(many.masks) == len(many.diagnosis) == 240
     assert all(image.shape == (96, 128, 3) and image.dtype == np.uint8 for image in many.images)
     assert all(mask.shape == (96, 128) and mask.dtype == bool for mask in many.masks)
@@ -42,7 +42,7 @@ def test_fields(many):
     assert "96 melanomas, 144 nevi" in many.DESCR
 
 
-def test_the_classes_are_mixed(many):
+def test_classes_are_in_random_order(many):
     assert 0.2 < many.target[:60].mean() < 0.6
 
 
@@ -55,7 +55,7 @@ def test_number_of_melanomas_is_exact(n_samples, fraction, expected):
     assert lesions.target.sum() == expected
 
 
-def test_same_seed_same_photos():
+def test_same_seed_gives_same_images():
     first, second = (make_lesions(4, image_size=(64, 64), random_state=3) for _ in range(2))
     other = make_lesions(4, image_size=(64, 64), random_state=4)
     for i in range(4):
@@ -64,14 +64,14 @@ def test_same_seed_same_photos():
         assert not np.array_equal(first.images[i], other.images[i])
 
 
-def test_a_random_state_moves_on():
+def test_random_state_instance_advances():
     random = np.random.RandomState(3)
     first, second = (make_lesions(2, image_size=(64, 64), random_state=random) for _ in range(2))
     np.testing.assert_array_equal(first.images[0], make_lesions(2, image_size=(64, 64), random_state=3).images[0])
     assert not np.array_equal(first.images[0], second.images[0])
 
 
-def test_photos_do_not_depend_on_how_many_are_made():
+def test_images_do_not_depend_on_n_samples():
     few, more = (make_lesions(n, melanoma_fraction=0, image_size=(64, 64), random_state=5) for n in (3, 9))
     for i in range(3):
         np.testing.assert_array_equal(few.images[i], more.images[i])
@@ -88,30 +88,30 @@ def test_masks_are_never_empty(many):
     assert min(mask.sum() for mask in tiny.masks) > 0
 
 
-def test_some_lesions_are_cut_by_the_frame_and_most_are_not(many):
+def test_frame_cuts_few_lesions(many):
     cut = np.mean([mask[[0, -1]].any() or mask[:, [0, -1]].any() for mask in many.masks])
     assert 0.03 < cut < 0.4
 
 
 @pytest.mark.parametrize("size", [(64, 64), (480, 640), (33, 400), (400, 33)])
-def test_any_size(size):
+def test_all_image_sizes(size):
     every = dict.fromkeys(["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"], 1)
     lesions = make_lesions(2, image_size=size, **every, random_state=0)
     assert [image.shape for image in lesions.images] == [(*size, 3)] * 2
     assert all(mask.any() for mask in lesions.masks)
 
 
-def test_another_resolution_shows_the_same_lesions():
+def test_resolution_does_not_change_lesions():
     artifacts = {"sticker": 0.5, "bubbles": 0.5, "uneven_light": 0.5}
     small, large = (make_lesions(5, image_size=(96 * k, 128 * k), random_state=2, **artifacts) for k in (1, 3))
     for i in range(5):
-        shrunk = large.masks[i][1::3, 1::3]  # the middle of every 3 x 3 pixels is the middle of the small one
+        shrunk = large.masks[i][1::3, 1::3]  # the center of each 3 x 3 block is the center of the small pixel
         assert np.mean(shrunk != small.masks[i]) < 0.01
         averaged = large.images[i].reshape(96, 3, 128, 3, 3).mean(axis=(1, 3))
         assert np.mean(np.abs(averaged - small.images[i])) < 6
 
 
-def test_hair_only_adds_hair():
+def test_hair_changes_few_pixels():
     bald, hairy = (make_lesions(6, image_size=(96, 128), hair=hair, vignette=0, random_state=8) for hair in (0, 1))
     for i in range(6):
         np.testing.assert_array_equal(bald.masks[i], hairy.masks[i])
@@ -119,11 +119,11 @@ def test_hair_only_adds_hair():
         assert 0.002 < changed.mean() < 0.6
 
 
-def test_a_vignette_darkens_the_corners_only():
-    plain, round_view = (
+def test_vignette_darkens_only_corners():
+    plain, vignetted = (
         make_lesions(6, image_size=(96, 128), hair=0, vignette=vignette, random_state=8) for vignette in (0, 1)
     )
-    for before, after in zip(plain.images, round_view.images, strict=True):
+    for before, after in zip(plain.images, vignetted.images, strict=True):
         assert after[[0, 0, -1, -1], [0, -1, 0, -1]].mean() < 0.6 * before[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
         np.testing.assert_allclose(after[44:52, 60:68].astype(int), before[44:52, 60:68], atol=3)
 
@@ -132,9 +132,9 @@ BARE = {"hair": 0, "vignette": 0, "ruler": 0}
 
 
 @pytest.mark.parametrize("artifact", ["hair", "vignette", "ruler", "sticker", "bubbles", "uneven_light"])
-def test_an_artifact_is_all_that_changes(artifact):
+def test_artifact_probability_only_adds_artifact(artifact):
     options = {"n_samples": 8, "image_size": (96, 128), "random_state": 8, **BARE}
-    without, some, every = (make_lesions(**options | {artifact: share}) for share in (0, 0.5, 1))
+    without, some, every = (make_lesions(**options | {artifact: fraction}) for fraction in (0, 0.5, 1))
     kinds = []
     for i in range(8):
         np.testing.assert_array_equal(without.masks[i], every.masks[i])
@@ -146,27 +146,27 @@ def test_an_artifact_is_all_that_changes(artifact):
     assert set(kinds) == {False, True}
 
 
-def test_photos_of_a_seed_stay_what_they_are():
-    """Of version 0.1, before there were markers, bubbles and uneven light."""
-    photos = make_lesions(6, image_size=(64, 80), hair=0.5, random_state=0).images
-    sums = [int(photo.sum()) for photo in photos]
+def test_images_of_a_seed_are_stable():
+    """The sums were recorded before stickers, bubbles and uneven light existed."""
+    images = make_lesions(6, image_size=(64, 80), hair=0.5, random_state=0).images
+    sums = [int(image.sum()) for image in images]
     assert sums == pytest.approx([1827505, 2269761, 1546572, 2321720, 2155001, 2687426], rel=1e-4)
 
 
 def test_hair_is_light_or_dark():
     options = {"n_samples": 6, "image_size": (96, 128), "random_state": 8, **BARE}
     bald = make_lesions(**options).images
-    for share, sign in ((1, 1), (0, -1)):
-        hairy = make_lesions(**options | {"hair": 1, "light_hair": share}).images
+    for light_hair, sign in ((1, 1), (0, -1)):
+        hairy = make_lesions(**options | {"hair": 1, "light_hair": light_hair}).images
         for before, after in zip(bald, hairy, strict=True):
             change = after.astype(int) - before
             changed = change[np.abs(change).max(axis=2) > 25]
             assert sign * changed.sum() > 0
 
 
-def test_a_marker_touches_the_frame_and_hides_no_lesion():
+def test_sticker_touches_frame_and_hides_no_lesion():
     plain, marked = (
-        make_lesions(60, image_size=(96, 128), random_state=3, **BARE | {"sticker": share}) for share in (0, 1)
+        make_lesions(60, image_size=(96, 128), random_state=3, **BARE | {"sticker": fraction}) for fraction in (0, 1)
     )
     hidden = []
     for before, after, mask in zip(plain.images, marked.images, plain.masks, strict=True):
@@ -177,9 +177,9 @@ def test_a_marker_touches_the_frame_and_hides_no_lesion():
     assert np.mean(hidden) < 0.01
 
 
-def test_bubbles_are_rings_dark_and_bright():
+def test_bubbles_have_dark_and_bright_rings():
     plain, gel = (
-        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"bubbles": share}) for share in (0, 1)
+        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"bubbles": fraction}) for fraction in (0, 1)
     )
     for before, after in zip(plain.images, gel.images, strict=True):
         change = (after.astype(int) - before).mean(axis=2)
@@ -190,7 +190,8 @@ def test_bubbles_are_rings_dark_and_bright():
 
 def test_uneven_light_falls_off_to_one_side():
     plain, shaded = (
-        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"uneven_light": share}) for share in (0, 1)
+        make_lesions(12, image_size=(96, 128), random_state=3, **BARE | {"uneven_light": fraction})
+        for fraction in (0, 1)
     )
     for before, after in zip(plain.images, shaded.images, strict=True):
         ratio = ndi.gaussian_filter((after + 1.0).mean(axis=2) / (before + 1.0).mean(axis=2), 3)
@@ -198,7 +199,7 @@ def test_uneven_light_falls_off_to_one_side():
         assert ratio.max() > 0.9
 
 
-def test_the_border_lies_at_half_contrast():
+def test_border_is_at_half_contrast():
     lesions = make_lesions(40, image_size=(96, 128), hair=0, vignette=0, random_state=6)
     steps = []
     for image, mask in zip(lesions.images, lesions.masks, strict=True):
@@ -208,7 +209,7 @@ def test_the_border_lies_at_half_contrast():
     assert np.nanmedian(steps) == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_segmenter_can_fail(many):
+def test_otsu_fails_on_some_images(many):
     overlaps = []
     for image, mask in zip(many.images, many.masks, strict=True):
         found = _otsu(image)
@@ -218,16 +219,16 @@ def test_a_segmenter_can_fail(many):
     assert 0.08 < np.mean(np.less(overlaps, 0.65)) < 0.28
 
 
-def test_melanomas_and_nevi_overlap(many):
+def test_classes_overlap(many):
     rows = [_crude_features(image, mask) for image, mask in zip(many.images, many.masks, strict=True)]
     model = make_pipeline(StandardScaler(), LogisticRegression())
     scores = cross_val_predict(model, rows, many.target, cv=5, method="decision_function")
     assert 0.75 < roc_auc_score(many.target, scores) < 0.95
 
 
-def test_the_severity_sets_the_ceiling():
+def test_severity_has_the_expected_auc():
     lesions = make_lesions(600, melanoma_fraction=0.5, image_size=(32, 32), hair=0, random_state=0)
-    # Three standard errors of the area for 300 images of each class.
+    # The tolerance is three standard errors of the AUC for 300 images per class.
     assert roc_auc_score(lesions.target, lesions.severity) == pytest.approx(0.921, abs=0.033)
 
 
@@ -235,7 +236,7 @@ def test_noise_has_unit_variance_and_is_smooth():
     noise = smooth_noise(np.random.default_rng(0), (400, 400), 40, octaves=2)
     assert noise.mean() == pytest.approx(0, abs=0.1)
     assert noise.std() == pytest.approx(1, abs=0.1)
-    assert np.diff(noise, axis=0).std() < 0.3  # white noise: 1.4
+    assert np.diff(noise, axis=0).std() < 0.3  # white noise has 1.4
 
 
 @pytest.mark.parametrize(
@@ -257,6 +258,6 @@ def test_noise_has_unit_variance_and_is_smooth():
         ({"random_state": "x"}, ValueError, "cannot be used to seed"),
     ],
 )
-def test_wrong_arguments(options, error, message):
+def test_invalid_arguments_raise(options, error, message):
     with pytest.raises(error, match=message):
         make_lesions(**{"n_samples": 1, **options})
