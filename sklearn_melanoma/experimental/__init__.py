@@ -1,4 +1,4 @@
-"""Ideas of the survey without a measured gain on real images; they may change or go without deprecation."""
+"""Experimental estimators without a measured gain on real images; they may change without deprecation."""
 
 from sklearn_melanoma.experimental._augmented_classifier import AugmentedClassifier
 from sklearn_melanoma.experimental._invariant_projection import InvariantProjection

@@ -45,10 +45,10 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     Parameters
     ----------
-    pipeline : Pipeline
-        From images to a diagnosis, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it: its first
-        step is an :class:`~sklearn_melanoma.pipeline.ImagePipeline` whose last step computes features. A copy
-        of it is fitted.
+    estimator : Pipeline
+        Pipeline from images to a diagnosis, such as that of :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`.
+        Its first step is an :class:`~sklearn_melanoma.pipeline.ImagePipeline` whose last step computes features. A
+        clone of it is fitted.
     n_augmentations : int, default=4
         Number of augmented copies of each labeled image that the classifier learns from.
     n_test_augmentations : int, default=0
@@ -58,10 +58,10 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     Attributes
     ----------
-    pipeline_ : Pipeline
+    estimator_ : Pipeline
         The fitted pipeline.
     classes_ : ndarray of shape (n_classes,)
-        The classes of the pipeline.
+        The classes.
 
     See Also
     --------
@@ -69,8 +69,8 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     Notes
     -----
-    An image and each of its copies have the weight 1 / (`n_augmentations` + 1), so that every labeled image counts
-    as one. This needs a classifier that takes `sample_weight`; for others, such as
+    A labeled image and each of its copies have the weight 1 / (`n_augmentations` + 1), so that every labeled image
+    counts as one. This needs a classifier that takes `sample_weight`; for others, such as
     :class:`~sklearn.semi_supervised.SelfTrainingClassifier`, each copy counts as one image. Unlabeled images have no
     copies. All steps before the classifier are fitted to the images alone.
 
@@ -93,7 +93,7 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "pipeline": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit", "predict"])],
         "n_augmentations": [Interval(Integral, 0, None, closed="left")],
         "n_test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
@@ -101,13 +101,13 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     def __init__(
         self,
-        pipeline: Any,
+        estimator: Any,
         *,
         n_augmentations: int = 4,
         n_test_augmentations: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ):
-        self.pipeline = pipeline
+        self.estimator = estimator
         self.n_augmentations = n_augmentations
         self.n_test_augmentations = n_test_augmentations
         self.random_state = random_state
@@ -121,11 +121,11 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         X : sequence of images
             Labeled and unlabeled images: paths, arrays, PIL images or lesions.
         y : array-like of shape (n_images,)
-            Labels, with the integer -1 for a missing one where the classifier takes that; among strings, that takes an
-            array of dtype object.
+            Labels. A missing label is the integer -1, if the classifier accepts it; with labels that are strings, this
+            requires an array of dtype object.
         **params : dict
-            What scikit-learn's metadata routing hands to the classifier, such as `sample_weight` and `groups`, one
-            value for each image.
+            Metadata such as `sample_weight` and `groups`, one value for each image. Scikit-learn's metadata routing
+            passes it to the classifier.
 
         Returns
         -------
@@ -135,13 +135,13 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         Raises
         ------
         ValueError, TypeError, OSError
-            If the first step of the pipeline is no ImagePipeline, an image can't be read, the labels are not as
-            described, or a parameter has a value out of its range.
+            If `estimator` is not a pipeline that begins with an ImagePipeline, an image can't be read, the labels are
+            not as described, or a parameter has a value out of its range.
         """
         self._validate_params()
-        if not (isinstance(self.pipeline, Pipeline) and isinstance(self.pipeline[0], ImagePipeline)):
+        if not (isinstance(self.estimator, Pipeline) and isinstance(self.estimator[0], ImagePipeline)):
             raise TypeError(
-                f"pipeline must be a Pipeline whose first step is an ImagePipeline, got {self.pipeline!r}. "
+                f"estimator must be a Pipeline whose first step is an ImagePipeline, got {self.estimator!r}. "
                 "make_melanoma_pipeline makes one."
             )
         if params and not get_config()["enable_metadata_routing"]:
@@ -155,36 +155,37 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         labeled = np.flatnonzero(find_labeled(labels))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
 
-        model = clone(self.pipeline)
+        model = clone(self.estimator)
         head, classifier = model[:-1], model[-1]
         with FitTask(self, images, labels, 3) as task:
             with task.fitting("fit-transform-images", head):
                 rows = head.fit_transform(images, labels)
-            positions = np.arange(len(labels))  # of the image of each row
+            positions = np.arange(len(labels))  # position of the image of each row
             if len(labeled) and self.n_augmentations:
                 task.begin_part("transform-copies")
                 copies = _transform_copies(head, [images[i] for i in labeled.tolist()], self.n_augmentations, seed)
                 rows = stack_parts([rows, *copies])
                 positions = np.concatenate([positions, *[labeled] * self.n_augmentations])
             with task.fitting("fit-classifier", classifier):
-                classifier.fit(rows, labels[positions], **_for_rows(classifier, params, positions))
-            model.steps[:-1] = head.steps  # fitted, also where the pipeline's memory made copies of them
-            self.pipeline_, self.classes_ = model, classifier.classes_
+                classifier.fit(rows, labels[positions], **_expand_params(classifier, params, positions))
+            # The memory of the pipeline may have fitted clones of these steps.
+            model.steps[:-1] = head.steps
+            self.estimator_, self.classes_ = model, classifier.classes_
         return self
 
     def _average(self, method: str, X: Any) -> Array:
         """Return the output of a method of the pipeline, averaged over each image and its copies."""
         check_is_fitted(self)
         images = check_images(X)
-        total = getattr(self.pipeline_, method)(images)
+        total = getattr(self.estimator_, method)(images)
         if self.n_test_augmentations:
-            for copies in _transform_copies(self.pipeline_[:-1], images, self.n_test_augmentations, seed=0):
-                total = total + getattr(self.pipeline_[-1], method)(copies)
+            for copies in _transform_copies(self.estimator_[:-1], images, self.n_test_augmentations, seed=0):
+                total = total + getattr(self.estimator_[-1], method)(copies)
         return total / (1 + self.n_test_augmentations)
 
     @available_if(lambda self: self._has("predict_proba"))
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class, averaged over image and copies.
+        """Return the probability of each class, averaged over the image and its copies.
 
         Parameters
         ----------
@@ -200,7 +201,7 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
 
     @available_if(lambda self: self._has("decision_function"))
     def decision_function(self, X: Any) -> Array:
-        """Return the score of the classifier, averaged over image and copies.
+        """Return the decision function of the classifier, averaged over the image and its copies.
 
         Parameters
         ----------
@@ -210,12 +211,12 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         Returns
         -------
         ndarray of shape (n_images,) or (n_images, n_classes)
-            As the classifier has it.
+            Scores, in the shape that the classifier returns.
         """
         return self._average("decision_function", X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of each image: with copies, the one of the largest averaged probability, or score.
+        """Return the class of each image, with copies that of the highest average probability or score.
 
         Parameters
         ----------
@@ -225,57 +226,57 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
         Returns
         -------
         ndarray of shape (n_images,)
-            Of `classes_`.
+            Elements of `classes_`.
         """
         check_is_fitted(self)
         if not self.n_test_augmentations:
-            return self.pipeline_.predict(X)
+            return self.estimator_.predict(X)
         scores = self.predict_proba(X) if self._has("predict_proba") else self.decision_function(X)
         return self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)]
 
     def _has(self, method: str) -> bool:
-        return hasattr(getattr(self, "pipeline_", self.pipeline), method)
+        return hasattr(getattr(self, "estimator_", self.estimator), method)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return what `fit` hands on to the classifier, the last step of the pipeline.
+        """Return the routing of metadata from `fit` to the classifier, the last step of the pipeline.
 
         Returns
         -------
         MetadataRouter
-            For scikit-learn's metadata routing.
+            Routing of the metadata.
         """
         return MetadataRouter(owner=self).add(
-            classifier=self.pipeline[-1], method_mapping=MethodMapping().add(caller="fit", callee="fit")
+            classifier=self.estimator[-1], method_mapping=MethodMapping().add(caller="fit", callee="fit")
         )
 
     def __sklearn_tags__(self) -> Tags:
         tags = tag_image_input(super().__sklearn_tags__())
         tags.target_tags.required = True
-        tags.classifier_tags = get_tags(self.pipeline).classifier_tags
+        tags.classifier_tags = get_tags(self.estimator).classifier_tags
         return tags
 
 
 def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: int, seed: int) -> list[Any]:
-    """Return a table for each of the copies, a row for each image, from the fitted steps before the classifier."""
+    """Return one table for each copy, with one row for each image, from the fitted steps before the classifier."""
     features = head[0][:]
-    *before, measure = [step for _, step in features.steps if step not in (None, "passthrough")]
-    steps = [*before, AugmentedFeatures(measure, n_augmentations, seed)]
+    *before, transformer = [step for _, step in features.steps if step not in (None, "passthrough")]
+    steps = [*before, AugmentedFeatures(transformer, n_augmentations, seed)]
     features.steps = [(str(number), step) for number, step in enumerate(steps)]
     with warnings.catch_warnings():
-        # Already given for the images themselves.
+        # These warnings were already given for the images themselves.
         warnings.simplefilter("ignore", SkippedImagesWarning)
         warnings.filterwarnings("ignore", "No lesion was found")
         rows = features.transform(images).reshape(len(images), n_augmentations, -1)
-    tables = [wrap_rows(rows[:, number], measure) for number in range(n_augmentations)]
+    tables = [wrap_rows(rows[:, number], transformer) for number in range(n_augmentations)]
     return [head[1:].transform(table) for table in tables] if len(head) > 1 else tables
 
 
-def _for_rows(classifier: Any, params: dict[str, Any], photos: NDArray[np.intp]) -> dict[str, Any]:
-    """Return what `fit` is given beside the rows, from what there is for each image and the image of each row."""
-    counts = np.bincount(photos)
-    alone = {"sample_weight": np.ones(len(counts)), "groups": np.arange(len(counts))}
-    params = {name: value for name, value in alone.items() if takes(classifier, name)} | params
-    params = {name: safe_indexing(value, photos) for name, value in params.items()}
+def _expand_params(classifier: Any, params: dict[str, Any], positions: NDArray[np.intp]) -> dict[str, Any]:
+    """Return the arguments of `fit` by row, from those by image and the position of the image of each row."""
+    counts = np.bincount(positions)
+    defaults = {"sample_weight": np.ones(len(counts)), "groups": np.arange(len(counts))}
+    params = {name: value for name, value in defaults.items() if takes(classifier, name)} | params
+    params = {name: safe_indexing(value, positions) for name, value in params.items()}
     if "sample_weight" in params:
-        params["sample_weight"] = np.asarray(params["sample_weight"]) / counts[photos]
+        params["sample_weight"] = np.asarray(params["sample_weight"]) / counts[positions]
     return params

@@ -36,7 +36,7 @@ class AugmentedFeatures(TransformerMixin, ImageTransformer, auto_wrap_output_key
         self.seed = seed
 
     def transform(self, X: Any) -> Array:
-        """Return the features of the copies of each lesion; a lesion without a mask pixel is not changed.
+        """Return the features of the copies of each lesion; copies of a lesion without mask pixels are unchanged.
 
         Parameters
         ----------

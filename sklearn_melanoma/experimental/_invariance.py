@@ -1,4 +1,4 @@
-"""Directions in a table in which lesions differ more than views of one lesion do."""
+"""Linear projection of features to directions in which lesions differ more than augmented copies of one lesion."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sklearn_melanoma._typing import Array
 
 
 class Projection(NamedTuple):
-    """What takes rows to a few directions.
+    """Linear projection of rows to a few directions.
 
     Parameters
     ----------
     filling : ndarray of shape (n_features,)
-        What stands for NaN: the median of each column.
+        Median of each column, which replaces NaN.
     mean, scale : ndarray of shape (n_features,)
         Mean and standard deviation of each column.
     directions : ndarray of shape (n_features, n_components)
         Weights of the standardized columns.
     ratios : ndarray of shape (n_components,)
-        Variance between lesions over that between views of one lesion, largest first.
+        Variance between lesions over the variance between copies of one lesion, largest first.
     """
 
     filling: Array
@@ -37,18 +37,18 @@ class Projection(NamedTuple):
 
 
 def find_projection(rows: Array, n_components: int, *, shrinkage: float) -> Projection:
-    r"""Find the directions in which lesions differ most, next to views of one lesion.
+    r"""Find the directions in which lesions differ most, relative to augmented copies of one lesion.
 
-    Linear discriminant analysis with the lesion as the class: the :math:`v` that maximize
-    :math:`v^T B v / v^T W v`, with :math:`B` the covariance of the mean rows of the lesions and
-    :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S) / d \; I`, with the covariance :math:`S` of the
-    rows around the mean of their lesion, all in standardized columns. :math:`v^T W v = 1`, so that
-    the views of a lesion scatter alike in all directions.
+    This is linear discriminant analysis with the lesion as the class. The directions :math:`v` maximize
+    :math:`v^T B v / v^T W v`, where :math:`B` is the covariance of the mean rows of the lesions,
+    :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S) / d \; I`, and :math:`S` is the covariance of the
+    rows around the mean of their lesion. All columns are standardized. :math:`v^T W v = 1`, so that
+    the copies of a lesion have the same variance in all directions.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_lesions, n_views, n_features)
-        At least two lesions and two views; NaN where a measure is missing.
+    rows : ndarray of shape (n_lesions, n_copies, n_features)
+        At least two lesions and two rows per lesion (the lesion and its copies); NaN for a missing feature.
     n_components : int
         Number of directions, at most `n_features`.
     shrinkage : float
@@ -57,24 +57,24 @@ def find_projection(rows: Array, n_components: int, *, shrinkage: float) -> Proj
     Returns
     -------
     Projection
-        What takes other rows there.
+        Projection, which also applies to other rows.
     """
-    n_lesions, n_views, n_features = rows.shape
+    n_lesions, n_copies, n_features = rows.shape
     flat = rows.reshape(-1, n_features)
     known = ~np.isnan(flat).all(axis=0)
     filling = np.zeros(n_features)
     filling[known] = np.nanmedian(flat[:, known], axis=0)
     filled = np.where(np.isnan(rows), filling, rows)
     mean, scale = filled.mean(axis=(0, 1)), filled.std(axis=(0, 1))
-    scale = np.where(scale > 1e-12 * np.maximum(abs(mean), 1), scale, 1)  # constant but for rounding
+    scale = np.where(scale > 1e-12 * np.maximum(abs(mean), 1), scale, 1)  # constant except for rounding
     standard = (filled - mean) / scale
     centers = standard.mean(axis=1)
-    apart = (standard - centers[:, np.newaxis]).reshape(-1, n_features)
-    within = apart.T @ apart / (n_lesions * (n_views - 1))
+    residuals = (standard - centers[:, np.newaxis]).reshape(-1, n_features)
+    within = residuals.T @ residuals / (n_lesions * (n_copies - 1))
     level = np.trace(within) / n_features or 1.0
     within = (1 - shrinkage) * within + shrinkage * level * np.eye(n_features)
     ratios, directions = linalg.eigh(centers.T @ centers / n_lesions, within)
     ratios, directions = ratios[::-1][:n_components], directions[:, ::-1][:, :n_components]
-    # An eigenvector and its opposite are the same: the largest weight is positive.
+    # An eigenvector has an arbitrary sign: make the largest weight positive.
     largest = directions[abs(directions).argmax(axis=0), np.arange(n_components)]
     return Projection(filling, mean, scale, directions * np.where(largest < 0, -1, 1), ratios)

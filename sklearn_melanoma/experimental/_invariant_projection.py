@@ -1,10 +1,10 @@
-"""Features of lesions projected to what another image of the same lesion leaves as it is."""
+"""Transformer that projects features to directions that are stable between augmented copies of a lesion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,60 +13,60 @@ from sklearn.utils import check_random_state
 
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._sklearn_compat import HasMethods, Interval, one_blas_thread, with_callbacks
-from sklearn_melanoma._validation import check_images
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval, one_blas_thread
 from sklearn_melanoma.experimental._augmentation import augment_lesion
 from sklearn_melanoma.experimental._invariance import find_projection
-from sklearn_melanoma.features._learned import LearnedFeatures, learning_task, lesions_found
+from sklearn_melanoma.features._learned import LearnedFeatures, iterate_lesions
 
 
 class InvariantProjection(LearnedFeatures):
-    r"""Project features to directions that differ between lesions and stay between views of one lesion.
+    r"""Project features to directions that differ between lesions but not between augmented copies of one lesion.
 
-    Copies of each lesion are turned, mirrored, put under another light and given another
-    border; they are measured like the lesion itself, and linear discriminant analysis finds
-    where lesions differ more than their copies do. No label is needed.
+    An augmented copy shows the lesion rotated, possibly mirrored, in another light and with another
+    border. Linear discriminant analysis finds the directions in which the features differ more between lesions than
+    between copies. No label is needed.
 
     Parameters
     ----------
     transformer : transformer
-        Any feature transformer, or a :class:`~sklearn.pipeline.FeatureUnion` of several. A copy of
+        Any feature transformer, or a :class:`~sklearn.pipeline.FeatureUnion` of several. A clone of
         it is fitted.
     n_components : int, default=20
         Number of directions, at most the number of features.
     n_augmentations : int, default=4
-        Number of altered copies of each lesion.
+        Number of augmented copies of each lesion.
     shrinkage : float, default=0.9
-        How far the scatter of the copies is drawn towards the same scatter in all directions,
-        above 0 and at most 1. At 1 the copies have no say in the directions, which are then the principal
-        components of the lesions.
+        Shrinkage of the covariance of the copies towards a multiple of the identity, above 0 and at most 1. At 1 the
+        copies have no influence on the directions, which are then the principal components of the lesions.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the alterations. `transformer` keeps its own.
+        Seed of the augmentation. `transformer` has a seed of its own.
 
     Attributes
     ----------
     transformer_ : transformer
-        The fitted copy.
+        The fitted transformer.
     projection_ : Projection
-        Medians that stand for NaN, means and standard deviations of the features, and the
-        `directions`, of shape (n_features, n_components), with their `ratios`: variance between lesions over that
-        between views.
+        Medians that replace NaN, means and standard deviations of the features, and the
+        `directions`, of shape (n_features, n_components). Their `ratios` are the variance between lesions over that
+        between copies.
 
     See Also
     --------
-    PatchEncoder : Learns features where this one learns what to make of them.
+    PatchEncoder : Learns features from patches of images.
 
     Notes
     -----
-    With :math:`B` the covariance of the lesions' mean rows and :math:`S` that of the copies
-    around them, both in standardized columns, the directions maximize :math:`v^T B v / v^T W v`,
+    The columns are standardized. :math:`B` is the covariance of the lesions' mean rows, and :math:`S` is that of the
+    copies around them. The directions maximize :math:`v^T B v / v^T W v`,
     where :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and
-    :math:`v^T W v = 1`. It is contrastive learning in closed form: views of one image are pulled together,
-    images apart. Don't standardize the columns, named `invariant_0` …: the first are worth more.
+    :math:`v^T W v = 1`. This is contrastive learning in closed form: copies of one image are pulled together, and
+    different images are pushed apart. The columns are `invariant_0` …. Do not standardize them: the first ones
+    matter more.
 
-    A lesion that was not found teaches nothing, and its row is NaN.
+    `fit` needs at least two lesions with a mask, and at least `n_components` features. It ignores a lesion that was
+    not found, whose row is NaN.
 
     Examples
     --------
@@ -75,8 +75,8 @@ class InvariantProjection(LearnedFeatures):
     >>> from sklearn_melanoma.features import ColorFeatures
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
     >>> lesions = WatershedSegmenter().transform(make_lesions(8, random_state=0).images)
-    >>> project = InvariantProjection(ColorFeatures(), n_components=3, random_state=0)
-    >>> project.fit_transform(lesions).shape
+    >>> projection = InvariantProjection(ColorFeatures(), n_components=3, random_state=0)
+    >>> projection.fit_transform(lesions).shape
     (8, 3)
     """
 
@@ -107,34 +107,6 @@ class InvariantProjection(LearnedFeatures):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @with_callbacks
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the transformer, measure altered copies of the lesions, and find the projection.
-
-        Parameters
-        ----------
-        X : sequence of Lesion
-            Segmented lesions. Those without a mask, or with an empty one, are left out.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self
-            The fitted transformer.
-
-        Raises
-        ------
-        ValueError, TypeError, OSError
-            If there are fewer than two lesions with a mask, fewer features than `n_components`, a
-            image can't be read, or a parameter has a value out of its range.
-        """
-        self._check_parameters()
-        images = check_images(X)
-        with learning_task(self, images, y) as task:
-            self._learn(images, task)
-        return self
-
     def _learn(self, images: Sequence[Any], task: FitTask) -> None:
         random = check_random_state(self.random_state)
         transformer = clone(self.transformer).fit(images)
@@ -142,7 +114,7 @@ class InvariantProjection(LearnedFeatures):
             np.asarray(
                 transformer.transform([lesion, *(augment_lesion(lesion, random) for _ in range(self.n_augmentations))])
             )
-            for lesion in lesions_found(images, task)
+            for lesion in iterate_lesions(images, task)
         ]
         if len(rows) < 2:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The ABCD rule of dermoscopy as numbers."""
+"""Scores of the ABCD rule of dermoscopy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._color import Colors
-from sklearn_melanoma.features._shape import Shape
+from sklearn_melanoma.features._morphology import Morphology
+from sklearn_melanoma.features._names import LesionFeatures
 from sklearn_melanoma.features._structures import Structures
 
 ABCD_FEATURES = ("abcd_asymmetry", "abcd_border", "abcd_colors", "abcd_structures", "total_dermoscopy_score")
@@ -17,60 +18,57 @@ ABCD_FEATURES = ("abcd_asymmetry", "abcd_border", "abcd_colors", "abcd_structure
 # W. Stolz et al., "ABCD rule of dermatoscopy", Eur. J. Dermatol. 4, 521-527, 1994.
 _WEIGHTS = (1.3, 0.1, 0.5, 0.5)
 
-# An axis is one of asymmetry if more than this share of the area has no counterpart in its mirror image, or if the mean
-# colors of the two halves lie farther apart than this distance in CIELAB.
-_SHAPE_DIFFERS, _COLOR_DIFFERS = 0.1, 8.0
-# The border breaks off where right inside of it this share of the contrast is reached ...
+# A lesion is asymmetric about an axis if more than this fraction of the area has no counterpart in the mirror image. It
+# is also asymmetric if the mean colors of the two halves are farther apart than this distance in CIELAB.
+_MIN_ASYMMETRY, _MIN_COLOR_ASYMMETRY = 0.1, 8.0
+# The border ends abruptly where a narrow band inside it has this fraction of the contrast ...
 _ABRUPT = 2 / 3
-# ... if there is a contrast: a difference that everybody sees.
-_SEEN_CONTRAST = 10.0
-# The rule counts structureless areas from a tenth of the lesion on, dots, globules and streaks from more than two on.
+# ... if the contrast is a difference that is plain to see.
+_VISIBLE_CONTRAST = 10.0
+# The rule counts structureless areas over a tenth of the lesion, and dots, globules and streaks if there are more than
+# two.
 _STRUCTURELESS, _FEW = 0.1, 2
-# Share of the lesion, or of its rim, on dark lines from which there is a network, or are streaks.
+# A network, or streaks, are present if dark lines cover this fraction of the lesion, or of its rim.
 _LINES = 0.1
 
 
-class Abcd:
-    """Scores of the ABCD rule.
+class Abcd(LesionFeatures):
+    """Scores of the ABCD rule for one lesion.
 
     Parameters
     ----------
-    shape, colors, structures : Shape, Colors, Structures
-        What is known of the lesion.
+    morphology, colors, structures : Morphology, Colors, Structures
+        Features of the lesion.
     """
 
-    def __init__(self, shape: Shape, colors: Colors, structures: Structures):
-        self.shape, self.colors, self.structures = shape, colors, structures
+    def __init__(self, morphology: Morphology, colors: Colors, structures: Structures):
+        self.morphology, self.colors, self.structures = morphology, colors, structures
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
-        """Return those of a lesion."""
-        return cls(lesion.shared(Shape.of), lesion.shared(Colors.of), lesion.shared(Structures.of))
-
-    def measure(self, name: str) -> float:
-        """Return one of `ABCD_FEATURES`."""
-        return float(getattr(self, name))
+        """Return the scores of a lesion."""
+        return cls(lesion.shared(Morphology.of), lesion.shared(Colors.of), lesion.shared(Structures.of))
 
     @cached_property
     def abcd_asymmetry(self) -> int:
-        """Number of the two principal axes about which shape or color differ."""
-        pairs = zip(self.shape.asymmetry, self.colors.asymmetry, strict=True)
-        return sum(shape > _SHAPE_DIFFERS or color > _COLOR_DIFFERS for shape, color in pairs)
+        """Number of the two principal axes about which outline or color are asymmetric."""
+        pairs = zip(self.morphology.asymmetry, self.colors.asymmetry, strict=True)
+        return sum(outline > _MIN_ASYMMETRY or color > _MIN_COLOR_ASYMMETRY for outline, color in pairs)
 
     @cached_property
     def abcd_border(self) -> int:
-        """Number of the eight sectors in which the border breaks off abruptly."""
+        """Number of the eight sectors in which the border ends abruptly."""
         wide, near = self.colors.sector_contrasts
-        return int(np.count_nonzero((wide >= _SEEN_CONTRAST) & (near >= _ABRUPT * wide)))
+        return int(np.count_nonzero((wide >= _VISIBLE_CONTRAST) & (near >= _ABRUPT * wide)))
 
     @cached_property
     def abcd_colors(self) -> float:
-        """Number of the six colors."""
+        """Number of dermoscopic colors, at least 1."""
         return float(np.fmax(self.colors.n_colors, 1.0))
 
     @cached_property
     def abcd_structures(self) -> int:
-        """Number of the five structures."""
+        """Number of the five structures that are present."""
         found = self.structures
         return sum(
             (
@@ -84,6 +82,6 @@ class Abcd:
 
     @property
     def total_dermoscopy_score(self) -> float:
-        """The weighted sum."""
+        """Weighted sum of the four scores."""
         scores = self.abcd_asymmetry, self.abcd_border, self.abcd_colors, self.abcd_structures
         return float(np.dot(_WEIGHTS, scores))

@@ -1,14 +1,14 @@
-"""The ABCD rule as a transformer."""
+"""Transformer that scores lesions by the ABCD rule of dermoscopy."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from sklearn_melanoma.features._abcd import ABCD_FEATURES, Abcd
-from sklearn_melanoma.features._named import NamedFeatures
+from sklearn_melanoma.features._handcrafted import HandcraftedFeatures
 
 
-class AbcdFeatures(NamedFeatures):
+class AbcdFeatures(HandcraftedFeatures):
     r"""Score lesions by the ABCD rule of dermoscopy.
 
     Parameters
@@ -25,32 +25,33 @@ class AbcdFeatures(NamedFeatures):
 
     See Also
     --------
-    feature_directions : For every feature, whether more of it is worse.
+    feature_directions : Expected direction of every feature.
 
     Notes
     -----
-    The rule [1]_ asks a dermatologist four questions; here measures answer them.
+    The rule [1]_ asks a dermatologist four questions. Here, image features answer them.
 
     ========================  =======================================================  ========
     name                      score                                                    range
     ========================  =======================================================  ========
-    `abcd_asymmetry`          principal axes about which more than a tenth of the      0 to 2
-                              area has no counterpart, or whose halves differ in
-                              color by more than ΔE 8
-    `abcd_border`             sectors of eight in which two thirds of the contrast     0 to 8
-                              are reached right inside the border, if it is ΔE 10
-    `abcd_colors`             of white, red, light and dark brown, blue-gray, black,   1 to 6
-                              those that cover 2 % of the lesion
-    `abcd_structures`         of network, structureless areas, dots, globules,         0 to 5
-                              streaks, those that are there
+    `abcd_asymmetry`          number of principal axes about which more than a tenth   0 to 2
+                              of the area has no counterpart, or the two halves
+                              differ in color by more than ΔE 8
+    `abcd_border`             number of the eight sectors with a contrast of at least  0 to 8
+                              ΔE 10 in which a narrow band inside the border has two
+                              thirds of it
+    `abcd_colors`             number of colors that cover at least 2 % of the lesion:  1 to 6
+                              white, red, light and dark brown, blue-gray, black
+    `abcd_structures`         number of structures: network, structureless areas,      0 to 5
+                              dots, globules, streaks
     `total_dermoscopy_score`  1.3 asymmetry + 0.1 border + 0.5 colors + 0.5            0.5 to
                               structures                                               8.9
     ========================  =======================================================  ========
 
-    A dermatologist reads a total up to 4.75 as benign and above 5.45 as a melanoma. These scores are
-    made by other eyes: compare them among each other, not with these limits. They
-    are not NaN for any lesion that was found; where the frame leaves no skin around it, border is 0 and
-    colors 1. A lesion that was not found gives a row of NaN.
+    Dermatologists take a total of up to 4.75 for benign and above 5.45 for a melanoma. Do not apply these
+    limits to the scores here, which are computed in another way; compare the scores with each other. The scores of
+    a lesion that was found are never NaN: if the frame leaves no skin around it, the border score is 0 and
+    the color score is 1. A lesion that was not found gives a row of NaN.
 
     References
     ----------
@@ -62,11 +63,11 @@ class AbcdFeatures(NamedFeatures):
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.features import AbcdFeatures
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
-    >>> photos = make_lesions(4, random_state=0)
-    >>> scores = AbcdFeatures().fit_transform(WatershedSegmenter().fit_transform(photos.images))
+    >>> lesions = make_lesions(4, random_state=0)
+    >>> scores = AbcdFeatures().fit_transform(WatershedSegmenter().fit_transform(lesions.images))
     >>> scores.shape
     (4, 5)
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = ABCD_FEATURES
-    _measures = Abcd
+    _lesion_features = Abcd

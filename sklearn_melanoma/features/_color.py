@@ -1,4 +1,4 @@
-"""Colors inside a lesion and against the skin around it."""
+"""Color features of a lesion and of the skin around it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import RING_WIDTH, Crop
 from sklearn_melanoma.features._dermoscopic_colors import DERMOSCOPIC_COLORS, find_veil, name_colors
-from sklearn_melanoma.features._names import NamedMeasures, check_lesion, check_names, name_sources
+from sklearn_melanoma.features._names import LesionFeatures, check_lesion, check_names, map_sources
 from sklearn_melanoma.features._sectors import N_SECTORS
 
 _LAB = ("lightness", "a", "b")
 _RGB = ("red", "green", "blue")
 _PERCENTILES = (5, 25, 50, 75, 95)
-# Parts of the same area into which a lesion is cut from its border to its core.
+# Number of zones of equal area, from the border of the lesion to its core.
 _N_ZONES = 4
 
-_SOURCES = name_sources(
+_SOURCES = map_sources(
     {
         "contrast": [f"{name}_contrast" for name in _LAB],
         "color_contrast": ["color_contrast"],
@@ -40,7 +40,7 @@ _SOURCES = name_sources(
         "ratio_stds": [f"{name}_ratio_std" for name in _RGB],
         "hue_contrast": ["hue_contrast"],
         "saturation": ["saturation_contrast", "saturation_std"],
-        "shares": [f"{color}_fraction" for color in DERMOSCOPIC_COLORS],
+        "fractions": [f"{color}_fraction" for color in DERMOSCOPIC_COLORS],
         "n_colors": ["n_colors"],
         "blue_white_veil_fraction": ["blue_white_veil_fraction"],
         "border_contrast": [f"border_contrast_{statistic}" for statistic in ("mean", "std", "min")],
@@ -49,17 +49,17 @@ _SOURCES = name_sources(
 )
 COLOR_FEATURES = tuple(_SOURCES)
 
-# Sides of the cells in which colors are counted for the entropies; ten is a difference that everybody sees.
+# Sides of the cells of the color histograms, for the entropies. A difference of ten is plain to see.
 _CELLS = (10.0, 5.0)
-# Steps per unit in which percentiles are counted.
+# Bins per unit of the histograms for percentiles.
 _STEPS = 16
-# Chroma below which a color has no hue to speak of.
+# Below this chroma, the hue of a color carries no information.
 _GRAY = 1.0
-# Nearer to a line, in pixels, is on it: more than the rounding of float32.
+# Pixels nearer to a line than this, in pixels, are on it. It is more than the rounding of float32.
 _ON_LINE = 1e-3
-# A color counts if it covers this share of the lesion.
+# A color counts if it covers this fraction of the lesion.
 COUNTED_SHARE = 0.02
-# Width of the band inside the border on which its sharpness is seen, per root of the lesion's area.
+# Width of the narrow band inside the border, which measures its sharpness, as a fraction of the root of the area.
 _NARROW = 0.05
 
 
@@ -75,7 +75,7 @@ def measure_color(
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
     features : "all" or sequence of str, default="all"
-        Names of the measures; :class:`~sklearn_melanoma.features.ColorFeatures` defines them.
+        Names of the features; :class:`~sklearn_melanoma.features.ColorFeatures` defines them.
     ring_width : float, default=0.2
         Width of the band of skin around the lesion, as a fraction of the square root of
         the lesion's area.
@@ -83,7 +83,7 @@ def measure_color(
     Returns
     -------
     dict
-        The measures by name. What compares with the skin is NaN where the frame leaves none.
+        The features by name. Those relative to the skin are NaN if the frame leaves no skin.
 
     Raises
     ------
@@ -106,13 +106,13 @@ def measure_color(
     return {name: colors.measure(name) for name in names}
 
 
-class Colors(NamedMeasures):
-    """What the color measures share, each found when first asked for.
+class Colors(LesionFeatures):
+    """Color features of one lesion and their intermediate results, each computed when first asked for.
 
     Parameters
     ----------
     crop : Crop
-        The lesion with the skin around it.
+        Crop of the lesion and of the skin around it.
     """
 
     sources = _SOURCES
@@ -122,7 +122,7 @@ class Colors(NamedMeasures):
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
-        """Return those of a lesion."""
+        """Return the color features of a lesion."""
         return cls(lesion.shared(Crop))
 
     @cached_property
@@ -142,7 +142,7 @@ class Colors(NamedMeasures):
 
     @cached_property
     def deviations(self) -> NDArray[np.float64]:
-        """Each pixel's color minus the mean; exact enough to be summed up in any order."""
+        """Color of each pixel minus the mean, in float64, so that the order of a summation does not matter."""
         return self.crop.lab - self.mean[:, np.newaxis]
 
     @cached_property
@@ -158,21 +158,21 @@ class Colors(NamedMeasures):
     @property
     def chroma_std(self) -> float:
         """Standard deviation of the chroma."""
-        return _std(self.chroma, float(self.chroma.mean(dtype=np.float64)))
+        return _compute_std(self.chroma, float(self.chroma.mean(dtype=np.float64)))
 
     @cached_property
     def percentiles(self) -> NDArray[np.float64]:
-        """Percentiles of each coordinate, one row for each."""
-        return np.stack([_percentiles(values) for values in self.crop.lab])
+        """Percentiles of each coordinate; one row per coordinate."""
+        return np.stack([_compute_percentiles(values) for values in self.crop.lab])
 
     @property
     def relative_percentiles(self) -> NDArray[np.float64]:
-        """The same minus the mean of the skin."""
+        """Percentiles minus the mean color of the skin."""
         return (self.percentiles - self.crop.skin_lab[:, np.newaxis]).ravel()
 
     @property
     def quartile_range(self) -> NDArray[np.float64]:
-        """Distance of the quartiles of each coordinate."""
+        """Interquartile range of each coordinate."""
         return self.percentiles[:, 3] - self.percentiles[:, 1]
 
     @property
@@ -183,13 +183,13 @@ class Colors(NamedMeasures):
 
     @cached_property
     def entropies(self) -> list[float]:
-        """Entropy of the histogram of colors, in bits, for coarse and for fine cells."""
-        return [_entropy(self.crop.lab, cell) for cell in _CELLS]
+        """Entropy of the color histogram, in bits, for coarse and for fine cells."""
+        return [_compute_entropy(self.crop.lab, cell) for cell in _CELLS]
 
     @cached_property
     def zones(self) -> NDArray[np.uint8]:
-        """The quarter of the area in which each pixel lies, cut by depth: 0 along the border, 3 in the core."""
-        squares, (_, below) = self.crop.shape.squared_depths, self.crop.shape.pixels_by_depth
+        """Zone of each pixel, a quarter of the area by depth: from 0 along the border to 3 in the core."""
+        squares, (_, below) = self.crop.morphology.squared_depths, self.crop.morphology.pixels_by_depth
         limits = np.searchsorted(below, below[-1] * np.arange(1, _N_ZONES) / _N_ZONES)
         zones = np.zeros(len(squares), dtype=np.uint8)
         for limit in limits:
@@ -198,18 +198,18 @@ class Colors(NamedMeasures):
 
     @cached_property
     def sums(self) -> NDArray[np.float64]:
-        """Number of pixels, sums of their deviations and of the squares of these, shape (7, 8, 3, 3, 4, 3).
+        """Number of pixels, sums of deviations and of squared deviations, of shape (7, 8, 3, 3, 4, 3).
 
-        By sector, by side of the major and of the minor axis (0 behind, 1 on it, 2 ahead), by zone,
-        and by band inside the border (0 none, 1 as wide as the ring, 2 also the narrow one). All
-        that compares parts of the lesion adds these up, which takes a fraction of the time.
+        The next axes are the sector, and the side of the major axis and of the minor axis (0 behind, 1 on it, 2 ahead).
+        The last axes are the zone and the band inside the border (0 none, 1 as wide as the ring, 2 the narrow one too).
+        Comparisons of parts of the lesion add these sums up, which is faster than going over the pixels again.
         """
         crop = self.crop
-        moments = crop.shape.moments
+        moments = crop.morphology.moments
         cosine, sine = (1.0, 0.0) if moments.is_isotropic else (cos(moments.angle), sin(moments.angle))
         y, x = crop.around_center
-        sides = crop.sectors * np.int8(3) + _side(np.float32(cosine) * y - np.float32(sine) * x)
-        sides = sides * np.int8(3) + _side(np.float32(sine) * y + np.float32(cosine) * x)
+        sides = crop.sectors * np.int8(3) + _find_side(np.float32(cosine) * y - np.float32(sine) * x)
+        sides = sides * np.int8(3) + _find_side(np.float32(sine) * y + np.float32(cosine) * x)
         narrow = min(max(_NARROW * crop.root, 1.0), crop.width)
         bands = (crop.depth <= crop.width).view(np.uint8) + (crop.depth <= narrow).view(np.uint8)
         shape = (N_SECTORS, 3, 3, _N_ZONES, 3)
@@ -226,7 +226,7 @@ class Colors(NamedMeasures):
     def core_to_rim(self) -> NDArray[np.float64]:
         """Mean color of the inner half of the area minus that of the outer half."""
         rim, outer, inner, core = self._sums_by_zone[:4].T
-        return _difference(inner + core, rim + outer)
+        return _subtract_means(inner + core, rim + outer)
 
     @cached_property
     def zone_stds(self) -> NDArray[np.float64]:
@@ -242,11 +242,13 @@ class Colors(NamedMeasures):
 
     @cached_property
     def _rgb_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of each channel: bytes are counted, not summed."""
+        """Mean and standard deviation of each channel, from histograms of the levels."""
         levels = np.arange(256)
-        shares = np.stack([np.bincount(channel, minlength=256) for channel in self.crop.rgb]) / self.crop.rgb.shape[1]
-        mean = shares @ levels
-        return mean, np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
+        fractions = (
+            np.stack([np.bincount(channel, minlength=256) for channel in self.crop.rgb]) / self.crop.rgb.shape[1]
+        )
+        mean = fractions @ levels
+        return mean, np.sqrt(np.maximum(fractions @ levels**2 - mean**2, 0))
 
     @property
     def ratios(self) -> NDArray[np.float64]:
@@ -260,26 +262,26 @@ class Colors(NamedMeasures):
 
     @property
     def hue_contrast(self) -> float:
-        """CIE's difference of hue: what of the color's distance is due to neither lightness nor chroma."""
+        """CIE hue difference: the part of the color difference beyond lightness and chroma."""
         (a, b), (skin_a, skin_b) = self.mean[1:], self.crop.skin_lab[1:]
         chroma, skin_chroma = np.hypot(a, b), np.hypot(skin_a, skin_b)
-        turned = skin_a * b - skin_b * a
-        return float(np.sign(turned) * np.sqrt(max(2 * (chroma * skin_chroma - (a * skin_a + b * skin_b)), 0)))
+        rotation = skin_a * b - skin_b * a
+        return float(np.sign(rotation) * np.sqrt(max(2 * (chroma * skin_chroma - (a * skin_a + b * skin_b)), 0)))
 
     @cached_property
     def saturation(self) -> tuple[float, float]:
-        """Saturation of the lesion minus that of the skin, and its spread."""
+        """Mean saturation of the lesion minus that of the skin, and its standard deviation."""
         red, green, blue = self.crop.rgb
         highest = np.maximum(np.maximum(red, green), blue).astype(np.float32)
         lowest = np.minimum(np.minimum(red, green), blue)
         saturation = 1 - lowest / np.maximum(highest, 1)
         mean = float(saturation.mean(dtype=np.float64))
         skin = self.crop.skin_rgb
-        return mean - (1 - skin.min() / max(skin.max(), 1)), _std(saturation, mean)
+        return mean - (1 - skin.min() / max(skin.max(), 1)), _compute_std(saturation, mean)
 
     @cached_property
-    def shares(self) -> NDArray[np.float64]:
-        """Share of the lesion that each of the dermoscopic colors covers."""
+    def fractions(self) -> NDArray[np.float64]:
+        """Fraction of the lesion that each dermoscopic color covers."""
         if np.isnan(self.crop.skin_rgb[0]):
             return np.full(len(DERMOSCOPIC_COLORS), np.nan)
         names = name_colors(self.crop.rgb, self.crop.skin_rgb)
@@ -287,12 +289,12 @@ class Colors(NamedMeasures):
 
     @property
     def n_colors(self) -> float:
-        """Number of colors that cover enough of the lesion."""
-        return np.nan if np.isnan(self.shares[0]) else float(np.count_nonzero(self.shares >= COUNTED_SHARE))
+        """Number of dermoscopic colors that cover at least `COUNTED_SHARE` of the lesion."""
+        return np.nan if np.isnan(self.fractions[0]) else float(np.count_nonzero(self.fractions >= COUNTED_SHARE))
 
     @property
     def blue_white_veil_fraction(self) -> float:
-        """Share of the lesion under a blue-white veil."""
+        """Fraction of the lesion under a blue-white veil."""
         if np.isnan(self.crop.skin_rgb[0]):
             return np.nan
         return float(find_veil(self.crop.rgb, self.crop.skin_rgb).mean())
@@ -301,60 +303,60 @@ class Colors(NamedMeasures):
     def sector_contrasts(self) -> NDArray[np.float64]:
         """Distance of the mean color of a band inside the border from that of the ring, by sector.
 
-        Shape (2, 8): for a band as wide as the ring, and for a narrow one; NaN in a sector without border or skin.
+        Shape (2, 8): for a band as wide as the ring and for a narrow one. It is NaN in a sector without border or skin.
         """
         crop = self.crop
-        skin = _means(crop.ring_lab, crop.sectors.ravel().take(crop.ring).astype(np.intp), N_SECTORS)
+        skin = _compute_means(crop.ring_lab, crop.sectors.ravel().take(crop.ring).astype(np.intp), N_SECTORS)
         _, wide, narrow = np.moveaxis(self.sums[:4].sum(axis=(2, 3, 4)), 2, 0)
         around = self.mean[:, np.newaxis] - skin
         return np.linalg.norm([_divide(each[1:], each[0]) + around for each in (wide + narrow, narrow)], axis=1)
 
     @property
     def border_contrast(self) -> tuple[float, float, float]:
-        """Mean, spread and least of the sectors' contrast."""
-        return _statistics(self.sector_contrasts[0])
+        """Mean, standard deviation and minimum of the contrast over the sectors, for a band as wide as the ring."""
+        return _summarize(self.sector_contrasts[0])
 
     @property
     def border_sharpness(self) -> tuple[float, float, float]:
-        """The same of the contrast that is reached right inside the border."""
-        return _statistics(self.sector_contrasts[1])
+        """Mean, standard deviation and minimum of the contrast over the sectors, for the narrow band."""
+        return _summarize(self.sector_contrasts[1])
 
     @cached_property
     def asymmetry(self) -> tuple[float, float]:
-        """Distance of the mean colors of the two halves on both sides of the major and of the minor axis."""
+        """Distance of the mean colors of the two halves, for the major and for the minor axis."""
         halves = self.sums[:4].sum(axis=(1, 4, 5))
         major, minor = (
-            float(np.linalg.norm(_difference(ahead, behind)))
+            float(np.linalg.norm(_subtract_means(ahead, behind)))
             for behind, _, ahead in (halves.sum(axis=2).T, halves.sum(axis=1).T)
         )
-        is_isotropic = self.crop.shape.moments.is_isotropic
+        is_isotropic = self.crop.morphology.moments.is_isotropic
         return (min(major, minor), max(major, minor)) if is_isotropic else (major, minor)
 
 
-def _side(ahead: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Tell which pixels are behind a line, 0, on it, 1, or ahead of it, 2."""
+def _find_side(ahead: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return the side of a line for each pixel: 0 behind it, 1 on it, 2 ahead of it."""
     return (ahead > _ON_LINE).view(np.int8) + (ahead >= -_ON_LINE).view(np.int8)
 
 
-def _difference(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of some pixels minus that of others, each given as number and sums; 0 if either are missing."""
+def _subtract_means(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of some pixels minus that of others, each given as number and sums; 0 if either has no pixels."""
     return some[1:] / some[0] - others[1:] / others[0] if some[0] and others[0] else np.zeros(3)
 
 
-def _percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the percentiles, to a sixteenth: counting is five times as fast as sorting."""
+def _compute_percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the percentiles, to a sixteenth. A histogram is five times as fast as sorting."""
     low = values.min()
     counts = np.cumsum(np.bincount(((values - low) * np.float32(_STEPS)).astype(np.int32)))
     return low + np.searchsorted(counts, counts[-1] * np.array(_PERCENTILES) / 100) / _STEPS
 
 
-def _std(values: NDArray[np.float32], mean: float) -> float:
+def _compute_std(values: NDArray[np.float32], mean: float) -> float:
     deviations = values - np.float32(mean)
     return sqrt(float(np.vdot(deviations, deviations)) / len(values))
 
 
-def _entropy(lab: NDArray[np.float32], cell: float) -> float:
-    """Return the entropy of the colors in cells of a size, one of which is centered on gray."""
+def _compute_entropy(lab: NDArray[np.float32], cell: float) -> float:
+    """Return the entropy of the colors in cells of a given side; one cell is centered on gray."""
     place = np.zeros(lab.shape[1], dtype=np.int32)
     for values, offset in zip(lab, (0.0, 0.5, 0.5), strict=True):
         cells = np.floor(values * np.float32(1 / cell) + np.float32(offset)).astype(np.int32)
@@ -362,21 +364,21 @@ def _entropy(lab: NDArray[np.float32], cell: float) -> float:
         place *= cells.max() - low + 1
         place += cells - low
     counts = np.bincount(place)
-    share = counts[counts > 0] / len(place)
-    return float(share @ np.log2(1 / share))
+    fractions = counts[counts > 0] / len(place)
+    return float(fractions @ np.log2(1 / fractions))
 
 
-def _means(values: NDArray[np.float32], groups: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
-    """Return the mean of each row by group of columns, shape (n_rows, n_groups); NaN where there are none."""
+def _compute_means(values: NDArray[np.float32], groups: NDArray[np.intp], n_groups: int) -> NDArray[np.float64]:
+    """Return the mean of each row by group of columns, of shape (n_rows, n_groups); NaN for an empty group."""
     sums = np.array([np.bincount(groups, row, minlength=n_groups) for row in values])
     return _divide(sums, np.bincount(groups, minlength=n_groups))
 
 
 def _divide(sums: NDArray[np.float64], counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Return means; NaN where there are none."""
+    """Return means; NaN for a count of 0."""
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
-def _statistics(values: NDArray[np.float64]) -> tuple[float, float, float]:
+def _summarize(values: NDArray[np.float64]) -> tuple[float, float, float]:
     known = values[~np.isnan(values)]
     return (known.mean(), known.std(), known.min()) if known.size else (np.nan, np.nan, np.nan)

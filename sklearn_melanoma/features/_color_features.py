@@ -1,20 +1,20 @@
-"""The colors of lesions as a transformer."""
+"""Transformer that computes the color features of lesions."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from sklearn_melanoma.features._color import COLOR_FEATURES, Colors
-from sklearn_melanoma.features._named import NamedFeatures
+from sklearn_melanoma.features._handcrafted import HandcraftedFeatures
 
 
-class ColorFeatures(NamedFeatures):
+class ColorFeatures(HandcraftedFeatures):
     """Measure the colors of lesions, and their contrast to the skin around them.
 
     Parameters
     ----------
     features : "all" or list of str, default="all"
-        Names of the measures, in the order of the columns.
+        Names of the features, in the order of the columns.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
@@ -26,62 +26,62 @@ class ColorFeatures(NamedFeatures):
     See Also
     --------
     measure_color : The same for one image.
-    MorphologyFeatures : Shape instead of colors.
+    MorphologyFeatures : Morphology features.
 
     Notes
     -----
     Colors are CIE L*a*b* for sRGB under daylight (D65): lightness L* from 0 to 100, a* from
-    green to red, b* from blue to yellow. Skin is the ring around the mask, a fifth of
-    the square root of the lesion's area wide, as far as it lies in the frame; a hole in
-    the mask is part of it. Where no skin is left, whatever compares with it is NaN. Pixels outside
-    the mask and the ring have no influence. Images larger than the reader makes them, 384 pixels on
-    the longest side, are shrunk to that. A lesion that was not found gives a row of NaN. The
-    formulas are on the page *The mathematics of the color and texture features*; Celebi's rule
-    for the veil is in [1]_.
+    green to red, b* from blue to yellow. Skin is the ring around the mask, as far as it lies in the frame. The ring
+    is as wide as a fifth of the square root of the lesion's area. A hole in the mask belongs to the ring.
+    If no skin is left, features relative to the skin are NaN. Pixels outside the mask and the ring have no influence.
+    Images with more than 384 pixels on the longest side, the working size of the reader, are shrunk to it.
+    A lesion that was not found gives a row of NaN. The formulas are on the page
+    :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white veil is in [1]_.
 
     ==============================  ==================================================  =======
-    name                            measure                                             unit
+    name                            definition                                          unit
     ==============================  ==================================================  =======
     `lightness_contrast`            mean L* of the lesion minus that of the skin        L*
-    `a_contrast`, `b_contrast`      the same of a* and of b*                            a*, b*
+    `a_contrast`, `b_contrast`      the same for a* and for b*                          a*, b*
     `color_contrast`                distance of the two mean colors                     ΔE
     `lightness_std`, `a_std`,       standard deviation in the lesion                    L* …
     `b_std`
-    `chroma_std`                    the same of the chroma √(a*² + b*²)                 ΔE
-    `lightness_iqr`, `a_iqr`,       distance of the quartiles in the lesion             L* …
+    `chroma_std`                    the same for the chroma √(a*² + b*²)                ΔE
+    `lightness_iqr`, `a_iqr`,       interquartile range in the lesion                   L* …
     `b_iqr`
     `hue_spread`                    1 minus the chroma of the mean color over the mean  1
                                     chroma: 0 for one hue, 1 for hues that cancel
-    `color_entropy`                 entropy of the colors, in cells 10 wide             bits
-    `fine_color_entropy`            the same in cells 5 wide                            bits
-    `color_asymmetry_major`, `…`    distance of the mean colors of the two halves on    ΔE
+    `color_entropy`                 entropy of the color histogram, cells 10 wide       bits
+    `fine_color_entropy`            the same for cells 5 wide                           bits
+    `color_asymmetry_major`,        distance of the mean colors of the two halves on    ΔE
     `color_asymmetry_minor`         both sides of the major, or minor, axis
     `lightness_p5` … `b_p95`        percentile (5, 25, 50, 75, 95) in the lesion minus  L* …
                                     the mean of the skin
-    `lightness_core_to_rim`, …      mean of the half of the area that lies deepest      L* …
-                                    minus that of the other half
-    `lightness_std_zone_1`, …       standard deviation in a quarter of the area, from   L* …
-    `b_std_zone_4`                  1 along the border to 4 in the core, by depth
+    `lightness_core_to_rim`, …      mean of the inner half of the area minus that of    L* …
+                                    the outer half
+    `lightness_std_zone_1`, …       standard deviation in a quarter of the area by      L* …
+    `b_std_zone_4`                  depth, from 1 along the border to 4 in the core
     `skin_lightness`, `skin_a`,     mean color of the skin                              L* …
     `skin_b`
     `red_ratio`, `green_ratio`,     mean of the channel over that of the skin           1
     `blue_ratio`
     `red_ratio_std`, …              its standard deviation over the mean of the skin    1
-    `hue_contrast`                  CIE's difference of hue to the skin, above 0 for    ΔE
-                                    yellower, below for redder
+    `hue_contrast`                  CIE hue difference to the skin, positive if         ΔE
+                                    yellower, negative if redder
     `saturation_contrast`           mean saturation (HSV) minus that of the skin        1
     `saturation_std`                standard deviation of the saturation                1
-    `white_fraction`, `red_fraction`,     share of the lesion with each of the six            1
-    `light_brown_fraction`,            dermoscopic colors, told by the channels' ratios
-    `dark_brown_fraction`,             to the skin
+    `white_fraction`,               fraction of the lesion with each of the six         1
+    `red_fraction`,                 dermoscopic colors, which follow from the ratios
+    `light_brown_fraction`,         of the channels to the skin
+    `dark_brown_fraction`,
     `blue_gray_fraction`,
     `black_fraction`
-    `n_colors`                      how many of them cover 2 % or more                  1
-    `blue_white_veil_fraction`         share under a blue-white veil, by Celebi's rule     1
+    `n_colors`                      number of these colors that cover at least 2 %      1
+    `blue_white_veil_fraction`      fraction under a blue-white veil, by Celebi's rule  1
     `border_contrast_mean`, …       distance of the colors inside and outside of the    ΔE
-    `_std`, `_min`                  border in eight sectors: mean, standard deviation,
-                                    least
-    `border_sharpness_mean`, …      the same for a narrow band inside                   ΔE
+    `_std`, `_min`                  border over eight sectors: mean, standard
+                                    deviation, minimum
+    `border_sharpness_mean`, …      the same for a narrow band inside the border        ΔE
     `_std`, `_min`
     ==============================  ==================================================  =======
 
@@ -99,10 +99,10 @@ class ColorFeatures(NamedFeatures):
     >>> mask = np.zeros((60, 60), dtype=bool)
     >>> mask[20:40, 20:40] = True
     >>> image[20:40, 20:30] = 100
-    >>> measure = ColorFeatures(["lightness_contrast", "lightness_iqr", "color_entropy"])
-    >>> measure.fit_transform([Lesion(image, mask)]).round(1)
+    >>> colors = ColorFeatures(["lightness_contrast", "lightness_iqr", "color_entropy"])
+    >>> colors.fit_transform([Lesion(image, mask)]).round(1)
     array([[-19.1,  38.2,   1. ]])
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = COLOR_FEATURES
-    _measures = Colors
+    _lesion_features = Colors

@@ -1,41 +1,46 @@
-"""The six colors that dermatologists count, and the blue-white veil, by what pigment and blood do to light."""
+"""Rules for the six dermoscopic colors and the blue-white veil."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: In the order in which the ABCD rule names them.
+#: In the order of the ABCD rule.
 DERMOSCOPIC_COLORS = ("white", "red", "light_brown", "dark_brown", "blue_gray", "black")
 
-# All against the skin around the lesion, so that neither the light nor its color matters. White is lighter than skin
-# in each channel; black has lost two thirds in each; dark brown has lost a third of red.
+# Limits relative to the skin around the lesion, so that neither the brightness nor the color of the light matters.
+# White is lighter than skin in each channel, black has lost two thirds in each, and dark brown has lost a third of red.
 _WHITE, _BLACK, _DARK = 1.05, 1 / 3, 2 / 3
 
 # M. E. Celebi et al., "Automatic detection of blue-white veil and related structures in dermoscopy images", Comput.
-# Med. Imaging Graph. 32, 670-677, 2008: the share of blue in the three channels, and red minus that of the skin.
+# Med. Imaging Graph. 32, 670-677, 2008: limits of the fraction of blue in the three channels, in tenths, and of
+# red minus that of the skin.
 _VEIL_TENTHS, _VEIL_RED = 3, (-194.0, -51.0)
 
 
 def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np.int8]:
-    """Tell which of the six dermoscopic colors each pixel has.
+    """Return the dermoscopic color of each pixel.
 
-    Melanin takes away most of blue, less of green and least of red; blood takes most of
-    green. Pigment deep in the skin looks blue, since short waves are scattered back from above it.
-    With each channel divided by that of the skin around, a pixel is
+    Melanin absorbs most of blue, less of green and least of red; blood absorbs most of
+    green. Pigment deep in the skin looks blue, since the skin above it scatters short waves back.
+    Each channel is divided by that of the skin around. The first rule that holds gives the color:
 
-    1. *white* if all three are above 1.05;
-    2. *black* if all three are below a third;
-    3. *blue-gray* if blue has lost no more than red has;
-    4. *red* if green has lost no less than blue has, and red no more than a third;
-    5. *dark brown* if red has lost more than a third, and *light brown* otherwise.
+    1. *white* if all three are above 1.05.
+
+    2. *black* if all three are below a third.
+
+    3. *blue-gray* if blue is at least as high as red.
+
+    4. *red* if green is at most as high as blue, and red is at least two thirds.
+
+    5. *dark brown* if red is below two thirds, and *light brown* otherwise.
 
     Parameters
     ----------
     rgb : ndarray of shape (3, n_pixels), dtype uint8
         Red, green and blue.
     skin : ndarray of shape (3,), dtype float64
-        Mean red, green and blue of the skin around.
+        Mean red, green and blue of the surrounding skin.
 
     Returns
     -------
@@ -62,14 +67,14 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
 
 
 def find_veil(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which pixels a blue-white veil covers, by the rule that Celebi and others (2008) learned from veils.
+    """Find the pixels under a blue-white veil, by the rule that Celebi et al. (2008) learned from examples.
 
     Parameters
     ----------
     rgb : ndarray of shape (3, n_pixels), dtype uint8
         Red, green and blue.
     skin : ndarray of shape (3,), dtype float64
-        Mean red, green and blue of the skin around.
+        Mean red, green and blue of the surrounding skin.
 
     Returns
     -------

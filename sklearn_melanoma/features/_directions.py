@@ -1,4 +1,4 @@
-"""What dermatologists know of the features: whether more of one speaks for a melanoma or against it."""
+"""Expected directions of the features: whether higher values suggest a melanoma."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sklearn_melanoma.features._abcd import ABCD_FEATURES
 from sklearn_melanoma.features._color import COLOR_FEATURES
-from sklearn_melanoma.features._shape import SHAPE_FEATURES
+from sklearn_melanoma.features._morphology import MORPHOLOGY_FEATURES
 from sklearn_melanoma.features._structures import STRUCTURE_FEATURES
 from sklearn_melanoma.features._texture import TEXTURE_FEATURES
 
@@ -34,8 +34,8 @@ _CLARIDGE = (
     "E. Claridge et al., Shape analysis for classification of malignant melanoma, J. Biomed. Eng. 14, 229-234, 1992"
 )
 
-# (criterion, direction, source, names): each where the source says so of what the measure measures, under the criterion
-# of dermatologists that it stands for; what is not here is unknown.
+# (criterion, direction, source, names): the source gives the direction of the quantity that the features measure. The
+# criterion is the one of dermatologists that they stand for. Other features have no known direction.
 _KNOWN: tuple[tuple[str, int, str, str], ...] = (
     ("size", 1, _ABBASI, "area max_span perimeter min_feret_diameter equivalent_diameter mean_feret_diameter"),
     (
@@ -74,24 +74,24 @@ _MEANINGS = {1: "more means worse", -1: "less means worse", 0: "unknown"}
 
 
 def feature_directions() -> pd.DataFrame:
-    """Return for every feature whether more of it speaks for a melanoma, and who says so.
+    """Return the expected direction of every feature: whether higher values suggest a melanoma.
 
-    The directions are those of the literature, none was looked up in data. Dermatologists weigh criteria, such
-    as asymmetry or size; that there are twelve measures of size and one of the blue-white veil says nothing about
-    either. So each criterion has the same weight, which its measures share.
+    The directions are from the literature; none was estimated from data. Dermatologists assess criteria, such
+    as asymmetry or size. The number of features per criterion, twelve for size and one for the blue-white veil, is
+    no sign of importance. So each criterion has the same weight, divided equally among its features.
 
     Returns
     -------
     DataFrame
-        A row for each feature of the package's hand-made families, by name, with the columns
-        ``direction`` (1 more means worse, -1 less means worse, 0 unknown), ``meaning`` (the
-        same in words), ``criterion`` that it is a measure of, ``weight`` (the direction over the number
-        of measures of the criterion) and ``source`` (the last three are empty, or 0, where unknown). The
-        columns ``direction`` and ``weight`` are mappings from name to number.
+        One row for each handcrafted feature of the package, indexed by name. The column
+        ``direction`` is 1 (more means worse), -1 (less means worse) or 0 (unknown), and ``meaning`` says the
+        same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is the direction over the
+        number of features of the criterion, and ``source`` is the reference. These three are empty or 0 if the
+        direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to number.
 
     See Also
     --------
-    AbcdFeatures : The score that dermatologists make of a few of them.
+    AbcdFeatures : The scores that dermatologists derive from a few criteria.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def feature_directions() -> pd.DataFrame:
     known = [(name, *row) for *row, names in _KNOWN for name in names.split()]
     table = pd.DataFrame(known, columns=["name", "criterion", "direction", "source"]).set_index("name")
     table["weight"] = table["direction"] / table.groupby("criterion")["direction"].transform("size")
-    names = [*SHAPE_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES]
+    names = [*MORPHOLOGY_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES]
     unknown = {"direction": 0, "criterion": "", "weight": 0.0, "source": ""}
     table = table.reindex(names).fillna(unknown).astype({"direction": int}).rename_axis(None)
     table["meaning"] = table["direction"].map(_MEANINGS)

@@ -1,4 +1,4 @@
-"""What stands out of a mask and what cuts into it, at one scale: opening and closing; its parts and holes."""
+"""Protrusions and indentations of a mask at one scale, and its parts and holes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sklearn_melanoma.features._border import COARSEST, DIRECTIONS
 
 
 class Irregularity:
-    """Protrusions and indentations of a mask: what opening removes and closing adds.
+    """Protrusions and indentations of a mask: the parts that opening removes and closing adds.
 
-    Both with a polygon of sixteen sides in place of a disk. Along each of the eight directions of
-    `DIRECTIONS` the mask is swept by as many steps as such a side is long, which takes a few
-    operations on whole arrays; a disk would take three distance maps.
+    The structuring element is a polygon of sixteen sides in place of a disk. The mask is swept along each of the
+    eight directions of `DIRECTIONS`, by as many steps as a side is long. This takes a few operations on whole arrays;
+    a disk would take three distance maps.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class Irregularity:
     def __init__(self, mask: NDArray[np.bool_]):
         self._box = mask.shape
         radius = COARSEST * sqrt(np.count_nonzero(mask))
-        # A side spans the angle that its direction stands for: twice what is in its weight.
+        # A side spans the angle that its direction stands for, and the weight of the direction contains half of it.
         sides = [(rows, columns, round(2 * radius * weight)) for rows, columns, weight in DIRECTIONS]
-        # The swept mask grows downwards and to both sides.
+        # Sweeping extends the mask downwards and to both sides.
         below = sum(rows * count for rows, _, count in sides)
         right = sum(max(columns, 0) * count for _, columns, count in sides)
         self._left = sum(max(-columns, 0) * count for _, columns, count in sides)
@@ -41,18 +41,18 @@ class Irregularity:
 
     @cached_property
     def protrusions(self) -> list[int]:
-        """Areas of the parts that opening removes; one 0 where there is none."""
+        """Areas of the parts that opening removes; a single 0 if there are none."""
         return self._areas(self._bits & ~dilate(erode(self._bits, self._offsets), self._offsets))
 
     @cached_property
     def indentations(self) -> list[int]:
-        """Areas of the parts that closing adds; one 0 where there is none."""
+        """Areas of the parts that closing adds; a single 0 if there are none."""
         return self._areas(erode(dilate(self._bits, self._offsets), self._offsets) & ~self._bits)
 
     def _areas(self, bits: int) -> list[int]:
         """Return the areas of the connected parts in the box of the mask.
 
-        Nothing else can be in its closing, but for what was read around the end of a row.
+        The closing has no pixels outside this box, except artifacts from the ends of rows.
         """
         height, width = self._box
         region = to_mask(bits, (height, self._width))[:, self._left : self._left + width]
@@ -63,7 +63,7 @@ class Irregularity:
 class Parts:
     """Parts and holes of a mask, and its border to the outside.
 
-    Parts join at corners, holes across edges only.
+    Pixels of a part may touch at corners; pixels of a hole must touch at edges.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ class Parts:
         self._width = mask.shape[1] + 2
         labels, count = ndi.label(~self._flat.reshape(-1, self._width))
         self.n_holes = int(count) - 1
-        self._outside = (labels == 1).ravel() if self.n_holes else ~self._flat  # the corner is labeled first
+        self._outside = (labels == 1).ravel() if self.n_holes else ~self._flat  # the corner has label 1
 
     @property
     def n_parts(self) -> int:
-        """Number of parts: Euler's number, from the pixels, their edges and their corners, and the holes."""
+        """Number of parts: Euler number (pixels minus edges plus corners) plus number of holes."""
         pixels, width = to_bits(self._mask, 1)
         upright, lying, corners = (dilate(pixels, offsets).bit_count() for offsets in ([1], [width], [1, width]))
         return corners - upright - lying + pixels.bit_count() + self.n_holes
 
     @property
     def outer_border(self) -> NDArray[np.intp]:
-        """Row and column of the pixels with one of four neighbors outside; the background in holes is inside."""
+        """Row and column of the pixels with at least one of four neighbors outside. Holes do not count as outside."""
         near = np.zeros_like(self._outside)
         for offset in (1, self._width):
             near[offset:] |= self._outside[:-offset]

@@ -1,9 +1,10 @@
-"""What the transformers share that learn from lesions without any label."""
+"""Base class of the transformers that learn features from lesions without labels."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.utils import Tags
 
@@ -11,13 +12,49 @@ from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma._callbacks import Countdown, FitTask, n_parts
 from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._validation import element_errors
+from sklearn_melanoma._sklearn_compat import with_callbacks
+from sklearn_melanoma._validation import check_images, element_errors
+
+# Number of images in one part of `fit`, which callbacks are notified of. An ImagePipeline makes as many lesions at a
+# time, and does so within the part.
+_PART_SIZE = 16
 
 
 class LearnedFeatures(FeatureTransformer):
-    """Base of the feature transformers that must be fitted."""
+    """Base class of the feature transformers that must be fitted."""
 
-    _learned: ClassVar[str]  # an attribute that is there after fit
+    _learned: ClassVar[str]  # name of an attribute that `fit` sets
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from lesions without labels.
+
+        Parameters
+        ----------
+        X : sequence of Lesion
+            Segmented lesions. Those without a mask, or with an empty one, are left out.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If there is too little to learn from, an image can't be read, or a parameter has a value out of its range.
+        """
+        self._check_parameters()
+        images = check_images(X)
+        with FitTask(self, images, y, n_parts(len(images), _PART_SIZE) + 1) as task:
+            self._learn(images, task)
+        return self
+
+    @abstractmethod
+    def _learn(self, images: Sequence[Any], task: FitTask) -> None:
+        """Learn from `iterate_lesions(images, task)`, then begin the last part of the task and set the attributes."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, self._learned)
@@ -28,20 +65,11 @@ class LearnedFeatures(FeatureTransformer):
         return tags
 
 
-# Images of which callbacks are told together: as many as an ImagePipeline takes at a time, which makes them meanwhile.
-_TOLD = 16
-
-
-def learning_task(estimator: Any, images: Sequence[Any], y: Any) -> FitTask:
-    """Return the task of a `fit` that goes over `lesions_found`, and then learns from them."""
-    return FitTask(estimator, images, y, n_parts(len(images), _TOLD) + 1)
-
-
-def lesions_found(images: Sequence[Any], task: FitTask) -> Iterator[Lesion]:
-    """Go over the lesions of a sequence, one at a time, leaving out images without a mask or with an empty one."""
-    tell = Countdown(task, "images", len(images), _TOLD)
+def iterate_lesions(images: Sequence[Any], task: FitTask) -> Iterator[Lesion]:
+    """Yield the lesions of a sequence one at a time, without those that have no mask or an empty one."""
+    count_down = Countdown(task, "images", len(images), _PART_SIZE)
     for position in range(len(images)):
-        tell(len(images) - position)
+        count_down(len(images) - position)
         image = images[position]
         with element_errors(position, image):
             lesion = as_lesion(image)

@@ -1,4 +1,4 @@
-"""Moments of a mask: centroid, principal axes, Hu's invariants, asymmetry about the axes."""
+"""Moments of a mask: centroid, principal axes, Hu's invariants and asymmetry about the axes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from math import atan2, cos, hypot, sin, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-# Below this difference, relative to their sum, the two principal moments are taken for equal.
+# The two principal moments count as equal if their difference is at most this fraction of their sum.
 _ISOTROPIC = 1e-9
 
 
 class Moments:
-    """Moments of a mask up to order three, as a set of points at the pixel centers.
+    """Moments up to order three of the pixel centers of a mask.
 
     Parameters
     ----------
@@ -24,7 +24,8 @@ class Moments:
     def __init__(self, mask: NDArray[np.bool_]):
         self.mask = mask
         height, width = mask.shape
-        # Half-integers counted from the center: sums are exact, so a turned or mirrored mask has the same moments.
+        # Coordinates relative to the center are half-integers, so sums are exact. Rotating or mirroring the mask does
+        # not change its moments.
         self._origin = (height - 1) / 2, (width - 1) / 2
         rows = np.vander(np.arange(height) - self._origin[0], 4, increasing=True)
         columns = np.vander(np.arange(width) - self._origin[1], 4, increasing=True)
@@ -45,7 +46,7 @@ class Moments:
 
     @cached_property
     def axes(self) -> tuple[float, float]:
-        """Major and minor axis of the ellipse with the same second moments; pixels are unit squares."""
+        """Major and minor axis of the ellipse with the same second moments; pixels count as unit squares."""
         mean = (self.yy + self.xx) / 2 + 1 / 12
         half_difference = hypot((self.yy - self.xx) / 2, self.yx)
         return 4 * sqrt(mean + half_difference), 4 * sqrt(mean - half_difference)
@@ -57,12 +58,12 @@ class Moments:
 
     @cached_property
     def hu(self) -> tuple[float, ...]:
-        """Hu's seven invariants, each brought to degree one by its root, sign kept, the last without sign."""
+        """Hu's seven invariants; each is the root of its degree and keeps its sign, except the last."""
         a, b = self.xx / self.area, self.yy / self.area
         c = self.yx / self.area
         scale = self.area**1.5
         p, q, r, s = self.xxx / scale, self.yxx / scale, self.yyx / scale, self.yyy / scale
-        u, v = p + r, s + q  # what each invariant of order three is made of
+        u, v = p + r, s + q  # common terms of the invariants of order three
         f, g = p - 3 * r, 3 * q - s
         k, m = u * u - 3 * v * v, 3 * u * u - v * v
         invariants = (
@@ -78,17 +79,22 @@ class Moments:
 
     @cached_property
     def angle(self) -> float:
-        """Angle of the major axis, in radians, from the direction of the columns towards that of the rows."""
+        """Angle of the major axis, in radians, from the column axis towards the row axis."""
         return atan2(2 * self.yx, self.xx - self.yy) / 2
 
     @cached_property
     def is_isotropic(self) -> bool:
-        """Whether all directions are principal axes, so that none is the major one."""
+        """Whether all directions are principal axes, so that there is no major axis."""
         return hypot(self.yy - self.xx, 2 * self.yx) <= _ISOTROPIC * (self.yy + self.xx)
 
     @cached_property
     def asymmetry(self) -> tuple[float, float]:
-        """Share of the area without a counterpart in the mirror image about the major and about the minor axis."""
+        """Fraction of the area without a counterpart in the mirror image about the major and about the minor axis.
+
+        Mirrored pixels fall between pixels, where the mask is interpolated. A symmetric outline therefore has 0.003 at
+        a diameter of 200 pixels and 0.01 at 60. If all axes are principal axes, as in a square, the values are those
+        about rows and columns, the smaller one first.
+        """
         if self.is_isotropic:  # rows and columns are principal axes too
             low, high = sorted((self._asymmetry(-1, 0), self._asymmetry(1, 0)))
             return low, high
@@ -96,18 +102,18 @@ class Moments:
         return self._asymmetry(cosine, sine), self._asymmetry(-cosine, -sine)
 
     def _asymmetry(self, cosine: float, sine: float) -> float:
-        """Mirror the pixel centers about an axis and read the mask there, bilinearly."""
+        """Mirror the pixel centers about an axis and interpolate the mask there bilinearly."""
         mask = self.mask
         height, width = mask.shape
         row, column = self.centroid
         y, x = np.arange(height) - row, np.arange(width) - column
         flat = np.pad(mask, 2).view(np.uint8).ravel()
         stride = width + 4
-        # Mirrored centers in the padded mask, as what rows and what columns add to them.
+        # Mirrored centers in the padded mask, as sums of a term by row and a term by column.
         rows, columns = (row + 2 - cosine * y, sine * x), (column + 2 + sine * y, cosine * x)
-        # What is in the block of 2 × 2 pixels around each, by the place of its upper left one. In float32 that may be
-        # the block beside, if the center lies on their common side: there both give the same.
-        upper, left = _whole_sum(rows, height + 2), _whole_sum(columns, width + 2)
+        # Sums over the block of 2 × 2 pixels around each center, by the position of the upper left pixel. Rounding to
+        # float32 may select the adjacent block if the center lies on their common side, where both give the same value.
+        upper, left = _floor_sums(rows, height + 2), _floor_sums(columns, width + 2)
         corners = (upper * np.int32(stride) + left).ravel()
         pairs = flat[:-1] + flat[1:]
         found = (pairs[:-stride] + pairs[stride:]).take(corners, mode="clip")
@@ -125,8 +131,8 @@ class Moments:
         return min(max(1 - matched / self.area, 0.0), 1.0)
 
 
-def _whole_sum(parts: tuple[NDArray[np.floating], NDArray[np.floating]], limit: int) -> NDArray[np.int32]:
-    """Return the whole part of each sum of one of either, from 0 to a limit: whatever leaves the frame meets zeros."""
+def _floor_sums(parts: tuple[NDArray[np.floating], NDArray[np.floating]], limit: int) -> NDArray[np.int32]:
+    """Return the integer part of the outer sum, clipped to 0 and a limit, so that centers outside meet zeros."""
     first, second = (part.astype(np.float32) for part in parts)
     sums = np.add.outer(first, second)
     return np.clip(sums, 0, limit, out=sums).astype(np.int32)

@@ -1,30 +1,28 @@
-"""The shape of lesions as a transformer."""
+"""Transformer that computes the morphology features of lesions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import StrOptions
-from sklearn_melanoma.features._names import check_names
-from sklearn_melanoma.features._shape import DIMENSIONS, SHAPE_FEATURES, SHAPE_SETS, Shape
+from sklearn_melanoma.features._handcrafted import HandcraftedFeatures
+from sklearn_melanoma.features._morphology import DIMENSIONS, MORPHOLOGY_FEATURES, MORPHOLOGY_SETS, Morphology
 
 
-class MorphologyFeatures(FeatureTransformer):
-    """Measure the shape of lesions.
+class MorphologyFeatures(HandcraftedFeatures):
+    """Measure the morphology of lesions.
 
-    Lengths are in pixels of the image that was read, whatever the working size.
+    Lengths are in pixels of the source image, at any working size.
 
     Parameters
     ----------
     features : {"all", "survey"} or list of str, default="all"
-        Names of the measures, in the order of the columns. ``"survey"`` stands for
+        Names of the features, in the order of the columns. ``"survey"`` stands for
         `area`, `perimeter_ratio` and `max_span`.
     unit : {"px", "mm"}, default="px"
-        Unit of lengths and areas. For ``"mm"`` the lesions must know `mm_per_pixel`, and
+        Unit of lengths and areas. ``"mm"`` needs lesions with `mm_per_pixel`, and
         the names of the columns carry the unit: `area_mm2`, `max_span_mm`.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
@@ -36,23 +34,23 @@ class MorphologyFeatures(FeatureTransformer):
 
     See Also
     --------
-    measure_shape : The same for one mask.
-    ColorFeatures : Colors instead of shape.
+    measure_morphology : The same for one mask.
+    ColorFeatures : Color features.
 
     Notes
     -----
-    The mask is taken as it is: holes and separate parts count. A lesion that was not found
-    gives a row of NaN; every other mask gives finite numbers. The formulas, where they come
-    from and how exact they are is on the page *The mathematics of the shape features*.
+    Holes and separate parts of the mask count. A lesion that was not found
+    gives a row of NaN; every other mask gives finite numbers. The formulas, their references
+    and their accuracy are on the page :doc:`/mathematics`.
 
     ===========================  ========================================================  ==========
-    name                         measure                                                   unit
+    name                         definition                                                unit
     ===========================  ========================================================  ==========
     `area`                       pixels of the mask                                        px² or mm²
     `perimeter_ratio`            perimeter over that of the circumscribed circle           1
     `max_span`                   largest distance of two points (maximum Feret diameter)   px or mm
     `perimeter`                  length of the border                                      px or mm
-    `min_feret_diameter`         least width between two parallel lines                    px or mm
+    `min_feret_diameter`         least distance of two parallel lines around the lesion    px or mm
     `equivalent_diameter`        diameter of the disk with the same area                   px or mm
     `compactness`                perimeter² / (4π area), 1 for a disk                      1
     `convexity`                  perimeter of the convex hull over the perimeter           1
@@ -63,43 +61,44 @@ class MorphologyFeatures(FeatureTransformer):
     `radial_variance`            variance of the distance from the centroid to the         1
                                  border, over the square of its mean
     `fractal_dimension`          of the border, 1 for a smooth one                         1
-    `asymmetry_major`            share of the area without a counterpart in the mirror     1
-                                 image about the major axis
+    `asymmetry_major`            fraction of the area without a counterpart in the         1
+                                 mirror image about the major axis
     `asymmetry_minor`            the same about the minor axis                             1
-    `hu_1` … `hu_7`              Hu's invariants of degree n, their n-th roots, the sign   1
-                                 kept, that of the seventh dropped
+    `hu_1` … `hu_7`              n-th roots of Hu's invariants of degree n; they keep the  1
+                                 sign, except the seventh
     `mean_feret_diameter`        mean width over all directions: perimeter of the convex   px or mm
                                  hull over π
-    `rectangle_length`           of the smallest rectangle around the lesion, turned as    px or mm
-                                 fits best
-    `rectangle_width`            the shorter side of it                                    px or mm
+    `rectangle_length`           longer side of the smallest rectangle around the lesion,  px or mm
+                                 at any rotation
+    `rectangle_width`            shorter side of this rectangle                            px or mm
     `rectangularity`             area over that of this rectangle                          1
     `hull_area`                  pixels of the convex hull                                 px² or mm²
     `major_axis_length`          of the ellipse with the same second moments               px or mm
     `minor_axis_length`          of that ellipse                                           px or mm
-    `mean_chord`                 mean length in the lesion of a straight line through it,  px or mm
+    `mean_chord`                 mean length of the chords of the lesion,                  px or mm
                                  π area / perimeter
-    `inscribed_radius`           of the largest circle in the lesion                       px or mm
+    `inscribed_radius`           radius of the largest circle in the lesion                px or mm
     `inscribed_ratio`            inscribed over circumscribed radius, 1 for a disk         1
     `mean_depth`                 mean distance of the pixels to the border                 px or mm
-    `median_depth`               median of it                                              px or mm
+    `median_depth`               median distance of the pixels to the border               px or mm
     `radial_mean`                mean distance from the centroid to the border, over the   1
                                  radius of the disk with the same area
     `fourier_2` … `fourier_6`    harmonic of order k of the squared radius around the      1
                                  centroid, over its mean
-    `box_counting_dimension`     of the border, from boxes at all places of the grid       1
-    `protrusion_fraction`           share of the area that opening with a disk of radius      1
+    `box_counting_dimension`     of the border, from boxes at all positions of the grid    1
+    `protrusion_fraction`        fraction of the area that opening with a disk of radius   1
                                  √area / 8 removes
-    `indentation_fraction`          what closing with it adds, over the area                  1
-    `largest_irregularity`       the largest protrusion or indentation among these, over   1
-                                 the area
-    `indentation_depth`          how deep the outer border lies below the convex hull, at  1
-                                 most, over the radius of the disk with the same area
-    `n_parts`                    separate parts; pixels that touch at a corner are one     1
-    `n_holes`                    holes                                                     1
-    `zernike_n_m`                magnitude of the Zernike moment of order n, 0 to 4        1
-                                 without 1, and repetition m, n − m even, in the
-                                 smallest circle around the centroid
+    `indentation_fraction`       area that closing with this disk adds, over the area      1
+    `largest_irregularity`       area of the largest of these protrusions and              1
+                                 indentations, over the area
+    `indentation_depth`          largest distance of the outer border to the convex hull,  1
+                                 over the radius of the disk with the same area
+    `n_parts`                    number of parts; pixels that touch at a corner are one    1
+                                 part
+    `n_holes`                    number of holes                                           1
+    `zernike_n_m`                magnitude of the Zernike moment of order n (0, 2, 3, 4)   1
+                                 and repetition m (n − m even), in the smallest circle
+                                 around the centroid
     ===========================  ========================================================  ==========
 
     Examples
@@ -110,35 +109,32 @@ class MorphologyFeatures(FeatureTransformer):
     >>> mask = np.zeros((60, 80), dtype=bool)
     >>> mask[10:14, 20:25] = True
     >>> lesion = Lesion(np.zeros((60, 80, 3), dtype=np.uint8), mask, source_shape=(120, 160), mm_per_pixel=0.1)
-    >>> MorphologyFeatures(["area", "max_span"]).fit_transform([lesion])  # the photo was halved
+    >>> MorphologyFeatures(["area", "max_span"]).fit_transform([lesion])  # half the source size
     array([[80., 11.]])
-    >>> measure = MorphologyFeatures(["area", "max_span"], unit="mm").set_output(transform="pandas")
-    >>> measure.fit_transform([lesion])
+    >>> morphology = MorphologyFeatures(["area", "max_span"], unit="mm").set_output(transform="pandas")
+    >>> morphology.fit_transform([lesion])
        area_mm2  max_span_mm
     0       0.8          1.1
     """
 
-    FEATURES: ClassVar[tuple[str, ...]] = SHAPE_FEATURES
+    FEATURES: ClassVar[tuple[str, ...]] = MORPHOLOGY_FEATURES
+    _sets = MORPHOLOGY_SETS
+    _lesion_features = Morphology
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "features": [str, list, tuple],
+        **HandcraftedFeatures._parameter_constraints,
         "unit": [StrOptions({"px", "mm"})],
-        "n_jobs": [Integral, None],
     }
 
     def __init__(self, features: str | Sequence[str] = "all", *, unit: str = "px", n_jobs: int | None = None):
-        self.features = features
+        super().__init__(features, n_jobs=n_jobs)
         self.unit = unit
-        self.n_jobs = n_jobs
-
-    def _chosen(self) -> tuple[str, ...]:
-        return check_names(self.features, SHAPE_FEATURES, sets=SHAPE_SETS)
 
     def _feature_names(self) -> list[str]:
         suffixes = {0: "", 1: "_mm", 2: "_mm2"} if self.unit == "mm" else {0: "", 1: "", 2: ""}
-        return [name + suffixes[DIMENSIONS.get(name, 0)] for name in self._chosen()]
+        return [name + suffixes[DIMENSIONS.get(name, 0)] for name in self._chosen_features()]
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> list[float]:
-        chosen = self._chosen()
+        chosen = self._chosen_features()
         width = lesion.scale
         if self.unit == "mm" and any(name in DIMENSIONS for name in chosen):
             if lesion.mm_per_pixel is None:
@@ -147,5 +143,5 @@ class MorphologyFeatures(FeatureTransformer):
                     "Read the images with ImageReader(mm_per_pixel=...), or use unit='px'."
                 )
             width *= lesion.mm_per_pixel
-        shape = lesion.shared(Shape.of)
-        return [shape.measure(name) * width ** DIMENSIONS.get(name, 0) for name in chosen]
+        values = super()._measure(lesion, chosen)
+        return [value * width ** DIMENSIONS.get(name, 0) for name, value in zip(chosen, values, strict=True)]

@@ -1,9 +1,9 @@
-"""What the measures share: checks of what they are given, and how a name leads to a number."""
+"""Features by name: checks of names, masks and lesions, and the base class that computes a feature by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,28 +15,28 @@ from sklearn_melanoma._validation import check_image, check_mask
 def check_names(
     features: str | Sequence[str], known: Sequence[str], *, sets: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[str, ...]:
-    """Return the names of the chosen measures, in the order in which they were asked for.
+    """Return the names of the chosen features, in the given order.
 
     Parameters
     ----------
     features : str or sequence of str
-        ``"all"``, the name of another set, or the names themselves.
+        ``"all"``, the name of another set, or names of features.
     known : sequence of str
         All names.
     sets : dict, optional
-        Names of sets of measures.
+        Other sets of features by name.
 
     Returns
     -------
     tuple of str
-        At least one name, each of them known and there once.
+        At least one name; each is known and occurs once.
 
     Raises
     ------
     TypeError
         If `features` is neither a string nor a sequence of strings.
     ValueError
-        If a name is unknown or there twice, or there is none.
+        If a name is unknown or occurs twice, or there is none.
     """
     sets = {"all": known, **(sets or {})}
     known_sets = ", ".join(map(repr, sets))
@@ -44,7 +44,7 @@ def check_names(
         if features not in sets:
             raise ValueError(
                 f"features must be {known_sets} or a list of names, got {features!r}. "
-                f"For one measure, pass [{features!r}]."
+                f"For one feature, pass [{features!r}]."
             )
         return tuple(sets[features])
     if not isinstance(features, list | tuple) or not all(isinstance(name, str) for name in features):
@@ -57,8 +57,8 @@ def check_names(
     return tuple(features)
 
 
-def check_some_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-    """Return a mask as a 2-D bool array, or raise if it is none or empty."""
+def check_nonempty_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+    """Return a mask as a 2-D bool array; raise an error if it is invalid or empty."""
     array = check_mask(mask, shape=shape)
     if not array.any():
         raise ValueError("mask must have at least one True pixel, got none. Measure only lesions that were found.")
@@ -66,27 +66,36 @@ def check_some_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) ->
 
 
 def check_lesion(image: ArrayLike, mask: ArrayLike) -> Lesion:
-    """Return an image with a mask of at least one pixel, or raise if they are none or differ in shape."""
+    """Return an image and its mask as a lesion; raise an error if they are invalid or no pixel of the mask is True."""
     pixels = check_image(image)
-    return Lesion(pixels, check_some_mask(mask, shape=pixels.shape[:2]))
+    return Lesion(pixels, check_nonempty_mask(mask, shape=pixels.shape[:2]))
 
 
-def name_sources(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, int | None]]:
-    """Return where each measure comes from, by name: a property, and the place in it where it holds several."""
+def map_sources(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, int | None]]:
+    """Return the source of each feature by name: a property, and the position in it if it holds several features."""
     return {
-        name: (source, place if len(several) > 1 else None)
+        name: (source, position if len(several) > 1 else None)
         for source, several in names.items()
-        for place, name in enumerate(several)
+        for position, name in enumerate(several)
     }
 
 
-class NamedMeasures:
-    """Base of what knows measures of one lesion by name."""
+class LesionFeatures:
+    """Base class of the features of one lesion, each computed when first asked for.
 
-    sources: ClassVar[Mapping[str, tuple[str, int | None]]]  # what `name_sources` returns
+    A subclass has a property for each feature. `sources` lists the features whose property has another name or holds
+    several features.
+    """
+
+    sources: ClassVar[Mapping[str, tuple[str, int | None]]] = {}  # as returned by `map_sources`
+
+    @classmethod
+    def of(cls, lesion: Lesion) -> Self:
+        """Return the features of a lesion whose mask has at least one pixel."""
+        raise NotImplementedError
 
     def measure(self, name: str) -> float:
-        """Return one of `sources`."""
-        source, place = self.sources[name]
+        """Return one feature by its name."""
+        source, position = self.sources.get(name, (name, None))
         found = getattr(self, source)
-        return float(found if place is None else found[place])
+        return float(found if position is None else found[position])

@@ -1,11 +1,11 @@
-"""What small patches of lesions look like, learned from images without a label."""
+"""Transformer that encodes patches of lesions with codes learned without labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,57 +13,57 @@ from sklearn.utils import check_random_state
 
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread, with_callbacks
-from sklearn_melanoma._validation import check_images
-from sklearn_melanoma.features._learned import LearnedFeatures, learning_task, lesions_found
+from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread
+from sklearn_melanoma.features._learned import LearnedFeatures, iterate_lesions
 from sklearn_melanoma.features._patches import encode, learn_codes, pool, take_patches
 
 
 class PatchEncoder(LearnedFeatures):
-    r"""Describe lesions by how much their patches look like patches learned from images without a label.
+    r"""Describe lesions by the similarity of their patches to codes, which are learned from images without labels.
 
-    Small color patches of the lesions are made equal in brightness and contrast, whitened and
-    clustered; each cluster is a code. A lesion is described by the mean and the standard
-    deviation of the likeness of its patches to each code, in its core and along its border.
+    Small color patches of the lesions are normalized in brightness and contrast, whitened and
+    clustered; each cluster is a code. The features of a lesion are the mean and the standard
+    deviation of the similarity of its patches to each code, in its core and along its border.
 
     Parameters
     ----------
     n_codes : int, default=64
-        Number of codes; each makes four columns.
+        Number of codes; each gives four columns.
     patch_side : int, default=6
-        Side of a patch, in pixels of the working size.
+        Side of a patch, in pixels of the working image.
     lesion_side : int, default=48
-        Working size: the square root of the lesion's area, in pixels. A patch is an eighth of that.
+        Square root of the lesion's area in the working image, in pixels. By default, a patch is an eighth of it.
     n_patches : int, default=20000
-        Number of patches to learn from, about as many of each lesion.
+        Number of patches to learn from, about equally many per lesion.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw of patches and codes.
+        Seed that draws patches and initial codes.
 
     Attributes
     ----------
     codes_ : Codes
-        Mean patch, whitening matrix and centers, all in values of normalized patches.
+        Mean patch and whitening matrix of normalized patches, and the centers of the clusters, which are whitened.
 
     See Also
     --------
-    InvariantProjection : Learns from altered copies of images what to look at.
-    ColorFeatures : Needs no images to learn from.
+    InvariantProjection : Learns a projection of features from augmented copies.
+    ColorFeatures : Color features, which need no fit.
 
     Notes
     -----
-    The method is that of Coates, Lee and Ng [1]_ with the triangle encoding of [2]_: with the
-    distances :math:`z_k` of a whitened patch to the codes, :math:`f_k = \max(0, \bar{z} - z_k)`. A code
-    stands for all 8 orientations of a patch, quarter turns and mirror images, and the nearest counts: so
-    the rows do not change when an image is turned or mirrored, and no code is spent on an edge seen from
-    another side. Patches lie two pixels apart. One of which a share :math:`s` is lesion counts
-    :math:`s^2` in the core and :math:`2 s (1 - s)` along the border; no pixel further out than a patch is looked
-    at. Images without a mask, or with an empty one, teach nothing.
+    The method is that of Coates, Lee and Ng [1]_ with the triangle encoding of [2]_: a patch has the similarity
+    :math:`f_k = \max(0, \bar{z} - z_k)` to a code, where :math:`z_k` are the distances of the whitened patch to the
+    codes. A code represents all 8 orientations of a patch (quarter turns and mirror images), and the nearest one
+    counts. So the features do not change when an image is rotated by quarter turns or mirrored, and one code suffices
+    for an edge in all orientations. Patches are two pixels apart. A patch with a fraction :math:`s` of lesion has the
+    weight :math:`s^2` in the core and :math:`2 s (1 - s)` along the border. Pixels farther out than a patch have no
+    influence. Images without a mask, or with an empty one, are ignored by `fit`, which needs at least `n_codes`
+    patches.
 
     The columns are `patch_core_0` … (means), `patch_core_std_0` …, `patch_border_0` … and
-    `patch_border_std_0` …; without unit. They are NaN for a lesion that was not found, those of the border
-    also where the lesion fills the frame.
+    `patch_border_std_0` …; they are dimensionless. They are NaN for a lesion that was not found. Those of the border
+    are also NaN for a lesion that fills the frame.
 
     References
     ----------
@@ -112,52 +112,24 @@ class PatchEncoder(LearnedFeatures):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @with_callbacks
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the codes from lesions.
-
-        Parameters
-        ----------
-        X : sequence of Lesion
-            Segmented lesions. Those without a mask, or with an empty one, are left out.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self
-            The fitted transformer.
-
-        Raises
-        ------
-        ValueError, TypeError, OSError
-            If the lesions hold fewer patches than `n_codes`, an image can't be read, or a parameter
-            has a value out of its range.
-        """
-        self._check_parameters()
-        images = check_images(X)
-        with learning_task(self, images, y) as task:
-            self._learn(images, task)
-        return self
-
     def _learn(self, images: Sequence[Any], task: FitTask) -> None:
         random = check_random_state(self.random_state)
-        share = -(-self.n_patches // max(len(images), 1))
-        drawn: list[NDArray[np.float64]] = []
-        for lesion in lesions_found(images, task):
-            patches, _ = self._take(lesion, self.patch_side)
-            drawn.append(patches[random.permutation(len(patches))[:share]])
-        n_drawn = sum(map(len, drawn))
-        if n_drawn < self.n_codes:
+        n_per_lesion = -(-self.n_patches // max(len(images), 1))
+        chosen: list[NDArray[np.float64]] = []
+        for lesion in iterate_lesions(images, task):
+            patches, _ = self._take_patches(lesion, self.patch_side)
+            chosen.append(patches[random.permutation(len(patches))[:n_per_lesion]])
+        n_chosen = sum(map(len, chosen))
+        if n_chosen < self.n_codes:
             raise ValueError(
-                f"X must hold at least n_codes={self.n_codes} patches, got {n_drawn} of {len(drawn)} lesions with a "
+                f"X must hold at least n_codes={self.n_codes} patches, got {n_chosen} of {len(chosen)} lesions with a "
                 "mask. Pass more lesions, put a segmenter before, or lower n_codes."
             )
         task.begin_part("learn")
         with one_blas_thread():
-            self.codes_ = learn_codes(np.concatenate(drawn), self.n_codes, side=self.patch_side, random=random)
+            self.codes_ = learn_codes(np.concatenate(chosen), self.n_codes, side=self.patch_side, random=random)
 
-    def _take(self, lesion: Lesion, side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _take_patches(self, lesion: Lesion, side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return take_patches(lesion, side=side, lesion_side=self.lesion_side)
 
     def _feature_names(self) -> list[str]:
@@ -166,5 +138,5 @@ class PatchEncoder(LearnedFeatures):
         return [f"patch_{part}_{number}" for part, number in product(parts, range(n_codes))]
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> NDArray[np.float64]:
-        patches, shares = self._take(lesion, self.codes_.side)
-        return pool(encode(patches, self.codes_), shares)
+        patches, fractions = self._take_patches(lesion, self.codes_.side)
+        return pool(encode(patches, self.codes_), fractions)

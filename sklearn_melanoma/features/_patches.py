@@ -1,4 +1,4 @@
-"""Small patches of a lesion, and codes for them that need no label."""
+"""Patches of a lesion, and codes that are learned from patches without labels."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import Array
 
-# In 64 bits: near a code, the root of the squared distance would carry a thousandth of 32-bit rounding.
+# Everything is in float64: near a code, float32 would give the root of the squared distance an error of a thousandth.
 
-# Longest side of what is looked at, in shares of the side that lesions are brought to: bounds the cost of long ones.
+# Longest side of the working image, as a multiple of `lesion_side`. It bounds the cost of long lesions.
 _LONGEST = 4
-# Level that the contrast of a patch is weighed against, so that noise on even skin is not blown up: 10 of 255.
+# Contrast that is added to that of a patch before division, 10 of 255, so that noise on smooth skin is not amplified.
 _FAINT = 10 / 255
-# Added to the variances before they are made equal. Normalized patches have about 1 in each value: what varies less
-# than an average value is taken for noise. A tenth of it lost 0.01 of AUC on HAM10000, a hundredth 0.03.
+# Added to the variances before whitening. The values of normalized patches have a variance of about 1, so directions
+# with less variance than an average value count as noise. A tenth of it lowered the AUC on HAM10000 by 0.01, a
+# hundredth by 0.03.
 _FLOOR = 1.0
-# Distance between patches, in pixels of the working size.
+# Distance between patches, in pixels of the working image.
 STRIDE = 2
-# Rounds of k-means: 40 of them bring patches of HAM10000 half a percent nearer to their codes, squared.
-_ROUNDS = 15
-_AT_ONCE = 4096
+# Iterations of k-means: 40 of them reduce the squared distances on HAM10000 by only half a percent.
+_ITERATIONS = 15
+# Number of patches that are compared with the codes at a time, to save memory.
+_CHUNK = 4096
 
 
 class Codes(NamedTuple):
-    """What is learned from patches: how they are whitened, and what they are compared with.
+    """Whitening of patches, and codes.
 
     Parameters
     ----------
@@ -38,9 +40,9 @@ class Codes(NamedTuple):
     whitening : ndarray of shape (n_values, n_values), dtype float64
         Symmetric matrix that makes the covariance of patches the identity.
     centers : ndarray of shape (n_codes, n_values), dtype float64
-        Whitened patches, each standing for its 8 orientations.
+        Codes: whitened patches, each of which represents its 8 orientations.
     side : int
-        Side of a patch.
+        Side of a patch, in pixels.
     """
 
     mean: Array
@@ -49,13 +51,13 @@ class Codes(NamedTuple):
     side: int
 
     @property
-    def turned(self) -> Array:
-        """The codes in each of the 8 orientations, of shape (8 * n_codes, n_values): first all of them as they are."""
-        return self.centers[:, orientations(self.side)].swapaxes(0, 1).reshape(-1, self.centers.shape[1])
+    def oriented(self) -> Array:
+        """Codes in each of the 8 orientations, of shape (8 * n_codes, n_values); the original codes come first."""
+        return self.centers[:, list_orientations(self.side)].swapaxes(0, 1).reshape(-1, self.centers.shape[1])
 
 
-def orientations(side: int) -> NDArray[np.intp]:
-    """Return the 8 orders of the values of a flat color patch: 4 quarter turns, plain and mirrored.
+def list_orientations(side: int) -> NDArray[np.intp]:
+    """Return the 8 permutations of a flattened color patch: 4 quarter turns, with and without mirroring.
 
     Parameters
     ----------
@@ -68,15 +70,15 @@ def orientations(side: int) -> NDArray[np.intp]:
         ``patch[orders[i]]`` is the patch in orientation ``i``; the first is the patch itself.
     """
     index = np.arange(side * side * 3).reshape(side, side, 3)
-    return np.stack([np.rot90(way, turns).ravel() for way in (index, index[:, ::-1]) for turns in range(4)])
+    return np.stack([np.rot90(plane, turns).ravel() for plane in (index, index[:, ::-1]) for turns in range(4)])
 
 
 def take_patches(lesion: Lesion, *, side: int, lesion_side: int) -> tuple[Array, Array]:
-    r"""Cut overlapping patches out of a lesion and a bit of its rim, brightness and contrast made equal.
+    r"""Cut overlapping patches out of a lesion and its rim, and normalize their brightness and contrast.
 
-    The lesion is brought to a size at which the square root of its area is `lesion_side`. From each patch its
-    mean is subtracted, and it is divided by :math:`\sqrt{v + 0.04^2}`, with its variance :math:`v` over pixels and
-    channels, in shares of white.
+    The lesion is resized so that the square root of its area is `lesion_side`. The mean of each patch is subtracted,
+    and the patch is divided by :math:`\sqrt{v + (10/255)^2}`, where :math:`v` is its variance over pixels and
+    channels, at levels from 0 to 1.
 
     Parameters
     ----------
@@ -90,24 +92,24 @@ def take_patches(lesion: Lesion, *, side: int, lesion_side: int) -> tuple[Array,
     Returns
     -------
     patches : ndarray of shape (n_patches, 3 * side**2), dtype float64
-        All that hold some of the lesion.
-    shares : ndarray of shape (n_patches,), dtype float64
-        Share of each that is lesion, above 0.
+        Patches that contain a part of the lesion.
+    fractions : ndarray of shape (n_patches,), dtype float64
+        Fraction of each patch that is lesion, above 0.
     """
-    image, mask = _at_working_size(lesion, side, lesion_side)
+    image, mask = _resize_lesion(lesion, side, lesion_side)
     windows = np.lib.stride_tricks.sliding_window_view
-    shares = windows(mask, (side, side))[::STRIDE, ::STRIDE].mean(axis=(2, 3))
-    # More than rounding; a larger bound could be met exactly, and then rounding would decide.
-    chosen = shares > 1e-6
+    fractions = windows(mask, (side, side))[::STRIDE, ::STRIDE].mean(axis=(2, 3))
+    # The bound exceeds rounding errors. Fractions could equal a larger bound, and then rounding would decide.
+    chosen = fractions > 1e-6
     patches = windows(image, (side, side), axis=(0, 1))[::STRIDE, ::STRIDE][chosen]
     patches = patches.transpose(0, 2, 3, 1).reshape(len(patches), -1)
     patches -= patches.mean(axis=1, keepdims=True)
     patches /= np.sqrt(np.einsum("ij,ij->i", patches, patches) / patches.shape[1] + _FAINT**2)[:, np.newaxis]
-    return patches, np.minimum(shares[chosen], 1)
+    return patches, np.minimum(fractions[chosen], 1)
 
 
-def _at_working_size(lesion: Lesion, side: int, lesion_side: int) -> tuple[Array, Array]:
-    """Return image and mask around the lesion, in shares of white; the frame bounds how much rim there is."""
+def _resize_lesion(lesion: Lesion, side: int, lesion_side: int) -> tuple[Array, Array]:
+    """Return image and mask around the lesion, at levels from 0 to 1; the frame may cut the rim."""
     assert lesion.mask is not None
     length = sqrt(lesion.area_px)
     rim = ceil(length * side / lesion_side)
@@ -115,19 +117,19 @@ def _at_working_size(lesion: Lesion, side: int, lesion_side: int) -> tuple[Array
     image, mask = lesion.image[box] / 255.0, lesion.mask[box].astype(np.float64)
     height, width = mask.shape
     factor = min(lesion_side / length, _LONGEST * lesion_side / max(height, width))
-    # Whole steps on both sides, so that the grid of patches stays itself when the image is turned or mirrored.
+    # Whole steps on both sides, so that the grid of patches is the same when the image is rotated or mirrored.
     down, across = (
-        _resizing(size, side + STRIDE * max(round((size * factor - side) / STRIDE), 0)) for size in mask.shape
+        _build_resizing(size, side + STRIDE * max(round((size * factor - side) / STRIDE), 0)) for size in mask.shape
     )
     image = (down @ image.reshape(height, -1)).reshape(len(down), width, 3)
     return np.matmul(across, image), down @ mask @ across.T
 
 
-def _resizing(size: int, new_size: int) -> Array:
-    """Return the matrix that resizes an axis linearly, by weighted means where it shrinks."""
+def _build_resizing(size: int, new_size: int) -> Array:
+    """Return the matrix that resizes an axis: linear interpolation, or weighted means if it shrinks."""
     centers = (np.arange(new_size) + 0.5) * size / new_size
-    away = abs(np.arange(size) + 0.5 - centers[:, np.newaxis])
-    weights = np.clip(1 - away / max(size / new_size, 1), 0, None)
+    distances = abs(np.arange(size) + 0.5 - centers[:, np.newaxis])
+    weights = np.clip(1 - distances / max(size / new_size, 1), 0, None)
     return weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -135,35 +137,35 @@ def find_whitening(patches: Array, side: int) -> tuple[Array, Array]:
     r"""Find the mean of patches and the matrix that makes their covariance the identity.
 
     Zero-phase whitening: :math:`W = V (\Lambda + \varepsilon I)^{-1/2} V^T` for the covariance
-    :math:`V \Lambda V^T` of the patches in all 8 orientations, so that turning a patch before or
-    after comes to the same. With :math:`\varepsilon = 1`, what varies less stays faint.
+    :math:`V \Lambda V^T` of the patches in all 8 orientations, so that whitening commutes with rotating a
+    patch. With :math:`\varepsilon = 1`, directions of lower variance are not amplified to unit variance.
 
     Parameters
     ----------
     patches : ndarray of shape (n_patches, 3 * side**2)
         Patches.
     side : int
-        Their side.
+        Side of a patch.
 
     Returns
     -------
     mean : ndarray of shape (3 * side**2,), dtype float64
         Mean patch.
     whitening : ndarray of shape (3 * side**2, 3 * side**2), dtype float64
-        The matrix.
+        Symmetric whitening matrix.
     """
-    orders = orientations(side)
+    orders = list_orientations(side)
     mean = patches.mean(axis=0)[orders].mean(axis=0)
     centered = patches - mean
-    one_way = centered.T @ centered / len(patches)
-    covariance = np.mean([one_way[np.ix_(order, order)] for order in orders], axis=0)
+    unrotated = centered.T @ centered / len(patches)
+    covariance = np.mean([unrotated[np.ix_(order, order)] for order in orders], axis=0)
     variances, axes = np.linalg.eigh(covariance)
     whitening = (axes / np.sqrt(np.maximum(variances, 0) + _FLOOR)) @ axes.T
     return mean, whitening
 
 
 def learn_codes(patches: Array, n_codes: int, *, side: int, random: np.random.RandomState) -> Codes:
-    """Learn whitening and codes: k-means in which a patch and its 8 orientations are one.
+    """Learn whitening and codes by k-means, which treats the 8 orientations of a patch as one.
 
     Parameters
     ----------
@@ -174,58 +176,60 @@ def learn_codes(patches: Array, n_codes: int, *, side: int, random: np.random.Ra
     side : int
         Side of a patch.
     random : RandomState
-        Draws the patches that the codes start from.
+        Draws the initial codes from the patches.
 
     Returns
     -------
     Codes
-        What `encode` takes.
+        Argument of `encode`.
     """
     mean, whitening = find_whitening(patches, side)
     points = (patches - mean) @ whitening
-    back = np.argsort(orientations(side), axis=1)
+    inverses = np.argsort(list_orientations(side), axis=1)
     codes = Codes(mean, whitening, points[random.permutation(len(points))[:n_codes]], side)
-    for _ in range(_ROUNDS):
-        way, code = np.divmod(_nearest(points, codes.turned), n_codes)
+    for _ in range(_ITERATIONS):
+        orientation, code = np.divmod(_find_nearest(points, codes.oriented), n_codes)
         member = (code == np.arange(n_codes)[:, np.newaxis]).astype(np.float64)
         counts = member.sum(axis=1)
-        centers = member @ np.take_along_axis(points, back[way], axis=1) / np.maximum(counts, 1)[:, np.newaxis]
-        lost = np.flatnonzero(counts == 0)
-        centers[lost] = points[random.randint(len(points), size=len(lost))]
+        centers = (
+            member @ np.take_along_axis(points, inverses[orientation], axis=1) / np.maximum(counts, 1)[:, np.newaxis]
+        )
+        empty = np.flatnonzero(counts == 0)
+        centers[empty] = points[random.randint(len(points), size=len(empty))]
         codes = codes._replace(centers=centers)
     return codes
 
 
-def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:
-    """Return the position of the nearest center of each point, a few points at a time to save memory."""
+def _find_nearest(points: Array, centers: Array) -> NDArray[np.intp]:
+    """Return the position of the nearest center of each point, a chunk of points at a time."""
     halves = (centers * centers).sum(axis=1) / 2
-    starts = range(0, len(points), _AT_ONCE)
-    return np.concatenate([(points[i : i + _AT_ONCE] @ centers.T - halves).argmax(axis=1) for i in starts])
+    starts = range(0, len(points), _CHUNK)
+    return np.concatenate([(points[i : i + _CHUNK] @ centers.T - halves).argmax(axis=1) for i in starts])
 
 
 def encode(patches: Array, codes: Codes) -> Array:
-    r"""Return how much nearer each patch is to each code than it is to the codes on average.
+    r"""Return how much nearer each patch is to each code than to the average code.
 
     The triangle encoding :math:`f_k = \max(0, \bar{z} - z_k)` of the distances :math:`z_k` in
-    whitened space, each that to the nearest of the code's 8 orientations.
+    whitened space. A distance is that to the nearest of the code's 8 orientations.
 
     Parameters
     ----------
     patches : ndarray of shape (n_patches, 3 * side**2), dtype float64
         Normalized patches.
     codes : Codes
-        What was learned.
+        Learned codes.
 
     Returns
     -------
     ndarray of shape (n_patches, n_codes), dtype float64
-        Zero or above; for most patches, about half of the codes are zero.
+        Activities, at least 0; about half of the codes are 0 for most patches.
     """
-    n_codes, turned = len(codes.centers), codes.turned
+    n_codes, oriented = len(codes.centers), codes.oriented
     points = (patches - codes.mean) @ codes.whitening
-    squares = points @ (-2 * turned.T)
-    squares += (turned * turned).sum(axis=1)
-    least = squares[:, :n_codes]  # without the square of the patch, which is the same for all codes
+    squares = points @ (-2 * oriented.T)
+    squares += (oriented * oriented).sum(axis=1)
+    least = squares[:, :n_codes]  # without the squared norm of the patch, which is the same for all codes
     for start in range(n_codes, 8 * n_codes, n_codes):
         np.minimum(least, squares[:, start : start + n_codes], out=least)
     least += np.einsum("ij,ij->i", points, points)[:, np.newaxis]
@@ -233,31 +237,32 @@ def encode(patches: Array, codes: Codes) -> Array:
     return np.maximum(distances.mean(axis=1, keepdims=True) - distances, 0)
 
 
-def pool(activity: Array, shares: Array) -> Array:
-    r"""Return mean and standard deviation of every code over the core of a lesion and over its rim.
+def pool(activity: Array, fractions: Array) -> Array:
+    r"""Return the mean and the standard deviation of every code over the core of a lesion and over its rim.
 
-    A patch of which a share :math:`s` is lesion counts :math:`s^2` in the core and :math:`2 s (1 - s)` in
-    the rim: the chance that two of its pixels are both lesion, or one of each.
+    A patch with a fraction :math:`s` of lesion has the weight :math:`s^2` in the core and :math:`2 s (1 - s)` in
+    the rim: the probability that two of its pixels are both lesion, or that exactly one is.
 
     Parameters
     ----------
     activity : ndarray of shape (n_patches, n_codes)
-        What `encode` returns.
-    shares : ndarray of shape (n_patches,)
-        Share of each patch that is lesion.
+        Result of `encode`.
+    fractions : ndarray of shape (n_patches,)
+        Fraction of each patch that is lesion.
 
     Returns
     -------
     ndarray of shape (4 * n_codes,), dtype float64
-        Means and deviations over the core, then over the rim; NaN where the frame leaves no rim.
+        Means and standard deviations over the core, then over the rim. Those of the rim are NaN if the frame cuts it
+        off.
     """
     parts = []
-    for weights in (shares**2, 2 * shares * (1 - shares)):
+    for weights in (fractions**2, 2 * fractions * (1 - fractions)):
         total = weights.sum()
-        if total < 1e-3:  # of one patch: rounding
+        if total < 1e-3:  # a thousandth of a patch is rounding
             parts += [np.full(activity.shape[1], np.nan)] * 2
             continue
-        # Not by BLAS, which sums in another order in each number of threads.
+        # Not by BLAS: its order of summation depends on the number of threads.
         mean = np.einsum("i,ij->j", weights, activity) / total
         parts += [mean, np.sqrt(np.einsum("i,ij->j", weights, (activity - mean) ** 2) / total)]
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""Dermoscopic structures inside a lesion: network, dots, globules, streaks, and areas without any."""
+"""Dermoscopic structures inside a lesion: network, dots, globules, streaks and structureless areas."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from scipy.spatial import cKDTree
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import Crop
-from sklearn_melanoma.features._names import check_lesion, check_names
+from sklearn_melanoma.features._names import LesionFeatures, check_lesion, check_names
 from sklearn_melanoma.features._texture import SEEN_LINE, TEXTURE_FEATURES, Texture
 
 STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_fraction", "network_regularity", "rim_line_fraction")
 
-# Spots and lines, as scales of `Texture`: dots and the lines of a network are the finer ones.
+# Scales of `Texture` for spots and lines: the fine one for dots and networks, the coarse one for globules and streaks.
 _FINE, _COARSE = 2, 4
-# Depth of the rim, per root of the lesion's area, on which streaks run.
+# Depth of the rim with the streaks, as a fraction of the root of the lesion's area.
 _RIM = 0.1
-# Levels of lightness, in L*, below which there is no structure.
+# A difference in lightness below this, in L*, is no structure.
 _FAINT = SEEN_LINE / 2
-# Fewer holes make no lattice.
+# Fewer holes are no lattice.
 _MIN_HOLES = 5
 
 
@@ -38,12 +38,12 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
     features : "all" or sequence of str, default="all"
-        Names of the measures; :class:`~sklearn_melanoma.features.TextureFeatures` defines them.
+        Names of the features; :class:`~sklearn_melanoma.features.TextureFeatures` defines them.
 
     Returns
     -------
     dict
-        The measures by name.
+        The features by name.
 
     Raises
     ------
@@ -63,15 +63,15 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
     return {name: structures.measure(name) for name in names}
 
 
-class Structures:
-    """Structures of a lesion, each found when first asked for.
+class Structures(LesionFeatures):
+    """Structure and texture features of one lesion, each computed when first asked for.
 
     Parameters
     ----------
     texture : Texture
-        What is known of the lesion's texture.
+        Texture features of the lesion.
     depth : ndarray of shape (height, width), dtype float32
-        Distance of each of its pixels from the nearest one outside; 0 outside.
+        Distance of each pixel of the lesion to the nearest pixel outside; 0 outside.
     """
 
     def __init__(self, texture: Texture, depth: NDArray[np.float32]):
@@ -79,33 +79,33 @@ class Structures:
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
-        """Return those of a lesion."""
-        return cls(lesion.shared(Texture.of), lesion.shared(Crop).shape.depth)
+        """Return the structure and texture features of a lesion."""
+        return cls(lesion.shared(Texture.of), lesion.shared(Crop).morphology.depth)
 
     def measure(self, name: str) -> float:
         """Return one of `TEXTURE_FEATURES` or `STRUCTURE_FEATURES`."""
-        return float(getattr(self, name)) if name in STRUCTURE_FEATURES else self.texture.measure(name)
+        return super().measure(name) if name in STRUCTURE_FEATURES else self.texture.measure(name)
 
     @cached_property
     def n_dots(self) -> int:
-        """Number of small spots darker than all around."""
+        """Number of small dark spots."""
         return len(self._spots(_FINE, 1))
 
     @cached_property
     def n_globules(self) -> int:
-        """Number of larger ones."""
+        """Number of larger dark spots."""
         return len(self._spots(_COARSE, 1))
 
     @cached_property
     def structureless_fraction(self) -> float:
-        """Share of the lesion on no line and in no spot, dark or bright."""
+        """Fraction of the lesion on no line and in no spot, dark or bright."""
         whole, low, high = self.texture.curvature[_FINE]
-        seen = np.count_nonzero(np.maximum(high, -low) > _FAINT)
-        return 1 - seen / max(int(np.count_nonzero(whole)), 1)
+        structured = np.count_nonzero(np.maximum(high, -low) > _FAINT)
+        return 1 - structured / max(int(np.count_nonzero(whole)), 1)
 
     @cached_property
     def network_regularity(self) -> float:
-        """Clark and Evans' index of the holes between dark lines: 1 at random, 2.15 on a lattice of triangles."""
+        """Clark–Evans index of the holes between dark lines: 1 if random, 2.15 on a triangular lattice."""
         holes = self._spots(_FINE, -1)
         if len(holes) < _MIN_HOLES:
             return 1.0
@@ -115,13 +115,13 @@ class Structures:
 
     @cached_property
     def rim_line_fraction(self) -> float:
-        """Share of the rim that lies on dark lines."""
+        """Fraction of the rim on dark lines."""
         whole, _, high = map(self.texture.frame.show, self.texture.curvature[_COARSE])
         rim = whole & (self.depth <= max(_RIM * sqrt(self.texture.area), 1.0))
         return np.count_nonzero(rim & (high > SEEN_LINE)) / max(int(np.count_nonzero(rim)), 1)
 
     def _spots(self, scale: int, sign: int) -> NDArray[np.intp]:
-        """Return row and column of the spots darker (1) or brighter (-1) than all around, each at its peak."""
+        """Return row and column of the peak of each spot that is darker (1) or brighter (-1) than its surroundings."""
         _, low, high = self.texture.curvature[scale]
         strength = low if sign > 0 else -high
         peaks = np.flatnonzero(strength > SEEN_LINE)

@@ -1,4 +1,4 @@
-"""Texture inside a lesion: details at several scales, local patterns, pairs of levels, lines."""
+"""Texture features of a lesion: details at several scales, local patterns, pairs of levels and lines."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import Crop
-from sklearn_melanoma.features._names import NamedMeasures, name_sources
+from sklearn_melanoma.features._names import LesionFeatures, map_sources
 
-#: Spacing of the taps of each smoothing, in pixels at the reader's size: what it takes away is about as wide.
+#: Spacing of the taps of each smoothing, in pixels at the working size. It removes details about as wide.
 SCALES = (1, 2, 4, 8)
 #: Distances of the pairs of pixels.
 DISTANCES = (1, 3, 9)
-#: Scales at which lines are looked for.
+#: Scales at which lines are detected.
 LINE_SCALES = (2, 4)
 
 _PAIRS = ("contrast", "homogeneity", "energy", "correlation", "entropy")
 _LINES = ("dark_lines", "bright_lines", "line_fraction")
-_SOURCES = name_sources(
+_SOURCES = map_sources(
     {
         "detail": [f"detail_{scale}" for scale in SCALES],
         "gradient": [f"gradient_{statistic}_{scale}" for scale in SCALES for statistic in ("mean", "cv")],
@@ -34,22 +34,22 @@ _SOURCES = name_sources(
 )
 TEXTURE_FEATURES = tuple(_SOURCES)
 
-# Levels of lightness that are counted for pairs: each 100/32 = 3 units of L*.
+# Number of levels of lightness for pairs of pixels; each spans 100/32 = 3 units of L*.
 _N_LEVELS = 32
-# Less than this, in L*, is no difference: it keeps patterns from following the noise and the rounding.
-_SEEN = 0.5
-#: Levels from which a line or a spot counts as one: the least difference in L* that is plain to see.
+# A smaller difference in L* does not count, so that patterns do not follow noise and rounding.
+_MIN_DIFFERENCE = 0.5
+#: Minimum strength of a line or a spot, in L*: the least difference that is plain to see.
 SEEN_LINE = 2.0
-# Room around the pixels for the widest smoothing.
+# Margin around the pixels for the widest smoothing.
 _MARGIN = 2 * max(SCALES)
-# The eight neighbors, in order around.
+# The eight neighbors, in order around the pixel.
 _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 
-class Texture(NamedMeasures):
-    """What the texture measures share, each found when first asked for.
+class Texture(LesionFeatures):
+    """Texture features of one lesion and their intermediate results, each computed when first asked for.
 
-    Only pixels of the mask are looked at: what lies outside has no influence.
+    Pixels outside the mask have no influence.
 
     Parameters
     ----------
@@ -70,18 +70,19 @@ class Texture(NamedMeasures):
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
-        """Return that of a lesion."""
+        """Return the texture features of a lesion."""
         crop = lesion.shared(Crop)
-        return cls(crop.shape.mask, crop.lab[0])
+        return cls(crop.morphology.mask, crop.lab[0])
 
     @cached_property
     def smoothed(self) -> list[NDArray[np.float32]]:
-        """The lightness smoothed more and more, each time an average over pixels of the mask; 0 outside."""
+        """Lightness before and after each smoothing, which averages over pixels of the mask; 0 outside."""
         outside = (~self._inside).view(np.uint8)
         inside = self.frame.at(self._inside).astype(np.float32)
         levels = [self.lightness]
         for step in SCALES:
-            # Of the weights, which add up to 256, a pixel of the mask has 36 itself: bytes hold those outside.
+            # All weights add up to 256, and a pixel of the mask itself has 36. So a byte holds the sum over pixels
+            # outside.
             weight = np.subtract(256, self.frame.sum_around(outside, step), dtype=np.float32)
             level = self.frame.sum_around(levels[-1], step)
             level /= weight
@@ -95,13 +96,13 @@ class Texture(NamedMeasures):
 
     @cached_property
     def detail(self) -> list[float]:
-        """Root mean square of what each smoothing takes away."""
+        """Root mean square of the detail that each smoothing removes."""
         bands = [finer - coarser for finer, coarser in pairwise(self.smoothed)]
         return [sqrt(float(np.vdot(band, band)) / self.area) for band in bands]
 
     @cached_property
     def gradient(self) -> list[float]:
-        """Mean of the gradient's length and its coefficient of variation at each scale, in L* per pixel."""
+        """Mean length of the gradient, in L* per pixel, and its coefficient of variation, at each scale."""
         found = []
         inner = self._inner.astype(np.float32)
         n_pixels = max(int(np.count_nonzero(self._inner)), 1)
@@ -119,25 +120,27 @@ class Texture(NamedMeasures):
 
     @cached_property
     def pairs(self) -> list[float]:
-        """Haralick's measures of pairs of levels, over four directions at each distance."""
+        """Haralick's features of pairs of levels, over four directions at each distance."""
         numbers = np.minimum(self.lightness * np.float32(_N_LEVELS / 100), _N_LEVELS - 1).astype(np.uint16)
-        # Only differences of levels matter, so the lowest becomes 0. Outside the mask a level of its own, the last:
-        # pairs that leave the mask are told apart by one count.
+        # Only differences of levels matter, so the lowest level becomes 0. Pixels outside the mask have a level of
+        # their own, the last one, so that one histogram separates the pairs that leave the mask.
         known = numbers[self._inside]
         known -= known.min()
         size = int(known.max()) + 2
         numbers.fill(size - 1)
         numbers[self._inside] = known
-        return [value for distance in DISTANCES for value in _haralick(self._count_pairs(numbers, size, distance))]
+        return [
+            value for distance in DISTANCES for value in _compute_haralick(self._count_pairs(numbers, size, distance))
+        ]
 
     def _count_pairs(self, numbers: NDArray[np.uint16], size: int, distance: int) -> NDArray[np.float64]:
-        """Return the share of each pair of levels among pairs of pixels at a distance, in both orders."""
+        """Return the fraction of each pair of levels among pairs of pixels at a distance, in both orders."""
         diagonal = max(round(distance / sqrt(2)), 1)
         at = self.frame.at
         base = np.uint16(size)  # at most 33, so that sixteen bits hold a triple of levels
         table = np.zeros((size - 1, size - 1))
         for one, other in (((0, distance), (distance, 0)), ((diagonal, diagonal), (diagonal, -diagonal))):
-            # Two pairs with the same first pixel are counted at once.
+            # One histogram of triples counts two pairs with the same first pixel.
             triples = at(numbers) * base
             triples += at(numbers, *one)
             triples *= base
@@ -145,25 +148,25 @@ class Texture(NamedMeasures):
             counts = np.bincount(triples[at(self._inside)], minlength=size**3).reshape(size, size, size)
             for axis in (2, 1):
                 found = counts.sum(axis=axis)[:-1, :-1]
-                # Each direction counts the same, however many pairs there are.
+                # Each direction has the same weight, regardless of the number of pairs.
                 table += found / max(found.sum(), 1)
         table = table + table.T
         return table / max(table.sum(), 1e-12)
 
     @cached_property
     def patterns(self) -> list[float]:
-        """Shares of the uniform local patterns with 0 to 8 brighter neighbors, and of all others."""
+        """Fractions of the uniform local patterns with 0 to 8 brighter neighbors, and of all other patterns."""
         at = self.frame.at
-        center = at(self.lightness) + np.float32(_SEEN)
+        center = at(self.lightness) + np.float32(_MIN_DIFFERENCE)
         bits = np.zeros(center.shape, dtype=np.uint8)
         for bit, (i, j) in enumerate(_AROUND):
             bits |= (at(self.lightness, i, j) > center).view(np.uint8) * np.uint8(1 << bit)
         counts = np.bincount(bits[self._inner], minlength=256)
-        return list(np.bincount(_pattern_classes(), counts, minlength=10) / max(counts.sum(), 1))
+        return list(np.bincount(_classify_patterns(), counts, minlength=10) / max(counts.sum(), 1))
 
     @cached_property
     def lines(self) -> list[float]:
-        """Strength of dark and of bright lines, and share of the pixels on dark ones, at each scale."""
+        """Strength of dark lines and of bright lines, and fraction of the pixels on dark lines, at each scale."""
         found = []
         for whole, low, high in self.curvature.values():
             n_pixels = max(int(np.count_nonzero(whole)), 1)
@@ -175,8 +178,9 @@ class Texture(NamedMeasures):
     def curvature(self) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]]:
         """Second differences over each of `LINE_SCALES`: pixels, lower and higher eigenvalue.
 
-        They tell how much darker a pixel is than both its sides, along the direction in which that is least, and
-        across. Only for pixels whose eight neighbors at that distance are in the mask; 0 elsewhere.
+        The eigenvalues are how much darker a pixel is than both its sides, along the direction with the least
+        difference and across it. They are 0 for pixels that do not have all eight neighbors at that distance in the
+        mask.
         """
         found = {}
         at = self.frame.at
@@ -197,9 +201,9 @@ class Texture(NamedMeasures):
 
 
 class _Frame:
-    """Pixels in one row, with a margin of zeros on all sides: their neighbors at a distance are one slice of it.
+    """Layout of the pixels in one row with a margin of zeros, where all neighbors in one direction are one slice.
 
-    Slices of one row are several times as fast as slices of many.
+    Slices of one row are several times as fast as slices of many rows.
 
     Parameters
     ----------
@@ -209,37 +213,37 @@ class _Frame:
 
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
-        self.row = width + _MARGIN  # to the right of a row is to the left of the next
+        self.row = width + _MARGIN  # the right margin of a row is the left margin of the next
         self.start = _MARGIN * (self.row + 1)
         self.stop = self.start + height * self.row
 
     def lay_out(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return pixels with their margin."""
+        """Return an image in this layout, with its margin."""
         laid_out = np.zeros(self.stop + self.start, dtype=values.dtype)
         self.show(self.at(laid_out))[:] = values
         return laid_out
 
     def widen(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return what `at` returned with the margin above and below."""
+        """Add the margin above and below to the result of `at`."""
         return np.concatenate([np.zeros(self.start, values.dtype), values, np.zeros(self.start, values.dtype)])
 
     def show(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return what `at` returned as rows and columns."""
+        """Return the result of `at` as rows and columns."""
         return values.reshape(self.height, self.row)[:, : self.width]
 
     def at(self, values: NDArray[Any], rows: int = 0, columns: int = 0, step: int = 1) -> NDArray[Any]:
-        """Return the neighbor of each pixel so many steps downwards and to the right."""
+        """Return the neighbor of each pixel, `rows` steps downwards and `columns` steps to the right."""
         offset = step * (rows * self.row + columns)
         return values[self.start + offset : self.stop + offset]
 
     def total(self, values: NDArray[np.float32]) -> float:
-        """Return the sum of what `at` returned: of each row first, which is more exact than all in one float32."""
+        """Return the sum of the result of `at`, first by row, which is more accurate than one sum in float32."""
         return float(values.reshape(self.height, self.row).sum(axis=1).sum(dtype=np.float64))
 
     def sum_around(self, values: NDArray[Any], step: int) -> NDArray[Any]:
-        """Convolve with a B3 spline whose taps lie `step` pixels apart, times 256.
+        """Convolve with a B3 spline whose taps are `step` pixels apart, times 256.
 
-        The spline, [1, 4, 6, 4, 1], is what four sums of two neighbors make.
+        Four sums of two neighbors give the spline [1, 4, 6, 4, 1].
         """
         reach = 2 * step * (self.row + 1)
         sums = values[self.start - reach : self.stop + reach]
@@ -249,7 +253,7 @@ class _Frame:
         return sums
 
     def surrounded(self, mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
-        """Tell which pixels have all eight neighbors at a distance in a mask, and are in it themselves."""
+        """Return the pixels of a mask that have all eight neighbors at a distance in it."""
         found = mask[self.start - step * (self.row + 1) : self.stop + step * (self.row + 1)]
         for offset in (step * self.row, step):
             found = found[: -2 * offset] & found[offset:-offset] & found[2 * offset :]
@@ -257,14 +261,14 @@ class _Frame:
 
 
 @cache
-def _pattern_classes() -> NDArray[np.intp]:
-    """Return the class of each pattern of eight bits: the number of ones if they are together, else 9."""
+def _classify_patterns() -> NDArray[np.intp]:
+    """Return the class of each pattern of eight bits: the number of ones if they are adjacent, else 9."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1)
     changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
     return np.where(changes <= 2, bits.sum(axis=1, dtype=np.intp), 9)
 
 
-def _haralick(table: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
+def _compute_haralick(table: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
     levels = np.arange(len(table))
     squares = (levels[:, np.newaxis] - levels) ** 2
     margin = table.sum(axis=1)

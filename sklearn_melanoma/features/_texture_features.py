@@ -1,21 +1,21 @@
-"""The texture of lesions as a transformer."""
+"""Transformer that computes the texture features of lesions."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from sklearn_melanoma.features._named import NamedFeatures
+from sklearn_melanoma.features._handcrafted import HandcraftedFeatures
 from sklearn_melanoma.features._structures import STRUCTURE_FEATURES, Structures
 from sklearn_melanoma.features._texture import TEXTURE_FEATURES
 
 
-class TextureFeatures(NamedFeatures):
+class TextureFeatures(HandcraftedFeatures):
     r"""Measure the texture inside lesions.
 
     Parameters
     ----------
     features : "all" or list of str, default="all"
-        Names of the measures, in the order of the columns.
+        Names of the features, in the order of the columns.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
@@ -27,45 +27,44 @@ class TextureFeatures(NamedFeatures):
     See Also
     --------
     measure_texture : The same for one image.
-    ColorFeatures : Colors instead of texture.
+    ColorFeatures : Color features.
 
     Notes
     -----
-    All on the lightness L*, from 0 to 100, of the pixels of the mask; what lies outside has no
-    influence. Lengths are in pixels at the size of the reader, 384 on the longest side: larger images
-    are shrunk to it. Directions are averaged, so that nothing changes when the lesion is
-    turned by a quarter or mirrored, and little when it is turned otherwise. The formulas are on
-    the page *The mathematics of the color and texture features*. A lesion that was not
-    found gives a row of NaN; one too small for a measure (some pixels) gives 0, or 1 for
-    `glcm_correlation`, `network_regularity` and `structureless_fraction`.
+    All features use the lightness L*, from 0 to 100, of the pixels of the mask; pixels outside have no
+    influence. Lengths are in pixels at the working size of the reader, 384 on the longest side; larger images
+    are shrunk to it. Features average over directions: they do not change when the lesion is rotated by a quarter turn
+    or mirrored, and change little at other rotations. The formulas are on the page :doc:`/mathematics_color_texture`.
+    A lesion that was not found gives a row of NaN. A lesion of a few pixels, too small for a feature, gives 0, or 1
+    for `glcm_correlation`, `network_regularity` and `structureless_fraction`.
 
     ===============================  ===============================================  =====
-    name                             measure                                          unit
+    name                             definition                                       unit
     ===============================  ===============================================  =====
     `detail_1` … `detail_8`          root mean square of the details 1, 2, 4 or 8     L*
                                      pixels wide (à trous wavelets)
-    `gradient_mean_1` …              mean length of the gradient after a smoothing    L*/px
-                                     over as many pixels
+    `gradient_mean_1` …              mean length of the gradient after smoothing      L*/px
+                                     over 1, 2, 4 or 8 pixels
     `gradient_cv_1` …                its coefficient of variation                     1
     `glcm_contrast_1` …              Haralick's contrast of pairs of pixels at a      1
                                      distance of 1, 3 or 9, in levels of 3.1 L*
-    `glcm_homogeneity_1` …           inverse difference moment of the same            1
-    `glcm_energy_1` …                root of the angular second moment                1
-    `glcm_correlation_1` …           correlation                                      1
-    `glcm_entropy_1` …               entropy                                          bits
-    `lbp_0` … `lbp_8`                share of pixels with that many brighter ones     1
-                                     among their eight neighbors, side by side
-    `lbp_other`                      share of pixels whose brighter neighbors are     1
-                                     not side by side
-    `dark_lines_2`, `dark_lines_4`   mean of how much darker pixels are than both     L*
-                                     sides, 2 or 4 pixels away
-    `bright_lines_2`, …              the same for brighter                            L*
-    `line_fraction_2`, …                share of the pixels on dark lines                1
+    `glcm_homogeneity_1` …           inverse difference moment of these pairs         1
+    `glcm_energy_1` …                root of their angular second moment              1
+    `glcm_correlation_1` …           their correlation                                1
+    `glcm_entropy_1` …               their entropy                                    bits
+    `lbp_0` … `lbp_8`                fraction of pixels with 0 to 8 adjacent          1
+                                     brighter ones among the eight neighbors
+    `lbp_other`                      fraction of pixels whose brighter neighbors are  1
+                                     not adjacent
+    `dark_lines_2`, `dark_lines_4`   mean strength of dark lines: how much darker     L*
+                                     pixels are than both sides, 2 or 4 pixels away
+    `bright_lines_2`, …              mean strength of bright lines                    L*
+    `line_fraction_2`, …             fraction of the pixels on dark lines             1
     `n_dots`, `n_globules`           number of dark spots about 4, or 8, pixels wide  1
-    `structureless_fraction`            share of the pixels on no line and no spot       1
-    `network_regularity`             Clark and Evans' index of the holes between      1
-                                     dark lines: 1 at random, more if regular
-    `rim_line_fraction`                 share of the outer rim that lies on dark lines   1
+    `structureless_fraction`         fraction of the pixels on no line and no spot    1
+    `network_regularity`             Clark–Evans index of the holes between dark      1
+                                     lines: 1 if random, more if regular
+    `rim_line_fraction`              fraction of the outer rim on dark lines          1
     ===============================  ===============================================  =====
 
     References
@@ -88,10 +87,10 @@ class TextureFeatures(NamedFeatures):
     >>> image[::4] = 80  # dark lines four pixels apart
     >>> mask = np.zeros((60, 60), dtype=bool)
     >>> mask[10:50, 10:50] = True
-    >>> measure = TextureFeatures(["detail_8", "line_fraction_2", "n_dots"])
-    >>> measure.fit_transform([Lesion(image, mask)]).round(1)
+    >>> texture = TextureFeatures(["detail_8", "line_fraction_2", "n_dots"])
+    >>> texture.fit_transform([Lesion(image, mask)]).round(1)
     array([[0.1, 0.2, 0. ]])
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = TEXTURE_FEATURES + STRUCTURE_FEATURES
-    _measures = Structures
+    _lesion_features = Structures

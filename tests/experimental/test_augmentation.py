@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._geometry import frame_of
-from sklearn_melanoma.experimental._augmentation import augment_lesion, change_light, redraw_border, turn
+from sklearn_melanoma.experimental._augmentation import augment_lesion, change_light, redraw_border, rotate_lesion
 from sklearn_melanoma.experimental._augmented_features import AugmentedFeatures
 from sklearn_melanoma.features import ColorFeatures
 from sklearn_melanoma.metrics import mask_jaccard
@@ -13,10 +13,10 @@ from sklearn_melanoma.metrics import mask_jaccard
 
 @pytest.fixture
 def lesion(make_lesion):
-    return make_lesion(120, 160, center=(0.05, -0.08), radii=(0.1, 0.2), mm_per_pixel=0.02, source="photo.png")
+    return make_lesion(120, 160, center=(0.05, -0.08), radii=(0.1, 0.2), mm_per_pixel=0.02, source="image.png")
 
 
-def test_the_same_seed_draws_the_same_view(lesion):
+def test_seed_determines_the_copy(lesion):
     first, again, other = (augment_lesion(lesion, np.random.RandomState(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(first.mask, again.mask)
@@ -24,39 +24,39 @@ def test_the_same_seed_draws_the_same_view(lesion):
 
 
 def test_scale_and_source_are_kept(lesion):
-    shrunk = Lesion(lesion.image, lesion.mask, scale=2, mm_per_pixel=0.02, source="photo.png")
-    view = augment_lesion(shrunk, np.random.RandomState(0))
-    assert (view.scale, view.mm_per_pixel, view.source) == (2, 0.02, "photo.png")
+    shrunk = Lesion(lesion.image, lesion.mask, scale=2, mm_per_pixel=0.02, source="image.png")
+    copy = augment_lesion(shrunk, np.random.RandomState(0))
+    assert (copy.scale, copy.mm_per_pixel, copy.source) == (2, 0.02, "image.png")
 
 
-def test_turned_lesions_keep_size_and_color(lesion):
+def test_rotation_keeps_size_and_color(lesion):
     random = np.random.RandomState(0)
-    views = [turn(lesion, random) for _ in range(20)]
-    np.testing.assert_allclose([view.area_px for view in views], lesion.area_px, rtol=0.01)
-    for view in views:
-        np.testing.assert_allclose(view.image[view.mask].mean(axis=0), lesion.image[lesion.mask].mean(axis=0), atol=2)
-        assert not frame_of(view.mask).any()
-    assert len({view.mask.shape for view in views}) > 10
+    copies = [rotate_lesion(lesion, random) for _ in range(20)]
+    np.testing.assert_allclose([copy.area_px for copy in copies], lesion.area_px, rtol=0.01)
+    for copy in copies:
+        np.testing.assert_allclose(copy.image[copy.mask].mean(axis=0), lesion.image[lesion.mask].mean(axis=0), atol=2)
+        assert not frame_of(copy.mask).any()
+    assert len({copy.mask.shape for copy in copies}) > 10
 
 
-def test_around_a_turned_lesion_is_what_the_photo_shows_there():
+def test_rotation_keeps_the_surroundings():
     rows, columns = np.mgrid[:200, :220]
     mask = np.hypot(rows - 100, columns - 120) < 12
     lesion = Lesion(np.stack([rows, columns, 0 * rows], axis=2).astype(np.uint8), mask)
     random = np.random.RandomState(0)
     for _ in range(10):
-        view = turn(lesion, random)
-        places = np.indices(view.mask.shape).reshape(2, -1)
+        copy = rotate_lesion(lesion, random)
+        places = np.indices(copy.mask.shape).reshape(2, -1)
         plane = np.vstack([places, np.ones(places.shape[1])]).T
-        shown = view.image[:, :, :2].reshape(-1, 2).astype(float)
-        found = np.linalg.lstsq(plane, shown, rcond=None)[0]
-        np.testing.assert_allclose(plane @ found, shown, atol=1.5)
-        np.testing.assert_allclose(view.image[view.mask][:, :2].mean(axis=0), (100, 120), atol=1)
+        values = copy.image[:, :, :2].reshape(-1, 2).astype(float)
+        found = np.linalg.lstsq(plane, values, rcond=None)[0]
+        np.testing.assert_allclose(plane @ found, values, atol=1.5)
+        np.testing.assert_allclose(copy.image[copy.mask][:, :2].mean(axis=0), (100, 120), atol=1)
 
 
-def test_every_second_view_is_mirrored():
+def test_half_of_the_copies_are_mirrored():
     mask = np.zeros((60, 60), dtype=bool)
-    mask[20:40, 25:30] = mask[35:40, 30:35] = True  # the letter L: going round, its foot is left or right of the stem
+    mask[20:40, 25:30] = mask[35:40, 30:35] = True  # the letter L; its foot is on one side of the stem
     lesion, random = Lesion(np.zeros((60, 60, 3), np.uint8), mask), np.random.RandomState(0)
 
     def handedness(mask):
@@ -66,45 +66,45 @@ def test_every_second_view_is_mirrored():
         along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
         return np.sign((along**3).mean()) * np.sign((across**3).mean())
 
-    sides = [handedness(turn(lesion, random).mask) for _ in range(60)]
+    sides = [handedness(rotate_lesion(lesion, random).mask) for _ in range(60)]
     assert 15 < sides.count(1.0) < 45
 
 
-def test_a_lesion_cut_by_the_frame_is_turned_by_quarters(make_lesion):
+def test_lesion_at_the_frame_is_rotated_by_quarter_turns(make_lesion):
     cut = make_lesion(60, 80, center=(0.3, 0), radii=(0.2, 0.2))
     assert cut.mask[-1].any()
     random = np.random.RandomState(0)
     for _ in range(8):
-        view = turn(cut, random)
-        assert view.area_px == cut.area_px
+        copy = rotate_lesion(cut, random)
+        assert copy.area_px == cut.area_px
         assert any(
-            (turned == cut.image[cut.box][:, ::step]).all()
+            (rotated == cut.image[cut.box][:, ::step]).all()
             for step in (1, -1)
-            for turned in (np.rot90(view.image[view.box], turns) for turns in range(4))
-            if turned.shape == cut.image[cut.box].shape
+            for rotated in (np.rot90(copy.image[copy.box], turns) for turns in range(4))
+            if rotated.shape == cut.image[cut.box].shape
         )
 
 
-def test_light_changes_levels_in_order_and_nothing_else(lesion):
-    view = change_light(lesion, np.random.RandomState(0))
-    assert view.mask is lesion.mask
+def test_light_changes_levels_monotonically(lesion):
+    copy = change_light(lesion, np.random.RandomState(0))
+    assert copy.mask is lesion.mask
     for channel in range(3):
-        before, after = lesion.image[:, :, channel].ravel(), view.image[:, :, channel].ravel()
+        before, after = lesion.image[:, :, channel].ravel(), copy.image[:, :, channel].ravel()
         assert (before != after).mean() > 0.5
         assert (np.diff(after[np.argsort(before, kind="stable")].astype(int)) >= 0).all()
 
 
-def test_borders_agree_as_those_of_two_experts(lesion):
+def test_borders_agree_like_two_experts(lesion):
     random = np.random.RandomState(0)
-    drawn = [redraw_border(lesion, random) for _ in range(60)]
-    assert all(view.image is lesion.image for view in drawn)
-    assert 0.82 < np.mean([mask_jaccard(lesion.mask, view.mask) for view in drawn]) < 0.9
-    larger = np.mean([view.area_px > lesion.area_px for view in drawn])
+    copies = [redraw_border(lesion, random) for _ in range(60)]
+    assert all(copy.image is lesion.image for copy in copies)
+    assert 0.82 < np.mean([mask_jaccard(lesion.mask, copy.mask) for copy in copies]) < 0.9
+    larger = np.mean([copy.area_px > lesion.area_px for copy in copies])
     assert 0.3 < larger < 0.7
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 2), (1, 160), (120, 160), (2, 2)])
-def test_tiny_and_full_masks_have_views(lesion, rows, columns):
+def test_tiny_and_full_masks_can_be_augmented(lesion, rows, columns):
     mask = np.zeros((120, 160), dtype=bool)
     for top in {0, (120 - rows) // 2}:
         mask[:] = False
@@ -127,6 +127,6 @@ def test_features_of_augmented_lesions(lesion):
     assert (AugmentedFeatures(ColorFeatures(["lightness_std"]), 3, seed=1).transform([lesion]) != rows[0]).all()
 
 
-def test_features_of_augmented_lesions_need_a_mask(lesion):
-    with pytest.raises(ValueError, match=r"X\[0\] \('photo.png'\): ColorFeatures needs a mask"):
+def test_missing_mask_raises(lesion):
+    with pytest.raises(ValueError, match=r"X\[0\] \('image.png'\): ColorFeatures needs a mask"):
         AugmentedFeatures(ColorFeatures(), 2, seed=0).transform([lesion.with_mask(None)])

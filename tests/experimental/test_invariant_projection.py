@@ -22,51 +22,51 @@ def lesions(make_lesion):
 
 @pytest.fixture(scope="module")
 def table():
-    """Rows of 200 lesions in 5 views: two columns that are the lesion's, one that is the view's, one of both."""
+    """Rows of 200 lesions with 5 copies each: two columns of the lesion, one of the copy and one of both."""
     random = np.random.default_rng(0)
-    lesion, view = random.normal(size=(200, 1, 2)), random.normal(size=(200, 5, 1))
-    rows = np.concatenate([np.broadcast_to(lesion, (200, 5, 2)), 5 * view, lesion[:, :, :1] + view], axis=2)
+    lesion, copy = random.normal(size=(200, 1, 2)), random.normal(size=(200, 5, 1))
+    rows = np.concatenate([np.broadcast_to(lesion, (200, 5, 2)), 5 * copy, lesion[:, :, :1] + copy], axis=2)
     return rows + random.normal(0, 0.05, rows.shape)
 
 
-def test_what_only_views_change_is_dropped(table):
-    project = find_projection(table, 2, shrinkage=0.01)
-    weights = abs(project.directions / project.directions.max(axis=0))
-    assert weights[:2].max(axis=1).min() > 0.5  # both that are the lesion's
-    # Of the fourth column, the third takes away the view's part.
-    centered = project.apply(table).std(axis=1).mean(axis=0)
-    assert (centered < 0.2 * project.apply(table).std(axis=(0, 1))).all()
+def test_variation_between_copies_is_removed(table):
+    projection = find_projection(table, 2, shrinkage=0.01)
+    weights = abs(projection.directions / projection.directions.max(axis=0))
+    assert weights[:2].max(axis=1).min() > 0.5  # both columns of the lesion
+    # The third column cancels the contribution of the copy to the fourth column.
+    centered = projection.apply(table).std(axis=1).mean(axis=0)
+    assert (centered < 0.2 * projection.apply(table).std(axis=(0, 1))).all()
 
 
-def test_views_scatter_alike_in_all_directions(table):
-    project = find_projection(table, 4, shrinkage=1e-9)
-    apart = project.apply(table)
-    apart = (apart - apart.mean(axis=1, keepdims=True)).reshape(-1, 4)
-    np.testing.assert_allclose(apart.T @ apart / (200 * 4), np.eye(4), atol=1e-6)
-    means = project.apply(table).mean(axis=1)
-    np.testing.assert_allclose(means.T @ means / 200, np.diag(project.ratios), atol=1e-6 * project.ratios[0])
-    assert (np.diff(project.ratios) < 0).all()
+def test_copies_have_the_same_variance_in_all_directions(table):
+    projection = find_projection(table, 4, shrinkage=1e-9)
+    residuals = projection.apply(table)
+    residuals = (residuals - residuals.mean(axis=1, keepdims=True)).reshape(-1, 4)
+    np.testing.assert_allclose(residuals.T @ residuals / (200 * 4), np.eye(4), atol=1e-6)
+    means = projection.apply(table).mean(axis=1)
+    np.testing.assert_allclose(means.T @ means / 200, np.diag(projection.ratios), atol=1e-6 * projection.ratios[0])
+    assert (np.diff(projection.ratios) < 0).all()
 
 
-def test_full_shrinkage_is_principal_components(table):
-    project = find_projection(table, 3, shrinkage=1)
+def test_full_shrinkage_gives_principal_components(table):
+    projection = find_projection(table, 3, shrinkage=1)
     means = ((table - table.mean(axis=(0, 1))) / table.std(axis=(0, 1))).mean(axis=1)
     axes = np.linalg.svd(means, full_matrices=False)[2][:3]
-    cosines = np.diag(axes @ (project.directions / np.linalg.norm(project.directions, axis=0)))
+    cosines = np.diag(axes @ (projection.directions / np.linalg.norm(projection.directions, axis=0)))
     np.testing.assert_allclose(abs(cosines), 1, atol=1e-9)
 
 
 def test_missing_and_constant_columns(table):
     gaps = np.concatenate([table, np.full((200, 5, 1), np.nan), np.full((200, 5, 1), 0.1)], axis=2)
-    project = find_projection(gaps, 3, shrinkage=0.5)
-    np.testing.assert_allclose(project.directions[4:], 0, atol=1e-9)
+    projection = find_projection(gaps, 3, shrinkage=0.5)
+    np.testing.assert_allclose(projection.directions[4:], 0, atol=1e-9)
     gaps[3, 2, 0] = np.nan
     filled = np.nan_to_num(gaps[3, 2], nan=np.nanmedian(gaps[:, :, 0]))
-    project = find_projection(gaps, 3, shrinkage=0.5)
-    np.testing.assert_allclose(project.apply(gaps[3, 2]), project.apply(filled))
+    projection = find_projection(gaps, 3, shrinkage=0.5)
+    np.testing.assert_allclose(projection.apply(gaps[3, 2]), projection.apply(filled))
 
 
-def test_views_that_change_nothing():
+def test_identical_copies():
     rows = np.repeat(np.random.default_rng(0).normal(size=(20, 1, 3)), 3, axis=1)
     assert np.isfinite(find_projection(rows, 3, shrinkage=0.9).apply(rows)).all()
 
@@ -79,57 +79,57 @@ class Brightness(FeatureTransformer):
         return [lesion.image[lesion.mask].mean()]
 
 
-def test_light_is_dropped(make_lesion):
-    # Lesions differ in shape, and in brightness by less than light changes it.
+def test_brightness_is_removed(make_lesion):
+    # Lesions differ in morphology. They differ in brightness by less than augmentation changes it.
     lesions = [make_lesion(radii=(0.08 + 0.01 * i, 0.2), spot=(120 + i % 3, 72, 60), seed=i) for i in range(12)]
-    union = FeatureUnion([("shape", MorphologyFeatures(["axis_ratio"])), ("light", Brightness())])
-    project = InvariantProjection(union, n_components=1, shrinkage=0.1, random_state=0).fit(lesions)
-    shape, light = project.projection_.directions[:, 0]
-    assert abs(light) < 0.1 * abs(shape)
-    dimmed = [Lesion((each.image * 0.85).astype(np.uint8), each.mask) for each in lesions]
-    rows = project.transform(lesions)
-    assert abs(project.transform(dimmed) - rows).max() < 0.2 * rows.std()
+    union = FeatureUnion([("morphology", MorphologyFeatures(["axis_ratio"])), ("light", Brightness())])
+    projection = InvariantProjection(union, n_components=1, shrinkage=0.1, random_state=0).fit(lesions)
+    morphology, light = projection.projection_.directions[:, 0]
+    assert abs(light) < 0.1 * abs(morphology)
+    darkened = [Lesion((each.image * 0.85).astype(np.uint8), each.mask) for each in lesions]
+    rows = projection.transform(lesions)
+    assert abs(projection.transform(darkened) - rows).max() < 0.2 * rows.std()
 
 
-def test_turns_and_mirror_images_give_the_same_row(lesions):
-    # Of colors, which are measured in 32 bits, the projection would enlarge the rounding.
-    union = FeatureUnion([("shape", MorphologyFeatures()), ("patches", PatchEncoder(n_codes=4, random_state=0))])
-    project = InvariantProjection(union, n_components=5, random_state=0).fit(lesions)
-    rows = project.transform(lesions)
+def test_invariance_to_quarter_turns_and_mirror(lesions):
+    # Without color features: they are float32, and the projection would amplify their rounding errors.
+    union = FeatureUnion([("morphology", MorphologyFeatures()), ("patches", PatchEncoder(n_codes=4, random_state=0))])
+    projection = InvariantProjection(union, n_components=5, random_state=0).fit(lesions)
+    rows = projection.transform(lesions)
     for turns in range(4):
         for step in (1, -1):
-            views = [
+            rotated = [
                 Lesion(*(np.ascontiguousarray(np.rot90(a[:, ::step], turns)) for a in (each.image, each.mask)))
                 for each in lesions
             ]
-            np.testing.assert_allclose(project.transform(views), rows, atol=1e-6)
+            np.testing.assert_allclose(projection.transform(rotated), rows, atol=1e-6)
 
 
-def test_around_what_learns(lesions):
+def test_transformer_that_learns(lesions):
     union = FeatureUnion([("color", ColorFeatures()), ("patches", PatchEncoder(n_codes=4, random_state=0))])
-    project = InvariantProjection(union, n_components=6, n_augmentations=2, random_state=0)
-    rows = project.fit_transform(lesions)
+    projection = InvariantProjection(union, n_components=6, n_augmentations=2, random_state=0)
+    rows = projection.fit_transform(lesions)
     assert np.isfinite(rows).all()
-    assert not hasattr(union.transformer_list[1][1], "codes_")  # a copy was fitted
-    np.testing.assert_array_equal(project.fit(lesions).transform(lesions), rows)
-    assert (project.set_params(random_state=1).fit(lesions).transform(lesions) != rows).any()
+    assert not hasattr(union.transformer_list[1][1], "codes_")  # a clone was fitted
+    np.testing.assert_array_equal(projection.fit(lesions).transform(lesions), rows)
+    assert (projection.set_params(random_state=1).fit(lesions).transform(lesions) != rows).any()
 
 
 def test_tiny_masks(lesions):
     mask = np.zeros((60, 80), dtype=bool)
     mask[30, 40] = True
     tiny = [lesion.with_mask(mask) for lesion in lesions]
-    project = InvariantProjection(ColorFeatures(), n_components=2, random_state=0)
-    assert np.isfinite(project.fit_transform(tiny)).all()
+    projection = InvariantProjection(ColorFeatures(), n_components=2, random_state=0)
+    assert np.isfinite(projection.fit_transform(tiny)).all()
 
 
-def test_photos_without_a_lesion_teach_nothing(lesions):
+def test_fit_ignores_images_without_a_lesion(lesions):
     empty, unknown = lesions[0].with_mask(np.zeros((60, 80), dtype=bool)), lesions[0].with_mask(None)
-    project = InvariantProjection(ColorFeatures(), n_components=2, random_state=0)
-    expected = project.fit(lesions[:3]).transform(lesions)
-    project.fit([empty, *lesions[:2], unknown, lesions[2]])
-    np.testing.assert_array_equal(project.transform(lesions), expected)
-    assert np.isnan(project.transform([empty])).all()
+    projection = InvariantProjection(ColorFeatures(), n_components=2, random_state=0)
+    expected = projection.fit(lesions[:3]).transform(lesions)
+    projection.fit([empty, *lesions[:2], unknown, lesions[2]])
+    np.testing.assert_array_equal(projection.transform(lesions), expected)
+    assert np.isnan(projection.transform([empty])).all()
 
 
 def test_errors(lesions):
@@ -142,11 +142,11 @@ def test_errors(lesions):
 
 
 def test_in_a_union_after_a_segmenter(make_image):
-    photos = [make_image(60, 80, radii=(0.15 + 0.02 * i, 0.2), noise=20, seed=i) for i in range(6)]
+    images = [make_image(60, 80, radii=(0.15 + 0.02 * i, 0.2), noise=20, seed=i) for i in range(6)]
     learned = InvariantProjection(ColorFeatures(), n_components=3, random_state=0)
-    union = FeatureUnion([("color", ColorFeatures()), ("project", learned)], verbose_feature_names_out=False)
+    union = FeatureUnion([("color", ColorFeatures()), ("projection", learned)], verbose_feature_names_out=False)
     steps = [("read", ImageReader()), ("segment", WatershedSegmenter()), ("measure", union)]
-    rows = ImagePipeline(steps, batch_size=2, n_jobs=2).fit_transform(photos)
-    segmented = WatershedSegmenter().transform(photos)
+    rows = ImagePipeline(steps, batch_size=2, n_jobs=2).fit_transform(images)
+    segmented = WatershedSegmenter().transform(images)
     expected = InvariantProjection(ColorFeatures(), n_components=3, random_state=0).fit_transform(segmented)
     np.testing.assert_array_equal(rows[:, -3:], expected)

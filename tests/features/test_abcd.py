@@ -32,16 +32,16 @@ def ellipse(color=BROWN, shape=(120, 160)):
     return image, mask
 
 
-def test_an_even_ellipse():
+def test_uniform_ellipse():
     found = score(*ellipse())
     assert found["abcd_asymmetry"] == 0
-    assert found["abcd_border"] == 8  # cut out with scissors
+    assert found["abcd_border"] == 8  # abrupt all around
     assert found["abcd_colors"] == 1
-    assert found["abcd_structures"] == 1  # without any structure
+    assert found["abcd_structures"] == 1  # structureless
     assert found["total_dermoscopy_score"] == pytest.approx(0.8 + 0.5 + 0.5)
 
 
-def test_a_half_of_another_color_is_asymmetric_about_one_axis():
+def test_half_of_another_color_is_asymmetric():
     image, mask = ellipse()
     image[:, 80:][mask[:, 80:]] = BLUE
     found = score(image, mask)
@@ -53,7 +53,7 @@ def test_a_half_of_another_color_is_asymmetric_about_one_axis():
     assert found["abcd_colors"] == 3
 
 
-def test_a_shape_without_symmetry():
+def test_asymmetric_outline():
     y, x = np.mgrid[:120, :160]
     mask = (y > 20) & (x > 20) & (x < 130) & (y < 0.5 * x + 30) & (y > 0.1 * x)
     mask[20:60, 20:40] = True
@@ -62,7 +62,7 @@ def test_a_shape_without_symmetry():
     assert score(image, mask)["abcd_asymmetry"] == 2
 
 
-def test_a_border_that_fades_is_not_abrupt():
+def test_fading_border_is_not_abrupt():
     y, x = np.mgrid[:120, :160]
     radius = np.hypot((y - 60) / 35, (x - 80) / 50)
     darkness = np.clip((1 - radius) / 0.5, 0, 1)[:, :, np.newaxis]
@@ -72,7 +72,7 @@ def test_a_border_that_fades_is_not_abrupt():
     assert 3 <= score(image, radius <= 1)["abcd_border"] <= 5
 
 
-def test_without_skin_the_scores_are_numbers():
+def test_scores_without_skin_are_finite():
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     found = score(image, np.ones((60, 80), dtype=bool))
     assert np.isfinite(list(found.values())).all()
@@ -81,7 +81,7 @@ def test_without_skin_the_scores_are_numbers():
 
 
 @pytest.mark.parametrize("part", [np.s_[5:6, 5:6], np.s_[5:6, 5:7], np.s_[5:6, :], np.s_[:7, :8]])
-def test_small_masks_give_numbers(part):
+def test_scores_of_small_masks_are_finite(part):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     mask = np.zeros((20, 30), dtype=bool)
     mask[part] = True
@@ -90,15 +90,15 @@ def test_small_masks_give_numbers(part):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 3), st.booleans())
-def test_scores_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
+def test_invariance_to_quarter_turns_and_mirror(seed, turns, mirror):
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     y, x = np.mgrid[:40, :50]
     mask = np.hypot((y - 20) / 11, (x - 25) / 16) + 0.3 * random.random((40, 50)) < 1
-    turned = [np.rot90(array, turns) for array in (image, mask)]
+    rotated = [np.rot90(array, turns) for array in (image, mask)]
     if mirror:
-        turned = [array[:, ::-1] for array in turned]
-    assert score(*turned) == pytest.approx(score(image, mask))
+        rotated = [array[:, ::-1] for array in rotated]
+    assert score(*rotated) == pytest.approx(score(image, mask))
 
 
 def test_total_is_the_weighted_sum():
@@ -119,13 +119,13 @@ def test_every_feature_has_a_direction():
     assert list(directions.index) == [name for family in families for name in family.FEATURES]
     assert directions.index.is_unique
     assert set(directions["direction"]) == {-1, 0, 1}
-    # Whoever claims a direction says where it comes from, and nobody else does.
+    # A feature has a source if and only if its direction is known.
     assert ((directions["source"] != "") == (directions["direction"] != 0)).all()
     meanings = directions.groupby("direction")["meaning"].unique().map(list).to_dict()
     assert meanings == {-1: ["less means worse"], 0: ["unknown"], 1: ["more means worse"]}
 
 
-def test_every_criterion_weighs_the_same():
+def test_every_criterion_has_the_same_weight():
     directions = feature_directions()
     assert (np.sign(directions["weight"]) == directions["direction"]).all()
     known = directions[directions["direction"] != 0]
@@ -134,17 +134,17 @@ def test_every_criterion_weighs_the_same():
     assert weights.nunique().eq(1).all()
 
 
-def test_no_name_is_claimed_twice_or_unknown():
-    claimed = [name for *_, names in _KNOWN for name in names.split()]
-    assert len(claimed) == len(set(claimed))
-    assert set(claimed) <= set(feature_directions().index)
+def test_names_with_a_direction_are_known_and_unique():
+    names = [name for *_, several in _KNOWN for name in several.split()]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(feature_directions().index)
 
 
 @pytest.mark.real_data
 def test_agreement_with_the_experts_of_ph2(real_data):
-    photos = load_ph2(real_data("ph2"))
-    scores = AbcdFeatures().set_output(transform="pandas").fit_transform(WatershedSegmenter().transform(photos.images))
-    asymmetry, colors = photos.frame["asymmetry"].to_numpy(), photos.frame["colors"].map(len)
+    data = load_ph2(real_data("ph2"))
+    scores = AbcdFeatures().set_output(transform="pandas").fit_transform(WatershedSegmenter().transform(data.images))
+    asymmetry, colors = data.frame["asymmetry"].to_numpy(), data.frame["colors"].map(len)
     assert np.mean(scores["abcd_asymmetry"] == asymmetry) > 0.65
     assert spearmanr(scores["abcd_asymmetry"], asymmetry).statistic > 0.55
     assert spearmanr(scores["abcd_colors"], colors).statistic > 0.4

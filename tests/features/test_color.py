@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 
 from sklearn_melanoma.features import ColorFeatures, measure_color
-from sklearn_melanoma.features._crop import ring_around
+from sklearn_melanoma.features._crop import find_ring
 from sklearn_melanoma.preprocessing._cielab import rgb_to_lab
 
 NAMES = ColorFeatures.FEATURES
@@ -17,8 +17,8 @@ SPREADS = [name for name in NAMES if name.endswith(("iqr", "entropy", "major", "
     *(f"{name}_std" for name in (*LAB, "chroma", "saturation")),
     *(name for name in NAMES if "_std_zone_" in name),
 ]
-# What does not compare with the skin.
-ALONE = SPREADS
+# Features that are not relative to the skin.
+INDEPENDENT = SPREADS
 BROWN, BLUE, SKIN = (120, 70, 40), (80, 90, 140), (220, 180, 150)
 
 
@@ -35,7 +35,7 @@ def two_colors():
     return image, mask
 
 
-def test_lab_is_that_of_scikit_image():
+def test_lab_equals_scikit_image():
     pixels = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
     np.testing.assert_allclose(rgb_to_lab(pixels.T).T, rgb2lab(pixels), atol=0.06)
     grays = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(-1, 3)
@@ -62,7 +62,7 @@ def test_two_colors():
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_one_gray(level):
+def test_uniform_gray(level):
     image = np.full((30, 30, 3), level, dtype=np.uint8)
     mask = np.zeros((30, 30), dtype=bool)
     mask[10:20, 10:20] = True
@@ -75,7 +75,7 @@ def test_one_gray(level):
     assert sum(found[f"{name}_fraction"] for name in COLORS) == found["n_colors"] == 1
 
 
-def test_known_quartiles():
+def test_interquartile_range():
     image = np.zeros((4, 25, 3), dtype=np.uint8)
     mask = np.ones((4, 25), dtype=bool)
     image[:] = np.arange(100, dtype=np.uint8).reshape(4, 25, 1)
@@ -91,19 +91,19 @@ def test_small_and_whole_masks(mask_of):
     mask[{"one pixel": (5, 5), "one row": (5, slice(None)), "whole frame": ...}[mask_of]] = True
     found = measure_color(image, mask)
     for name, value in found.items():
-        assert np.isfinite(value) if mask_of != "whole frame" or name in ALONE else np.isnan(value), name
+        assert np.isfinite(value) if mask_of != "whole frame" or name in INDEPENDENT else np.isnan(value), name
     if mask_of == "one pixel":
         assert [found[name] for name in SPREADS] == [0] * len(SPREADS)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 14), st.tuples(st.integers(0, 39), st.integers(0, 49)))
-def test_pixels_outside_lesion_and_ring_do_not_matter(seed, radius, center):
+def test_pixels_outside_lesion_and_ring_have_no_influence(seed, radius, center):
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     y, x = np.mgrid[:40, :50] - np.reshape(center, (2, 1, 1))
     mask = np.hypot(y, x) <= radius
-    far = ~mask & ~ring_around(mask, max(0.2 * np.sqrt(mask.sum()), 1))
+    far = ~mask & ~find_ring(mask, max(0.2 * np.sqrt(mask.sum()), 1))
     other = image.copy()
     other[far] = random.integers(0, 256, (far.sum(), 3))
     np.testing.assert_array_equal(list(measure_color(image, mask).values()), list(measure_color(other, mask).values()))
@@ -111,12 +111,12 @@ def test_pixels_outside_lesion_and_ring_do_not_matter(seed, radius, center):
     inside = image.copy()
     inside[~mask] = 0
     found, without_skin = measure_color(image, mask), measure_color(inside, mask)
-    assert all(found[name] == without_skin[name] for name in ALONE)
+    assert all(found[name] == without_skin[name] for name in INDEPENDENT)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 3), st.booleans())
-def test_colors_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
+def test_invariance_to_quarter_turns_and_mirror(seed, turns, mirror):
     random = np.random.default_rng(seed)
     image, mask = random.integers(0, 256, (18, 22, 3), dtype=np.uint8), np.zeros((18, 22), dtype=bool)
     mask[5:12, 4:17] = random.random((7, 13)) < 0.7
@@ -128,7 +128,7 @@ def test_colors_do_not_depend_on_turn_or_mirror(seed, turns, mirror):
 
 
 def on_skin(*colors):
-    """Draw a lesion of stripes of some colors on skin."""
+    """Draw a lesion with stripes of the given colors on skin."""
     image = np.full((60, 100, 3), SKIN, dtype=np.uint8)
     mask = np.zeros((60, 100), dtype=bool)
     mask[20:40, 30:70] = True
@@ -149,22 +149,22 @@ def on_skin(*colors):
     ],
 )
 @pytest.mark.parametrize("light", [1.0, 0.6])
-def test_dermoscopic_colors_are_told_in_any_light(color, name, light):
+def test_dermoscopic_colors_in_different_light(color, name, light):
     image, mask = on_skin(color)
     found = measure_color(np.rint(image * light).astype(np.uint8), mask)
     assert {other: found[f"{other}_fraction"] for other in COLORS} == {other: float(other == name) for other in COLORS}
 
 
-def test_shares_and_number_of_colors():
+def test_fractions_and_number_of_colors():
     image, mask = on_skin((110, 70, 40), (110, 70, 40), (80, 90, 110), (190, 130, 90))
     found = measure_color(image, mask)
-    shares = {name: found[f"{name}_fraction"] for name in ("dark_brown", "blue_gray", "light_brown", "white")}
-    assert shares == {"dark_brown": 0.5, "blue_gray": 0.25, "light_brown": 0.25, "white": 0}
+    fractions = {name: found[f"{name}_fraction"] for name in ("dark_brown", "blue_gray", "light_brown", "white")}
+    assert fractions == {"dark_brown": 0.5, "blue_gray": 0.25, "light_brown": 0.25, "white": 0}
     assert found["n_colors"] == 3
     assert found["blue_white_veil_fraction"] == 0.25
 
 
-def test_a_color_under_two_percent_does_not_count():
+def test_color_below_two_percent_does_not_count():
     image, mask = on_skin((110, 70, 40))
     image[20, 30:45] = (40, 30, 28)  # 15 of 800 pixels
     found = measure_color(image, mask)
@@ -172,7 +172,7 @@ def test_a_color_under_two_percent_does_not_count():
     assert found["n_colors"] == 1
 
 
-def test_relative_measures_do_not_depend_on_the_light():
+def test_relative_features_do_not_depend_on_the_light():
     image, mask = two_colors()
     names = [f"{channel}_ratio{suffix}" for channel in RGB for suffix in ("", "_std")]
     names += ["saturation_contrast", "saturation_std", *(f"{name}_fraction" for name in COLORS), "n_colors"]
@@ -191,7 +191,7 @@ def test_ratios_and_saturation():
     assert abs(found["hue_contrast"]) == pytest.approx(hue, abs=0.05)
 
 
-def test_core_against_rim():
+def test_core_minus_rim():
     image, mask = on_skin(BROWN)
     image[25:35, 35:65] = BLUE  # 300 of 800 pixels
     found = measure_color(image, mask)
@@ -202,24 +202,24 @@ def test_core_against_rim():
     assert [found[f"{name}_core_to_rim"] for name in LAB] == pytest.approx(expected, rel=0.05)
 
 
-def test_spread_by_zone():
+def test_standard_deviation_by_zone():
     image, mask = on_skin(BROWN)
     image[:, 50] = BLUE  # a line through the border and the core
     found = measure_color(image, mask)
     depth = ndimage.distance_transform_edt(mask)[mask]
     blue = np.all(image[mask] == BLUE, axis=1)
     zones = np.searchsorted(np.quantile(depth, [0.25, 0.5, 0.75]), depth)
-    shares = np.array([blue[zones == zone].mean() for zone in range(4)])
-    assert 0 < shares.min() < shares.max()
-    expected = np.abs(lab(BLUE) - lab(BROWN))[:, np.newaxis] * np.sqrt(shares * (1 - shares))
-    read = [[found[f"{name}_std_zone_{zone}"] for zone in (1, 2, 3, 4)] for name in LAB]
-    np.testing.assert_allclose(read, expected, rtol=1e-2)
+    fractions = np.array([blue[zones == zone].mean() for zone in range(4)])
+    assert 0 < fractions.min() < fractions.max()
+    expected = np.abs(lab(BLUE) - lab(BROWN))[:, np.newaxis] * np.sqrt(fractions * (1 - fractions))
+    actual = [[found[f"{name}_std_zone_{zone}"] for zone in (1, 2, 3, 4)] for name in LAB]
+    np.testing.assert_allclose(actual, expected, rtol=1e-2)
 
 
-def test_a_tiny_lesion_has_one_zone():
+def test_tiny_lesion_has_one_zone():
     image, mask = on_skin(BROWN)
     mask[:] = False
-    mask[30:32, 40:42] = True  # as deep everywhere
+    mask[30:32, 40:42] = True  # the same depth everywhere
     found = measure_color(image, mask)
     assert [found[f"b_std_zone_{zone}"] for zone in (1, 2, 3, 4)] == [0] * 4
 
@@ -249,7 +249,7 @@ def test_contrast_and_sharpness_of_the_border():
     assert faded["border_contrast_mean"] > faded["border_sharpness_mean"]
 
 
-def test_large_photos_are_looked_at_as_the_reader_would_make_them():
+def test_large_images_are_shrunk_to_the_working_size():
     image, mask = two_colors()
     twice = measure_color(image.repeat(10, 0).repeat(10, 1), mask.repeat(10, 0).repeat(10, 1))
     once = measure_color(image.repeat(3, 0).repeat(3, 1), mask.repeat(3, 0).repeat(3, 1))
@@ -258,46 +258,46 @@ def test_large_photos_are_looked_at_as_the_reader_would_make_them():
 
 
 def draw_two_shades(angle, size):
-    """Draw a turned lesion that fades from brown to blue, with light stripes, at a size."""
+    """Draw a rotated lesion that fades from brown to blue, with light stripes, at a given size."""
     y, x = (np.mgrid[:size, :size] - (size - 1) / 2) / size
     down, across = np.cos(angle) * y - np.sin(angle) * x, np.sin(angle) * y + np.cos(angle) * x
     radius = np.hypot(down / 0.25, across / 0.36)
-    share = np.clip(across / 0.72 + 0.5, 0, 1)[..., np.newaxis]
-    color = (1 - share) * BROWN + share * BLUE + 20 * np.sin(30 * down)[..., np.newaxis]
+    weight = np.clip(across / 0.72 + 0.5, 0, 1)[..., np.newaxis]
+    color = (1 - weight) * BROWN + weight * BLUE + 20 * np.sin(30 * down)[..., np.newaxis]
     inside = np.clip((1 - radius) * 20, 0, 1)[..., np.newaxis]
     return np.rint((1 - inside) * SKIN + inside * color).astype(np.uint8), radius <= 1
 
 
 @pytest.mark.parametrize(("angle", "size"), [(0.3, 200), (0.7, 200), (1.2, 200), (0, 100), (0, 384), (0, 768)])
-def test_any_turn_and_any_size_change_little(angle, size):
+def test_rotation_and_size_change_little(angle, size):
     before, after = measure_color(*draw_two_shades(0, 200)), measure_color(*draw_two_shades(angle, size))
     for name, value in before.items():
-        # The sectors of the border stay where they are when the lesion turns.
+        # The sectors of the border do not rotate with the lesion.
         assert after[name] == pytest.approx(value, rel=0.01, abs=4 if name.startswith("border") else 1), name
 
 
-def test_ring_is_as_wide_as_said():
+def test_width_of_the_ring():
     mask = np.zeros((121, 121), dtype=bool)
     mask[60, 60] = True
     y, x = np.mgrid[-60:61, -60:61]
-    distance = np.hypot(y, x)[ring_around(mask, 40)]
+    distance = np.hypot(y, x)[find_ring(mask, 40)]
     assert distance.min() == 1
     assert 40 <= distance.max() <= 1.1 * 40
     assert np.count_nonzero(distance) == pytest.approx(np.pi * 40**2, rel=0.1)
 
 
 @pytest.mark.parametrize("width", [1, 2.5, 6, 17.3])
-def test_ring_is_a_square_and_a_diamond_around_the_mask(width):
+def test_ring_is_dilation_by_a_square_and_a_diamond(width):
     mask = np.random.default_rng(int(width)).random((41, 57)) < 0.004
     mask[0, 0] = mask[20, 56] = True  # the frame cuts the ring
     square = round((np.sqrt(2) - 1) * width)
     near = ndimage.binary_dilation(mask, np.ones((2 * square + 1, 2 * square + 1)))
     distance = ndimage.distance_transform_cdt(~near, "taxicab")
     expected = (distance <= max(round(width) - square, 1)) & ~mask
-    np.testing.assert_array_equal(ring_around(mask, width), expected)
+    np.testing.assert_array_equal(find_ring(mask, width), expected)
 
 
-def test_wrong_input_is_refused():
+def test_invalid_input_raises():
     image, mask = two_colors()
     with pytest.raises(ValueError, match="mask must have the shape of its image"):
         measure_color(image, mask[1:])

@@ -11,7 +11,7 @@ from sklearn_melanoma.features import (
     MorphologyFeatures,
     TextureFeatures,
     measure_color,
-    measure_shape,
+    measure_morphology,
     measure_texture,
 )
 
@@ -27,19 +27,19 @@ def lesion():
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS[:3])
-def test_rows_are_what_the_functions_measure(estimator, lesion):
+def test_rows_equal_the_functions(estimator, lesion):
     function = {
-        MorphologyFeatures: lambda: measure_shape(lesion.mask),
+        MorphologyFeatures: lambda: measure_morphology(lesion.mask),
         ColorFeatures: lambda: measure_color(lesion.image, lesion.mask),
         TextureFeatures: lambda: measure_texture(lesion.image, lesion.mask),
     }[estimator]
-    measure = estimator()
-    assert list(measure.get_feature_names_out()) == list(estimator.FEATURES)
-    np.testing.assert_array_equal(measure.fit_transform([lesion])[0], list(function().values()))
+    transformer = estimator()
+    assert list(transformer.get_feature_names_out()) == list(estimator.FEATURES)
+    np.testing.assert_array_equal(transformer.fit_transform([lesion])[0], list(function().values()))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_choice_is_the_same_columns_of_all(estimator, lesion):
+def test_chosen_features_equal_columns_of_all(estimator, lesion):
     table = estimator().set_output(transform="pandas").fit_transform([lesion, lesion])
     for names in ([name] for name in estimator.FEATURES):
         np.testing.assert_array_equal(estimator(names).fit_transform([lesion]), table[names][:1])
@@ -49,34 +49,34 @@ def test_a_choice_is_the_same_columns_of_all(estimator, lesion):
     np.testing.assert_array_equal(chosen, table[mixed][:1])
 
 
-def test_the_survey(lesion):
-    measure = MorphologyFeatures("survey")
-    assert list(measure.get_feature_names_out()) == ["area", "perimeter_ratio", "max_span"]
-    assert measure.fit_transform([lesion]).shape == (1, 3)
+def test_survey_features(lesion):
+    transformer = MorphologyFeatures("survey")
+    assert list(transformer.get_feature_names_out()) == ["area", "perimeter_ratio", "max_span"]
+    assert transformer.fit_transform([lesion]).shape == (1, 3)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_no_lesion_found_is_a_row_of_nan(estimator, lesion):
+def test_no_lesion_gives_a_row_of_nan(estimator, lesion):
     rows = estimator().fit_transform([lesion.with_mask(np.zeros((90, 120), dtype=bool)), lesion])
     assert np.isnan(rows[0]).all()
     assert np.isfinite(rows[1]).all()
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_photo_without_a_mask_is_named(estimator, lesion):
+def test_image_without_a_mask_raises(estimator, lesion):
     with pytest.raises(ValueError, match=rf"X\[1\]: {estimator.__name__} needs a mask"):
         estimator().fit_transform([lesion, lesion.image])
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_unknown_names_fail_at_fit(estimator, lesion):
+def test_unknown_names_raise_in_fit(estimator, lesion):
     with pytest.raises(ValueError, match="Known are"):
         estimator(["area", "beauty"]).fit([lesion])
     with pytest.raises(ValueError, match="or a list of names"):
         estimator("beauty").fit([lesion])
 
 
-def test_lengths_are_in_pixels_of_the_source(lesion):
+def test_lengths_are_in_source_pixels(lesion):
     shrunk = Lesion(lesion.image, lesion.mask, source_shape=(270, 360))
     once, thrice = (MorphologyFeatures().fit_transform([each])[0] for each in (lesion, shrunk))
     lengths = ("diameter", "perimeter", "max_span", "rectangle_", "axis_length", "chord", "inscribed_radius", "_depth")
@@ -92,13 +92,13 @@ def test_lengths_are_in_pixels_of_the_source(lesion):
 def test_millimeters(lesion):
     known = Lesion(lesion.image, lesion.mask, source_shape=(180, 240), mm_per_pixel=0.05)
     names = ["area", "compactness", "max_span"]
-    measure = MorphologyFeatures(names, unit="mm")
-    assert list(measure.get_feature_names_out()) == ["area_mm2", "compactness", "max_span_mm"]
+    transformer = MorphologyFeatures(names, unit="mm")
+    assert list(transformer.get_feature_names_out()) == ["area_mm2", "compactness", "max_span_mm"]
     pixels = MorphologyFeatures(names).fit_transform([known])
-    np.testing.assert_allclose(measure.fit_transform([known]), pixels * [0.05**2, 1, 0.05])
+    np.testing.assert_allclose(transformer.fit_transform([known]), pixels * [0.05**2, 1, 0.05])
 
 
-def test_millimeters_need_to_be_known(lesion):
+def test_millimeters_need_a_scale(lesion):
     with pytest.raises(ValueError, match=r"X\[0\]: .*Read the images with ImageReader\(mm_per_pixel=\.\.\.\)"):
         MorphologyFeatures(unit="mm").fit_transform([lesion])
     assert np.isfinite(MorphologyFeatures(["solidity"], unit="mm").fit_transform([lesion])).all()
@@ -107,14 +107,14 @@ def test_millimeters_need_to_be_known(lesion):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_what_is_shared_goes_with_the_lesion(estimator, lesion):
-    # A lesion that something it keeps refers to would wait for the garbage collector, and thousands of them with it.
+def test_shared_results_do_not_keep_the_lesion_alive(estimator, lesion):
+    # If a shared result referred to its lesion, thousands of lesions would wait for the garbage collector.
     fresh = lesion.with_mask(lesion.mask)
     estimator().fit_transform([fresh])
-    gone = weakref.ref(fresh)
+    reference = weakref.ref(fresh)
     gc.disable()
     try:
         del fresh
-        assert gone() is None
+        assert reference() is None
     finally:
         gc.enable()

@@ -30,14 +30,14 @@ def stripes(period, width=2, shape=(60, 80)):
 
 
 def disks(radius, period=16, shape=(96, 96)):
-    """Draw dark disks on a lattice, none on the margin; return the image and their number."""
+    """Draw dark disks on a lattice inside the margin; return the image and the number of disks."""
     y, x = np.mgrid[: shape[0], : shape[1]] % period - period // 2
     image = np.full((*shape, 3), (180, 130, 100), dtype=np.uint8)
     image[np.hypot(y, x) <= radius] = (90, 60, 40)
     return image, (shape[0] // period) * (shape[1] // period)
 
 
-def test_one_color_has_no_texture():
+def test_uniform_image_has_no_texture():
     found = measure_texture(np.full((40, 50, 3), 120, dtype=np.uint8), np.ones((40, 50), dtype=bool))
     expected = dict.fromkeys(NAMES, 0.0)
     ones = ["lbp_0", "structureless_fraction", "network_regularity"]
@@ -46,7 +46,7 @@ def test_one_color_has_no_texture():
     assert found == pytest.approx(expected, abs=1e-3)
 
 
-def test_smoothing_is_an_average_over_the_mask():
+def test_smoothing_averages_over_the_mask():
     random = np.random.default_rng(0)
     mask = random.random((30, 40)) < 0.7
     levels = smoothed(np.full(mask.shape, LIGHTNESS), mask)
@@ -56,7 +56,7 @@ def test_smoothing_is_an_average_over_the_mask():
         assert not level[~mask].any()
 
 
-def test_first_smoothing_is_that_of_a_b3_spline():
+def test_first_smoothing_is_a_b3_spline():
     random = np.random.default_rng(0)
     lightness = random.normal(LIGHTNESS, 5, (41, 41)).astype(np.float32)
     spline = np.array([1, 4, 6, 4, 1]) / 16
@@ -66,7 +66,7 @@ def test_first_smoothing_is_that_of_a_b3_spline():
     )
 
 
-def test_detail_is_found_at_its_scale():
+def test_detail_by_scale():
     random = np.random.default_rng(0)
     noise = measure_texture(random.integers(100, 140, (90, 90, 3), dtype=np.uint8), np.ones((90, 90), dtype=bool))
     details = [noise[f"detail_{scale}"] for scale in SCALES]
@@ -83,7 +83,7 @@ def test_gradient_of_a_ramp():
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
-def test_pairs_are_those_of_scikit_image(distance):
+def test_pairs_equal_scikit_image(distance):
     lightness = np.random.default_rng(0).uniform(20, 80, (40, 50)).astype(np.float32)
     levels = (lightness * (32 / 100)).astype(np.uint8)
     diagonal = max(round(distance / 2**0.5), 1)
@@ -103,7 +103,7 @@ def test_pairs_are_those_of_scikit_image(distance):
 def test_local_patterns():
     lightness = np.full((5, 5), LIGHTNESS)
     lightness[2, 2] = 40
-    # Of the nine pixels with all neighbors, eight are no darker than any neighbor, the middle than all eight.
+    # Nine pixels have all neighbors. Eight of them have no brighter neighbor, and the center has eight.
     assert texture_of(lightness).patterns == pytest.approx([8 / 9, *[0] * 7, 1 / 9, 0])
     lightness[2, 2] = 60
     assert texture_of(lightness).patterns == pytest.approx([1 / 9, 8 / 9, *[0] * 8])
@@ -112,7 +112,7 @@ def test_local_patterns():
     assert texture_of(opposite).patterns == pytest.approx([*[0] * 9, 1])
 
 
-def test_lines_are_told_from_spots():
+def test_lines_and_spots_are_distinguished():
     lines = measure_texture(stripes(12, 4), np.ones((60, 80), dtype=bool))
     spots = measure_texture(disks(3)[0], np.ones((96, 96), dtype=bool))
     assert lines["n_dots"] == lines["n_globules"] == 0
@@ -122,12 +122,12 @@ def test_lines_are_told_from_spots():
 
 
 @pytest.mark.parametrize(("radius", "name"), [(2, "n_dots"), (4, "n_globules")])
-def test_spots_are_counted(radius, name):
+def test_number_of_spots(radius, name):
     image, number = disks(radius)
     assert measure_texture(image, np.ones(image.shape[:2], dtype=bool))[name] == number
 
 
-def test_regular_holes_are_told_from_random_ones():
+def test_network_regularity():
     random = np.random.default_rng(0)
     bright = (200, 150, 120)
     lattice, scattered = (np.full((120, 120, 3), (120, 80, 60), dtype=np.uint8) for _ in range(2))
@@ -142,7 +142,7 @@ def test_regular_holes_are_told_from_random_ones():
     assert irregular < 1.4 < regular
 
 
-def test_streaks_run_on_the_rim():
+def test_streaks_on_the_rim():
     y, x = np.mgrid[:120, :120] - 59.5
     mask = np.hypot(y, x) <= 50
     image = np.full((120, 120, 3), (180, 130, 100), dtype=np.uint8)
@@ -155,7 +155,7 @@ def test_streaks_run_on_the_rim():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 3), st.booleans(), st.tuples(st.integers(0, 9), st.integers(0, 9)))
-def test_texture_does_not_depend_on_place_turn_or_mirror(seed, turns, mirror, corner):
+def test_invariance_to_translation_quarter_turns_and_mirror(seed, turns, mirror, corner):
     random = np.random.default_rng(seed)
     image = np.zeros((50, 60, 3), dtype=np.uint8)
     mask = np.zeros((50, 60), dtype=bool)
@@ -171,7 +171,7 @@ def test_texture_does_not_depend_on_place_turn_or_mirror(seed, turns, mirror, co
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 14))
-def test_pixels_outside_do_not_matter(seed, radius):
+def test_pixels_outside_have_no_influence(seed, radius):
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     y, x = np.mgrid[:40, :50]
@@ -181,7 +181,7 @@ def test_pixels_outside_do_not_matter(seed, radius):
     assert measure_texture(image, mask) == measure_texture(other, mask)
 
 
-def test_a_turn_by_any_angle_changes_little():
+def test_rotation_changes_little():
     random = np.random.default_rng(0)
     y, x = np.mgrid[:200, :200] - 99.5
     phases, waves = random.uniform(0, 6, 12), random.normal(0, 0.25, (12, 2))
@@ -213,14 +213,14 @@ MASKS = {
 
 
 @pytest.mark.parametrize("part", MASKS.values(), ids=MASKS)
-def test_small_and_whole_masks_give_numbers(part):
+def test_small_and_whole_masks_have_finite_features(part):
     image = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     mask = np.zeros((20, 30), dtype=bool)
     mask[part] = True
     assert np.isfinite(list(measure_texture(image, mask).values())).all()
 
 
-def test_separate_parts_and_holes_give_numbers():
+def test_parts_and_holes_have_finite_features():
     image = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     mask = np.zeros((40, 60), dtype=bool)
     mask[5:20, 5:20] = mask[22:38, 30:55] = True

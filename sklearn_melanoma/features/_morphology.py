@@ -1,4 +1,4 @@
-"""Shape of a lesion: every measure on the mask alone, and what they share."""
+"""Morphology of a lesion: features of its mask alone."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from sklearn_melanoma.features import _hull
 from sklearn_melanoma.features._border import DIRECTIONS, Border
 from sklearn_melanoma.features._irregularity import Irregularity, Parts
 from sklearn_melanoma.features._moments import Moments
-from sklearn_melanoma.features._names import check_names, check_some_mask
+from sklearn_melanoma.features._names import LesionFeatures, check_names, check_nonempty_mask, map_sources
 from sklearn_melanoma.features._zernike import zernike_magnitudes
 
 FOURIER_ORDERS = range(2, 7)
 ZERNIKE_ORDER = 4
+# Without order 1, which is 0 around the centroid.
+_ZERNIKE = [f"zernike_{n}_{m}" for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if n != 1]
 SURVEY_FEATURES = ("area", "perimeter_ratio", "max_span")
-SHAPE_FEATURES = (
+MORPHOLOGY_FEATURES = (
     *SURVEY_FEATURES,
     "perimeter",
     "min_feret_diameter",
@@ -60,11 +62,18 @@ SHAPE_FEATURES = (
     "indentation_depth",
     "n_parts",
     "n_holes",
-    # Not that of order 1: around the centroid it is 0.
-    *(f"zernike_{n}_{m}" for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if n != 1),
+    *_ZERNIKE,
 )
-SHAPE_SETS = {"survey": SURVEY_FEATURES}
-# Powers of a length; all the others are pure numbers.
+MORPHOLOGY_SETS = {"survey": SURVEY_FEATURES}
+_SOURCES = map_sources(
+    {
+        "hu": [f"hu_{number}" for number in range(1, 8)],
+        "asymmetry": ["asymmetry_major", "asymmetry_minor"],
+        "fourier": [f"fourier_{order}" for order in FOURIER_ORDERS],
+        "zernike": _ZERNIKE,
+    }
+)
+# Exponents of the unit of length. The other features are dimensionless.
 DIMENSIONS = {
     **dict.fromkeys(("area", "hull_area"), 2),
     **dict.fromkeys(("perimeter", "max_span", "min_feret_diameter", "mean_feret_diameter", "equivalent_diameter"), 1),
@@ -73,21 +82,25 @@ DIMENSIONS = {
 }
 
 
-class Shape:
-    """Measures of one mask, in pixels, each found when first asked for and then kept.
+class Morphology(LesionFeatures):
+    """Features of one mask, in pixels, each computed when first asked for.
+
+    docs/mathematics.md has the formulas, their references and the accuracy of each feature.
 
     Parameters
     ----------
     mask : ndarray of shape (height, width), dtype bool
-        At least one pixel must be True. Cropped to the lesion, it costs least.
+        At least one pixel must be True. A mask cropped to the lesion takes the least time.
     """
+
+    sources = _SOURCES
 
     def __init__(self, mask: NDArray[np.bool_]):
         self.mask = mask
 
     @classmethod
     def of(cls, lesion: Lesion) -> Self:
-        """Return that of a lesion's mask, cropped."""
+        """Return the features of the cropped mask of a lesion."""
         assert lesion.mask is not None
         return cls(lesion.mask[lesion.box])
 
@@ -114,7 +127,7 @@ class Shape:
     @cached_property
     def _squared_depth(self) -> NDArray[np.int32]:
         """Square of `depth`, which is a whole number."""
-        # From the nearest pixel of the background: to let scipy work out the distances takes a third longer.
+        # We compute the distances from the nearest background pixels; scipy takes a third longer for them.
         nearest = ndi.distance_transform_edt(np.pad(self.mask, 1), return_distances=False, return_indices=True)
         rows, columns = nearest
         rows -= np.arange(len(rows), dtype=rows.dtype)[:, np.newaxis]
@@ -124,7 +137,10 @@ class Shape:
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
-        """Distance of each pixel to the nearest one of the background, which goes on beyond the frame; there 0."""
+        """Distance of each pixel to the nearest background pixel, 0 in the background; beyond the frame is background.
+
+        The largest depth is the radius of the inscribed circle, and its pixel is the center.
+        """
         return np.sqrt(self._squared_depth.astype(np.float32))
 
     @cached_property
@@ -134,7 +150,7 @@ class Shape:
 
     @cached_property
     def pixels_by_depth(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Each depth that a grid may have, and how many pixels have it or a lesser one."""
+        """Each depth that is possible on the grid, and the number of pixels with at most this depth."""
         counts = np.bincount(self.squared_depths)
         return np.sqrt(np.arange(len(counts))), np.cumsum(counts)
 
@@ -145,35 +161,45 @@ class Shape:
 
     @cached_property
     def area(self) -> float:
+        """Number of pixels, in px²."""
         return float(np.count_nonzero(self.mask))
 
     @property
     def perimeter(self) -> float:
+        """Length of the border by Crofton's formula, in px; borders of holes, of parts and at the frame count."""
         return self._border.length
 
     @property
     def perimeter_ratio(self) -> float:
+        """Perimeter over that of the circumscribed circle: 1 for a disk, less for any other convex outline."""
         return self.perimeter / (2 * pi * self.circle[2])
 
     @property
     def max_span(self) -> float:
+        """Maximum Feret diameter, in px: largest distance of two pixel centers plus ½; exact."""
         return _hull.max_feret_diameter(self._hull)
 
     @property
     def min_feret_diameter(self) -> float:
+        """Minimum Feret diameter, in px: least distance of two parallel lines around all centers, plus ½; exact."""
         return _hull.min_feret_diameter(self._hull)
 
     @property
     def equivalent_diameter(self) -> float:
+        """Diameter of the disk with the same area, in px."""
         return sqrt(4 * self.area / pi)
 
     @property
     def compactness(self) -> float:
+        """Inverse isoperimetric quotient P² / (4πA): about 1 for a disk, more for other outlines.
+
+        It is below 1 only for a handful of pixels.
+        """
         return self.perimeter**2 / (4 * pi * self.area)
 
     @property
     def convexity(self) -> float:
-        # Both lengths count the same lines, so what the lattice does to them cancels: a line crosses the hull twice.
+        # A line crosses the hull twice. Both lengths count the same lines, so the errors of the lattice cancel.
         lines = ((np.ptp(self._hull @ (columns, -rows)) + 1, weight) for rows, columns, weight in DIRECTIONS)
         hull_perimeter = float(sum(2 * count * weight for count, weight in lines))
         return min(hull_perimeter / self.perimeter, 1.0)
@@ -210,7 +236,13 @@ class Shape:
 
     @property
     def asymmetry(self) -> tuple[float, float]:
+        """Fraction of the area without a counterpart in the mirror image, about the major and about the minor axis."""
         return self.moments.asymmetry
+
+    @property
+    def hu(self) -> tuple[float, ...]:
+        """Hu's seven invariants."""
+        return self.moments.hu
 
     @property
     def mean_feret_diameter(self) -> float:
@@ -230,7 +262,7 @@ class Shape:
 
     @property
     def rectangularity(self) -> float:
-        # Around the pixels, not their centers: by Pick's theorem no mask has more pixels than this area.
+        # Area around the pixels, not their centers: by Pick's theorem no mask has more pixels than this area.
         length, width = self._rectangle
         return min(self.area / ((length + 1) * (width + 1)), 1.0)
 
@@ -252,6 +284,7 @@ class Shape:
 
     @property
     def inscribed_radius(self) -> float:
+        """Radius of the largest circle in the lesion around a pixel center, in px; exact. Holes are background."""
         return float(np.float32(self.pixels_by_depth[0][-1]))
 
     @property
@@ -275,6 +308,7 @@ class Shape:
 
     @cached_property
     def fourier(self) -> list[float]:
+        """Harmonics of the squared radius around the centroid, of `FOURIER_ORDERS`."""
         return self._border.fourier(*self.moments.centroid, FOURIER_ORDERS)
 
     @property
@@ -307,8 +341,9 @@ class Shape:
         return self._parts.n_holes
 
     @cached_property
-    def _zernike(self) -> dict[tuple[int, int], float]:
-        return self.zernike_magnitudes(ZERNIKE_ORDER)
+    def zernike(self) -> list[float]:
+        """Magnitudes of the Zernike moments up to `ZERNIKE_ORDER`, without order 1."""
+        return [value for (n, _), value in self.zernike_magnitudes(ZERNIKE_ORDER).items() if n != 1]
 
     def zernike_magnitudes(self, order: int) -> dict[tuple[int, int], float]:
         """Return the magnitudes of the Zernike moments up to an order, in the smallest circle around the centroid."""
@@ -316,41 +351,26 @@ class Shape:
         radius = float(np.hypot(*(self._hull - (row, column)).T).max()) + _hull.REACH
         return zernike_magnitudes(self.mask, row, column, radius, order)
 
-    def measure(self, name: str) -> float:
-        """Return one of `SHAPE_FEATURES`."""
-        if name.startswith("hu_"):
-            return self.moments.hu[int(name[3:]) - 1]
-        if name.startswith("fourier_"):
-            return self.fourier[int(name[8:]) - FOURIER_ORDERS[0]]
-        if name.startswith("zernike_"):
-            return self._zernike[int(name[8]), int(name[10])]
-        if name.startswith("asymmetry_"):
-            return self.asymmetry[name == "asymmetry_minor"]
-        return float(getattr(self, name))
 
-
-def measure_shape(
+def measure_morphology(
     mask: ArrayLike, features: str | Sequence[str] = "all", *, pixel_width: float = 1.0
 ) -> dict[str, float]:
-    """Measure the shape of a lesion.
-
-    What is common to several measures is found once, so this is faster than to call
-    the functions for single measures one after another.
+    """Measure the morphology of a lesion.
 
     Parameters
     ----------
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
     features : {"all", "survey"} or sequence of str, default="all"
-        Names of the measures; :class:`~sklearn_melanoma.features.MorphologyFeatures`
-        defines them.
+        Names of the features; :class:`~sklearn_melanoma.features.MorphologyFeatures`
+        defines them. Features with intermediate results in common take less time in one call.
     pixel_width : float, default=1.0
-        Width of a pixel of the mask in the unit that lengths shall have.
+        Width of a pixel of the mask, in the unit of the lengths that are returned.
 
     Returns
     -------
     dict
-        The measures by name.
+        The features by name.
 
     Raises
     ------
@@ -360,12 +380,12 @@ def measure_shape(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_melanoma.features import measure_shape
+    >>> from sklearn_melanoma.features import measure_morphology
     >>> bar = np.ones((2, 8), dtype=bool)
-    >>> measure_shape(bar, ["area", "axis_ratio", "solidity"], pixel_width=0.5)
+    >>> measure_morphology(bar, ["area", "axis_ratio", "solidity"], pixel_width=0.5)
     {'area': 4.0, 'axis_ratio': 0.25, 'solidity': 1.0}
     """
-    names = check_names(features, SHAPE_FEATURES, sets=SHAPE_SETS)
-    array = check_some_mask(mask)
-    shape = Shape(array[bounding_box(array)])
-    return {name: shape.measure(name) * pixel_width ** DIMENSIONS.get(name, 0) for name in names}
+    names = check_names(features, MORPHOLOGY_FEATURES, sets=MORPHOLOGY_SETS)
+    array = check_nonempty_mask(mask)
+    morphology = Morphology(array[bounding_box(array)])
+    return {name: morphology.measure(name) * pixel_width ** DIMENSIONS.get(name, 0) for name in names}

@@ -1,4 +1,4 @@
-"""Known answers of the measures of shape, on outlines drawn at any place and turn, and on masks of every kind."""
+"""Known values of the morphology features, on shifted and rotated outlines and on unusual masks."""
 
 from math import pi, sqrt
 
@@ -13,15 +13,9 @@ from skimage import measure
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._geometry import dilate, erode, to_bits
-from sklearn_melanoma.features import (
-    MorphologyFeatures,
-    box_counting_dimension,
-    maximum_inscribed_circle,
-    measure_shape,
-    zernike_magnitudes,
-)
+from sklearn_melanoma.features import MorphologyFeatures, measure_morphology
 from sklearn_melanoma.features._hull import convex_hull, smallest_rectangle
-from sklearn_melanoma.features._shape import DIMENSIONS, Shape
+from sklearn_melanoma.features._morphology import DIMENSIONS, Morphology
 
 NAMES = MorphologyFeatures.FEATURES
 laws = settings(max_examples=25, deadline=None)
@@ -34,7 +28,7 @@ places = st.tuples(st.floats(0, pi), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
 
 
 def coordinates(reach, place=(0.0, 0.0, 0.0)):
-    """Return two coordinates of the pixels of a square array, turned and moved."""
+    """Return two coordinates of the pixels of a square array, rotated and shifted."""
     turn, down, right = place
     size = int(reach) + 3
     y, x = np.mgrid[-size : size + 1, -size : size + 1]
@@ -59,7 +53,7 @@ def draw_triangle(radius, place=(0.0, 0.0, 0.0)):
 
 
 def blob(size, u, v):
-    """Return what lies in an irregular outline, which is the same shape at any size."""
+    """Return the pixels inside an irregular outline, which is the same at any size."""
     angle = np.arctan2(v, u)
     wave = 0.06 * np.cos(2 * angle) + 0.04 * np.sin(3 * angle) + 0.02 * np.cos(7 * angle)
     return np.hypot(u, v) <= size * (0.4 + wave)
@@ -72,7 +66,7 @@ def draw_blob(size, place=(0.0, 0.0, 0.0)):
 @laws
 @given(places, st.sampled_from([5, 20, 60]))
 def test_disk(place, radius):
-    found = measure_shape(draw_ellipse(radius, radius, place))
+    found = measure_morphology(draw_ellipse(radius, radius, place))
     pixel = 1 / radius
     for name in ("mean_feret_diameter", "rectangle_length", "rectangle_width"):
         assert found[name] == pytest.approx(2 * radius, abs=1.6), name
@@ -100,7 +94,7 @@ def test_disk(place, radius):
 
 @pytest.mark.parametrize("radius", [500, 1000])
 def test_large_disk(radius):
-    found = measure_shape(draw_ellipse(radius, radius, (0.3, 0.2, 0.4)))
+    found = measure_morphology(draw_ellipse(radius, radius, (0.3, 0.2, 0.4)))
     for name in ("mean_feret_diameter", "rectangle_length", "rectangle_width", "major_axis_length"):
         assert found[name] == pytest.approx(2 * radius, abs=0.7), name
     assert found["inscribed_radius"] == pytest.approx(radius, abs=0.7)
@@ -115,7 +109,7 @@ def test_large_disk(radius):
 @given(places, st.sampled_from([20, 60]))
 def test_ellipse(place, radius):
     ratio = 0.6
-    found = measure_shape(draw_ellipse(radius, ratio * radius, place))
+    found = measure_morphology(draw_ellipse(radius, ratio * radius, place))
     length = 4 * radius * ellipe(1 - ratio**2)
     assert found["mean_feret_diameter"] == pytest.approx(length / pi, abs=0.5)
     assert found["rectangle_length"] == pytest.approx(2 * radius, rel=0.04, abs=3.5)
@@ -125,7 +119,7 @@ def test_ellipse(place, radius):
     assert found["mean_chord"] == pytest.approx(pi**2 * radius**2 * ratio / length, rel=0.02)
     assert found["inscribed_radius"] == pytest.approx(ratio * radius, abs=0.5)
     assert found["inscribed_ratio"] == pytest.approx(ratio, abs=0.02)
-    # Of 1 / (c² + s²/q²), which the squared radius is, each harmonic is the one before times (1 - q) / (1 + q).
+    # The squared radius is 1 / (c² + s²/q²). Each of its harmonics is the previous one times (1 - q) / (1 + q).
     for order, expected in zip(range(2, 7), (0.25, 0, 0.25**2, 0, 0.25**3), strict=True):
         assert found[f"fourier_{order}"] == pytest.approx(expected, abs=0.015), order
     assert found["zernike_0_0"] == pytest.approx(ratio, abs=0.03)
@@ -139,7 +133,7 @@ def test_ellipse(place, radius):
 @given(places, st.sampled_from([(40, 40), (120, 120), (120, 30)]))
 def test_bar(place, size):
     length, width = size
-    found = measure_shape(draw_bar(length, width, place))
+    found = measure_morphology(draw_bar(length, width, place))
     assert found["rectangle_length"] == pytest.approx(length, abs=1)
     assert found["rectangle_width"] == pytest.approx(width, abs=1)
     assert 1 - 2.2 / width <= found["rectangularity"] <= 1
@@ -151,15 +145,15 @@ def test_bar(place, size):
     assert found["indentation_fraction"] == 0
 
 
-def test_what_opening_takes_of_corners():
-    found = measure_shape(np.ones((320, 320), dtype=bool))
-    assert found["protrusion_fraction"] == pytest.approx((4 - pi) / 64, abs=0.003)  # of a disk of radius 40
+def test_opening_removes_corners():
+    found = measure_morphology(np.ones((320, 320), dtype=bool))
+    assert found["protrusion_fraction"] == pytest.approx((4 - pi) / 64, abs=0.003)  # for a disk of radius 40
     assert found["largest_irregularity"] == pytest.approx(found["protrusion_fraction"] / 4)
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0, 0.0), (0.4, 0.3, 0.1), (1.0, -0.2, 0.4)])
 def test_triangle(place):
-    found = measure_shape(draw_triangle(100, place))
+    found = measure_morphology(draw_triangle(100, place))
     assert found["rectangularity"] == pytest.approx(0.5, abs=0.01)
     assert found["rectangle_length"] == pytest.approx(100 * sqrt(3), abs=2)
     assert found["rectangle_width"] == pytest.approx(150, abs=2)
@@ -172,33 +166,33 @@ def test_triangle(place):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_bay_and_a_spur(turned):
+def test_bay_and_spur(turned):
     mask = np.zeros((100, 150), dtype=bool)
     mask[:, 10:110] = True
     mask[30:34, 110:140] = True  # narrower than 2 · 100 / 8
     mask[60:66, 70:110] = False
-    found = measure_shape(mask.T if turned else mask)
+    found = measure_morphology(mask.T if turned else mask)
     area = np.count_nonzero(mask)
-    corner = (1 - pi / 4) / 64  # what the disk can't fill; six stand out, and two lie at the foot of the spur
+    corner = (1 - pi / 4) / 64  # the disk leaves this at six convex corners and at two corners below the spur
     assert found["protrusion_fraction"] == pytest.approx(4 * 30 / area + 6 * corner, abs=0.003)
     assert found["indentation_fraction"] == pytest.approx(6 * 40 / area + 2 * corner, abs=0.003)
     assert found["largest_irregularity"] == pytest.approx(6 * 40 / area, rel=0.15)
-    # The deepest pixel is beside the bay's end, in row 59; the lower edge, row 99, is the nearest of the hull.
+    # The deepest pixel is next to the end of the bay, in row 59. The nearest edge of the hull is row 99.
     assert found["indentation_depth"] == pytest.approx(40 / sqrt(area / pi))
 
 
-def test_a_hole_is_filled_by_closing_but_is_no_bay():
+def test_hole_is_an_indentation_without_depth():
     mask = draw_ellipse(60, 60)
     holed = mask.copy()
     holed[60:66, 60:66] = False
-    before, after = measure_shape(mask), measure_shape(holed)
+    before, after = measure_morphology(mask), measure_morphology(holed)
     assert after["n_holes"] == 1
     assert after["indentation_fraction"] == pytest.approx(36 / np.count_nonzero(holed))
     assert after["indentation_depth"] == pytest.approx(before["indentation_depth"], rel=0.01)
     assert after["inscribed_radius"] < 0.55 * before["inscribed_radius"]
 
 
-def test_the_mean_chord_is_that_of_random_lines():
+def test_mean_chord_of_random_lines():
     random = np.random.default_rng(0)
     angle, offset = random.uniform(0, pi, (1500, 1)), random.uniform(-80, 80, (1500, 1))
     along = np.arange(-80, 80, 0.1)
@@ -208,31 +202,31 @@ def test_the_mean_chord_is_that_of_random_lines():
     mask = blob(120, u, v) & ~(np.hypot(u - 8, v) <= 15)
     pieces = np.count_nonzero(inside[:, 1:] > inside[:, :-1])
     expected = 0.1 * np.count_nonzero(inside) / pieces
-    assert measure_shape(mask, ["mean_chord"])["mean_chord"] == pytest.approx(expected, rel=0.04)
+    assert measure_morphology(mask, ["mean_chord"])["mean_chord"] == pytest.approx(expected, rel=0.04)
 
 
 @laws
 @given(random_masks)
 def test_depth_is_the_distance_to_the_background(mask):
-    shape = Shape(mask)
+    morphology = Morphology(mask)
     padded = np.pad(mask, 1)
     outside, inside = np.argwhere(~padded), np.argwhere(padded)
     expected = cdist(inside, outside).min(axis=1)
-    assert shape.depth.dtype == np.float32
-    assert shape.depth.shape == mask.shape
-    assert not shape.depth[~mask].any()
-    np.testing.assert_allclose(shape.depth[mask], expected, rtol=1e-6)
-    row, column, radius = maximum_inscribed_circle(mask)
+    assert morphology.depth.dtype == np.float32
+    assert morphology.depth.shape == mask.shape
+    assert not morphology.depth[~mask].any()
+    np.testing.assert_allclose(morphology.depth[mask], expected, rtol=1e-6)
+    radius = morphology.inscribed_radius
     assert radius == pytest.approx(expected.max())
-    assert shape.depth[int(row), int(column)] == radius
-    found = measure_shape(mask, ["mean_depth", "median_depth"])
+    assert morphology.depth.max() == radius
+    found = measure_morphology(mask, ["mean_depth", "median_depth"])
     assert found["mean_depth"] == pytest.approx(expected.mean() - 0.25)
     assert found["median_depth"] == pytest.approx(np.median(expected) - 0.25)
 
 
 @laws
 @given(random_masks)
-def test_the_rectangle_is_the_smallest(mask):
+def test_rectangle_is_the_smallest(mask):
     points = np.argwhere(mask).astype(float)
     turns = np.linspace(0, pi / 2, 2000)
     spans = [
@@ -247,14 +241,14 @@ def test_the_rectangle_is_the_smallest(mask):
 @laws
 @given(random_masks)
 def test_parts_and_holes(mask):
-    found = measure_shape(mask, ["n_parts", "n_holes"])
+    found = measure_morphology(mask, ["n_parts", "n_holes"])
     assert found["n_parts"] == measure.label(mask, connectivity=2).max()
     assert found["n_parts"] - found["n_holes"] == measure.euler_number(mask, connectivity=2)
 
 
 @laws
 @given(random_masks, st.integers(1, 3))
-def test_boxes_are_counted_at_every_place_of_the_grid(mask, step):
+def test_boxes_at_every_position_of_the_grid(mask, step):
     bits, width = to_bits(mask, step)
     offsets = [offset for _ in range(step) for offset in (1, width)]
     counted = dilate(bits, offsets).bit_count() - erode(bits, offsets).bit_count()
@@ -262,22 +256,24 @@ def test_boxes_are_counted_at_every_place_of_the_grid(mask, step):
     assert counted == np.count_nonzero(windows.any(axis=(2, 3)) & ~windows.all(axis=(2, 3)))
 
 
-def test_box_counting_of_a_line_and_of_a_rough_border():
-    assert box_counting_dimension(np.ones((200, 200), dtype=bool)) == pytest.approx(1, abs=0.001)
+def test_box_counting_dimension_of_line_and_noise():
+    square = np.ones((200, 200), dtype=bool)
+    assert Morphology(square).box_counting_dimension == pytest.approx(1, abs=0.001)
     random = np.random.default_rng(0)
-    assert box_counting_dimension(random.random((200, 200)) < 0.5) == pytest.approx(2, abs=0.15)
+    noise = random.random((200, 200)) < 0.5
+    assert Morphology(noise).box_counting_dimension == pytest.approx(2, abs=0.15)
 
 
 @laws
 @given(random_masks, st.integers(0, 9))
-def test_zernike_moments_are_those_of_the_definition(mask, order):
+def test_zernike_moments_match_their_definition(mask, order):
     rows, columns = np.nonzero(mask)
     place = (columns - columns.mean()) + 1j * (rows - rows.mean())
     radius = abs(place).max() + 0.25
     place /= radius
-    found = zernike_magnitudes(mask, order)
+    found = Morphology(mask).zernike_magnitudes(order)
     assert len(found) == (order // 2 + 1) * ((order + 1) // 2 + 1)
-    # The radial polynomials are orthogonal with the weight ρ: another way to them is by Jacobi's.
+    # The radial polynomials are orthogonal with the weight ρ, so Jacobi polynomials give them too.
     for (n, m), value in found.items():
         radial = abs(place) ** m * eval_jacobi((n - m) // 2, 0, m, 2 * abs(place) ** 2 - 1)
         moment = (n + 1) / (pi * radius**2) * (radial * np.exp(1j * m * np.angle(place))).sum()
@@ -285,14 +281,14 @@ def test_zernike_moments_are_those_of_the_definition(mask, order):
 
 
 @pytest.mark.parametrize("order", [-1, 21, 2.5, "4"])
-def test_an_order_out_of_range_is_refused(order):
+def test_order_out_of_range_raises(order):
     with pytest.raises(ValueError, match="order must be a whole number from 0 to 20, got"):
-        zernike_magnitudes(np.ones((3, 3), dtype=bool), order)
+        Morphology(np.ones((3, 3), dtype=bool)).zernike_magnitudes(order)
 
 
 CORNERS = np.zeros((40, 60), dtype=bool)
 CORNERS[::39, ::59] = True
-BAD_MASKS = {
+UNUSUAL_MASKS = {
     "one pixel": np.ones((1, 1), dtype=bool),
     "two pixels": np.ones((1, 2), dtype=bool),
     "two pixels at a corner": np.eye(2, dtype=bool),
@@ -306,12 +302,12 @@ BAD_MASKS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_MASKS)
-def test_bad_masks_give_finite_numbers(name):
-    mask = BAD_MASKS[name]
-    found = measure_shape(mask)
+@pytest.mark.parametrize("name", UNUSUAL_MASKS)
+def test_unusual_masks_have_finite_features(name):
+    mask = UNUSUAL_MASKS[name]
+    found = measure_morphology(mask)
     assert np.isfinite(list(found.values())).all(), found
-    # A lesion that fills the image to its frame is no other than one in the middle of a larger one.
+    # A lesion that fills its image has the same features in the middle of a larger image.
     height, width = mask.shape
     image = np.zeros((height + 30, width + 20, 3), dtype=np.uint8)
     lesion = Lesion(image, np.pad(mask, ((10, 20), (5, 15))))
@@ -320,10 +316,10 @@ def test_bad_masks_give_finite_numbers(name):
 
 @laws
 @given(places, st.sampled_from([60, 150]))
-def test_shape_hardly_depends_on_the_turn(place, size):
-    straight, turned = measure_shape(draw_blob(size)), measure_shape(draw_blob(size, place))
-    # The upright box and the rectangle that fits best depend on it: the one by its nature, the other where two
-    # rectangles fit nearly as well. Sign and value of Hu's mixed invariants hang on single pixels near 0.
+def test_rotation_changes_little(place, size):
+    straight, turned = measure_morphology(draw_blob(size)), measure_morphology(draw_blob(size, place))
+    # The bounding box depends on the rotation by definition. The smallest rectangle depends on it if two rectangles fit
+    # nearly as well. Hu's mixed invariants depend on single pixels near 0.
     left_out = {"extent", "rectangle_length", "rectangle_width", "hu_5", "hu_6"}
     for name in NAMES:
         if name not in left_out:
