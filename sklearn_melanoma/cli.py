@@ -1,4 +1,4 @@
-"""The command line: ``sklearn-melanoma``."""
+"""Command-line interface ``sklearn-melanoma``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ console = Console()
 
 
 class DatasetName(StrEnum):
-    """The data sets whose layouts are known."""
+    """Layouts of image folders that the demo can load."""
 
     ph2 = "ph2"
     isic2017 = "isic2017"
@@ -63,7 +63,7 @@ LOADERS: dict[DatasetName, Callable[[Path], Bunch]] = {
 
 
 def main() -> None:
-    """Run the command line; input errors end it with one line instead of a traceback."""
+    """Run the command line; print one line instead of a traceback for input errors."""
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -72,7 +72,9 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False) -> None:
+def _show_version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
@@ -80,49 +82,49 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 @app.command()
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Folder of real images; made ones without it.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of real images. Default: synthetic images.")] = None,
     dataset: Annotated[
         DatasetName | None, typer.Option(help="Layout of that folder; 'folder' is images, labels.csv and masks.")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where the figure is written.")] = Path("melanoma-demo.png"),
-    labels: Annotated[int, typer.Option(min=2, help="Known labels per class.")] = 10,
-    repeats: Annotated[int, typer.Option(min=2, help="Random choices of the known labels.")] = 20,
+    output: Annotated[Path, typer.Option(help="File of the figure.")] = Path("melanoma-demo.png"),
+    labels: Annotated[int, typer.Option(min=2, help="Labels per class.")] = 10,
+    repeats: Annotated[int, typer.Option(min=2, help="Random choices of the labeled images.")] = 20,
     n_jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
-    """Segment, measure, hide most labels, learn from the rest, and show how well all that went."""
+    """Segment images, compute features, learn from few labels, and show the results."""
     if (data is None) != (dataset is None):
-        raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for made images.")
+        raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for synthetic images.")
     check_matplotlib("The demo")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _working("Finding images" if data and dataset else "Making images"):
-        photos = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
-    known = np.flatnonzero(photos.target >= 0)
-    console.print(f"{len(photos.images)} images, {np.count_nonzero(photos.target == 1)} melanomas.")
-    if photos.masks is not None:
-        console.print(_segmentation_table(photos, n_jobs))
-    scarcest = min(np.bincount(photos.target[known], minlength=2))
+    with _show_spinner("Finding images" if data and dataset else "Making synthetic images"):
+        lesions = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
+    labeled = np.flatnonzero(lesions.target >= 0)
+    console.print(f"{len(lesions.images)} images, {np.count_nonzero(lesions.target == 1)} melanomas.")
+    if lesions.masks is not None:
+        console.print(_make_segmentation_table(lesions, n_jobs))
+    scarcest = min(np.bincount(lesions.target[labeled], minlength=2))
     if scarcest < labels + 5:
-        console.print(f"Few-label learning left out: it takes {labels + 5} images of each class, got {scarcest}.")
+        console.print(f"Few-label learning left out: it takes {labels + 5} images per class, got {scarcest}.")
     else:
-        tables = _measure(photos, n_jobs)
-        console.print(_few_labels_table(tables, photos, known, labels, repeats))
-        console.print(_search_table(photos, known, labels, n_jobs))
-    with _working("Drawing borders"):
-        _save_figure(photos, output)
+        tables = _compute_features(lesions, n_jobs)
+        console.print(_make_few_labels_table(tables, lesions, labeled, labels, repeats))
+        console.print(_make_search_table(lesions, labeled, labels, n_jobs))
+    with _show_spinner("Drawing borders"):
+        _save_figure(lesions, output)
     console.print(f"Borders over 12 images: {output}", soft_wrap=True)
     console.print("This is a research tool, not a medical device.")
 
 
-def _segmentation_table(photos: Bunch, n_jobs: int) -> Table:
-    """Score the default segmenter, a few images at a time so that no more masks are held."""
-    positions = [i for i, mask in enumerate(photos.masks) if mask is not None]
+def _make_segmentation_table(lesions: Bunch, n_jobs: int) -> Table:
+    """Score the default segmenter in batches of 16 images, so that few masks are in memory."""
+    positions = [i for i, mask in enumerate(lesions.masks) if mask is not None]
     chunks = [positions[i : i + 16] for i in range(0, len(positions), 16)]
     segmenter = WatershedSegmenter()
     jaccard: list[float] = []
-    with _progress_bar() as progress:
+    with _make_progress_bar() as progress:
         task = progress.add_task("Segmenting", total=len(positions))
         for scores in Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(_score_masks)(segmenter, [photos.images[i] for i in chunk], [photos.masks[i] for i in chunk])
+            delayed(_score_masks)(segmenter, [lesions.images[i] for i in chunk], [lesions.masks[i] for i in chunk])
             for chunk in chunks
         ):
             jaccard += list(scores)
@@ -146,72 +148,73 @@ def _score_masks(segmenter: WatershedSegmenter, images: list[Any], masks: list[A
     return mask_scores(masks, segmenter.predict(images), mask_jaccard)
 
 
-def _measure(photos: Bunch, n_jobs: int) -> dict[str, Any]:
-    """Read each image once for each kind of features."""
+def _compute_features(lesions: Bunch, n_jobs: int) -> dict[str, Any]:
+    """Return the feature tables of the pipelines "survey" and "all"; each reads every image once."""
     tables = {}
     for kind in ("survey", "all"):
         steps = make_melanoma_pipeline(kind, n_jobs=n_jobs)["features"].set_params(on_error="skip")
-        with _progress_bar() as progress, warnings.catch_warnings(record=True) as caught:
+        with _make_progress_bar() as progress, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            tables[kind] = steps.fit_transform(_Tracked(photos.images, progress, f"Measuring: {kind} features"))
+            tables[kind] = steps.fit_transform(_Tracked(lesions.images, progress, f"Measuring: {kind} features"))
         for warning in caught:
             console.print(f"[yellow]Warning:[/] {warning.message}", soft_wrap=True)
     return tables
 
 
-def _few_labels_table(
-    tables: dict[str, Any], photos: Bunch, known: NDArray[np.intp], n_labels: int, repeats: int
+def _make_few_labels_table(
+    tables: dict[str, Any], lesions: Bunch, labeled: NDArray[np.intp], n_labels: int, repeats: int
 ) -> Table:
-    """Learn from a few labels, over random choices of them, and score on the images whose labels were hidden."""
-    table = Table(title=f"{n_labels} labels per class, scored on the hidden ones (± 95 % over {repeats} choices)")
+    """Learn from few labels, for several random choices of them, and score the unlabeled images."""
+    table = Table(title=f"{n_labels} labels per class, scored on the unlabeled images (± 95 % over {repeats} choices)")
     for column in ("pipeline", "ROC AUC", "balanced accuracy", "sensitivity", "specificity"):
         table.add_column(column, justify="right" if column != "pipeline" else "left", no_wrap=column == "pipeline")
-    rows = {kind: (kind, make_melanoma_pipeline(kind)[1:]) for kind in tables}
-    # With no round of self-training it learns from the labeled images only: the baseline.
+    models = {kind: (kind, make_melanoma_pipeline(kind)[1:]) for kind in tables}
+    # This baseline learns from the labeled images only, because it has no round of self-training.
     labels_only = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000), max_iter=0)
-    rows |= {f"{kind}, labels only": (kind, make_melanoma_pipeline(kind, labels_only)[1:]) for kind in tables}
-    scores: dict[str, list[list[float]]] = {name: [] for name in rows}
-    with _progress_bar() as progress:
+    models |= {f"{kind}, labels only": (kind, make_melanoma_pipeline(kind, labels_only)[1:]) for kind in tables}
+    scores: dict[str, list[list[float]]] = {name: [] for name in models}
+    with _make_progress_bar() as progress:
         for repeat in progress.track(range(repeats), description="Learning from few labels"):
-            labels = np.full(len(photos.target), -1)
-            labels[known] = hide_labels(photos.target[known], n_labels, random_state=repeat)
-            hidden = _hidden(photos, labels)
-            for name, (kind, model) in rows.items():
-                scores[name].append(_score(clone(model).fit(tables[kind], labels), tables[kind], photos.target, hidden))
+            labels = np.full(len(lesions.target), -1)
+            labels[labeled] = hide_labels(lesions.target[labeled], n_labels, random_state=repeat)
+            rows_to_score = _find_unseen_lesions(lesions, labels)
+            for name, (kind, model) in models.items():
+                fitted = clone(model).fit(tables[kind], labels)
+                scores[name].append(_score_model(fitted, tables[kind], lesions.target, rows_to_score))
     for name in sorted(scores):
         intervals = [mean_interval(column) for column in zip(*scores[name], strict=True)]
         table.add_row(name, *(f"{mean:.2f} ± {mean - low:.2f}" for mean, low, _ in intervals))
     return table
 
 
-def _hidden(photos: Bunch, labels: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Return the images to score: their label was hidden, and no other image of the lesion is labeled."""
-    seen = np.isin(photos.groups, np.asarray(photos.groups)[labels >= 0])
-    return np.flatnonzero((photos.target >= 0) & ~seen)
+def _find_unseen_lesions(lesions: Bunch, labels: NDArray[np.int_]) -> NDArray[np.intp]:
+    """Return the positions of the images to score: no image of their lesion keeps its label."""
+    seen = np.isin(lesions.groups, np.asarray(lesions.groups)[labels >= 0])
+    return np.flatnonzero((lesions.target >= 0) & ~seen)
 
 
-def _score(model: Pipeline, table: Any, target: NDArray[np.int_], rows: NDArray[np.intp]) -> list[float]:
-    truth, chances = target[rows], model.predict_proba(table.iloc[rows])[:, 1]
-    found = chances >= 0.5
+def _score_model(model: Pipeline, table: Any, target: NDArray[np.int_], rows: NDArray[np.intp]) -> list[float]:
+    truth, probabilities = target[rows], model.predict_proba(table.iloc[rows])[:, 1]
+    predicted = probabilities >= 0.5
     return [
-        roc_auc_score(truth, chances),
-        balanced_accuracy_score(truth, found),
-        recall_score(truth, found),
-        recall_score(truth, found, pos_label=0),
+        roc_auc_score(truth, probabilities),
+        balanced_accuracy_score(truth, predicted),
+        recall_score(truth, predicted),
+        recall_score(truth, predicted, pos_label=0),
     ]
 
 
-def _search_table(photos: Bunch, known: NDArray[np.intp], n_labels: int, n_jobs: int) -> Table:
-    """Tune the whole path, from image to score, on two thirds of at most 180 images; score it on the others."""
-    chosen = np.random.default_rng(0).permutation(known)[:180]
-    groups = np.asarray(photos.groups)[chosen]
+def _make_search_table(lesions: Bunch, labeled: NDArray[np.intp], n_labels: int, n_jobs: int) -> Table:
+    """Tune the whole pipeline on two thirds of at most 180 images, and score it on the other third."""
+    chosen = np.random.default_rng(0).permutation(labeled)[:180]
+    groups = np.asarray(lesions.groups)[chosen]
     train, test = next(
         (chosen[a], chosen[b])
         for a, b in GroupShuffleSplit(50, test_size=1 / 3, random_state=0).split(chosen, groups=groups)
-        if min(np.bincount(photos.target[chosen[a]], minlength=2)) >= n_labels
-        and len(set(photos.target[chosen[b]])) == 2
+        if min(np.bincount(lesions.target[chosen[a]], minlength=2)) >= n_labels
+        and len(set(lesions.target[chosen[b]])) == 2
     )
-    labels = hide_labels(photos.target[train], n_labels, random_state=0)
+    labels = hide_labels(lesions.target[train], n_labels, random_state=0)
     search = GridSearchCV(
         make_melanoma_pipeline("survey"),
         {"features__segment__margin": [0.0, 0.01], "classify__threshold": [0.6, 0.75, 0.9]},
@@ -220,28 +223,28 @@ def _search_table(photos: Bunch, known: NDArray[np.intp], n_labels: int, n_jobs:
         n_jobs=n_jobs,
         error_score="raise",
     )
-    with _search_progress(search), warnings.catch_warnings():
+    with _show_search_progress(search), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No lesion was found")
-        search.fit([photos.images[i] for i in train], labels, groups=np.asarray(photos.groups)[train])
-        chances = search.predict_proba([photos.images[i] for i in test])[:, 1]
-    auc, low, high = bootstrap_interval(roc_auc, photos.target[test] == 1, chances)
+        search.fit([lesions.images[i] for i in train], labels, groups=np.asarray(lesions.groups)[train])
+        probabilities = search.predict_proba([lesions.images[i] for i in test])[:, 1]
+    auc, low, high = bootstrap_interval(roc_auc, lesions.target[test] == 1, probabilities)
     best = ", ".join(f"{name.rsplit('__', 1)[1]} {value}" for name, value in search.best_params_.items())
-    table = Table(title=f"The survey's whole path tuned by GridSearchCV on {n_labels} labels per class")
-    for column in ("best parameters", "AUC in cross-validation", "AUC on other images"):
+    table = Table(title=f"The survey's whole pipeline tuned by GridSearchCV on {n_labels} labels per class")
+    for column in ("best parameters", "AUC in cross-validation", "AUC on unseen images"):
         table.add_column(column)
     table.add_row(best, f"{search.best_score_:.3f}", f"{auc:.3f} ({low:.3f} to {high:.3f})")
     return table
 
 
-def _save_figure(photos: Bunch, output: Path) -> None:
-    shown = np.random.default_rng(0).permutation(len(photos.images))[:12]
-    masks = None if photos.masks is None else [photos.masks[i] for i in shown]
-    display = BorderDisplay.from_estimator(WatershedSegmenter(), [photos.images[i] for i in shown], masks)
+def _save_figure(lesions: Bunch, output: Path) -> None:
+    shown = np.random.default_rng(0).permutation(len(lesions.images))[:12]
+    masks = None if lesions.masks is None else [lesions.masks[i] for i in shown]
+    display = BorderDisplay.from_estimator(WatershedSegmenter(), [lesions.images[i] for i in shown], masks)
     display.figure_.savefig(output, dpi=120)
 
 
 class _Tracked(Sequence[Any]):
-    """A list that moves a progress bar on as its elements are taken."""
+    """Sequence that advances a progress bar when its elements are read."""
 
     def __init__(self, items: Sequence[Any], progress: Progress, description: str):
         self._items = items
@@ -256,26 +259,26 @@ class _Tracked(Sequence[Any]):
         return self._items[index]
 
 
-def _progress_bar(*, transient: bool = False) -> Progress:
-    """Return a bar on standard error, which shows nothing where that is no terminal; a transient one goes when done."""
+def _make_progress_bar(*, transient: bool = False) -> Progress:
+    """Return a progress bar on standard error, which is silent without a terminal."""
     silent = not sys.stderr.isatty()
-    # Before version 15 of rich, a bar that is not shown still ends its line.
+    # Before rich 15, a disabled bar still writes a line break, so its console is quiet too.
     return Progress(console=Console(stderr=True, quiet=silent), transient=transient, disable=silent)
 
 
 @contextmanager
-def _working(description: str) -> Iterator[None]:
-    """Show that there is work whose end is not in sight."""
-    with _progress_bar(transient=True) as progress:
+def _show_spinner(description: str) -> Iterator[None]:
+    """Show a progress bar without an end."""
+    with _make_progress_bar(transient=True) as progress:
         progress.add_task(description, total=None)
         yield
 
 
 @contextmanager
-def _search_progress(search: GridSearchCV) -> Iterator[None]:
-    """Show the progress of a search: by scikit-learn's own bar where it has one, which writes to standard output."""
+def _show_search_progress(search: GridSearchCV) -> Iterator[None]:
+    """Show the progress of a search, with scikit-learn's own bar on standard output if it has one."""
     if ProgressBar is None or not (sys.stdout.isatty() and sys.stderr.isatty()):
-        with _working("Tuning the whole path"):
+        with _show_spinner("Tuning the whole pipeline"):
             yield
     else:
         search.set_callbacks(ProgressBar(max_propagation_depth=0))

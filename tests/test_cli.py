@@ -1,7 +1,9 @@
-"""Tests of the command line, called in this process."""
+"""Tests of the command line in this process."""
 
 import csv
+import importlib
 import io
+import subprocess
 import sys
 
 import numpy as np
@@ -18,12 +20,12 @@ run = CliRunner().invoke
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Make a plain folder of images, masks and labels."""
+    """Return a plain folder of images, masks and labels."""
     folder = tmp_path_factory.mktemp("images")
-    photos = make_lesions(40, melanoma_fraction=0.5, image_size=(48, 64), random_state=0)
+    lesions = make_lesions(40, melanoma_fraction=0.5, image_size=(48, 64), random_state=0)
     (folder / "masks").mkdir()
     rows = [("image", "target")]
-    for i, (image, mask, target) in enumerate(zip(photos.images, photos.masks, photos.target, strict=True)):
+    for i, (image, mask, target) in enumerate(zip(lesions.images, lesions.masks, lesions.target, strict=True)):
         Image.fromarray(image).save(folder / f"image{i:02}.png")
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "masks" / f"image{i:02}.png")
         rows.append((f"image{i:02}.png", int(target)))
@@ -37,7 +39,7 @@ def demo(*arguments):
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-def test_demo_goes_the_whole_way_and_writes_the_figure(folder, tmp_path):
+def test_demo_prints_results_and_writes_figure(folder, tmp_path):
     output = tmp_path / "new" / "borders.png"
     result = demo(
         "--data", folder, "--dataset", "folder", "--labels", 6, "--repeats", 2, "--output", output, "--n-jobs", 1
@@ -56,23 +58,23 @@ def test_demo_goes_the_whole_way_and_writes_the_figure(folder, tmp_path):
         assert figure.size[0] > 500
 
 
-def test_demo_says_what_it_leaves_out_where_labels_are_too_few(folder, tmp_path):
+def test_demo_skips_learning_with_too_few_labels(folder, tmp_path):
     result = demo(
         "--data", folder, "--dataset", "folder", "--labels", 16, "--output", tmp_path / "a.png", "--n-jobs", 1
     )
     assert result.exit_code == 0, result.output
-    assert "left out: it takes 21 images of each class, got 20" in result.output
+    assert "left out: it takes 21 images per class, got 20" in result.output
     assert (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("arguments", [("--data", "."), ("--dataset", "ph2")])
-def test_folder_and_layout_go_together(arguments):
+def test_data_without_dataset_raises(arguments):
     result = demo(*arguments)
     assert result.exit_code == 2
     assert "go together" in result.output
 
 
-def test_input_errors_end_in_one_line(monkeypatch, capsys, tmp_path):
+def test_input_error_prints_one_line(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "demo", "--data", str(tmp_path), "--dataset", "ph2"])
     with pytest.raises(SystemExit, match="1"):
         main()
@@ -83,7 +85,7 @@ def test_input_errors_end_in_one_line(monkeypatch, capsys, tmp_path):
 
 
 class Terminal(io.StringIO):
-    """What is written to a terminal."""
+    """Stream that claims to be a terminal."""
 
     def isatty(self):
         return True
@@ -91,7 +93,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def run_main(monkeypatch, folder, tmp_path):
-    """Return a function that runs the demo with the given streams, and returns what they got."""
+    """Return a function that runs the demo and returns the exit code and the text of both streams."""
 
     def run_main(out, err):
         monkeypatch.setenv("TERM", "xterm")
@@ -112,28 +114,28 @@ BARS = ["Segmenting", "Measuring: survey features", "Measuring: all features", "
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-def test_long_work_shows_bars_on_a_terminal(run_main):
+def test_progress_bars_on_a_terminal(run_main):
     code, out, err = run_main(io.StringIO(), Terminal())
     assert code == 0
-    for words in [*BARS, "Finding images", "Tuning the whole path", "Drawing borders"]:
+    for words in [*BARS, "Finding images", "Tuning the whole pipeline", "Drawing borders"]:
         assert words in err
         assert words not in out
     assert err.count("100%") >= len(BARS)
-    assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")  # the cursor is back
+    assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")  # the cursor is visible again
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 @pytest.mark.skipif(cli.ProgressBar is None, reason="scikit-learn has a bar from 1.9 on")
-def test_a_search_on_a_terminal_shows_scikit_learns_bar(run_main):
+def test_search_on_a_terminal_shows_scikit_learn_bar(run_main):
     code, out, err = run_main(Terminal(), Terminal())
     assert code == 0
     assert "GridSearchCV - fit" in out
-    assert "Tuning the whole path" not in err
+    assert "Tuning the whole pipeline" not in err
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 @pytest.mark.parametrize("out", [io.StringIO, Terminal])
-def test_without_a_terminal_nothing_but_results_is_printed(run_main, out):
+def test_no_progress_bars_without_a_terminal(run_main, out):
     code, printed, err = run_main(out(), io.StringIO())
     assert code == 0
     assert err == ""
@@ -141,9 +143,9 @@ def test_without_a_terminal_nothing_but_results_is_printed(run_main, out):
         assert words not in printed
 
 
-@pytest.mark.parametrize("place", ["_score_masks", "_score", "_save_figure"])
+@pytest.mark.parametrize("place", ["_score_masks", "_score_model", "_save_figure"])
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-def test_an_interrupt_leaves_no_bar(run_main, monkeypatch, place):
+def test_interrupt_restores_the_cursor(run_main, monkeypatch, place):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
@@ -156,3 +158,25 @@ def test_an_interrupt_leaves_no_bar(run_main, monkeypatch, place):
 
 def test_version():
     assert run(app, ["--version"]).output.strip() == __version__
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console"])
+def test_missing_extra_raises(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "sklearn_melanoma.cli")
+    message = r"needs typer and rich\. Install them with: pip install 'sklearn-melanoma\[cli\]'"
+    with pytest.raises(ImportError, match=message):
+        importlib.import_module("sklearn_melanoma.cli")
+
+
+def test_package_imports_without_the_extra():
+    code = (
+        "import sys; sys.modules.update(typer=None, rich=None); import sklearn_melanoma; "
+        "print('imported', flush=True); import sklearn_melanoma.cli"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stdout == "imported\n"
+    assert result.stderr.splitlines()[-1] == (
+        "ImportError: The command line needs typer and rich. Install them with: pip install 'sklearn-melanoma[cli]'"
+    )
