@@ -1,4 +1,4 @@
-"""Pictures of what other stages computed."""
+"""Displays of results: borders, feature importances and label efficiency."""
 
 from sklearn_melanoma.inspection._borders import BorderDisplay
 from sklearn_melanoma.inspection._importance import FeatureImportanceDisplay

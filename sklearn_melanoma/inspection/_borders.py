@@ -1,4 +1,4 @@
-"""Borders drawn over images."""
+"""Display of borders over images."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images, element_errors, is_missing
 from sklearn_melanoma.metrics import mask_jaccard
 
-FOUND_COLOR = "#ffd400"  # both stand out from skin and from pigment, and from each other for the color-blind
+FOUND_COLOR = "#ffd400"  # both contrast with skin and pigment, and with each other for color-blind people
 TRUE_COLOR = "#00b4ff"
 
 
 class BorderDisplay:
-    """Images with the border that was found and, where it is known, the true one.
+    """Images with the found border and, if given, the true border.
 
     Make one with :meth:`from_estimator` or :meth:`from_lesions`.
 
     Parameters
     ----------
     lesions : sequence of Lesion
-        Images with the masks that were found; a mask of None draws no border.
+        Images with the found masks; without a mask, no border is drawn.
     true_masks : sequence of ndarray of shape (height, width), dtype bool, optional
-        The true masks, at the size of the lesions' images; None where there is none.
+        True masks, at the size of the lesions' images; None for missing ones.
 
     Attributes
     ----------
     lesions : list of Lesion
-        What is drawn.
+        The lesions.
     true_masks : list of ndarray or None
-        What is drawn beside it.
+        The true masks.
     jaccard : list of float
-        Jaccard index of each image; NaN where there is no true mask.
+        Jaccard index of each image; NaN without a true mask.
     figure_ : matplotlib.figure.Figure
         The figure, after :meth:`plot`.
     axes_ : ndarray of matplotlib.axes.Axes
-        One for each image, after :meth:`plot`.
+        One axes for each image, after :meth:`plot`.
 
     Examples
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.inspection import BorderDisplay
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
-    >>> photos = make_lesions(4, random_state=0)
-    >>> display = BorderDisplay.from_estimator(WatershedSegmenter(), photos.images, photos.masks)
+    >>> lesions = make_lesions(4, random_state=0)
+    >>> display = BorderDisplay.from_estimator(WatershedSegmenter(), lesions.images, lesions.masks)
     >>> len(display.axes_)
     4
     """
@@ -64,7 +64,7 @@ class BorderDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: Any = None, *, n_columns: int = 4) -> Self:
-        """Segment images and draw what was found.
+        """Segment images and draw the found borders.
 
         Parameters
         ----------
@@ -73,34 +73,34 @@ class BorderDisplay:
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks, optional
-            True masks as arrays or paths; None where there is none.
+            True masks as arrays or paths; None for missing ones.
         n_columns : int, default=4
             Images per row.
 
         Returns
         -------
         BorderDisplay
-            Already drawn.
+            The display, already drawn.
         """
         return cls.from_lesions(estimator.transform(X), y, n_columns=n_columns)
 
     @classmethod
     def from_lesions(cls, X: Any, y: Any = None, *, n_columns: int = 4) -> Self:
-        """Draw lesions that have been segmented before.
+        """Draw the borders of segmented lesions.
 
         Parameters
         ----------
         X : sequence of Lesion
-            Images with the masks that were found.
+            Images with the found masks.
         y : sequence of masks, optional
-            True masks as arrays or paths, of any size; None where there is none.
+            True masks as arrays or paths, of any size; None for missing ones.
         n_columns : int, default=4
             Images per row.
 
         Returns
         -------
         BorderDisplay
-            Already drawn.
+            The display, already drawn.
         """
         images = check_images(X)
         lesions = [read_lesion(images[i]) for i in range(len(images))]
@@ -157,7 +157,7 @@ class BorderDisplay:
 
 
 def check_matplotlib(what: str) -> None:
-    """Raise an error that says how to install matplotlib where it is missing."""
+    """Raise an error that says how to install matplotlib if it is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -165,7 +165,7 @@ def check_matplotlib(what: str) -> None:
 
 
 def _draw_border(axes: Any, mask: NDArray[np.bool_], color: str) -> None:
-    # Padding closes the outline of a lesion that the frame cuts.
+    # Padding closes the outline of lesions that touch the image border.
     height, width = mask.shape
     axes.contour(
         np.arange(-1, width + 1),

@@ -1,4 +1,4 @@
-"""Which features a classifier leans on, one by one and in families."""
+"""Display of feature importances."""
 
 from __future__ import annotations
 
@@ -8,74 +8,52 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.inspection import permutation_importance
 from sklearn.metrics import check_scoring
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._validation import check_images
-from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
 from sklearn_melanoma.inspection._borders import check_matplotlib
-from sklearn_melanoma.model_selection._labels import labeled_samples
-
-# The one place that says which transformer makes which family.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "shape": MorphologyFeatures.FEATURES,
-    "color": ColorFeatures.FEATURES,
-    "texture": TextureFeatures.FEATURES,
-    "ABCD": AbcdFeatures.FEATURES,
-}
-PATCH_PREFIX = "patch_"  # the columns of an encoder are numbered, no list holds them
-
-
-def feature_family(name: str) -> str:
-    """Return the family of a feature by its name, "other" for one that no transformer of the package makes."""
-    own = name.rpartition("__")[2]  # a union may put the name of the step before
-    for family, names in FAMILIES.items():
-        if own in names or own.removesuffix("_mm2").removesuffix("_mm") in names:
-            return family
-    return "patches" if own.startswith(PATCH_PREFIX) else "other"
+from sklearn_melanoma.inspection._families import assign_families, check_names
+from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
+from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
 
 
 class FeatureImportanceDisplay:
-    """Importance of the features of a fitted classifier, one by one and in families.
+    """Permutation importances of the features of a fitted classifier, one by one and in families.
 
     Make one with :meth:`from_estimator` or :meth:`from_importances`.
 
     Parameters
     ----------
     importances : ndarray of shape (n_features, n_repeats)
-        What the score loses without each feature, in every repeat.
+        Loss of score without each feature, in every repeat.
     feature_names : sequence of str
         One name for each row of `importances`.
     families : sequence of str
         The family of each feature.
     family_importances : dict of str to ndarray of shape (n_repeats,), optional
-        What the score loses without a whole family.
+        Loss of score without each whole family.
     score_name : str, default="score"
-        What the axes call the score.
+        Name of the score on the axes.
 
     Attributes
     ----------
     importances, feature_names, families, family_importances, score_name
-        What was passed.
+        The parameters.
     figure_ : matplotlib.figure.Figure
         The figure, after :meth:`plot`.
     axes_ : ndarray of matplotlib.axes.Axes
-        The panel of the features and, where it is drawn, that of the families, after
-        :meth:`plot`.
+        The panel of the features and, if drawn, the panel of the families, after :meth:`plot`.
 
     See Also
     --------
-    sklearn.inspection.permutation_importance : The measure, for single columns.
+    sklearn.inspection.permutation_importance : The importances of single columns.
 
     Notes
     -----
-    The families are those of the transformers in :mod:`sklearn_melanoma.features` that list a
-    name: "shape", "color", "texture" and "ABCD"; names that begin with ``patch_`` are
-    "patches", all others "other". A suffix for the unit (``_mm``, ``_mm2``) and the name of a
-    step before ``__`` do not count.
+    Each transformer in :mod:`sklearn_melanoma.features` with a list of names makes a family: "morphology", "color",
+    "texture" and "ABCD". Names that begin with ``patch_`` are in the family "patches", all others in "other". The
+    suffix of a unit (``_mm``, ``_mm2``) and the name of a step before ``__`` are ignored.
 
     Examples
     --------
@@ -83,16 +61,16 @@ class FeatureImportanceDisplay:
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.inspection import FeatureImportanceDisplay
     >>> from sklearn_melanoma.model_selection import hide_labels
-    >>> photos = make_lesions(40, random_state=0)
-    >>> labels = hide_labels(photos.target, 8, random_state=0)
-    >>> model = make_melanoma_pipeline("survey").fit(photos.images, labels)
-    >>> display = FeatureImportanceDisplay.from_estimator(model, photos.images, labels, random_state=0)
+    >>> lesions = make_lesions(40, random_state=0)
+    >>> labels = hide_labels(lesions.target, 8, random_state=0)
+    >>> model = make_melanoma_pipeline("survey").fit(lesions.images, labels)
+    >>> display = FeatureImportanceDisplay.from_estimator(model, lesions.images, labels, random_state=0)
     >>> display.feature_names
     ['area', 'perimeter_ratio', 'max_span']
     >>> display.importances.shape
     (3, 10)
     >>> list(display.family_importances)
-    ['shape']
+    ['morphology']
     """
 
     def __init__(
@@ -124,53 +102,52 @@ class FeatureImportanceDisplay:
         families: Mapping[str, str] | None = None,
         max_features: int = 15,
     ) -> Self:
-        """Permute the features, and all of a family together; measure and draw what that costs.
+        """Compute and draw permutation importances of features and of whole families.
 
-        Steps of a pipeline that come before its table, such as those that read and measure images,
-        run once. Samples without a label are left out before.
+        The features of a family are permuted together. Pipeline steps before the feature table, such as reading images
+        and computing features, run once. Unlabeled samples are left out first.
 
         Parameters
         ----------
         estimator : estimator
             A fitted classifier, or a fitted pipeline that ends in one.
         X : sequence of images, DataFrame or ndarray
-            What `estimator` takes: images for a melanoma pipeline, a table with named columns
-            for a classifier. Best are samples that it was not fitted on.
+            Input of `estimator`: images for a melanoma pipeline, a table with named columns for a classifier.
+            Preferably samples that it was not fitted on.
         y : array-like of shape (n_samples,)
-            True labels, -1 where there is none.
+            True labels, -1 for unlabeled samples.
         n_repeats : int, default=10
             Number of permutations.
         scoring : str or callable, default="roc_auc"
-            What is lost: one of scikit-learn's scorers. For more than two classes
-            ``"roc_auc_ovr"``, for example.
+            One of scikit-learn's scorers. For more than two classes, use ``"roc_auc_ovr"``, for example.
         random_state : int, RandomState instance or None, default=None
-            Draws the permutations. Pass an int for the same ones each time.
+            Seed of the permutations. Pass an int to get the same ones each time.
         n_jobs : int, optional
-            Number of processes that score.
+            Number of processes.
         families : mapping of str to str, optional
-            Families by the names of features, before those that the package knows.
+            Families by feature name. They take precedence over the families of the package.
         max_features : int, default=15
-            Number of features drawn, the most important ones. All are kept.
+            Number of features to draw, the most important ones. The display keeps all.
 
         Returns
         -------
         FeatureImportanceDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         ValueError, TypeError
-            If nothing is labeled, the columns have no names, `X` and `y` differ in length, or
-            the score does not fit the number of classes.
+            If nothing is labeled, the columns have no names, `X` and `y` differ in length, or the score does not suit
+            the number of classes.
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib("FeatureImportanceDisplay")
         check_is_fitted(estimator)
         check_consistent_length(X, y)
-        labeled, labels = labeled_samples(y)
+        labeled, labels = find_labeled_or_masked(y)
         if labels is None:
             raise ValueError("y must hold labels, got masks. Pass the diagnoses.")
         n_classes = len(np.unique(labels))
@@ -179,13 +156,13 @@ class FeatureImportanceDisplay:
                 f"scoring='roc_auc' needs labels of two classes in y, got {n_classes}. "
                 "Label some of each class; for more than two, use scoring='roc_auc_ovr'."
             )
-        table, names, classifier = _measured(estimator, X, np.flatnonzero(labeled))
-        family_of = _assign_families(names, families)
+        table, names, classifier = split_at_table(estimator, X, np.flatnonzero(labeled))
+        family_of = assign_families(names, families)
         members: dict[str, list[int]] = {}
         for column, family in enumerate(family_of):
             members.setdefault(family, []).append(column)
-        lost = partial(
-            _lost_scores,
+        losses = partial(
+            compute_losses,
             classifier,
             table,
             labels,
@@ -195,10 +172,10 @@ class FeatureImportanceDisplay:
             n_jobs=n_jobs,
         )
         return cls(
-            lost(sets=[[column] for column in range(len(names))]),
+            losses(sets=[[column] for column in range(len(names))]),
             names,
             family_of,
-            family_importances=dict(zip(members, lost(sets=list(members.values())), strict=True)),
+            family_importances=dict(zip(members, losses(sets=list(members.values())), strict=True)),
             score_name=scoring if isinstance(scoring, str) else "score",
         ).plot(max_features=max_features)
 
@@ -213,28 +190,28 @@ class FeatureImportanceDisplay:
         score_name: str = "score",
         max_features: int = 15,
     ) -> Self:
-        """Draw importances that were computed before.
+        """Draw existing importances.
 
         Parameters
         ----------
         importances : array-like of shape (n_features, n_repeats) or (n_features,)
-            What the score loses without each feature.
+            Loss of score without each feature.
         names : sequence of str
             One name for each feature.
         families : mapping of str to str, optional
-            Families by the names of features, before those that the package knows.
+            Families by feature name. They take precedence over the families of the package.
         family_importances : mapping of str to array-like of shape (n_repeats,), optional
-            What the score loses without a whole family. It can't be told from `importances`:
-            those of correlated features do not add up.
+            Loss of score without each whole family. It does not follow from `importances`, because the importances of
+            correlated features do not add up.
         score_name : str, default="score"
-            What the axes call the score.
+            Name of the score on the axes.
         max_features : int, default=15
-            Number of features drawn, the most important ones. All are kept.
+            Number of features to draw, the most important ones. The display keeps all.
 
         Returns
         -------
         FeatureImportanceDisplay
-            Already drawn; without `family_importances`, the features alone.
+            The display, already drawn; without `family_importances`, the features only.
 
         Raises
         ------
@@ -248,32 +225,34 @@ class FeatureImportanceDisplay:
             rows = rows[:, np.newaxis]
         if rows.ndim != 2 or 0 in rows.shape:
             raise ValueError(f"importances must have shape (n_features, n_repeats), got {rows.shape}.")
-        names = _check_names(names)
+        names = check_names(names)
         if len(names) != len(rows):
             raise ValueError(f"names must hold one name for each of the {len(rows)} importances, got {len(names)}.")
-        family_of = _assign_families(names, families)
-        wholes = None
+        family_of = assign_families(names, families)
+        of_families = None
         if family_importances is not None:
-            wholes = {family: np.atleast_1d(np.asarray(x, dtype=float)) for family, x in family_importances.items()}
-            if set(wholes) != set(family_of):
+            of_families = {
+                family: np.atleast_1d(np.asarray(x, dtype=float)) for family, x in family_importances.items()
+            }
+            if set(of_families) != set(family_of):
                 raise ValueError(
-                    f"family_importances must hold the families {sorted(set(family_of))}, got {sorted(wholes)}. "
+                    f"family_importances must hold the families {sorted(set(family_of))}, got {sorted(of_families)}. "
                     "Pass families to say which feature belongs to which."
                 )
-        return cls(rows, names, family_of, family_importances=wholes, score_name=score_name).plot(
+        return cls(rows, names, family_of, family_importances=of_families, score_name=score_name).plot(
             max_features=max_features
         )
 
     def plot(self, ax: Any = None, *, max_features: int = 15) -> Self:
-        """Draw the mean of the repeats as bars, with their standard deviation, best first.
+        """Draw the means of the repeats as bars with standard deviations, the largest first.
 
         Parameters
         ----------
         ax : Axes or pair of Axes, optional
-            Where to draw the features, and the families. One alone gets the features. By
-            default, both in a figure of their own.
+            Where to draw the features and the families. A single axes gets the features. By default, a new figure has
+            both.
         max_features : int, default=15
-            Number of features drawn, the most important ones.
+            Number of features to draw, the most important ones.
 
         Returns
         -------
@@ -293,9 +272,9 @@ class FeatureImportanceDisplay:
         if max_features < 1:
             raise ValueError(f"max_features must be at least 1, got {max_features}.")
         shown = np.argsort(-self.importances.mean(axis=1), kind="stable")[:max_features]
-        wholes = self.family_importances or {}
+        of_families = self.family_importances or {}
         if ax is None:
-            n_bars = [len(shown), len(wholes)] if wholes else [len(shown)]
+            n_bars = [len(shown), len(of_families)] if of_families else [len(shown)]
             figure = Figure(figsize=(6.4, 1.4 * len(n_bars) + 0.25 * sum(n_bars)), layout="constrained")
             ax = figure.subplots(len(n_bars), 1, sharex=True, height_ratios=[n + 1 for n in n_bars])
         self.axes_ = np.atleast_1d(np.array(ax, dtype=object))
@@ -314,89 +293,13 @@ class FeatureImportanceDisplay:
             "Features, one at a time" + (f": the first {len(shown)} of {n_features}" if len(shown) < n_features else "")
         )
         if len(self.axes_) > 1:
-            order = sorted(wholes, key=lambda family: -wholes[family].mean())
-            _draw_bars(self.axes_[1], [wholes[family] for family in order], order, [colors[family] for family in order])
+            order = sorted(of_families, key=lambda family: -of_families[family].mean())
+            _draw_bars(
+                self.axes_[1], [of_families[family] for family in order], order, [colors[family] for family in order]
+            )
             self.axes_[1].set_title("Families, all features together")
         self.axes_[-1].set_xlabel(f"loss of {self.score_name}")
         return self
-
-
-def _measured(estimator: Any, X: Any, rows: NDArray[np.intp]) -> tuple[Any, list[str], Any]:
-    """Return the table that `estimator` makes of some samples, the names of its columns, and what takes the table."""
-    if _is_table(X):
-        X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-    else:
-        images = check_images(X)
-        X = [images[i] for i in rows]
-    n_steps = 0
-    while not _is_table(X):
-        if not isinstance(estimator, Pipeline) or n_steps >= len(estimator) - 1:
-            raise TypeError(
-                "X must be a table, or what a fitted Pipeline makes one of, got neither for "
-                f"{type(estimator).__name__}. Pass a DataFrame; of a search, pass its best_estimator_."
-            )
-        X = estimator[n_steps : n_steps + 1].transform(X)
-        n_steps += 1
-    if hasattr(X, "columns"):
-        names = list(X.columns)
-    elif n_steps:
-        names = list(estimator[:n_steps].get_feature_names_out())
-    else:
-        raise ValueError("X must have names of columns, got an array. Pass a DataFrame, and fit with one.")
-    return X, _check_names(names), estimator[n_steps:] if n_steps else estimator
-
-
-def _is_table(X: Any) -> bool:
-    return hasattr(X, "columns") or getattr(X, "ndim", None) == 2
-
-
-def _check_names(names: Sequence[Any]) -> list[str]:
-    checked = [str(name) for name in names if isinstance(name, str)]
-    if len(checked) < len(names):
-        raise TypeError(f"names of features must be strings, got {list(names)!r}. Name the columns.")
-    if len(set(checked)) < len(checked):
-        twice = sorted({name for name in checked if checked.count(name) > 1})
-        raise ValueError(f"names of features must differ, got {twice!r} more than once. Rename the columns.")
-    return checked
-
-
-def _assign_families(names: list[str], families: Mapping[str, str] | None) -> list[str]:
-    families = {} if families is None else families
-    unknown = sorted(set(families) - set(names))
-    if unknown:
-        raise ValueError(f"families must hold names of features, got {unknown!r}. There are {', '.join(names)}.")
-    return [families[name] if name in families else feature_family(name) for name in names]
-
-
-def _lost_scores(
-    estimator: Any, table: Any, y: NDArray[Any], *, sets: list[list[int]], scorer: Any, **options: Any
-) -> NDArray[np.float64]:
-    """Return what the score loses when each set of columns is permuted, its columns together.
-
-    scikit-learn permutes single columns. So it is given, in place of the table, one column for each set:
-    the number of the row from which the set is taken.
-    """
-    row_numbers = np.tile(np.arange(len(y))[:, np.newaxis], len(sets))
-    set_of = np.empty(sum(map(len, sets)), dtype=int)
-    for number, columns in enumerate(sets):
-        set_of[columns] = number
-    scoring = partial(_score_rows, scorer, table, set_of)
-    return permutation_importance(estimator, row_numbers, y, scoring=scoring, **options).importances
-
-
-def _score_rows(
-    scorer: Any, table: Any, set_of: NDArray[np.intp], estimator: Any, row_numbers: NDArray[np.intp], y: NDArray[Any]
-) -> float:
-    rows = row_numbers[:, set_of]
-    if not hasattr(table, "columns"):
-        return scorer(estimator, np.take_along_axis(table, rows, axis=0), y)
-    columns = {}
-    for position, name in enumerate(table.columns):
-        column = table[name]
-        # Column by column, which keeps their types; pandas would align its Series by their index.
-        take = column.array.take if hasattr(column, "array") else column.gather
-        columns[name] = take(rows[:, position])
-    return scorer(estimator, type(table)(columns), y)
 
 
 def _draw_bars(axes: Any, repeats: Any, labels: list[str], colors: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""How good classifiers get with how many labels, as curves."""
+"""Display of label efficiency."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 class LabelEfficiencyDisplay:
-    """Score against number of labels, a curve with its interval for each classifier.
+    """Scores by number of labels, as one curve with its interval for each classifier.
 
-    Make one with :meth:`from_estimators`, or from scores that are there.
+    Make one with :meth:`from_estimators`, or from existing scores.
 
     Parameters
     ----------
     scores : DataFrame
-        What :func:`~sklearn_melanoma.model_selection.label_efficiency` returns.
+        Output of :func:`~sklearn_melanoma.model_selection.label_efficiency`.
     score_name : str, default="ROC AUC"
-        What the axis calls the score.
+        Name of the score on the axis.
 
     Attributes
     ----------
     scores, score_name
-        What was passed.
+        The parameters.
     summary_ : DataFrame
-        What is drawn: means and intervals, after :meth:`plot`.
+        Means and intervals as drawn, after :meth:`plot`.
     figure_ : matplotlib.figure.Figure
         The figure, after :meth:`plot`.
     ax_ : matplotlib.axes.Axes
@@ -40,7 +40,7 @@ class LabelEfficiencyDisplay:
     See Also
     --------
     sklearn_melanoma.model_selection.summarize_efficiency : The same as a table, with differences.
-    sklearn.model_selection.LearningCurveDisplay : Counts samples, not labels.
+    sklearn.model_selection.LearningCurveDisplay : Scores by number of samples.
 
     Examples
     --------
@@ -75,26 +75,26 @@ class LabelEfficiencyDisplay:
         Parameters
         ----------
         estimators : mapping of str to classifier
-            By the names in the legend. Each has to know -1 as a missing label.
+            Classifiers by their names in the legend. Each must accept -1 as a missing label.
         X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
-            What the classifiers take.
+            Input of the classifiers.
         y : array-like of shape (n_samples,)
-            Labels, as many as are known; -1 where there is none.
+            Labels, -1 for unlabeled samples.
         score_name : str, optional
-            What the axis calls the score; by default its name in scikit-learn.
+            Name of the score on the axis. Defaults to its name in scikit-learn.
         ax : matplotlib.axes.Axes, optional
             Where to draw. By default, in a figure of its own.
         scoring : str or callable, default="roc_auc"
             One of scikit-learn's scorers.
         **options : dict
-            What else :func:`~sklearn_melanoma.model_selection.label_efficiency` takes: `groups`,
-            `labels_per_class`, `n_repeats`, `test_size`, `random_state`, `n_jobs`, and `results`, the file
-            that lets a run go on where it was stopped.
+            Other parameters of :func:`~sklearn_melanoma.model_selection.label_efficiency`: `groups`,
+            `labels_per_class`, `n_repeats`, `test_size`, `random_state`, `n_jobs`, `verbose`, and `results`, the file
+            from which a stopped run continues.
 
         Returns
         -------
         LabelEfficiencyDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -133,13 +133,13 @@ class LabelEfficiencyDisplay:
         self.figure_ = self.ax_.figure
         self.summary_ = summarize_efficiency(self.scores)
         numbers = sorted(set(self.scores["labels_per_class"]))
-        # Evenly spaced: from 0 to 5 is as much of a step as from 10 to 25.
+        # Evenly spaced: the step from 0 to 5 is as long as the step from 10 to 25.
         places = {number: place for place, number in enumerate(numbers)}
         for name, rows in self.summary_.groupby(level="estimator", sort=False):
             x = [places[number] for number in rows.index.get_level_values("labels_per_class")]
             (line,) = self.ax_.plot(x, rows["mean"], marker="o", label=name)
             self.ax_.fill_between(x, rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
         self.ax_.set(xticks=range(len(numbers)), xticklabels=[str(number) for number in numbers])
-        self.ax_.set(xlabel="labels of each class", ylabel=self.score_name)
+        self.ax_.set(xlabel="labels per class", ylabel=self.score_name)
         self.ax_.legend(loc="lower right")
         return self

@@ -1,4 +1,4 @@
-"""How good a mask is, for one image and for many, and how good a score."""
+"""Metrics of masks and of classification scores."""
 
 from sklearn_melanoma.metrics._classification import Threshold, score_report, threshold_at_sensitivity
 from sklearn_melanoma.metrics._masks import (

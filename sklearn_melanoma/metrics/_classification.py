@@ -1,4 +1,4 @@
-"""How good a score is that tells two classes apart: one table, and where to cut it."""
+"""Metrics of binary classifiers: a report with intervals, and the decision threshold."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from sklearn_melanoma._validation import find_labeled
+
 if TYPE_CHECKING:
     import pandas as pd
 
-_DRAWS = 1000  # of the bootstrap
+_N_DRAWS = 1000  # of the bootstrap
 
 
 class Threshold(NamedTuple):
-    """Where a score is cut, and what that does.
+    """Decision threshold and its results.
 
     Parameters
     ----------
     threshold : float
         Lowest score that counts as positive.
     sensitivity : float
-        Share of the positive samples at or above it.
+        Fraction of the positive samples at or above the threshold.
     specificity : float
-        Share of the negative ones below it.
+        Fraction of the negative samples below the threshold.
     expected_sensitivity : float
-        What to expect of other samples: less, since the threshold was put at one of these.
+        Expected sensitivity on unseen samples. It is lower, because the threshold is the score of a given sample.
     """
 
     threshold: float
@@ -40,35 +42,35 @@ class Threshold(NamedTuple):
 
 
 def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivity: float = 0.95) -> Threshold:
-    r"""Find the highest threshold at which a score can be expected to find enough of other positive samples.
+    r"""Find the highest threshold that reaches a sensitivity on unseen samples, in expectation.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        1 for positive samples, 0 for others; -1, or a score of NaN, leaves a sample out.
+        1 for positive samples, 0 for others, -1 for unlabeled ones. Samples with -1 or a score of NaN are ignored.
     y_score : array-like of shape (n_samples,)
         Scores of samples that the model was not fitted on, such as those of
-        :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`; the higher, the more likely positive.
+        :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`. Higher scores mean positive.
     sensitivity : float, default=0.95
-        Share of the positive samples to come that are to be at or above the threshold, above 0 and up to 1.
+        Fraction of the unseen positive samples that should be at or above the threshold, above 0 and up to 1.
 
     Returns
     -------
     Threshold
-        `threshold`, `sensitivity`, `specificity` and `expected_sensitivity`. Where there are too few positive
-        samples for the sensitivity asked for, the lowest of their scores.
+        Named tuple of `threshold`, `sensitivity`, `specificity` and `expected_sensitivity`. With too few positive
+        samples for the requested sensitivity, the threshold is the lowest of their scores.
 
     Raises
     ------
     ValueError
-        If a class is missing, a label is none of 1, 0 and -1, or `sensitivity` is out of range.
+        If a class is missing, a label is not 1, 0 or -1, or `sensitivity` is out of range.
 
     Notes
     -----
-    If the threshold is the :math:`k`-th smallest of :math:`m` positive scores, a new one lies below it with
-    probability :math:`k / (m + 1)` whatever the distribution of scores, so the sensitivity to expect is
-    :math:`1 - k / (m + 1)`: below 0.95 even at the lowest of fewer than 19. The share of the samples at hand that lie
-    above the threshold is higher, and cutting by that share falls short on others.
+    Let the threshold be the :math:`k`-th smallest of :math:`m` positive scores. A new positive score is below it with
+    probability :math:`k / (m + 1)`, for any distribution of scores, so the expected sensitivity is
+    :math:`1 - k / (m + 1)`. With fewer than 19 positive samples it is below 0.95 even at the lowest score. The
+    sensitivity on the given samples is higher, and a threshold chosen by it misses more unseen samples than intended.
 
     Examples
     --------
@@ -77,12 +79,12 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
     >>> found.threshold, found.sensitivity, round(found.specificity, 2), found.expected_sensitivity
     (0.3, 1.0, 0.67, 0.75)
     """
-    positive, scores, _ = _check(y_true, y_score)
+    positive, scores, _ = _select_scored(y_true, y_score)
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must lie above 0 and be 1 at most, got {sensitivity!r}.")
     of_positive = np.sort(scores[positive])
     n_positive = len(of_positive)
-    # Rounded, or a twentieth of 20 would be less than one.
+    # Rounded, because a twentieth of 20 would be less than one in floating point.
     allowed = int(np.floor(round((1 - sensitivity) * (n_positive + 1), 9)))
     threshold = float(of_positive[max(allowed, 1) - 1])
     rank = int(np.searchsorted(of_positive, threshold)) + 1
@@ -103,21 +105,22 @@ def score_report(
     n_bins: int = 5,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    r"""Return all that is to be said of predicted probabilities, with intervals, as one table.
+    r"""Report the quality of predicted probabilities as one table, with intervals.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        1 for positive samples, 0 for others; -1, or a probability of NaN, leaves a sample out.
+        1 for positive samples, 0 for others, -1 for unlabeled ones. Samples with -1 or a probability of NaN are
+        ignored.
     y_probability : array-like of shape (n_samples,)
-        Probability of being positive, of samples that the model was not fitted on.
+        Predicted probability of the positive class, for samples that the model was not fitted on.
     threshold : float, default=0.5
         Lowest probability that counts as positive.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Samples of one say less than as many of several: intervals
-        count groups. By default each sample is its own.
+        Lesion or patient of each sample. Intervals count groups, because samples of one group say less than as many of
+        several groups. By default, each sample is a group.
     n_bins : int, default=5
-        Number of equal ranges of probability in which it is compared with what came true.
+        Number of equal ranges of probability in which predictions are compared with labels.
     confidence : float, default=0.95
         Confidence level of the intervals, between 0 and 1.
 
@@ -126,14 +129,13 @@ def score_report(
     DataFrame
         Rows ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
         ``prevalence`` and one for each range of probability that holds samples, such as
-        ``positive at 0.2 to 0.4``. Columns ``value``, ``low`` and ``high``, its interval; ``predicted``, the mean
-        probability where it is a share to be compared with; and ``n``, the number of samples that it is of.
+        ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
+        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of samples.
 
     Raises
     ------
     ValueError
-        If a class is missing, a label is none of 1, 0 and -1, a probability is not in 0..1, or a parameter is out
-        of range.
+        If a class is missing, a label is not 1, 0 or -1, a probability is not in 0..1, or a parameter is out of range.
 
     See Also
     --------
@@ -141,11 +143,11 @@ def score_report(
 
     Notes
     -----
-    Intervals of shares are Wilson's, with the number of groups in place of that of samples, so they have a width
-    even where the share is 0 or 1. The others are percentiles of 1 000 draws of whole groups with replacement,
-    within the groups that hold a positive sample and within the others. An area of 1 gets no width by that: label more.
-    At a threshold that was found on the same scores sensitivity looks better than it is, and so does its interval;
-    `expected_sensitivity` of :func:`threshold_at_sensitivity` does not.
+    Fractions have Wilson's interval, with the number of groups in place of the number of samples. It has a width even
+    if the fraction is 0 or 1. The other intervals are percentiles of 1 000 draws of whole groups with replacement,
+    separately for groups with and without a positive sample. An AUC of 1 gets an interval without width: label more.
+    If the threshold was found on the same scores, the sensitivity and its interval are too optimistic;
+    `expected_sensitivity` of :func:`threshold_at_sensitivity` is not.
 
     Examples
     --------
@@ -164,7 +166,7 @@ def score_report(
     """
     import pandas as pd
 
-    positive, probability, kept = _check(y_true, y_probability)
+    positive, probability, kept = _select_scored(y_true, y_probability)
     if probability.min() < 0 or probability.max() > 1:
         raise ValueError(
             f"y_probability must lie in 0..1, got {probability.min():g} to {probability.max():g}. "
@@ -177,36 +179,36 @@ def score_report(
     units = np.unique(groups[kept], return_inverse=True)[1]
     found = probability >= threshold
 
-    def drawn(score: Callable[[Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
+    def bootstrap(score: Callable[[Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
         return bootstrap_interval(score, positive, values, units, confidence=confidence)
 
-    def share(of: NDArray[np.bool_], where: NDArray[np.bool_]) -> tuple[float, float, float]:
+    def wilson(of: NDArray[np.bool_], where: NDArray[np.bool_]) -> tuple[float, float, float]:
         return wilson_interval(float(of[where].mean()), len(np.unique(units[where])), confidence=confidence)
 
     everywhere = np.ones(len(positive), dtype=bool)
     rows = {
-        "ROC AUC": (*drawn(roc_auc, probability), np.nan, len(positive)),
-        "balanced accuracy": (*drawn(_balanced_accuracy, found), np.nan, len(positive)),
-        "sensitivity": (*share(found, positive), np.nan, int(positive.sum())),
-        "specificity": (*share(~found, ~positive), np.nan, int((~positive).sum())),
-        "Brier score": (*drawn(_brier_score, probability), np.nan, len(positive)),
-        "prevalence": (*share(positive, everywhere), float(probability.mean()), len(positive)),
+        "ROC AUC": (*bootstrap(roc_auc, probability), np.nan, len(positive)),
+        "balanced accuracy": (*bootstrap(_balanced_accuracy, found), np.nan, len(positive)),
+        "sensitivity": (*wilson(found, positive), np.nan, int(positive.sum())),
+        "specificity": (*wilson(~found, ~positive), np.nan, int((~positive).sum())),
+        "Brier score": (*bootstrap(_brier_score, probability), np.nan, len(positive)),
+        "prevalence": (*wilson(positive, everywhere), float(probability.mean()), len(positive)),
     }
     place = np.minimum((probability * n_bins).astype(int), n_bins - 1)
     for number in np.unique(place):
         where = place == number
         name = f"positive at {number / n_bins:.3g} to {(number + 1) / n_bins:.3g}"
-        rows[name] = (*share(positive, where), float(probability[where].mean()), int(where.sum()))
+        rows[name] = (*wilson(positive, where), float(probability[where].mean()), int(where.sum()))
     return pd.DataFrame(rows, index=["value", "low", "high", "predicted", "n"]).T.astype({"n": int})
 
 
-def wilson_interval(share: float, n: int, *, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return a share and the bounds of Wilson's interval for it, of `n` independent samples."""
+def wilson_interval(fraction: float, n: int, *, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Return a fraction of `n` independent samples and the bounds of its Wilson interval."""
     z = ndtri((1 + confidence) / 2)
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # The share is within, also where it is 0 or 1 and the last digit says otherwise.
-    return share, max(min(middle - half, share), 0.0), min(max(middle + half, share), 1.0)
+    middle = (fraction + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # At 0 or 1, rounding errors could put the fraction outside.
+    return fraction, max(min(middle - half, fraction), 0.0), min(max(middle + half, fraction), 1.0)
 
 
 def bootstrap_interval(
@@ -217,7 +219,7 @@ def bootstrap_interval(
     *,
     confidence: float = 0.95,
 ) -> tuple[float, float, float]:
-    """Return a score and its percentile interval, drawn with replacement so that no draw lacks a class.
+    """Return a score and its bootstrap percentile interval; every draw holds both classes.
 
     Parameters
     ----------
@@ -226,9 +228,9 @@ def bootstrap_interval(
     positive : ndarray of shape (n_samples,), dtype bool
         The true classes.
     values : ndarray of shape (n_samples,)
-        What is scored.
+        Predictions to score.
     units : ndarray of shape (n_samples,), dtype int, optional
-        Groups that are drawn as a whole, within those that hold a positive sample and within the others.
+        Groups that are drawn as a whole, separately for groups with and without a positive sample.
     confidence : float, default=0.95
         Confidence level.
 
@@ -240,11 +242,13 @@ def bootstrap_interval(
     units = np.arange(len(positive)) if units is None else units
     order = np.argsort(units, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
-    holds = np.array([positive[rows].any() for rows in members])
+    has_positive = np.array([positive[rows].any() for rows in members])
     random = np.random.default_rng(0)
     drawn: list[float] = []
-    while len(drawn) < _DRAWS:
-        chosen = np.concatenate([random.choice(np.flatnonzero(kind), kind.sum()) for kind in (holds, ~holds)])
+    while len(drawn) < _N_DRAWS:
+        chosen = np.concatenate(
+            [random.choice(np.flatnonzero(kind), kind.sum()) for kind in (has_positive, ~has_positive)]
+        )
         rows = np.concatenate([members[unit] for unit in chosen])
         if 0 < np.count_nonzero(positive[rows]) < len(rows):
             drawn.append(score(positive[rows], values[rows]))
@@ -252,11 +256,11 @@ def bootstrap_interval(
     return float(score(positive, values)), float(low), float(high)
 
 
-# A thousand times scikit-learn's checks of the input take twenty times as long as these sums.
+# scikit-learn's metrics check their input. In a thousand draws, the checks take twenty times as long as these sums.
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Return the area under the ROC curve, as Mann and Whitney's statistic."""
+    """Return the AUC of the ROC curve, as the Mann-Whitney statistic."""
     n_positive = np.count_nonzero(positive)
     above = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
     return float(above / (n_positive * (len(scores) - n_positive)))
@@ -270,8 +274,10 @@ def _brier_score(positive: NDArray[np.bool_], probability: NDArray[np.float64]) 
     return float(np.square(probability - positive).mean())
 
 
-def _check(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]:
-    """Return the classes and scores of the samples that have both, and their positions."""
+def _select_scored(
+    y_true: ArrayLike, y_score: ArrayLike
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]:
+    """Return the classes and scores of the samples with a label and a score, and their positions."""
     labels = column_or_1d(y_true)
     scores = np.asarray(column_or_1d(y_score), dtype=np.float64)
     check_consistent_length(labels, scores)
@@ -279,7 +285,7 @@ def _check(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], ND
         raise ValueError(
             f"y_true must hold 1, 0 and -1, got {np.unique(labels).tolist()}. Pass y == 'melanoma' for strings."
         )
-    kept = np.flatnonzero((labels != -1) & ~np.isnan(scores))
+    kept = np.flatnonzero(find_labeled(labels) & ~np.isnan(scores))
     positive = labels[kept] == 1
     if not 0 < positive.sum() < len(kept):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How well two masks agree, pixel by pixel."""
+"""Agreement of two masks, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from sklearn_melanoma._validation import check_mask
 
 
 def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    r"""Measure the overlap of two masks by their Jaccard index.
+    r"""Compute the Jaccard index of two masks.
 
-    :math:`J = |T \cap P| / |T \cup P|`, the intersection over the union. Two empty masks
-    agree: 1.
+    :math:`J = |T \cap P| / |T \cup P|`, the intersection over the union. Two empty masks have an index of 1.
 
     Parameters
     ----------
     y_true : array-like of shape (height, width)
         True mask. Bool, or numbers as in :func:`~sklearn_melanoma.images.read_mask`.
     y_pred : array-like of shape (height, width)
-        Mask to be judged.
+        Predicted mask.
 
     Returns
     -------
     float
-        Jaccard index, dimensionless, 0 (apart) to 1 (the same).
+        Jaccard index, dimensionless, from 0 (disjoint) to 1 (equal).
 
     Raises
     ------
@@ -33,7 +32,7 @@ def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
     See Also
     --------
-    threshold_jaccard : The same, with poor masks counted as failures.
+    threshold_jaccard : The same, with 0 for poor masks.
     mean_mask_score : The mean over many images.
 
     Examples
@@ -43,23 +42,22 @@ def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.5
     """
     y_true, y_pred = _check_pair(y_true, y_pred)
-    both, union = _overlap(y_true, y_pred)
+    both, union = _count_overlap(y_true, y_pred)
     return both / union if union else 1.0
 
 
 def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float = 0.65) -> float:
-    """Measure the overlap of two masks, counting a poor one as a failure.
+    """Compute the thresholded Jaccard index of two masks.
 
-    The Jaccard index where it reaches `threshold`, and 0 below: the measure that ranked
-    task 1 of the ISIC 2018 challenge [1]_, which took 0.65 as the line under which a mask
-    would have to be drawn again.
+    The Jaccard index if it reaches `threshold`, else 0. Task 1 of the ISIC 2018 challenge [1]_ ranked by this metric
+    with a threshold of 0.65: below it, a mask would have to be drawn again.
 
     Parameters
     ----------
     y_true : array-like of shape (height, width)
         True mask.
     y_pred : array-like of shape (height, width)
-        Mask to be judged.
+        Predicted mask.
     threshold : float, default=0.65
         Lowest Jaccard index that counts.
 
@@ -92,23 +90,22 @@ def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float 
 
 
 def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    r"""Measure the overlap of two masks by their Dice coefficient.
+    r"""Compute the Dice coefficient of two masks.
 
-    :math:`D = 2 |T \cap P| / (|T| + |P|)`, the pixels' F1 score; :math:`D = 2J / (1 + J)` for
-    the Jaccard index :math:`J`, so both put any two masks in the same order. Two empty masks
-    agree: 1.
+    :math:`D = 2 |T \cap P| / (|T| + |P|)`, the F1 score of the pixels. With the Jaccard index :math:`J`,
+    :math:`D = 2J / (1 + J)`, so both rank masks in the same order. Two empty masks have a coefficient of 1.
 
     Parameters
     ----------
     y_true : array-like of shape (height, width)
         True mask.
     y_pred : array-like of shape (height, width)
-        Mask to be judged.
+        Predicted mask.
 
     Returns
     -------
     float
-        Dice coefficient, dimensionless, 0 (apart) to 1 (the same).
+        Dice coefficient, dimensionless, from 0 (disjoint) to 1 (equal).
 
     Raises
     ------
@@ -122,26 +119,26 @@ def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.5
     """
     y_true, y_pred = _check_pair(y_true, y_pred)
-    both, union = _overlap(y_true, y_pred)
+    both, union = _count_overlap(y_true, y_pred)
     return 2 * both / (union + both) if union else 1.0
 
 
 def mask_sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    r"""Measure how much of the lesion was found.
+    r"""Compute the sensitivity of a mask: how much of the lesion was found.
 
-    :math:`|T \cap P| / |T|`, over pixels. Where there is no lesion nothing can be missed: 1.
+    :math:`|T \cap P| / |T|`, over pixels. It is 1 if there is no lesion.
 
     Parameters
     ----------
     y_true : array-like of shape (height, width)
         True mask.
     y_pred : array-like of shape (height, width)
-        Mask to be judged.
+        Predicted mask.
 
     Returns
     -------
     float
-        Share of the lesion's pixels, 0 (none) to 1 (all).
+        Fraction of the pixels of the lesion, from 0 (none found) to 1 (all found).
 
     Raises
     ------
@@ -155,28 +152,27 @@ def mask_sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.25
     """
     y_true, y_pred = _check_pair(y_true, y_pred)
-    positive = _count(y_true)
-    return _count(y_true & y_pred) / positive if positive else 1.0
+    positive = _count_pixels(y_true)
+    return _count_pixels(y_true & y_pred) / positive if positive else 1.0
 
 
 def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    r"""Measure how much of the skin around the lesion was left out.
+    r"""Compute the specificity of a mask: how much of the skin around the lesion was left out.
 
-    :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. Where the lesion fills the
-    image nothing can be wrongly taken: 1. The value depends on how much skin the image
-    shows; only images framed alike compare.
+    :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. It is 1 if the lesion fills the image. The value depends
+    on how much skin the image shows, so compare only images with similar framing.
 
     Parameters
     ----------
     y_true : array-like of shape (height, width)
         True mask.
     y_pred : array-like of shape (height, width)
-        Mask to be judged.
+        Predicted mask.
 
     Returns
     -------
     float
-        Share of the pixels off the lesion, 0 (all were taken) to 1 (none was).
+        Fraction of the pixels outside the lesion, from 0 (all in the predicted mask) to 1 (none).
 
     Raises
     ------
@@ -190,19 +186,19 @@ def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.75
     """
     y_true, y_pred = _check_pair(y_true, y_pred)
-    negative = y_true.size - _count(y_true)
-    neither = y_true.size - _count(y_true | y_pred)
+    negative = y_true.size - _count_pixels(y_true)
+    neither = y_true.size - _count_pixels(y_true | y_pred)
     return neither / negative if negative else 1.0
 
 
-def _overlap(y_true: NDArray[np.bool_], y_pred: NDArray[np.bool_]) -> tuple[int, int]:
+def _count_overlap(y_true: NDArray[np.bool_], y_pred: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the sizes of intersection and union."""
-    both = _count(y_true & y_pred)
-    return both, _count(y_true) + _count(y_pred) - both
+    both = _count_pixels(y_true & y_pred)
+    return both, _count_pixels(y_true) + _count_pixels(y_pred) - both
 
 
-def _count(mask: NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(mask))  # NumPy 2 may return its own int, which would show in every score
+def _count_pixels(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))  # NumPy 2 may return its own int type, which would appear in every score
 
 
 def _check_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

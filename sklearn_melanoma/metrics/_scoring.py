@@ -1,4 +1,4 @@
-"""Scores of many images: their masks, their mean, and a scorer for searches over segmenters."""
+"""Scores of the masks of many images, a scorer for searches, and intervals of means."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     Parameters
     ----------
     y_true : sequence of masks
-        Arrays or paths; None or NaN where an image has no true mask.
+        Arrays or paths; None or NaN for images without a true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
     metric : callable
@@ -32,7 +32,7 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     Returns
     -------
     ndarray of shape (n_images,), dtype float64
-        One score for each image, NaN where there is no true mask.
+        One score for each image, NaN for images without a true mask.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
             f"y and y_pred must have the same length, got {len(y_true)} and {len(y_pred)}. Predict every image once."
         )
     scores = np.full(len(y_true), np.nan)
-    for position in _positions_with_mask(y_true):
+    for position in _find_masked(y_true):
         with element_errors(position, y_true[position], name="y"):
             truth = read_mask(y_true[position])
         with element_errors(position, y_pred[position], name="y_pred"):
@@ -65,12 +65,12 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
 
 
 def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
-    """Average a score of masks over the images that have a true one.
+    """Compute the mean score over the images with a true mask.
 
     Parameters
     ----------
     y_true : sequence of masks
-        Arrays or paths; None or NaN where an image has no true mask.
+        Arrays or paths; None or NaN for images without a true mask.
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
     metric : callable
@@ -80,7 +80,7 @@ def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
     Returns
     -------
     float
-        Mean over the images with a true mask, each counting the same whatever its size.
+        Mean over the images with a true mask. Each image has the same weight, whatever its size.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
 
 @dataclass(frozen=True, repr=False)
 class MaskScorer:
-    """What `make_mask_scorer` returns."""
+    """Scorer of segmenters, made by `make_mask_scorer`."""
 
     metric: MaskMetric
 
@@ -108,11 +108,11 @@ class MaskScorer:
         images, masks = check_images(X), check_masks(y, name="y")
         if len(images) != len(masks):
             raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
-        positions = _positions_with_mask(masks)
-        # Only the images that count are segmented: with few masks they are few.
-        found = estimator.predict([images[position] for position in positions])
+        positions = _find_masked(masks)
+        # Only images with a true mask are segmented. With few masks this is much faster.
+        predicted = estimator.predict([images[position] for position in positions])
         predictions = np.full(len(masks), None, dtype=object)
-        for position, mask in zip(positions, found, strict=True):
+        for position, mask in zip(positions, predicted, strict=True):
             predictions[position] = mask
         return mean_mask_score(masks, predictions, self.metric)
 
@@ -121,25 +121,24 @@ class MaskScorer:
 
 
 def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
-    """Make a scorer of segmenters out of a measure of masks.
+    """Make a scorer of segmenters from a metric of masks.
 
     For `scoring` of :class:`~sklearn.model_selection.GridSearchCV` and of
-    :func:`~sklearn.model_selection.cross_validate`, where the segmenters' own score, the mean
-    Jaccard index, is not the one that counts.
+    :func:`~sklearn.model_selection.cross_validate`, to use another metric than the mean Jaccard index, the score of
+    the segmenters.
 
     Parameters
     ----------
     metric : callable
-        Takes the true and the predicted mask and returns a number, larger for better ones. A
-        search in several processes needs one that can be pickled:
-        ``functools.partial(threshold_jaccard, threshold=0.8)``, not a lambda.
+        Takes the true and the predicted mask and returns a number, larger for better masks. A search in several
+        processes needs a metric that can be pickled: ``functools.partial(threshold_jaccard, threshold=0.8)``, not a
+        lambda.
 
     Returns
     -------
     callable
-        ``scorer(estimator, X, y)``, the mean of `metric` over the images in `X` that have a
-        mask in `y` (arrays or paths; None or NaN where there is none). The others are not
-        segmented.
+        ``scorer(estimator, X, y)``, the mean of `metric` over the images in `X` with a mask in `y` (arrays or paths;
+        None or NaN for missing masks). Images without a mask are not segmented.
 
     See Also
     --------
@@ -164,9 +163,9 @@ class MeanInterval(NamedTuple):
     mean : float
         Mean of the values.
     low : float
-        Lower bound, NaN where there was one value only.
+        Lower bound, NaN for a single value.
     high : float
-        Upper bound, NaN where there was one value only.
+        Upper bound, NaN for a single value.
     """
 
     mean: float
@@ -199,9 +198,8 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
 
     Notes
     -----
-    Repeats over one data set share its images: the interval says how much the draw of the
-    labels and of the split matters, not how another data set would score. To compare two
-    methods, pass the differences over the same repeats.
+    All repeats on one data set use the same images. The interval therefore covers the random choice of labels and
+    splits, not the score on another data set. To compare two methods, pass the differences over the same repeats.
 
     Examples
     --------
@@ -225,7 +223,7 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     return MeanInterval(mean, mean - half, mean + half)
 
 
-def _positions_with_mask(y: Sequence[Any]) -> list[int]:
+def _find_masked(y: Sequence[Any]) -> list[int]:
     positions = [position for position in range(len(y)) if not is_missing(y[position])]
     if not positions:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Splitting and tuning where most labels, or masks, are missing; what labels are worth, and which to ask for."""
+"""Splitting, tuning and labeling with few labels or masks."""
 
 from sklearn_melanoma.model_selection._efficiency import label_efficiency, summarize_efficiency
 from sklearn_melanoma.model_selection._labels import hide_labels

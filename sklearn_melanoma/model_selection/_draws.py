@@ -1,4 +1,4 @@
-"""Random draws of what is held out and of the few labels that are shown."""
+"""Random draws of test groups and of a few labels."""
 
 from __future__ import annotations
 
@@ -9,75 +9,75 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._validation import find_labeled
 
-# Draws of what is held out that are tried until all classes are on both sides.
-_TRIES = 100
+# Maximum number of draws of the test groups, until all classes are on both sides.
+_MAX_DRAWS = 100
 
 
 class LabelDraw(NamedTuple):
-    """One draw: what is learned from, what is scored, and in which order labels of the former are shown.
+    """One draw of training and test samples, and a random order of the training labels.
 
     Parameters
     ----------
-    rest : ndarray of shape (n_rest,)
-        Positions of the samples to learn from.
-    held_out : ndarray of shape (n_held_out,)
-        Those of the labeled samples to score on.
-    shown : list of ndarray
-        For each class, positions of its labels in `rest`, the first ones to be shown first.
+    train : ndarray of shape (n_train,)
+        Positions of the training samples.
+    test : ndarray of shape (n_test,)
+        Positions of the test samples, all of them labeled.
+    label_order : list of ndarray
+        For each class, the positions of its labels in `train`, in random order.
     """
 
-    rest: NDArray[np.intp]
-    held_out: NDArray[np.intp]
-    shown: list[NDArray[np.intp]]
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    label_order: list[NDArray[np.intp]]
 
-    def labels(self, y: NDArray[Any], n_per_class: int) -> NDArray[Any]:
-        """Return the labels of `rest`, all but a few of each class replaced by -1."""
-        stay = np.concatenate([positions[:n_per_class] for positions in self.shown])
-        few = np.full(len(self.rest), -1, dtype=object if y.dtype.kind in "OUS" else np.result_type(y.dtype, np.int8))
-        few[stay] = y[self.rest[stay]]
+    def select_labels(self, y: NDArray[Any], n_per_class: int) -> NDArray[Any]:
+        """Return the labels of `train`, all but the first `n_per_class` of each class replaced by -1."""
+        kept = np.concatenate([positions[:n_per_class] for positions in self.label_order])
+        few = np.full(len(self.train), -1, dtype=object if y.dtype.kind in "OUS" else np.result_type(y.dtype, np.int8))
+        few[kept] = y[self.train[kept]]
         return few
 
 
 def draw_few_labels(
     y: NDArray[Any], groups: NDArray[Any], n_per_class: int, *, test_size: float, random_state: int
 ) -> LabelDraw:
-    """Hold out a share of the groups, and put the labels of each class in the others in a random order.
+    """Draw test groups, and a random order of the labels of the other groups.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Labels, -1 where there is none.
+        Labels, -1 for unlabeled samples.
     groups : ndarray of shape (n_samples,)
-        What is held out as a whole, such as the lesion.
+        Group of each sample, such as its lesion. Groups are never split.
     n_per_class : int
-        Labels of each class that there must be at least.
+        Minimum number of training labels per class.
     test_size : float
-        Share of the groups to hold out, between 0 and 1.
+        Fraction of the groups to hold out, between 0 and 1.
     random_state : int
-        What is drawn from.
+        Seed of the draw.
 
     Returns
     -------
     LabelDraw
-        With a label of each class to score on and `n_per_class` to learn from.
+        A draw with at least one test label and `n_per_class` training labels per class.
 
     Raises
     ------
     ValueError
-        If a hundred draws have no such split.
+        If a hundred draws give no such split.
     """
     random = np.random.RandomState(random_state)
     labeled = find_labeled(y)
     classes = np.unique(y[labeled].tolist())
     units, unit_of = np.unique(groups, return_inverse=True)
-    for _ in range(_TRIES):
-        out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
-        rest, held_out = np.flatnonzero(~out), np.flatnonzero(out & labeled)
-        shown = [random.permutation(np.flatnonzero(y[rest] == value)) for value in classes]
-        if min(map(len, shown)) >= max(n_per_class, 1) and len(np.unique(y[held_out].tolist())) == len(classes):
-            return LabelDraw(rest, held_out, shown)
+    for _ in range(_MAX_DRAWS):
+        held_out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
+        train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out & labeled)
+        label_order = [random.permutation(np.flatnonzero(y[train] == value)) for value in classes]
+        if min(map(len, label_order)) >= max(n_per_class, 1) and len(np.unique(y[test].tolist())) == len(classes):
+            return LabelDraw(train, test, label_order)
     raise ValueError(
-        f"y must hold more than {n_per_class} labels of each class, some of them in groups to hold out, got "
+        f"y must hold more than {n_per_class} labels per class, some of them in groups to hold out, got "
         f"{ {value.item(): int(np.count_nonzero(y == value)) for value in classes} }. "
         "Lower labels_per_class or test_size."
     )

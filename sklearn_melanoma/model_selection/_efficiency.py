@@ -1,4 +1,4 @@
-"""How good classifiers get with how many labels."""
+"""Label efficiency: scores of classifiers by number of labels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
-from sklearn_melanoma.model_selection._labels import labeled_samples
-from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, read_scores, setting_of
+from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
+from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, hash_setting, read_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,41 +39,40 @@ def label_efficiency(
     verbose: int = 0,
     results: PathLike | None = None,
 ) -> pd.DataFrame:
-    """Score classifiers on images held out, for several numbers of labels.
+    """Score classifiers on held-out images, for several numbers of labels.
 
-    In every repeat a share of the groups is held out. Of the others all labels but a few of each
-    class are replaced by -1, every classifier is fitted on them, and scored on those held
-    out. The draws are the same for all classifiers; with more labels come those of before
-    and others, so that differences are paired.
+    Every repeat holds out a fraction of the groups. In the other groups, all labels but a few per class are replaced
+    by -1. Every classifier is fitted to these and scored on the held-out groups. All classifiers use the same draws,
+    and a larger number of labels includes those of the smaller numbers, so that differences are paired.
 
     Parameters
     ----------
     estimators : mapping of str to classifier
-        By names that tables and pictures show. Each has to know -1 as a missing label.
+        Classifiers by the names that tables and figures show. Each must accept -1 as a missing label.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
-        What the classifiers take. Images are read anew for each fit; faster is to measure them once and to pass the
-        table to ``pipeline[1:]``.
+        Input of the classifiers. Images are read again for each fit. It is faster to compute their features once and
+        to pass the table to ``pipeline[1:]``.
     y : array-like of shape (n_samples,)
-        Labels, as many as are known; -1 where there is none.
+        Labels, -1 for unlabeled samples.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample: never on both sides. By default each is its own.
+        Lesion or patient of each sample, never in training and test at once. By default, each sample is a group.
     labels_per_class : sequence of int, default=(3, 5, 10, 25)
-        Numbers of labels of each class. With 0, the score is NaN for a classifier that refuses to learn from none.
+        Numbers of labels per class. With 0, the score is NaN for a classifier that needs labels.
     n_repeats : int, default=30
         Number of draws.
     test_size : float, default=1/3
-        Share of the groups that is held out.
+        Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int to get the same draws each time; `results` needs one.
     n_jobs : int, optional
-        Number of processes that fit.
+        Number of processes.
     verbose : int, default=0
         Progress messages of :class:`joblib.Parallel`; 0 shows none.
     results : path, optional
-        A CSV file to which scores are appended as they come. Those that it holds already are not computed again, so
-        a run that was stopped goes on where it was, and classifiers or repeats can be added.
+        A CSV file to which each score is appended. Scores that it already holds are not computed again. So a stopped
+        run continues, and classifiers or repeats can be added.
 
     Returns
     -------
@@ -83,14 +82,14 @@ def label_efficiency(
     Raises
     ------
     ValueError
-        If `y` has too few labels of a class, a parameter is out of range or `results` holds scores of the same names
-        for other draws, another table or classifiers with other parameters, before anything is fitted; or if a
+        Before any fit: if `y` has too few labels of a class; a parameter is out of range; or `results` holds scores of
+        the same names for other draws, another table or other parameters of the classifiers. After a fit: if a
         classifier takes -1 for a class.
 
     See Also
     --------
     summarize_efficiency : Means, intervals and differences.
-    sklearn_melanoma.inspection.LabelEfficiencyDisplay : The picture.
+    sklearn_melanoma.inspection.LabelEfficiencyDisplay : The scores as curves.
 
     Examples
     --------
@@ -107,10 +106,10 @@ def label_efficiency(
     import pandas as pd
 
     y = np.asarray(y)
-    labeled_samples(y)  # refuses what is no label
+    find_labeled_or_masked(y)  # refuses wrong labels
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
     check_consistent_length(X, y, groups)
-    numbers = _check_numbers(labels_per_class)
+    numbers = _check_label_numbers(labels_per_class)
     if not 0 < test_size < 1:
         raise ValueError(f"test_size must lie between 0 and 1, got {test_size!r}. Pass 1/3 for a third of the groups.")
     if n_repeats < 1:
@@ -125,15 +124,15 @@ def label_efficiency(
     seeds = check_random_state(random_state).randint(2**31, size=n_repeats)
     draws = [draw_few_labels(y, groups, max(numbers), test_size=test_size, random_state=seed) for seed in seeds]
     settings = {
-        name: setting_of(draws, X, estimator, numbers=max(numbers), scoring=scoring)
+        name: hash_setting(draws, X, estimator, numbers=max(numbers), scoring=scoring)
         for name, estimator in estimators.items()
     }
     tasks = [(name, number, repeat) for name in estimators for number in numbers for repeat in range(n_repeats)]
     scores = read_scores(results, settings)
-    # Repeat by repeat, so that a run that is stopped leaves all classifiers on the same draws.
+    # In the order of repeats, so that all classifiers have the same draws if the run is stopped.
     missing = sorted((task for task in tasks if task not in scores), key=lambda task: task[2])
     jobs = (
-        delayed(_score)(name, estimators[name], X, y, draws[repeat], number, scoring)
+        delayed(_score_draw)(name, estimators[name], X, y, draws[repeat], number, scoring)
         for name, number, repeat in missing
     )
     found = Parallel(n_jobs, return_as="generator", verbose=verbose)(jobs)
@@ -147,28 +146,28 @@ def label_efficiency(
 def summarize_efficiency(
     scores: pd.DataFrame, *, baseline: str | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Return means and intervals of scores by classifier and number of labels, and differences to a baseline.
+    """Summarize scores by classifier and number of labels: means, intervals and differences to a baseline.
 
     Parameters
     ----------
     scores : DataFrame
-        What :func:`label_efficiency` returns.
+        Output of :func:`label_efficiency`.
     baseline : str, optional
-        Name of the classifier that others are compared with, draw by draw.
+        Name of the classifier with which the others are compared, draw by draw.
     confidence : float, default=0.95
         Confidence level of the intervals, between 0 and 1.
 
     Returns
     -------
     DataFrame
-        A row for each classifier and number of labels. Columns: ``mean``, ``low`` and ``high``, Student's interval
-        over the draws, and ``n_repeats``; with a baseline also ``gain``, ``gain_low`` and ``gain_high``, the same of
-        the paired differences.
+        A row for each classifier and number of labels. The columns ``mean``, ``low`` and ``high`` hold the mean and
+        Student's interval over the draws, ``n_repeats`` their number. With a baseline, ``gain``, ``gain_low`` and
+        ``gain_high`` hold the same for the paired differences.
 
     Raises
     ------
     ValueError
-        If `baseline` is none of the classifiers, or was not scored on the same draws.
+        If `baseline` is none of the classifiers, or lacks a draw of the others.
 
     Examples
     --------
@@ -215,17 +214,19 @@ def summarize_efficiency(
     return pd.DataFrame(list(rows.values()), index=index)
 
 
-def _check_numbers(labels_per_class: Sequence[int]) -> list[int]:
+def _check_label_numbers(labels_per_class: Sequence[int]) -> list[int]:
     numbers = list(labels_per_class)
     if not numbers or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 for n in numbers):
         raise ValueError(f"labels_per_class must hold ints of at least 0, got {labels_per_class!r}.")
     return [int(number) for number in numbers]
 
 
-def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any) -> float:
-    rest, held_out = safe_indexing(X, draw.rest), safe_indexing(X, draw.held_out)
+def _score_draw(
+    name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any
+) -> float:
+    train, test = safe_indexing(X, draw.train), safe_indexing(X, draw.test)
     try:
-        model = clone(estimator).fit(rest, draw.labels(y, number))
+        model = clone(estimator).fit(train, draw.select_labels(y, number))
     except ValueError:
         if number == 0:
             return float("nan")
@@ -235,5 +236,5 @@ def _score(name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, 
             f"estimators must know -1 as a missing label, but {name!r} took it for a class. "
             "To learn from the labeled samples alone, pass SelfTrainingClassifier(…, max_iter=0)."
         )
-    truth = np.array(y[draw.held_out].tolist())
-    return float(check_scoring(model, scoring=scoring)(model, held_out, truth))
+    y_true = np.array(y[draw.test].tolist())
+    return float(check_scoring(model, scoring=scoring)(model, test, y_true))

@@ -1,4 +1,4 @@
-"""Which samples are labeled, and how to hide labels for an experiment."""
+"""Labeled samples, and hiding labels for experiments."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ def hide_labels(
 ) -> NDArray[Any]:
     """Hide all but a few labels of each class.
 
-    For experiments on fully labeled data: what a classifier would be worth, had only
-    `n_per_class` images of each diagnosis been labeled.
+    For experiments on fully labeled data. They show the results of a classifier if only `n_per_class` images per
+    diagnosis were labeled.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels, numbers or strings. Those that are -1 already stay so.
+        Labels, numbers or strings, -1 for unlabeled samples, which stay unlabeled.
     n_per_class : int
-        Number of labels that each class keeps, at least 1.
+        Number of labels to keep per class, at least 1.
     random_state : int, RandomState instance or None, default=None
-        Draws the labels that stay. Pass an int for the same ones each time.
+        Seed of the draw. Pass an int to keep the same labels each time.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        A copy with -1 for the hidden labels. Of dtype object where the labels are strings,
-        with the integer -1, as :class:`~sklearn.semi_supervised.SelfTrainingClassifier` wants it.
+        A copy with -1 for the hidden labels. With string labels, its dtype is object and -1 is the integer, as
+        :class:`~sklearn.semi_supervised.SelfTrainingClassifier` expects.
 
     Raises
     ------
     ValueError
-        If a class has fewer than `n_per_class` labels, there are none, or one is missing in
-        another way than by -1.
+        If a class has fewer than `n_per_class` labels, there are no labels, or a missing label is not -1.
 
     See Also
     --------
-    SemiSupervisedSplit : Cross-validation that keeps the hidden ones out of the test folds.
+    SemiSupervisedSplit : Cross-validation that keeps unlabeled samples out of the test folds.
 
     Examples
     --------
@@ -57,7 +56,7 @@ def hide_labels(
     """
     if isinstance(n_per_class, bool) or not isinstance(n_per_class, int | np.integer) or n_per_class < 1:
         raise ValueError(f"n_per_class must be an int of at least 1, got {n_per_class!r}.")
-    labeled, labels = labeled_samples(y)
+    labeled, labels = find_labeled_or_masked(y)
     if labels is None:
         raise ValueError("y must hold labels, got masks. Replace those to be hidden by None.")
     rng = check_random_state(random_state)
@@ -67,27 +66,27 @@ def hide_labels(
         of_class = positions[labels == value]
         if len(of_class) < n_per_class:
             raise ValueError(
-                f"y must hold at least n_per_class={n_per_class} labels of each class, "
+                f"y must hold at least n_per_class={n_per_class} labels per class, "
                 f"got {len(of_class)} of class {value.item()!r}. Lower n_per_class."
             )
         kept.append(rng.choice(of_class, n_per_class, replace=False))
-    if labels.dtype.kind in "biu":  # bool and unsigned have no -1
+    if labels.dtype.kind in "biu":  # bool and unsigned types can't hold -1
         dtype: type = np.result_type(labels.dtype, np.int8).type
     else:
         dtype = labels.dtype.type if labels.dtype.kind == "f" else object
     hidden: NDArray[Any] = np.full(len(labeled), -1, dtype=dtype)
-    stay = np.concatenate(kept)
-    hidden[stay] = labels[np.searchsorted(positions, stay)]
+    places = np.concatenate(kept)
+    hidden[places] = labels[np.searchsorted(positions, places)]
     return hidden
 
 
-def labeled_samples(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
-    """Return where `y` holds a label or a mask, and the labels there; None for them where `y` holds masks."""
+def find_labeled_or_masked(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
+    """Return which samples have a label or a mask, and their labels; None instead of labels if `y` holds masks."""
     if y is None:
         raise ValueError("y must hold labels, with -1 for a missing one, or masks, with None; got None itself.")
     values = list(y)
     if any(_is_mask(value) for value in values):
-        return _with_mask(values), None
+        return _find_masked(values), None
     none_given = all(is_missing(value) for value in values)
     labeled = np.zeros(len(values), dtype=bool) if none_given else find_labeled(values)
     if not labeled.any():
@@ -99,12 +98,12 @@ def labeled_samples(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
 
 def _is_mask(value: Any) -> bool:
     if isinstance(value, str):
-        # A diagnosis is a string as well, but none ends like an image.
+        # A diagnosis is a string too, but it has no image suffix.
         return value.lower().endswith(IMAGE_SUFFIXES)
     return isinstance(value, os.PathLike | Image.Image) or getattr(value, "ndim", 0) >= 2
 
 
-def _with_mask(values: list[Any]) -> NDArray[np.bool_]:
+def _find_masked(values: list[Any]) -> NDArray[np.bool_]:
     for position, value in enumerate(values):
         if not (is_missing(value) or _is_mask(value)):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Scores of labeled samples by models that did not see them."""
+"""Out-of-fold scores of labeled samples."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ def out_of_fold_scores(
     groups: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Score each labeled sample by a copy of a classifier that did not see its label, nor its group.
+    """Score each labeled sample by a copy of a classifier that saw neither its label nor its group.
 
-    What :func:`~sklearn.model_selection.cross_val_predict` does, which can't where labels are missing.
+    Like :func:`~sklearn.model_selection.cross_val_predict`, which can't handle missing labels.
 
     Parameters
     ----------
     estimator : classifier
-        Of two classes, with `predict_proba` or else `decision_function`. Copies are fitted.
+        Binary, with `predict_proba` or `decision_function`. Copies of it are fitted.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
-        What the classifier takes.
+        Input of the classifier.
     y : array-like of shape (n_samples,)
-        Labels, -1 where there is none; unlabeled samples are learned from and get no score.
+        Labels, -1 for unlabeled samples. Unlabeled samples are used for training and get no score.
     cv : int, splitter or list of (train, test), default=5
-        How the labeled samples are split: what :class:`SemiSupervisedSplit` takes.
+        Split of the labeled samples, as in :class:`SemiSupervisedSplit`.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample: never on both sides.
+        Lesion or patient of each sample, never in training and test at once.
     n_jobs : int, optional
-        Number of processes that fit.
+        Number of processes.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        Probability of the second class, or the decision function; NaN where there is no label. The mean where
-        splits score a sample more than once.
+        Probability of the second class, or the decision function; NaN for unlabeled samples. If several splits score
+        a sample, the mean.
 
     Raises
     ------
     ValueError
-        If a class has fewer labels than there are folds, before anything is fitted, or there are not two classes.
+        If a class has fewer labels than there are folds, before any fit, or there are not two classes.
 
     See Also
     --------
-    sklearn_melanoma.metrics.threshold_at_sensitivity : Where to cut the scores.
-    sklearn_melanoma.metrics.score_report : What they are worth.
+    sklearn_melanoma.metrics.threshold_at_sensitivity : Choosing a decision threshold for the scores.
+    sklearn_melanoma.metrics.score_report : Results with intervals.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def out_of_fold_scores(
     y = np.asarray(y)
     check_consistent_length(X, y)
     splits = list(SemiSupervisedSplit(cv).split(X, y, groups))
-    found = Parallel(n_jobs)(delayed(_score)(estimator, X, y, train, test) for train, test in splits)
+    found = Parallel(n_jobs)(delayed(_score_fold)(estimator, X, y, train, test) for train, test in splits)
     sums, counts = np.zeros(len(y)), np.zeros(len(y))
     for (_, test), scores in zip(splits, found, strict=True):
         sums[test] += scores
@@ -78,7 +78,7 @@ def out_of_fold_scores(
     return np.divide(sums, counts, out=np.full(len(y), np.nan), where=counts > 0)
 
 
-def _score(
+def _score_fold(
     estimator: Any, X: Any, y: NDArray[Any], train: NDArray[np.intp], test: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     model = clone(estimator).fit(safe_indexing(X, train), y[train])

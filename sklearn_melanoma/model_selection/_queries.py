@@ -1,4 +1,4 @@
-"""Which samples to label next."""
+"""Active learning: choosing the samples to label next."""
 
 from __future__ import annotations
 
@@ -10,44 +10,48 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
-# Distances of all pairs are held: of more samples than these, the surest are left out.
-_MOST = 3000
+from sklearn_melanoma._validation import find_labeled
+
+# The distances of all pairs are in memory. Beyond this number of samples, the most confident are left out.
+_MAX_SAMPLES = 3000
 
 
 def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) -> NDArray[np.intp]:
-    r"""Choose the samples whose label would help most: those that the model is unsure of, of all kinds.
+    r"""Choose the samples whose labels would help most: uncertain and diverse ones.
 
-    Each sample weighs as much as the model is unsure of it. Those are chosen, one after the other, to which
-    the others are nearest. Uncertainty alone would ask about the same kind of lesion again and again, and
-    differences alone about odd ones. Labels help more in rounds: label ten, fit again, ask again.
+    Each sample is weighted by the uncertainty of the model. The samples are chosen one after the other, so that the
+    weighted distance of all samples to the nearest chosen one becomes small. Uncertainty alone would choose the same
+    kind of lesion repeatedly, and diversity alone would choose outliers. Labels help more in rounds: label ten
+    samples, fit again, choose again.
 
     Parameters
     ----------
     model : classifier or Pipeline
-        Fitted, with `predict_proba`. Of a pipeline, samples are compared by what its last step sees.
+        Fitted, with `predict_proba`. With a pipeline, samples are compared by the input of its last step.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
-        What the model takes. Its features should be on one scale.
+        Input of the model. Its features should be on one scale.
     n : int
         Number of samples to choose.
     y : array-like of shape (n_samples,), optional
-        Labels that are there, -1 where there is none: labeled samples are not chosen.
+        Labels, -1 for unlabeled samples. Labeled samples are not chosen.
 
     Returns
     -------
     ndarray of shape (n,), dtype int
-        Positions in `X`, the most helpful first: fewer are the first of these.
+        Positions in `X`, the most helpful first. A smaller `n` gives the first of these.
 
     Raises
     ------
     ValueError
-        If there are fewer than `n` samples without a label.
+        If there are fewer than `n` unlabeled samples, or a missing label is not -1.
 
     Notes
     -----
-    With the samples sorted by the difference between the probabilities of their two likeliest classes, the
-    :math:`r`-th of :math:`N`, from 0 on, weighs :math:`w_r = 1 - r / N`. Each choice lowers
-    :math:`\sum_r w_r d_r` as far as one can, with :math:`d_r` the Euclidean distance to the nearest chosen sample: the
-    first step of k-medoids, weighted. Of more than 3 000 samples without a label the least certain 3 000 count.
+    The samples are sorted by the difference between the probabilities of their two most probable classes. Sample
+    :math:`r` of :math:`N`, counted from 0, has the weight :math:`w_r = 1 - r / N`. Each choice lowers
+    :math:`\sum_r w_r d_r` as far as possible, with :math:`d_r` the Euclidean distance to the nearest chosen sample.
+    This is the first step of k-medoids, weighted. With more than 3 000 unlabeled samples, only the 3 000 most uncertain
+    are used.
 
     References
     ----------
@@ -69,21 +73,20 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     if isinstance(model, Pipeline):
         X, model = model[:-1].transform(X), model[-1]
     rows = check_array(X)
-    labels = np.full(len(rows), -1) if y is None else np.asarray(y)
-    check_consistent_length(rows, labels)
-    free = np.flatnonzero(labels == -1)
-    if len(free) < n:
-        raise ValueError(f"n must be at most the number of samples without a label, {len(free)}, got {n}.")
-    likeliest = np.sort(model.predict_proba(X)[free], axis=1)
-    least_sure = np.argsort(likeliest[:, -1] - likeliest[:, -2], kind="stable")
-    free = free[least_sure[: max(_MOST, n)]]
-    weights = 1 - np.arange(len(free)) / len(free)
-    distances = euclidean_distances(rows[free])
-    nearest = np.full(len(free), distances.max())
+    check_consistent_length(rows, y)
+    unlabeled = np.arange(len(rows)) if y is None else np.flatnonzero(~find_labeled(y))
+    if len(unlabeled) < n:
+        raise ValueError(f"n must be at most the number of unlabeled samples, {len(unlabeled)}, got {n}.")
+    ascending = np.sort(model.predict_proba(X)[unlabeled], axis=1)
+    most_uncertain = np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")
+    unlabeled = unlabeled[most_uncertain[: max(_MAX_SAMPLES, n)]]
+    weights = 1 - np.arange(len(unlabeled)) / len(unlabeled)
+    distances = euclidean_distances(rows[unlabeled])
+    nearest = np.full(len(unlabeled), distances.max())
     chosen: list[int] = []
     for _ in range(n):
         gains = weights @ np.maximum(nearest[:, np.newaxis] - distances, 0)
         gains[chosen] = -1
         chosen.append(int(gains.argmax()))
         nearest = np.minimum(nearest, distances[chosen[-1]])
-    return free[chosen]
+    return unlabeled[chosen]

@@ -1,4 +1,4 @@
-"""The file that lets an experiment go on where it was stopped."""
+"""File of scores, from which a stopped experiment continues."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.model_selection._draws import LabelDraw
 
 COLUMNS = ["estimator", "labels_per_class", "repeat", "score"]
-Task = tuple[str, int, int]  # what the first three say
+Task = tuple[str, int, int]  # the first three columns
 
 
-def setting_of(draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: int, scoring: Any) -> str:
-    """Return what tells a score of one classifier on these draws from others."""
+def hash_setting(draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: int, scoring: Any) -> str:
+    """Return a hash of all that a score depends on: draws, table, classifier and scoring."""
     first = draws[0]
     words = [_describe(scoring), _describe(estimator), str(numbers)]
-    words += [str(part.tolist()) for part in (first.rest, first.held_out, *first.shown)]
-    if hasattr(X, "shape"):  # a table; of images, labels and groups tell enough
+    words += [str(part.tolist()) for part in (first.train, first.test, *first.label_order)]
+    if hasattr(X, "shape"):  # a table; for images, the draws suffice
         words.append(joblib.hash(np.ascontiguousarray(X)))
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
 
 
 def _describe(thing: Any) -> str:
-    """Return what tells an estimator or a function from others, in this run of Python and in the next."""
+    """Return a text that is different for different estimators or functions, and the same in every run of Python."""
     text = thing.__repr__(N_CHAR_MAX=sys.maxsize) if isinstance(thing, BaseEstimator) else repr(thing)
     return re.sub(r" at 0x\w+", "", text)
 
 
 def append_score(results: PathLike, task: Task, score: float, setting: str) -> None:
-    """Add a line to the file; make it where there is none."""
+    """Append a line to the file; create the file if it does not exist."""
     import pandas as pd
 
     row = pd.DataFrame([[*task, score, setting]], columns=[*COLUMNS, "setting"])
@@ -51,13 +51,13 @@ def _is_empty(results: PathLike) -> bool:
 
 
 def read_scores(results: PathLike | None, settings: Mapping[str, str]) -> dict[Task, float]:
-    """Return the scores in a file; refuse one that holds other scores under the same names."""
+    """Return the scores in a file; raise an error if it holds other scores under the same names."""
     import pandas as pd
 
     if results is None or _is_empty(results):
         return {}
     text = Path(results).read_text("utf-8")
-    whole = text[: text.rfind("\n") + 1]  # a run that was stopped may leave half a line
+    whole = text[: text.rfind("\n") + 1]  # a stopped run may leave half a line
     if whole.partition("\n")[0].split(",") != [*COLUMNS, "setting"]:
         raise ValueError(
             f"results must be a file that label_efficiency wrote, or none, got {os.fspath(results)!r}. Name another."

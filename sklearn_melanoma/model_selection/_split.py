@@ -1,4 +1,4 @@
-"""Cross-validation where most samples have no label."""
+"""Cross-validation with few labeled samples."""
 
 from __future__ import annotations
 
@@ -20,35 +20,33 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sklearn_melanoma._validation import is_missing
-from sklearn_melanoma.model_selection._labels import labeled_samples
+from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
 
 Indices = NDArray[np.intp]
 
 
 class SemiSupervisedSplit(BaseCrossValidator):
-    """Split so that unlabeled samples are trained on and never scored.
+    """Cross-validation that trains on unlabeled samples and never scores them.
 
-    Plain cross-validation takes -1, the missing label, for a class of its own: it is
-    spread over the folds and scored, and a search picks its parameters by that. Here
+    Plain cross-validation takes -1, the missing label, for a class. It spreads this class over the folds and scores it,
+    and a search chooses its parameters by these scores. With this splitter
 
     - every test fold holds labeled samples only,
-    - every training fold holds all the unlabeled samples,
-    - but for those, labeled or not, whose group is in the test fold.
+    - every training fold holds all unlabeled samples,
+    - except samples, labeled or not, whose group is in the test fold.
 
     Parameters
     ----------
     cv : int, splitter or list of (train, test), default=5
-        How the labeled samples are split.
+        Split of the labeled samples.
 
         - An int is a number of folds, stratified by class
           (:class:`~sklearn.model_selection.StratifiedKFold`, with groups
-          :class:`~sklearn.model_selection.StratifiedGroupKFold`); of masks, which have no
-          classes, :class:`~sklearn.model_selection.KFold` or
-          :class:`~sklearn.model_selection.GroupKFold`.
-        - A splitter is given the labeled samples alone: their labels, their groups, and
-          their positions in place of `X`.
-        - A list, or :class:`~sklearn.model_selection.PredefinedSplit`, speaks of positions in
-          the whole `X`; unlabeled samples move from its test folds into training.
+          :class:`~sklearn.model_selection.StratifiedGroupKFold`). Masks have no classes and are split by
+          :class:`~sklearn.model_selection.KFold` or :class:`~sklearn.model_selection.GroupKFold`.
+        - A splitter gets the labeled samples only: their labels, their groups, and their positions in place of `X`.
+        - A list, or :class:`~sklearn.model_selection.PredefinedSplit`, holds positions in the whole `X`. Unlabeled
+          samples are moved from its test folds into training.
 
     Raises
     ------
@@ -57,17 +55,16 @@ class SemiSupervisedSplit(BaseCrossValidator):
 
     See Also
     --------
-    hide_labels : Hide most labels, to try out how few are enough.
-    sklearn.semi_supervised.SelfTrainingClassifier : A classifier that learns from both kinds.
+    hide_labels : Hide most labels, to find out how many are enough.
+    sklearn.semi_supervised.SelfTrainingClassifier : A classifier that learns from labeled and unlabeled samples.
 
     Notes
     -----
-    Errors come when :meth:`split` is called, before the first fold is fitted. ``groups``
-    are requested from scikit-learn's metadata routing by default, so ``search.fit(X, y,
-    groups=groups)`` works with routing on and off.
+    :meth:`split` raises its errors when it is called, before the first fold is fitted. It requests ``groups`` from
+    scikit-learn's metadata routing by default, so ``search.fit(X, y, groups=groups)`` works with routing on and off.
 
-    Test folds hold labeled samples only, so scikit-learn's own scorers need no change. What
-    is scored outside the search has to leave the unlabeled samples out itself.
+    Test folds hold labeled samples only, so scikit-learn's scorers need no change. Outside the search, leave out the
+    unlabeled samples before scoring.
 
     Examples
     --------
@@ -79,8 +76,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
     [2 3 4 5] [0 1]
     [0 1 2 5] [3 4]
 
-    The last two samples show the same lesion, so the unlabeled one is never trained on
-    while the other is scored:
+    The last two samples show the same lesion. The unlabeled one is never in training while the other one is scored:
 
     >>> for train, test in SemiSupervisedSplit(2).split(y, y, groups=[0, 1, 2, 3, 4, 4]):
     ...     print(train, test)
@@ -88,7 +84,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
     [0 2 4 5] [1 3]
     """
 
-    # Read by scikit-learn's metadata routing: splitters get no groups unless they say that they take them.
+    # For scikit-learn's metadata routing, which passes groups only to splitters that request them.
     __metadata_request__split: ClassVar[dict[str, bool]] = {"groups": True}
 
     def __init__(self, cv: Any = 5):
@@ -109,9 +105,9 @@ class SemiSupervisedSplit(BaseCrossValidator):
         X : sequence of length n_samples, optional
             Ignored.
         y : sequence of length n_samples, optional
-            Labels or masks as in :meth:`split`; some splitters count by them, most do not.
+            Labels or masks as in :meth:`split`; only some splitters need them.
         groups : array-like of shape (n_samples,), optional
-            Groups of the samples; some splitters count by them.
+            Groups of the samples; only some splitters need them.
 
         Returns
         -------
@@ -123,10 +119,10 @@ class SemiSupervisedSplit(BaseCrossValidator):
         if isinstance(self.cv, list | tuple):
             return len(self.cv)
         if y is None:
-            return self.cv.get_n_splits(X, y, **_accepted_groups(self.cv, groups))
-        labeled, labels = labeled_samples(y)
-        codes = None if groups is None else _group_codes(groups)[labeled]
-        return self.cv.get_n_splits(np.flatnonzero(labeled), labels, **_accepted_groups(self.cv, codes))
+            return self.cv.get_n_splits(X, y, **_pass_groups(self.cv, groups))
+        labeled, labels = find_labeled_or_masked(y)
+        codes = None if groups is None else _encode_groups(groups)[labeled]
+        return self.cv.get_n_splits(np.flatnonzero(labeled), labels, **_pass_groups(self.cv, codes))
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[tuple[Indices, Indices]]:
         """Return the training and test positions of every split.
@@ -134,32 +130,31 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Parameters
         ----------
         X : sequence of length n_samples
-            The samples, of any kind: a table, paths, lesions. Only their number is used.
+            Samples of any type: a table, paths, lesions. Only their number is used.
         y : sequence of length n_samples
-            Labels, -1 where there is none; or masks as arrays or paths, None or NaN where
-            there is none.
+            Labels, -1 for unlabeled samples; or masks as arrays or paths, None or NaN for missing ones.
         groups : array-like of shape (n_samples,), optional
-            What must not be torn apart, such as the lesion or the patient of each image.
+            Groups that must not be split, such as the lesion or the patient of each image.
 
         Returns
         -------
         iterator of (ndarray, ndarray)
-            Positions to train on, in ascending order, and positions to score.
+            Training positions, in ascending order, and test positions.
 
         Raises
         ------
         ValueError
-            At once, not when the first split is taken: if nothing is labeled, a class has
-            fewer labels (with groups: is in fewer groups) than there are stratified folds, a
-            group is missing, or a split would leave nothing labeled to train on or to score.
+            Immediately, not at the first split: if nothing is labeled; a class has fewer labels (with groups: is in
+            fewer groups) than there are stratified folds; a group is missing; or a split leaves no labeled sample for
+            training or scoring.
         """
         check_consistent_length(X, y, groups)
-        labeled, labels = labeled_samples(y)
-        codes = None if groups is None else _group_codes(groups)
+        labeled, labels = find_labeled_or_masked(y)
+        codes = None if groups is None else _encode_groups(groups)
         if isinstance(self.cv, list | tuple | PredefinedSplit):
-            pairs = _given_pairs(self.cv, labeled)
+            pairs = _select_labeled(self.cv, labeled)
         else:
-            pairs = self._labeled_pairs(labeled, labels, codes)
+            pairs = self._split_labeled(labeled, labels, codes)
         splits = []
         for number, (train, test) in enumerate(pairs):
             trained = ~labeled
@@ -175,10 +170,10 @@ class SemiSupervisedSplit(BaseCrossValidator):
             splits.append((np.flatnonzero(trained), test))
         return iter(splits)
 
-    def _labeled_pairs(
+    def _split_labeled(
         self, labeled: NDArray[np.bool_], labels: NDArray[Any] | None, codes: Indices | None
     ) -> Iterator[tuple[Indices, Indices]]:
-        """Split the labeled samples; yield their positions in the whole."""
+        """Split the labeled samples; yield their positions among all samples."""
         positions = np.flatnonzero(labeled)
         codes = None if codes is None else codes[positions]
         cv = self.cv
@@ -194,12 +189,12 @@ class SemiSupervisedSplit(BaseCrossValidator):
                 )
             n_folds = cv.cvargs["n_splits"] if isinstance(cv, RepeatedStratifiedKFold) else cv.n_splits
             _check_counts(n_folds, len(positions), labels, codes)
-        for train, test in cv.split(positions, labels, **_accepted_groups(cv, codes)):
+        for train, test in cv.split(positions, labels, **_pass_groups(cv, codes)):
             yield positions[train], positions[test]
 
 
-def _given_pairs(cv: Any, labeled: NDArray[np.bool_]) -> Iterator[tuple[Indices, Indices]]:
-    """Yield the labeled part of splits that were given as positions in the whole."""
+def _select_labeled(cv: Any, labeled: NDArray[np.bool_]) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the labeled part of splits that are given as positions among all samples."""
     n_samples = len(labeled)
     if isinstance(cv, PredefinedSplit):
         if len(cv.test_fold) != n_samples:
@@ -218,7 +213,7 @@ def _given_pairs(cv: Any, labeled: NDArray[np.bool_]) -> Iterator[tuple[Indices,
 
 
 def _check_counts(n_folds: int, n_labeled: int, labels: NDArray[Any] | None, codes: Indices | None) -> None:
-    """Refuse fewer samples, or groups, of a class than there are folds."""
+    """Raise an error if a class has fewer samples, or groups, than there are folds."""
     unit = "samples" if codes is None else "groups"
     codes = np.arange(n_labeled) if codes is None else codes
     if labels is None:
@@ -233,8 +228,8 @@ def _check_counts(n_folds: int, n_labeled: int, labels: NDArray[Any] | None, cod
             )
 
 
-def _group_codes(groups: ArrayLike) -> Indices:
-    """Return the number of each sample's group; refuse a missing one."""
+def _encode_groups(groups: ArrayLike) -> Indices:
+    """Return the number of the group of each sample; raise an error if a group is missing."""
     values = list(groups)  # type: ignore[arg-type]
     for position, value in enumerate(values):
         if is_missing(value):
@@ -244,8 +239,8 @@ def _group_codes(groups: ArrayLike) -> Indices:
     return np.unique(np.array(values), return_inverse=True)[1]
 
 
-def _accepted_groups(cv: Any, groups: Any) -> dict[str, Any]:
-    """Return `groups` as keyword only if the splitter takes them: scikit-learn's others warn."""
+def _pass_groups(cv: Any, groups: Any) -> dict[str, Any]:
+    """Return `groups` as a keyword argument if the splitter takes them; others of scikit-learn warn."""
     if groups is None or (
         hasattr(cv, "get_metadata_routing") and "groups" not in get_routing_for_object(cv).split.requests
     ):

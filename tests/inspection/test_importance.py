@@ -1,4 +1,4 @@
-"""Tests of the importances by a table of which it is known what decides, and of the picture by its data and labels."""
+"""Tests of feature importances on a table with known importances, and of their display by its data and labels."""
 
 import sys
 import warnings
@@ -22,22 +22,22 @@ from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.inspection import FeatureImportanceDisplay
-from sklearn_melanoma.inspection._importance import FAMILIES, feature_family
+from sklearn_melanoma.inspection._families import FAMILIES, find_family
 from sklearn_melanoma.model_selection import hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-SHAPE, COLOR = ["area", "solidity"], ["a_std", "b_std"]
+MORPHOLOGY, COLOR = ["area", "solidity"], ["a_std", "b_std"]
 from_estimator = FeatureImportanceDisplay.from_estimator
 
 
 @pytest.fixture(scope="module")
 def table():
-    """Return a table in which the colors decide, each of them alone, and the shape does not."""
+    """Return a table in which each color feature determines the class, and morphology has no effect."""
     rng = np.random.default_rng(0)
     y = np.tile([0, 1], 100)
-    shape = rng.normal(size=(200, 2))
+    morphology = rng.normal(size=(200, 2))
     color = y[:, np.newaxis] * 4 + rng.normal(size=(200, 1)) + rng.normal(scale=0.01, size=(200, 2))
-    return pd.DataFrame(np.hstack([shape, color]), columns=SHAPE + COLOR), y
+    return pd.DataFrame(np.hstack([morphology, color]), columns=MORPHOLOGY + COLOR), y
 
 
 @pytest.fixture(scope="module")
@@ -50,27 +50,27 @@ def model(table):
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(*table)
 
 
-# The numbers
+# Importances
 
 
-def test_single_features_are_measured_as_scikit_learn_does(model, table):
+def test_single_features_match_scikit_learn(model, table):
     display = from_estimator(model, *table, n_repeats=3, random_state=7)
     expected = permutation_importance(model, *table, n_repeats=3, random_state=7, scoring="roc_auc")
     np.testing.assert_array_equal(display.importances, expected.importances)
     assert display.importances.shape == (4, 3)
-    assert display.feature_names == SHAPE + COLOR
-    assert display.families == ["shape", "shape", "color", "color"]
+    assert display.feature_names == MORPHOLOGY + COLOR
+    assert display.families == ["morphology", "morphology", "color", "color"]
 
 
-def test_one_family_decides(model, table):
+def test_important_and_unimportant_family(model, table):
     display = from_estimator(model, *table, random_state=0)
     means = {family: losses.mean() for family, losses in display.family_importances.items()}
-    assert list(means) == ["shape", "color"]
-    assert abs(means["shape"]) < 0.01
-    assert means["color"] == pytest.approx(0.5, abs=0.1)  # without the colors it guesses
+    assert list(means) == ["morphology", "color"]
+    assert abs(means["morphology"]) < 0.01
+    assert means["color"] == pytest.approx(0.5, abs=0.1)  # an AUC of 0.5 without the colors
 
 
-def test_duplicates_hide_each_other_but_not_their_family(forest, table):
+def test_duplicates_are_important_as_a_family(forest, table):
     display = from_estimator(forest, *table, random_state=0)
     alone = display.importances.mean(axis=1)[2:]
     together = display.family_importances["color"].mean()
@@ -78,31 +78,31 @@ def test_duplicates_hide_each_other_but_not_their_family(forest, table):
     assert together > 0.4
 
 
-def test_a_family_takes_one_permutation(table):
+def test_features_of_a_family_are_permuted_together(table):
     X, y = table
 
     class Difference(LogisticRegression):
         def decision_function(self, X):
             return X["a_std"] - X["b_std"] + 10 * X["area"]
 
-    X = X.assign(area=y, b_std=X["a_std"])  # any two rows of the colors that don't belong together would show
-    scored = from_estimator(Difference().fit(X, y), X, y, random_state=0, scoring=_spread)
+    X = X.assign(area=y, b_std=X["a_std"])  # separate permutations would give a difference
+    scored = from_estimator(Difference().fit(X, y), X, y, random_state=0, scoring=_score_difference)
     assert scored.family_importances["color"].tolist() == [0.0] * 10
     assert (scored.importances[2:] != 0).all()
 
 
-def _spread(estimator, X, y):
+def _score_difference(estimator, X, y):
     return float(np.abs(X["a_std"] - X["b_std"]).max())
 
 
-def test_a_family_of_one_is_the_feature(model, table):
-    groups = {name: name for name in SHAPE + COLOR}
-    display = from_estimator(model, *table, random_state=0, families=groups)
+def test_family_of_one_feature(model, table):
+    families = {name: name for name in MORPHOLOGY + COLOR}
+    display = from_estimator(model, *table, random_state=0, families=families)
     for name, losses in zip(display.feature_names, display.importances, strict=True):
         np.testing.assert_array_equal(display.family_importances[name], losses)
 
 
-def test_rows_without_a_label_are_left_out(model, table):
+def test_ignores_unlabeled_rows(model, table):
     X, y = table
     few = hide_labels(y, 20, random_state=0)
     display = from_estimator(model, X, few, random_state=0)
@@ -113,7 +113,7 @@ def test_rows_without_a_label_are_left_out(model, table):
     assert not np.array_equal(display.importances, from_estimator(model, X, y, random_state=0).importances)
 
 
-def test_the_index_and_the_types_of_a_table_do_not_matter(model, table):
+def test_any_index_and_table_type(model, table):
     X, y = table
     expected = from_estimator(model, X, y, random_state=0).importances
     shuffled = X.set_axis(np.random.default_rng(0).permutation(len(X)), axis=0).astype({"area": "Float64"})
@@ -121,14 +121,14 @@ def test_the_index_and_the_types_of_a_table_do_not_matter(model, table):
     np.testing.assert_array_equal(from_estimator(model, pl.from_pandas(X), y, random_state=0).importances, expected)
 
 
-def test_the_table_is_left_as_it_is(model, table):
+def test_does_not_change_the_table(model, table):
     X, y = table
     before = X.copy()
     from_estimator(model, X, y, random_state=0)
     pd.testing.assert_frame_equal(X, before)
 
 
-def test_processes_give_the_same(model, table):
+def test_same_result_in_several_processes(model, table):
     one, two = (from_estimator(model, *table, n_repeats=2, random_state=0, n_jobs=n_jobs) for n_jobs in (1, 2))
     np.testing.assert_array_equal(one.importances, two.importances)
 
@@ -147,8 +147,8 @@ def test_several_diagnoses_as_strings(table):
 # From images
 
 
-class Counted(Sequence):
-    """Images that count how often each is asked for."""
+class CountingImages(Sequence):
+    """Images that count how often each is read."""
 
     def __init__(self, images):
         self.images = images
@@ -163,39 +163,39 @@ class Counted(Sequence):
 
 
 @pytest.fixture(scope="module")
-def photos():
+def lesions():
     return make_lesions(30, image_size=(96, 128), melanoma_fraction=0.4, hair=0, vignette=0, random_state=0)
 
 
 @pytest.fixture(scope="module")
-def few(photos):
-    return hide_labels(photos.target, 8, random_state=0)
+def few(lesions):
+    return hide_labels(lesions.target, 8, random_state=0)
 
 
 @pytest.fixture(scope="module")
-def fitted(photos, few):
+def fitted(lesions, few):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No lesion was found")
-        return make_melanoma_pipeline("survey").fit(photos.images, few)
+        return make_melanoma_pipeline("survey").fit(lesions.images, few)
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-def test_each_labeled_photo_is_read_once(fitted, photos, few):
-    counted = Counted(photos.images)
+def test_reads_each_labeled_image_once(fitted, lesions, few):
+    counted = CountingImages(lesions.images)
     display = from_estimator(fitted, counted, few, n_repeats=2, random_state=0)
     np.testing.assert_array_equal(counted.reads, few != -1)
     assert display.feature_names == ["area", "perimeter_ratio", "max_span"]
-    measured = fitted["features"].transform(photos.images)
+    table = fitted["features"].transform(lesions.images)
     expected = permutation_importance(
-        fitted[1:], measured[few != -1], few[few != -1], scoring="roc_auc", n_repeats=2, random_state=0
+        fitted[1:], table[few != -1], few[few != -1], scoring="roc_auc", n_repeats=2, random_state=0
     )
     np.testing.assert_array_equal(display.importances, expected.importances)
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 @pytest.mark.parametrize("container", ["default", "pandas"])
-def test_image_steps_of_a_plain_pipeline(photos, container):
-    known = slice(20)
+def test_image_steps_of_a_plain_pipeline(lesions, container):
+    labeled = slice(20)
     model = make_pipeline(
         ImageReader(),
         "passthrough",
@@ -204,9 +204,9 @@ def test_image_steps_of_a_plain_pipeline(photos, container):
         StandardScaler(),
         LogisticRegression(),
     ).set_output(transform=container)
-    model.fit(photos.images[known], photos.target[known])
-    counted = Counted(photos.images[known])
-    display = from_estimator(model, counted, photos.target[known], n_repeats=2, random_state=0)
+    model.fit(lesions.images[labeled], lesions.target[labeled])
+    counted = CountingImages(lesions.images[labeled])
+    display = from_estimator(model, counted, lesions.target[labeled], n_repeats=2, random_state=0)
     assert set(counted.reads) == {1}
     assert display.feature_names == ["area", "perimeter_ratio", "max_span"]
 
@@ -214,7 +214,7 @@ def test_image_steps_of_a_plain_pipeline(photos, container):
 # Families
 
 
-def test_every_transformer_with_a_list_of_names_is_a_family():
+def test_every_transformer_with_names_is_a_family():
     listed = {
         getattr(features, name).FEATURES for name in features.__all__ if hasattr(getattr(features, name), "FEATURES")
     }
@@ -224,7 +224,7 @@ def test_every_transformer_with_a_list_of_names_is_a_family():
 @pytest.mark.parametrize(
     ("name", "family"),
     [
-        *((name, "shape") for name in MorphologyFeatures(unit="mm").get_feature_names_out()),
+        *((name, "morphology") for name in MorphologyFeatures(unit="mm").get_feature_names_out()),
         *((name, "color") for name in ColorFeatures.FEATURES),
         *((name, "texture") for name in TextureFeatures.FEATURES),
         *((name, "ABCD") for name in AbcdFeatures.FEATURES),
@@ -235,7 +235,7 @@ def test_every_transformer_with_a_list_of_names_is_a_family():
     ],
 )
 def test_family_of_a_name(name, family):
-    assert feature_family(name) == family
+    assert find_family(name) == family
 
 
 # Errors
@@ -260,14 +260,14 @@ def test_errors_of_from_estimator(model, table, change, kind, message):
         from_estimator(*change(model, *table))
 
 
-def test_a_search_is_sent_back_for_its_best_estimator(photos):
+def test_error_names_the_best_estimator_of_a_search(lesions):
     search = GridSearchCV(make_melanoma_pipeline("survey"), {})
     search.best_estimator_ = search.estimator
     with pytest.raises(TypeError, match=r"got neither for GridSearchCV\. .* pass its best_estimator_"):
-        from_estimator(search, photos.images, photos.target)
+        from_estimator(search, lesions.images, lesions.target)
 
 
-def test_unknown_names_in_groups(model, table):
+def test_unknown_names_in_families(model, table):
     with pytest.raises(ValueError, match=r"families must hold names of features, got \['aera'\]\. There are area"):
         from_estimator(model, *table, families={"aera": "size"})
 
@@ -278,7 +278,11 @@ def test_unknown_names_in_groups(model, table):
         (([1.0, 2.0], ["a"]), {}, "one name for each of the 2 importances, got 1"),
         (([], []), {}, r"shape \(n_features, n_repeats\), got \(0, 1\)"),
         (([1.0, 2.0], ["a", "a"]), {}, r"must differ, got \['a'\]"),
-        (([1.0], ["area"]), {"family_importances": {"color": [1]}}, r"hold the families \['shape'\], got \['color'\]"),
+        (
+            ([1.0], ["area"]),
+            {"family_importances": {"color": [1]}},
+            r"hold the families \['morphology'\], got \['color'\]",
+        ),
         (([1.0], ["area"]), {"max_features": 0}, "max_features must be at least 1, got 0"),
     ],
 )
@@ -287,13 +291,13 @@ def test_errors_of_from_importances(arguments, options, message):
         FeatureImportanceDisplay.from_importances(*arguments, **options)
 
 
-def test_without_matplotlib_nothing_is_computed(monkeypatch):
+def test_missing_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"FeatureImportanceDisplay needs .*'sklearn-melanoma\[plot\]'"):
         from_estimator(None, None, None)
 
 
-# The picture
+# Display
 
 
 @pytest.fixture
@@ -301,21 +305,21 @@ def display():
     return FeatureImportanceDisplay.from_importances(
         [[0.1, 0.3], [0.4, 0.4], [-0.1, 0.1]],
         ["area", "a_std", "age"],
-        family_importances={"shape": [0.2, 0.2], "color": [0.5, 0.7], "other": [0, 0]},
+        family_importances={"morphology": [0.2, 0.2], "color": [0.5, 0.7], "other": [0, 0]},
         score_name="roc_auc",
     )
 
 
-def bars(axes):
-    """Return what the bars of some axes show, from top to bottom."""
+def read_bars(axes):
+    """Return the names and widths of the bars of some axes, from top to bottom."""
     names = [label.get_text() for label in axes.get_yticklabels()]
     return dict(zip(names, [round(bar.get_width(), 6) for bar in axes.patches], strict=True))
 
 
-def test_bars_are_means_best_first(display):
+def test_bars_are_means_in_descending_order(display):
     top, bottom = display.axes_
-    assert list(bars(top).items()) == [("a_std", 0.4), ("area", 0.2), ("age", 0.0)]
-    assert list(bars(bottom).items()) == [("color", 0.6), ("shape", 0.2), ("other", 0.0)]
+    assert list(read_bars(top).items()) == [("a_std", 0.4), ("area", 0.2), ("age", 0.0)]
+    assert list(read_bars(bottom).items()) == [("color", 0.6), ("morphology", 0.2), ("other", 0.0)]
     for axes in display.axes_:
         low, high = axes.get_ylim()
         assert low > high  # the first bar is on top
@@ -327,16 +331,16 @@ def test_error_bars_are_standard_deviations(display):
     np.testing.assert_allclose(reach, [0, 0.1, 0.1], atol=1e-12)
 
 
-def test_a_family_has_one_color(display):
+def test_each_family_has_one_color(display):
     top, bottom = display.axes_
-    colors = {text.get_text(): patch.get_facecolor() for text, patch in zip(*legend(top), strict=True)}
-    assert set(colors) == {"shape", "color", "other"}
+    colors = {text.get_text(): patch.get_facecolor() for text, patch in zip(*read_legend(top), strict=True)}
+    assert set(colors) == {"morphology", "color", "other"}
     assert len(set(colors.values())) == 3
-    assert [bar.get_facecolor() for bar in top.patches] == [colors[f] for f in ("color", "shape", "other")]
-    assert [bar.get_facecolor() for bar in bottom.patches] == [colors[f] for f in ("color", "shape", "other")]
+    assert [bar.get_facecolor() for bar in top.patches] == [colors[f] for f in ("color", "morphology", "other")]
+    assert [bar.get_facecolor() for bar in bottom.patches] == [colors[f] for f in ("color", "morphology", "other")]
 
 
-def legend(axes):
+def read_legend(axes):
     return axes.get_legend().get_texts(), axes.get_legend().get_patches()
 
 
@@ -348,40 +352,40 @@ def test_titles_and_labels(display):
     assert [axes.get_xlabel() for axes in display.axes_] == ["", "loss of roc_auc"]
 
 
-def test_only_the_first_features_are_drawn(display):
+def test_draws_max_features(display):
     assert display.plot(max_features=2) is display
     top, bottom = display.axes_
-    assert list(bars(top)) == ["a_std", "area"]
+    assert list(read_bars(top)) == ["a_std", "area"]
     assert top.get_title() == "Features, one at a time: the first 2 of 3"
-    assert [text.get_text() for text in legend(top)[0]] == ["shape", "color"]
-    assert len(bars(bottom)) == 3
+    assert [text.get_text() for text in read_legend(top)[0]] == ["morphology", "color"]
+    assert len(read_bars(bottom)) == 3
     assert display.importances.shape == (3, 2)
 
 
-def test_without_families_there_is_one_panel():
-    display = FeatureImportanceDisplay.from_importances([0.1, 0.2], ["area", "b"], families={"b": "mine"})
+def test_one_panel_without_family_importances():
+    display = FeatureImportanceDisplay.from_importances([0.1, 0.2], ["area", "b"], families={"b": "own"})
     (axes,) = display.axes_
-    assert list(bars(axes)) == ["b", "area"]
+    assert list(read_bars(axes)) == ["b", "area"]
     assert axes.get_xlabel() == "loss of score"
-    assert display.families == ["shape", "mine"]
+    assert display.families == ["morphology", "own"]
 
 
-def test_it_draws_where_it_is_told(display):
+def test_draws_into_given_axes(display):
     figure = Figure()
     pair = figure.subplots(1, 2)
     display.plot(pair)
     assert display.figure_ is figure
     assert list(display.axes_) == list(pair)
-    assert len(bars(pair[1])) == 3
+    assert len(read_bars(pair[1])) == 3
     alone = Figure().subplots()
     display.plot(alone)
     assert list(display.axes_) == [alone]
-    assert len(bars(alone)) == 3
+    assert len(read_bars(alone)) == 3
     assert alone.get_xlabel() == "loss of roc_auc"
 
 
 def test_from_estimator_is_already_drawn(model, table):
     display = from_estimator(model, *table, random_state=0, max_features=3)
-    assert len(bars(display.axes_[0])) == 3
-    assert bars(display.axes_[1])["color"] == round(display.family_importances["color"].mean(), 6)
+    assert len(read_bars(display.axes_[0])) == 3
+    assert read_bars(display.axes_[1])["color"] == round(display.family_importances["color"].mean(), 6)
     assert display.axes_[1].get_xlabel() == "loss of roc_auc"

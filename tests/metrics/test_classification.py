@@ -1,4 +1,4 @@
-"""Where scores are cut, and the report on probabilities."""
+"""Decision thresholds and the report on probabilities."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def sample():
 
 
 @pytest.mark.parametrize(("wanted", "rank"), [(1, 1), (0.95, 1), (0.9, 2), (0.5, 10)])
-def test_threshold_misses_as_many_as_can_be_expected(wanted, rank):
+def test_threshold_matches_the_expected_sensitivity(wanted, rank):
     y = np.repeat([0, 1], [20, 19])
     scores = np.concatenate([np.arange(20.0), np.arange(1.0, 20)])
     found = threshold_at_sensitivity(y, scores, sensitivity=wanted)
@@ -28,7 +28,7 @@ def test_threshold_misses_as_many_as_can_be_expected(wanted, rank):
     assert found.expected_sensitivity >= min(wanted, 0.95)
 
 
-def test_expected_sensitivity_is_what_new_samples_have():
+def test_expected_sensitivity_holds_on_unseen_samples():
     random = np.random.default_rng(0)
     reached, expected = [], []
     for _ in range(2000):
@@ -39,18 +39,18 @@ def test_expected_sensitivity_is_what_new_samples_have():
     assert np.mean(reached) == pytest.approx(np.mean(expected), abs=0.006)
 
 
-def test_equal_scores_are_on_one_side():
+def test_equal_scores_are_not_separated():
     found = threshold_at_sensitivity([0, 1, 1, 1, 1], [0, 5, 5, 5, 9], sensitivity=0.5)
     assert found == (5, 1.0, 1.0, pytest.approx(0.8))
 
 
-def test_samples_without_label_or_score_are_left_out():
+def test_ignores_samples_without_label_or_score():
     y, scores = np.array([0, 1, -1, 1, 0]), np.array([0.1, 0.9, 0.2, np.nan, 0.3])
     assert threshold_at_sensitivity(y, scores) == threshold_at_sensitivity([0, 1, 0], [0.1, 0.9, 0.3])
     assert score_report(y, scores).equals(score_report([0, 1, 0], [0.1, 0.9, 0.3]))
 
 
-def test_report_holds_what_scikit_learn_computes(sample):
+def test_report_matches_scikit_learn(sample):
     y, probability = sample
     report = score_report(y, probability, threshold=0.3)
     found = probability >= 0.3
@@ -64,7 +64,7 @@ def test_report_holds_what_scikit_learn_computes(sample):
     assert (report["value"] <= report["high"]).all()
 
 
-def test_ranges_of_probability_hold_every_sample_once(sample):
+def test_ranges_of_probability_count_every_sample_once(sample):
     y, probability = sample
     report = score_report(y, np.append(probability[1:], 1.0), n_bins=4)
     bins = report[report.index.str.startswith("positive at")]
@@ -73,7 +73,7 @@ def test_ranges_of_probability_hold_every_sample_once(sample):
     assert (bins["predicted"].diff().dropna() > 0.1).all()
 
 
-def test_intervals_of_shares_are_wilsons():
+def test_intervals_of_fractions_are_wilsons():
     for n in range(1, 60):
         assert wilson_interval(0.0, n)[1] == 0
         assert wilson_interval(1.0, n)[2] == 1
@@ -82,7 +82,7 @@ def test_intervals_of_shares_are_wilsons():
         assert wilson_interval(found / n, n) == pytest.approx((found / n, expected.low, expected.high))
 
 
-def test_photos_of_one_lesion_count_once(sample):
+def test_images_of_one_lesion_count_once(sample):
     y, probability = np.repeat(sample[0], 4), np.repeat(sample[1], 4)
     alone, grouped = score_report(*sample), score_report(y, probability, groups=np.repeat(np.arange(400), 4))
     np.testing.assert_allclose(grouped[["value", "low", "high"]], alone[["value", "low", "high"]], atol=0.015)
@@ -91,14 +91,14 @@ def test_photos_of_one_lesion_count_once(sample):
     ).all()
 
 
-def test_bootstrap_covers_the_truth(monkeypatch):
-    monkeypatch.setattr(_classification, "_DRAWS", 200)
+def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
+    monkeypatch.setattr(_classification, "_N_DRAWS", 200)
     random = np.random.default_rng(1)
     positive = np.repeat([False, True], [40, 20])
     covered = []
     for _ in range(60):
         _, low, high = bootstrap_interval(roc_auc, positive, random.normal(positive, 1), confidence=0.9)
-        covered.append(low <= 0.760 <= high)  # the area of two normal distributions one apart
+        covered.append(low <= 0.760 <= high)  # AUC of two normal distributions with means one apart
     assert 0.75 <= np.mean(covered) <= 1
 
 
@@ -114,7 +114,7 @@ def test_bootstrap_covers_the_truth(monkeypatch):
         ([0, 1], [0.1], {}, "inconsistent numbers"),
     ],
 )
-def test_bad_input_is_refused(y, scores, options, message):
+def test_invalid_input(y, scores, options, message):
     with pytest.raises(ValueError, match=message):
         score_report(y, scores, **options)
 

@@ -26,7 +26,7 @@ TOP[0] = True
 
 
 def draw_masks(seed, fill):
-    """Two masks that share most of their pixels, each with about `fill` of all."""
+    """Return two masks that agree on most pixels, each with a fraction of about `fill` of the image."""
     rng = np.random.default_rng(seed)
     truth = rng.random((23, 31)) < fill
     return truth, truth ^ (rng.random(truth.shape) < 0.1)
@@ -45,14 +45,14 @@ def test_agrees_with_the_challenge(score, seed, fill):
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("prediction", [EMPTY, FULL, TOP], ids=["empty", "full", "top"])
 @pytest.mark.parametrize("truth", [EMPTY, FULL, TOP], ids=["empty", "full", "top"])
-def test_agrees_with_the_challenge_where_a_mask_is_empty_or_full(score, truth, prediction):
+def test_agrees_with_the_challenge_on_empty_and_full_masks(score, truth, prediction):
     expected = SCORES[score](create_binary_confusion_matrix(truth, prediction))
     assert score(truth, prediction) == expected
     assert type(score(truth, prediction)) is float
 
 
 def test_known_overlap():
-    # 3 x 4 pixels: the truth is the top row, the prediction the left two columns; two pixels are in both.
+    # 3 x 4 pixels. The truth is the top row, the prediction the left two columns, and two pixels are in both.
     left = np.zeros((3, 4), dtype=bool)
     left[:, :2] = True
     assert mask_jaccard(TOP, left) == 2 / 8
@@ -61,14 +61,14 @@ def test_known_overlap():
     assert mask_specificity(TOP, left) == 4 / 8
 
 
-def test_threshold_is_the_lowest_that_counts():
+def test_threshold_is_inclusive():
     truth = [[1, 1, 1, 0]]
     assert threshold_jaccard(truth, [[1, 1, 1, 1]], threshold=0.75) == 0.75
     assert threshold_jaccard(truth, [[1, 1, 1, 1]], threshold=0.76) == 0
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_dtype_does_not_matter_and_masks_stay_untouched(score):
+def test_any_dtype_and_read_only_masks(score):
     truth, prediction = draw_masks(0, 0.4)
     expected = score(truth, prediction)
     truth.flags.writeable = prediction.flags.writeable = False
@@ -78,7 +78,7 @@ def test_dtype_does_not_matter_and_masks_stay_untouched(score):
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_names_the_mask_that_is_wrong(score):
+def test_errors_name_the_mask(score):
     with pytest.raises(ValueError, match=r"y_pred must have the shape of y_true, \(3, 4\), got \(4, 3\)\. Bring"):
         score(TOP, TOP.T)
     with pytest.raises(ValueError, match=r"y_true must have shape \(height, width\), got \(12,\)"):

@@ -24,7 +24,7 @@ HALF = np.array([[1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool)
 
 
 class Threshold(BaseEstimator):
-    """Takes what is darker than `level` for the lesion."""
+    """Segments the pixels darker than `level`."""
 
     def __init__(self, level=0.5):
         self.level = level
@@ -41,24 +41,24 @@ class Threshold(BaseEstimator):
 
 
 @pytest.fixture
-def photos():
-    """Twelve noise images whose lesions are the pixels below 0.3."""
+def images():
+    """Return twelve noise images, whose lesions are the pixels below 0.3."""
     return list(np.random.default_rng(0).random((12, 6, 8)))
 
 
 @pytest.fixture
-def masks(photos):
-    return [image < 0.3 for image in photos]
+def masks(images):
+    return [image < 0.3 for image in images]
 
 
 class TestMaskScores:
-    def test_one_for_each_photo(self):
+    def test_one_score_per_image(self):
         scores = mask_scores([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard)
         np.testing.assert_array_equal(scores, [0.5, np.nan, 1])
         assert mean_mask_score([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard) == 0.75
 
     @pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA])
-    def test_skips_missing(self, missing):
+    def test_skips_missing_masks(self, missing):
         assert mean_mask_score([missing, WHOLE], [None, HALF], mask_jaccard) == 0.5
 
     def test_reads_paths(self, tmp_path):
@@ -71,20 +71,20 @@ class TestMaskScores:
     def test_takes_stacked_masks(self):
         assert mean_mask_score(np.stack([WHOLE, HALF]), np.stack([HALF, HALF]), mask_jaccard) == 0.75
 
-    def test_metric_is_the_callers(self):
+    def test_uses_the_given_metric(self):
         strict = functools.partial(threshold_jaccard, threshold=0.4)
         assert mean_mask_score([WHOLE], [HALF], strict) == 0.5
         assert mean_mask_score([WHOLE], [HALF], threshold_jaccard) == 0
 
-    def test_no_mask_at_all(self):
+    def test_refuses_no_masks(self):
         with pytest.raises(ValueError, match=r"at least one mask, got none in 2 images\. In a search, .*Semi"):
             mask_scores([None, np.nan], [WHOLE, WHOLE], mask_jaccard)
 
-    def test_names_the_mask_of_another_shape(self):
+    def test_names_a_mask_of_another_shape(self):
         with pytest.raises(ValueError, match=r"^y\[1\]: y_pred must have the shape of y_true, \(2, 4\), got \(4, 2\)"):
             mask_scores([WHOLE, WHOLE], [WHOLE, WHOLE.T], mask_jaccard)
 
-    def test_names_the_file_that_can_not_be_read(self, tmp_path):
+    def test_names_an_unreadable_file(self, tmp_path):
         path = tmp_path / "empty.png"
         path.touch()
         with pytest.raises(ValueError, match=r"^y\[1\] \('.*empty\.png'\): could not read"):
@@ -100,23 +100,23 @@ class TestMaskScores:
         with pytest.raises(ValueError, match="same length, got 2 and 1"):
             mask_scores([WHOLE, WHOLE], [WHOLE], mask_jaccard)
 
-    def test_one_path_is_no_sequence(self):
+    def test_refuses_a_single_path(self):
         with pytest.raises(TypeError, match=r"y must be a sequence .* single path 'mask\.png'"):
             mask_scores("mask.png", [WHOLE], mask_jaccard)
 
 
 class TestScorer:
-    def test_is_the_mean_over_those_with_a_mask(self, photos, masks):
+    def test_is_the_mean_over_images_with_a_mask(self, images, masks):
         segmenter = Threshold(0.6)
         masks[3] = masks[7] = None
-        expected = np.mean([mask_jaccard(m, p < 0.6) for m, p in zip(masks, photos, strict=True) if m is not None])
-        assert make_mask_scorer(mask_jaccard)(segmenter, photos, masks) == pytest.approx(expected, abs=1e-12)
+        expected = np.mean([mask_jaccard(m, p < 0.6) for m, p in zip(masks, images, strict=True) if m is not None])
+        assert make_mask_scorer(mask_jaccard)(segmenter, images, masks) == pytest.approx(expected, abs=1e-12)
 
-    def test_segments_only_photos_that_count(self, photos, masks):
-        photos[5], masks[5] = "no image at all", None
-        assert make_mask_scorer(mask_jaccard)(Threshold(0.3), photos, masks) == 1
+    def test_segments_only_images_with_a_mask(self, images, masks):
+        images[5], masks[5] = "no image at all", None
+        assert make_mask_scorer(mask_jaccard)(Threshold(0.3), images, masks) == 1
 
-    def test_search_with_few_masks(self, photos, masks):
+    def test_search_with_few_masks(self, images, masks):
         for position in (0, 1, 2, 4, 5, 6, 8, 9, 10):
             masks[position] = None
         search = GridSearchCV(
@@ -126,27 +126,27 @@ class TestScorer:
             refit="jaccard",
             cv=SemiSupervisedSplit(3),
             error_score="raise",
-        ).fit(photos, masks)
+        ).fit(images, masks)
         assert search.best_params_ == {"level": 0.3}
         assert search.best_score_ == 1
-        assert search.best_estimator_.n_seen_ == len(photos)
+        assert search.best_estimator_.n_seen_ == len(images)
         assert search.cv_results_["mean_test_threshold"][0] < search.cv_results_["mean_test_jaccard"][0]
 
-    def test_fold_without_masks_says_so(self, photos, masks):
+    def test_refuses_a_fold_without_masks(self, images, masks):
         with pytest.raises(ValueError, match="at least one mask, got none in 4 images"):
             cross_validate(
                 Threshold(),
-                photos,
+                images,
                 [None] * 4 + masks[4:],
                 scoring=make_mask_scorer(mask_jaccard),
                 cv=KFold(3),
                 error_score="raise",
             )
 
-    def test_survives_pickling(self, photos, masks):
+    def test_pickle(self, images, masks):
         scorer = make_mask_scorer(functools.partial(threshold_jaccard, threshold=0.5))
         loaded = pickle.loads(pickle.dumps(scorer))
-        assert loaded(Threshold(0.4), photos, masks) == scorer(Threshold(0.4), photos, masks)
+        assert loaded(Threshold(0.4), images, masks) == scorer(Threshold(0.4), images, masks)
 
     def test_repr(self):
         assert repr(make_mask_scorer(mask_jaccard)) == "make_mask_scorer(mask_jaccard)"
@@ -156,14 +156,14 @@ class TestScorer:
         with pytest.raises(TypeError, match="metric must be callable, got 'jaccard'"):
             make_mask_scorer("jaccard")
 
-    def test_lengths_differ(self, photos, masks):
+    def test_lengths_differ(self, images, masks):
         with pytest.raises(ValueError, match="X and y must have the same length, got 12 and 11"):
-            make_mask_scorer(mask_jaccard)(Threshold(), photos, masks[1:])
+            make_mask_scorer(mask_jaccard)(Threshold(), images, masks[1:])
 
 
 class TestMeanInterval:
     @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
-    def test_is_students(self, confidence):
+    def test_is_students_interval(self, confidence):
         values = np.random.default_rng(0).normal(0.8, 0.1, 7)
         low, high = stats.t.interval(confidence, 6, values.mean(), stats.sem(values))
         interval = mean_interval(values, confidence=confidence)
@@ -173,7 +173,7 @@ class TestMeanInterval:
     def test_one_value_has_no_interval(self):
         assert mean_interval([0.5]) == pytest.approx((0.5, np.nan, np.nan), nan_ok=True)
 
-    def test_equal_values_have_one_of_no_width(self):
+    def test_equal_values_have_an_interval_of_no_width(self):
         assert mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
 
     @pytest.mark.parametrize(
@@ -185,6 +185,6 @@ class TestMeanInterval:
             ([0.1, 0.2], 95, "confidence must be between 0 and 1, got 95"),
         ],
     )
-    def test_refuses(self, values, confidence, message):
+    def test_invalid_input(self, values, confidence, message):
         with pytest.raises(ValueError, match=message):
             mean_interval(values, confidence=confidence)

@@ -1,4 +1,4 @@
-"""Draws of few labels, scores over them, their summary and what a stopped run leaves."""
+"""Label efficiency: draws of few labels, scores, their summary and the file of scores."""
 
 import numpy as np
 import pandas as pd
@@ -28,35 +28,35 @@ def methods():
     }
 
 
-def test_a_draw_keeps_groups_apart_and_shows_the_same_labels_first(data):
+def test_draw_keeps_groups_together_and_nests_labels(data):
     y = data[1]
     draw = draw_few_labels(y, GROUPS, 10, test_size=1 / 3, random_state=0)
-    assert not set(GROUPS[draw.rest]) & set(GROUPS[draw.held_out])
-    assert len(draw.held_out) == 60
-    few, more = draw.labels(y, 3), draw.labels(y, 10)
+    assert not set(GROUPS[draw.train]) & set(GROUPS[draw.test])
+    assert len(draw.test) == 60
+    few, more = draw.select_labels(y, 3), draw.select_labels(y, 10)
     assert np.bincount(few + 1).tolist() == [114, 3, 3]
     assert np.bincount(more + 1).tolist() == [100, 10, 10]
-    shown = few != -1
-    np.testing.assert_array_equal(few[shown], more[shown])
-    np.testing.assert_array_equal(more[more != -1], y[draw.rest][more != -1])
-    assert (draw.labels(y, 0) == -1).all()
+    kept = few != -1
+    np.testing.assert_array_equal(few[kept], more[kept])
+    np.testing.assert_array_equal(more[more != -1], y[draw.train][more != -1])
+    assert (draw.select_labels(y, 0) == -1).all()
 
 
-def test_unlabeled_samples_are_learned_from_and_not_scored(data):
+def test_unlabeled_samples_are_for_training_only(data):
     y = np.where(np.arange(180) % 2, data[1], -1)
     draw = draw_few_labels(y, np.arange(180), 3, test_size=0.5, random_state=0)
-    assert (y[draw.held_out] != -1).all()
-    assert (y[draw.rest] == -1).any()
+    assert (y[draw.test] != -1).all()
+    assert (y[draw.train] == -1).any()
 
 
-def test_strings_keep_an_integer_for_a_missing_label(data):
+def test_strings_get_the_integer_for_a_missing_label(data):
     y = np.where(data[1], "melanoma", "nevus").astype(object)
-    few = draw_few_labels(y, np.arange(180), 3, test_size=0.5, random_state=0).labels(y, 3)
+    few = draw_few_labels(y, np.arange(180), 3, test_size=0.5, random_state=0).select_labels(y, 3)
     assert sum(label == -1 for label in few) == 84
     assert set(few) == {"melanoma", "nevus", -1}
 
 
-def test_scores_are_paired_and_repeat(data, methods):
+def test_scores_are_paired_and_reproducible(data, methods):
     X, y = data
     scores = label_efficiency(methods, X, y, groups=GROUPS, labels_per_class=(3, 10), n_repeats=4, random_state=1)
     assert len(scores) == 2 * 2 * 4
@@ -73,17 +73,17 @@ def test_scores_are_paired_and_repeat(data, methods):
     pd.testing.assert_frame_equal(both, scores)
 
 
-def test_a_classifier_that_needs_no_label_is_scored_without(data):
+def test_scores_a_prior_without_labels(data):
     X, y = data
-    right = np.corrcoef(X.T, y)[-1, :-1]
-    known = {"known": PriorLogisticRegression(right, classes=(0, 1))}
-    scores = label_efficiency(known, X, y, labels_per_class=(0, 3), n_repeats=5)
+    prior = np.corrcoef(X.T, y)[-1, :-1]
+    methods = {"prior": PriorLogisticRegression(prior, classes=(0, 1))}
+    scores = label_efficiency(methods, X, y, labels_per_class=(0, 3), n_repeats=5)
     summary = summarize_efficiency(scores)["mean"]
-    assert summary["known", 0] > 0.8
+    assert summary["prior", 0] > 0.8
     assert set(scores["labels_per_class"]) == {0, 3}
 
 
-def test_progress_is_shown_only_if_asked_for(data, methods, capsys):
+def test_progress_messages_need_verbose(data, methods, capsys):
     options = {"labels_per_class": (3,), "n_repeats": 1}
     label_efficiency(methods, *data, **options)
     assert capsys.readouterr() == ("", "")
@@ -91,32 +91,32 @@ def test_progress_is_shown_only_if_asked_for(data, methods, capsys):
     assert "Done" in "".join(capsys.readouterr())
 
 
-def test_a_file_of_results_needs_a_seed(data, methods, tmp_path):
+def test_file_of_results_needs_a_seed(data, methods, tmp_path):
     with pytest.raises(ValueError, match="random_state must be an int where results are kept in a file, got None"):
         label_efficiency(methods, *data, results=tmp_path / "scores.csv")
 
 
-def test_where_no_label_is_too_few_there_is_no_score(data, methods):
-    known = PriorLogisticRegression(np.ones(5), classes=(0, 1))
-    scores = label_efficiency(methods | {"known": known}, *data, labels_per_class=(0, 3), n_repeats=3)
+def test_no_score_without_labels_if_labels_are_needed(data, methods):
+    prior = PriorLogisticRegression(np.ones(5), classes=(0, 1))
+    scores = label_efficiency(methods | {"prior": prior}, *data, labels_per_class=(0, 3), n_repeats=3)
     empty = scores[scores["score"].isna()]
     assert set(zip(empty["estimator"], empty["labels_per_class"], strict=True)) == {("ridge", 0), ("plain", 0)}
     summary = summarize_efficiency(scores, baseline="plain")
-    assert list(summary.index) == [("ridge", 3), ("plain", 3), ("known", 0), ("known", 3)]
+    assert list(summary.index) == [("ridge", 3), ("plain", 3), ("prior", 0), ("prior", 3)]
     assert summary["gain"].isna().tolist() == [False, False, True, False]
     curves = {line.get_label(): list(line.get_xdata()) for line in LabelEfficiencyDisplay(scores).plot().ax_.lines}
-    assert curves == {"ridge": [1], "plain": [1], "known": [0, 1]}
+    assert curves == {"ridge": [1], "plain": [1], "prior": [0, 1]}
     without = LabelEfficiencyDisplay(scores[scores["labels_per_class"] == 0]).plot()
-    assert [line.get_label() for line in without.ax_.lines] == ["known"]
+    assert [line.get_label() for line in without.ax_.lines] == ["prior"]
 
 
-def test_a_classifier_that_takes_the_missing_label_for_a_class_is_refused(data):
+def test_refuses_a_classifier_that_takes_missing_labels_for_a_class(data):
     with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'plain' took it for a class"):
         label_efficiency({"plain": LogisticRegression()}, *data, labels_per_class=(3,), n_repeats=1)
 
 
 @pytest.mark.parametrize("names", [("ridge", "plain"), ("10", "NA")])
-def test_a_stopped_run_goes_on(data, methods, tmp_path, monkeypatch, names):
+def test_stopped_run_continues(data, methods, tmp_path, monkeypatch, names):
     X, y = data
     methods = dict(zip(names, methods.values(), strict=True))
     file = tmp_path / "scores.csv"
@@ -133,11 +133,11 @@ def test_a_stopped_run_goes_on(data, methods, tmp_path, monkeypatch, names):
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setitem(label_efficiency.__globals__, "_score", refuse)  # nothing is fitted for what is there
+    monkeypatch.setitem(label_efficiency.__globals__, "_score_draw", refuse)  # nothing is fitted again
     pd.testing.assert_frame_equal(label_efficiency(methods, X.copy(order="F"), y, n_repeats=3, **options), whole)
 
 
-def test_results_of_a_function_of_ones_own_go_on(data, methods, tmp_path):
+def test_run_with_own_scoring_function_continues(data, methods, tmp_path):
     def make():
         def half(estimator, X, y):
             return 0.5
@@ -145,7 +145,7 @@ def test_results_of_a_function_of_ones_own_go_on(data, methods, tmp_path):
         return half
 
     options = {"labels_per_class": (3,), "n_repeats": 1, "results": tmp_path / "scores.csv", "random_state": 0}
-    first, second = make(), make()  # at two places, as in two runs of Python
+    first, second = make(), make()  # at two addresses, as in two runs of Python
     label_efficiency(methods, *data, scoring=first, **options)
     assert label_efficiency(methods, *data, scoring=second, **options)["score"].tolist() == [0.5, 0.5]
 
@@ -162,7 +162,7 @@ def test_results_of_a_function_of_ones_own_go_on(data, methods, tmp_path):
     ],
     ids=str,
 )
-def test_a_file_of_other_scores_is_refused(data, methods, tmp_path, change):
+def test_refuses_a_file_of_other_scores(data, methods, tmp_path, change):
     X, y = data
     options = {"labels_per_class": (3, 10), "random_state": 0, "results": tmp_path / "scores.csv", "n_repeats": 2}
     options |= {"estimators": methods, "X": X, "y": y}
@@ -170,13 +170,13 @@ def test_a_file_of_other_scores_is_refused(data, methods, tmp_path, change):
     change = {key: X + value if key == "X" else value for key, value in change.items()}
     with pytest.raises(ValueError, match="results must hold scores of the same draws"):
         label_efficiency(**{**options, **change})
-    others = {"of the other": PriorLogisticRegression(alpha=2)}
-    assert len(label_efficiency(**{**options, "estimators": others})) == 4  # may be added
+    others = {"another": PriorLogisticRegression(alpha=2)}
+    assert len(label_efficiency(**{**options, "estimators": others})) == 4  # other classifiers can be added
 
 
-def test_a_file_of_something_else_is_left_alone(data, methods, tmp_path):
+def test_does_not_change_other_files(data, methods, tmp_path):
     file = tmp_path / "scores.csv"
-    for text in ("mine", "a,b\n1,2\n3"):
+    for text in ("text", "a,b\n1,2\n3"):
         file.write_text(text)
         with pytest.raises(ValueError, match="results must be a file that label_efficiency wrote, or none, got"):
             label_efficiency(methods, *data, labels_per_class=(3,), n_repeats=1, results=file, random_state=0)
@@ -186,7 +186,7 @@ def test_a_file_of_something_else_is_left_alone(data, methods, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels_per_class": (3, 90)}, r"more than 90 labels of each class, .* got \{0: 87, 1: 93\}\. Lower"),
+        ({"labels_per_class": (3, 90)}, r"more than 90 labels per class, .* got \{0: 87, 1: 93\}\. Lower"),
         ({"labels_per_class": ()}, "labels_per_class must hold ints"),
         ({"labels_per_class": (3, -1)}, "labels_per_class must hold ints"),
         ({"labels_per_class": (2.5,)}, "labels_per_class must hold ints"),
@@ -196,7 +196,7 @@ def test_a_file_of_something_else_is_left_alone(data, methods, tmp_path):
         ({"groups": [1, 2]}, "inconsistent numbers of samples"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_fitted(data, options, message):
+def test_refuses_invalid_input_before_any_fit(data, options, message):
     class Untouched(LogisticRegression):
         def fit(self, X, y):
             raise AssertionError
@@ -205,7 +205,7 @@ def test_bad_input_is_refused_before_anything_is_fitted(data, options, message):
         label_efficiency({"a": Untouched()}, *data, **options)
 
 
-def test_summary_pairs_the_draws():
+def test_summary_pairs_draws():
     rows = [("a", 3, 0, 0.5), ("a", 3, 1, 0.9), ("b", 3, 0, 0.6), ("b", 3, 1, 1.0), ("b", 5, 0, 0.7)]
     scores = pd.DataFrame(rows, columns=["estimator", "labels_per_class", "repeat", "score"])
     summary = summarize_efficiency(scores[:4], baseline="a")
@@ -221,16 +221,16 @@ def test_summary_pairs_the_draws():
         summarize_efficiency(scores, baseline="c")
 
 
-def test_display_draws_means_and_intervals(data, methods):
+def test_display_shows_means_and_intervals(data, methods):
     display = LabelEfficiencyDisplay.from_estimators(methods, *data, labels_per_class=(3, 10), n_repeats=4)
     lines = {line.get_label(): line.get_ydata() for line in display.ax_.lines}
     assert list(lines) == list(methods)
     for name, values in lines.items():
         np.testing.assert_allclose(values, display.summary_.loc[name, "mean"])
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["3", "10"]
-    assert display.ax_.get_xlabel() == "labels of each class"
+    assert display.ax_.get_xlabel() == "labels per class"
     assert display.ax_.get_ylabel() == "ROC AUC"
     assert len(display.ax_.collections) == 2
-    elsewhere = LabelEfficiencyDisplay(display.scores, score_name="area").plot(display.ax_)
+    elsewhere = LabelEfficiencyDisplay(display.scores, score_name="AUC").plot(display.ax_)
     assert elsewhere.ax_ is display.ax_
-    assert elsewhere.ax_.get_ylabel() == "area"
+    assert elsewhere.ax_.get_ylabel() == "AUC"

@@ -16,36 +16,36 @@ from sklearn_melanoma.model_selection import hide_labels
     n_per_class=st.integers(1, 2),
     seed=st.integers(0, 1000),
 )
-def test_keeps_n_labels_of_each_class_and_changes_none(counts, n_missing, n_per_class, seed):
+def test_keeps_n_labels_per_class_unchanged(counts, n_missing, n_per_class, seed):
     y = np.concatenate([np.repeat(np.arange(len(counts)), counts), np.full(n_missing, -1)])
     np.random.default_rng(seed).shuffle(y)
     before = y.copy()
-    hidden = hide_labels(y, n_per_class, random_state=seed)
+    few = hide_labels(y, n_per_class, random_state=seed)
     np.testing.assert_array_equal(y, before)
-    kept = hidden != -1
-    np.testing.assert_array_equal(hidden[kept], y[kept])
-    np.testing.assert_array_equal(np.bincount(hidden[kept], minlength=len(counts)), n_per_class)
+    kept = few != -1
+    np.testing.assert_array_equal(few[kept], y[kept])
+    np.testing.assert_array_equal(np.bincount(few[kept], minlength=len(counts)), n_per_class)
 
 
-def test_draw_follows_random_state():
+def test_draw_depends_on_random_state():
     y = np.repeat([0, 1], 50)
     np.testing.assert_array_equal(hide_labels(y, 5, 1), hide_labels(y, 5, 1))
     assert (hide_labels(y, 5, 1) != hide_labels(y, 5, 2)).any()
     drawn = np.zeros(100)
     for seed in range(60):
         drawn += hide_labels(y, 5, seed) != -1
-    assert drawn.all(), "every sample has its turn"
+    assert drawn.all(), "every sample is drawn at some seed"
 
 
-def test_strings_become_objects_that_self_training_takes():
+def test_strings_become_objects_for_self_training():
     y = np.repeat(["melanoma", "nevus"], 10)
-    hidden = hide_labels(y, 2, 0)
-    assert hidden.dtype == object
-    assert {type(value) for value in hidden} == {str, int}
-    assert (hidden == -1).sum() == 16
-    model = SelfTrainingClassifier(DecisionTreeClassifier(max_depth=1)).fit(np.arange(20.0)[:, None], hidden)
+    few = hide_labels(y, 2, 0)
+    assert few.dtype == object
+    assert {type(value) for value in few} == {str, int}
+    assert (few == -1).sum() == 16
+    model = SelfTrainingClassifier(DecisionTreeClassifier(max_depth=1)).fit(np.arange(20.0)[:, None], few)
     assert list(model.classes_) == ["melanoma", "nevus"]
-    again = hide_labels(hidden, 1, 0)
+    again = hide_labels(few, 1, 0)
     assert [sum(again == name) for name in ("melanoma", "nevus", -1)] == [1, 1, 18]
 
 
@@ -60,17 +60,17 @@ def test_strings_become_objects_that_self_training_takes():
         (pd.Series(["a", "b", "b"], dtype="category"), object),
     ],
 )
-def test_dtype_can_hold_minus_one(y, dtype):
-    hidden = hide_labels(y, 1, 0)
-    assert hidden.dtype == dtype
-    assert hidden[0] == np.asarray(y)[0]
-    assert sorted(hidden[1:] == -1) == [False, True]
+def test_dtype_holds_minus_one(y, dtype):
+    few = hide_labels(y, 1, 0)
+    assert few.dtype == dtype
+    assert few[0] == np.asarray(y)[0]
+    assert sorted(few[1:] == -1) == [False, True]
 
 
 @pytest.mark.parametrize(
     ("y", "n_per_class", "message"),
     [
-        ([0, 0, 0, 1, 1, -1], 3, r"n_per_class=3 labels of each class, got 2 of class 1\. Lower"),
+        ([0, 0, 0, 1, 1, -1], 3, r"n_per_class=3 labels per class, got 2 of class 1\. Lower"),
         (["nevus", "nevus", "melanoma"], 2, "got 1 of class 'melanoma'"),
         ([-1, -1], 1, "at least one label or mask, got none in 2 samples"),
         ([0.0, 1.0, np.nan], 1, r"y\[2\]: a missing label must be the integer -1, got nan"),
@@ -84,6 +84,6 @@ def test_dtype_can_hold_minus_one(y, dtype):
         ([0, 1], 1.0, r"n_per_class must be an int of at least 1, got 1\.0"),
     ],
 )
-def test_refuses(y, n_per_class, message):
+def test_invalid_input(y, n_per_class, message):
     with pytest.raises(ValueError, match=message):
         hide_labels(y, n_per_class)

@@ -1,4 +1,4 @@
-"""Scores of labeled samples by models that did not see them, and which samples to label next."""
+"""Out-of-fold scores, and the choice of samples to label next."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ def data():
 # Out of fold
 
 
-def test_with_all_labels_it_is_cross_val_predict(data):
+def test_matches_cross_val_predict_with_all_labels(data):
     X, y, _ = data
     splits = list(SemiSupervisedSplit(5).split(X, y))
     expected = cross_val_predict(LogisticRegression(), X, y, cv=splits, method="predict_proba")[:, 1]
@@ -38,23 +38,23 @@ def test_with_all_labels_it_is_cross_val_predict(data):
     )
 
 
-def test_unlabeled_samples_are_learned_from_and_get_no_score(data):
+def test_unlabeled_samples_are_used_for_training_and_get_no_score(data):
     X, y, few = data
     scores = out_of_fold_scores(PriorLogisticRegression(), X, few)
     np.testing.assert_array_equal(np.isnan(scores), few == -1)
     assert roc_auc_score(y[few != -1], scores[few != -1]) > 0.8
-    learned = []
+    n_unlabeled = []
 
     class Counting(PriorLogisticRegression):
         def fit(self, X, y):
-            learned.append(int((y == -1).sum()))
+            n_unlabeled.append(int((y == -1).sum()))
             return super().fit(X, y)
 
     out_of_fold_scores(Counting(), X, few, cv=4)
-    assert learned == [160] * 4
+    assert n_unlabeled == [160] * 4
 
 
-def test_a_group_is_never_on_both_sides(data):
+def test_groups_are_not_split(data):
     X, _, few = data
     groups = np.where(few == -1, np.arange(200), np.arange(200) // 2)
 
@@ -71,7 +71,7 @@ def test_a_group_is_never_on_both_sides(data):
     out_of_fold_scores(Watching(), X, few, groups=groups)
 
 
-def test_decision_functions_and_a_threshold_that_goes_on(data):
+def test_decision_functions_and_threshold(data):
     X, y, few = data
     scores = out_of_fold_scores(SelfTrainingClassifier(LogisticRegression()), X, few)
     found = threshold_at_sensitivity(few, scores, sensitivity=0.9)
@@ -82,7 +82,7 @@ def test_decision_functions_and_a_threshold_that_goes_on(data):
     assert np.isfinite(out_of_fold_scores(RidgeClassifier(), X, y)).all()
 
 
-def test_too_few_labels_are_refused_before_anything_is_fitted(data):
+def test_refuses_too_few_labels_before_any_fit(data):
     X, y, _ = data
 
     class Untouched(LogisticRegression):
@@ -95,57 +95,57 @@ def test_too_few_labels_are_refused_before_anything_is_fitted(data):
         out_of_fold_scores(LogisticRegression(), X, np.arange(200) % 3)
 
 
-# Which to label
+# Active learning
 
 
-def test_the_unsure_of_all_kinds_are_chosen():
+def test_chooses_diverse_uncertain_samples():
     X, y = make_blobs([80, 80, 40, 40], centers=[(-6, 0), (6, 0), (0, 6), (0, -6)], random_state=0)
     few = np.where(np.arange(240) % 20 == 0, (y == 1).astype(int), -1)
     few[y > 1] = -1
     model = PriorLogisticRegression().fit(X, few)
     chosen = which_to_label(model, X, 4, y=few)
-    assert {2, 3} <= set(y[chosen])  # between the two classes, on both sides
+    assert {2, 3} <= set(y[chosen])  # both groups between the two classes
     np.testing.assert_array_equal(which_to_label(model, X, 2, y=few), chosen[:2])
 
 
-def test_each_choice_leaves_the_unsure_nearest_to_one(data):
+def test_each_choice_minimizes_the_weighted_distance(data):
     X, _, few = data
     model = PriorLogisticRegression().fit(X, few)
-    free = np.flatnonzero(few == -1)
-    margin = np.abs(2 * model.predict_proba(X)[free, 1] - 1)
-    weights = 1 - np.argsort(np.argsort(margin)) / len(free)
+    unlabeled = np.flatnonzero(few == -1)
+    margin = np.abs(2 * model.predict_proba(X)[unlabeled, 1] - 1)
+    weights = 1 - np.argsort(np.argsort(margin)) / len(unlabeled)
 
-    def left(chosen):
-        return weights @ np.linalg.norm(X[free][:, np.newaxis] - X[chosen], axis=2).min(axis=1)
+    def compute_distance(chosen):
+        return weights @ np.linalg.norm(X[unlabeled][:, np.newaxis] - X[chosen], axis=2).min(axis=1)
 
     chosen = list(which_to_label(model, X, 3, y=few))
     for count in range(3):
-        least = min(left([*chosen[:count], position]) for position in free)
-        assert left(chosen[: count + 1]) == pytest.approx(least)
+        least = min(compute_distance([*chosen[:count], position]) for position in unlabeled)
+        assert compute_distance(chosen[: count + 1]) == pytest.approx(least)
 
 
-def test_of_very_many_the_surest_are_left_out(data, monkeypatch):
+def test_leaves_out_the_most_confident_of_many(data, monkeypatch):
     X, _, few = data
     model = PriorLogisticRegression().fit(X, few)
-    monkeypatch.setitem(which_to_label.__globals__, "_MOST", 20)  # the module may be imported twice, for its examples
+    monkeypatch.setitem(which_to_label.__globals__, "_MAX_SAMPLES", 20)  # doctests may import the module twice
     margin = np.abs(model.predict_proba(X)[:, 1] - 0.5)
     limit = np.sort(margin[few == -1])[19]
     assert (margin[which_to_label(model, X, 5, y=few)] <= limit).all()
     assert len(set(which_to_label(model, X, 30, y=few))) == 30
 
 
-def test_labeled_samples_are_not_chosen(data):
+def test_does_not_choose_labeled_samples(data):
     X, _, few = data
     model = PriorLogisticRegression().fit(X, few)
     assert (few[which_to_label(model, X, 160, y=few)] == -1).all()
-    with pytest.raises(ValueError, match="n must be at most the number of samples without a label, 160, got 161"):
+    with pytest.raises(ValueError, match="n must be at most the number of unlabeled samples, 160, got 161"):
         which_to_label(model, X, 161, y=few)
     for n in (0, 1.5, True):
         with pytest.raises(ValueError, match="n must be an int of at least 1"):
             which_to_label(model, X, n)
 
 
-def test_of_a_pipeline_the_last_table_counts(data):
+def test_compares_the_input_of_the_last_pipeline_step(data):
     X, _, few = data
     frame = pd.DataFrame(X * [1, 1000, 1, 1, 1, 1], columns=list("abcdef"))
     model = make_pipeline(StandardScaler(), PriorLogisticRegression()).fit(frame, few)
@@ -153,30 +153,40 @@ def test_of_a_pipeline_the_last_table_counts(data):
     np.testing.assert_array_equal(which_to_label(model, frame, 5), which_to_label(model[1], rows, 5))
 
 
-def test_three_classes_work():
+def test_missing_labels_among_strings(data):
+    X, y, few = data
+    names = np.where(few == -1, -1, np.array(["nevus", "melanoma"], dtype=object)[y])
+    model = PriorLogisticRegression().fit(X, few)
+    np.testing.assert_array_equal(which_to_label(model, X, 5, y=names), which_to_label(model, X, 5, y=few))
+    np.testing.assert_array_equal(which_to_label(model, X, 5, y=list(names)), which_to_label(model, X, 5, y=few))
+    with pytest.raises(ValueError, match=r"y\[.*a missing label must be the integer -1, got nan"):
+        which_to_label(model, X, 5, y=np.where(few == -1, np.nan, few))
+
+
+def test_three_classes():
     X, y = make_blobs(150, centers=3, random_state=0)
     assert len(which_to_label(LogisticRegression().fit(X, y), X, 5)) == 5
 
 
-def test_from_photos():
-    photos = make_lesions(12, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
-    few = np.where(np.arange(12) < 2, photos.target, -1)
-    model = make_melanoma_pipeline().fit(photos.images, few)
-    chosen = which_to_label(model, photos.images, 3, y=few)
+def test_from_images():
+    lesions = make_lesions(12, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
+    few = np.where(np.arange(12) < 2, lesions.target, -1)
+    model = make_melanoma_pipeline().fit(lesions.images, few)
+    chosen = which_to_label(model, lesions.images, 3, y=few)
     assert (chosen >= 2).all()
 
 
 @pytest.mark.real_data
-def test_it_beats_chance_on_the_photos_of_ph2(real_data):
+def test_beats_random_choice_on_ph2(real_data):
     from sklearn_melanoma.datasets import load_ph2
 
-    photos = load_ph2(real_data("ph2"))
+    lesions = load_ph2(real_data("ph2"))
     tail = make_melanoma_pipeline()
-    table = tail["features"].fit_transform(photos.images)
+    table = tail["features"].fit_transform(lesions.images)
     gains = []
     for seed in range(12):
         random = np.random.RandomState(seed)
-        few = hide_labels(photos.target, 4, random_state=seed)
+        few = hide_labels(lesions.target, 4, random_state=seed)
         model = tail[1:].fit(table, few)
         scores = []
         for chosen in (
@@ -184,8 +194,8 @@ def test_it_beats_chance_on_the_photos_of_ph2(real_data):
             random.choice(np.flatnonzero(few == -1), 10, replace=False),
         ):
             more = few.copy()
-            more[chosen] = photos.target[chosen]
+            more[chosen] = lesions.target[chosen]
             fitted = tail[1:].fit(table, more)
-            scores.append(roc_auc_score(photos.target, fitted.predict_proba(table)[:, 1]))
+            scores.append(roc_auc_score(lesions.target, fitted.predict_proba(table)[:, 1]))
         gains.append(scores[0] - scores[1])
     assert np.mean(gains) > 0

@@ -51,12 +51,12 @@ COVERING = (int, KFold, GroupKFold, StratifiedGroupKFold, LeaveOneGroupOut)
 
 @st.composite
 def samples(draw):
-    """Labels of two or three classes, most of them missing, and groups of any size."""
+    """Draw labels of two or three classes, most of them missing, and groups of any size."""
     n_classes = draw(st.integers(2, 3))
     n_labeled, n_unlabeled = draw(st.integers(6, 9)) * n_classes, draw(st.integers(0, 40))
     y = np.concatenate([np.arange(n_labeled) % n_classes, np.full(n_unlabeled, -1)])
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
-    # Half of the groups hold two labeled samples, of two classes; the others have unlabeled ones only.
+    # Half of the groups hold two labeled samples, of two classes. The others hold unlabeled samples only.
     n_groups = n_labeled
     groups = np.concatenate([np.arange(n_labeled) // 2, rng.integers(0, n_groups, n_unlabeled)])
     order = rng.permutation(len(y))
@@ -66,7 +66,7 @@ def samples(draw):
 @pytest.mark.parametrize("cv", SPLITTERS, ids=str)
 @settings(max_examples=25, deadline=None)
 @given(data=samples(), as_strings=st.booleans())
-def test_laws(cv, data, as_strings):
+def test_properties_of_splits(cv, data, as_strings):
     y, groups = data
     if as_strings:
         y, groups = hide_labels(np.array(["a", "b", "c", -1], dtype=object)[y], 5, 0), groups.astype(str)
@@ -91,7 +91,7 @@ def test_laws(cv, data, as_strings):
     [2, StratifiedKFold(3), KFold(2), StratifiedShuffleSplit(3, test_size=0.3, random_state=0), LeaveOneOut()],
     ids=str,
 )
-def test_without_groups_labeled_samples_are_split_as_the_splitter_does_alone(cv):
+def test_splits_labeled_samples_like_the_given_splitter(cv):
     y = np.array([-1, 0, 1, -1, -1, 0, 1, 1, 0, 0, -1, 1, 0, 1])
     labeled, unlabeled = np.flatnonzero(y != -1), np.flatnonzero(y == -1)
     alone = StratifiedKFold(cv) if isinstance(cv, int) else cv
@@ -103,7 +103,7 @@ def test_without_groups_labeled_samples_are_split_as_the_splitter_does_alone(cv)
         np.testing.assert_array_equal(train, np.sort(np.concatenate([labeled[train_alone], unlabeled])))
 
 
-def test_fully_labeled_is_plain_cross_validation():
+def test_all_labels_give_plain_cross_validation():
     y = np.arange(12) % 2
     for ours, plain in zip(SemiSupervisedSplit(3).split(y, y), StratifiedKFold(3).split(y, y), strict=True):
         np.testing.assert_array_equal(ours[0], plain[0])
@@ -124,12 +124,12 @@ class TestGivenSplits:
         ],
         ids=["list", "PredefinedSplit", "tuple with bools"],
     )
-    def test_speak_of_the_whole(self, cv):
+    def test_positions_in_all_samples(self, cv):
         splits = [(list(train), list(test)) for train, test in SemiSupervisedSplit(cv).split(self.Y, self.Y)]
         assert splits == [([0, 1, 2, 5], [3, 4]), ([2, 3, 4, 5], [0, 1])]
         assert SemiSupervisedSplit(cv).get_n_splits(self.Y, self.Y) == 2
 
-    def test_honour_groups(self):
+    def test_respect_groups(self):
         ((train, test),) = SemiSupervisedSplit([([0, 1], [3])]).split(
             self.Y, self.Y, groups=["a", "b", "b", "b", "c", "d"]
         )
@@ -144,7 +144,7 @@ class TestGivenSplits:
             (PredefinedSplit([0, 1, 0]), "one test_fold for each of the 6 samples, labeled or not, got 3"),
         ],
     )
-    def test_refuse(self, cv, message):
+    def test_invalid_splits(self, cv, message):
         with pytest.raises(ValueError, match=message):
             SemiSupervisedSplit(cv).split(self.Y, self.Y)
 
@@ -189,7 +189,7 @@ class TestMasks:
             (StratifiedKFold(2), [MASK, MASK, None], None, "needs classes, got masks as y"),
         ],
     )
-    def test_refuses(self, cv, y, groups, message):
+    def test_invalid_input(self, cv, y, groups, message):
         with pytest.raises(ValueError, match=message):
             SemiSupervisedSplit(cv).split(y, y, groups)
 
@@ -211,7 +211,7 @@ class TestErrors:
             (KFold(2), [0, 0, 1], [5, 5, 5], "nothing labeled to train on in split 0"),
         ],
     )
-    def test_come_at_the_call(self, cv, y, groups, message):
+    def test_raised_at_the_call(self, cv, y, groups, message):
         with pytest.raises(ValueError, match=message):
             SemiSupervisedSplit(cv).split(range(len(y or [])), y, groups)
 
@@ -244,7 +244,7 @@ class TestErrors:
     ],
     ids=["paths", "lesions", "table", "4-D"],
 )
-def test_samples_of_any_kind(make_samples):
+def test_samples_of_any_type(make_samples):
     y = [0, 1, -1, 0, 1, -1]
     splits = [(list(train), list(test)) for train, test in SemiSupervisedSplit(2).split(make_samples(6), y)]
     assert splits == [([2, 3, 4, 5], [0, 1]), ([0, 1, 2, 5], [3, 4])]
@@ -283,8 +283,8 @@ def test_splitter_without_metadata_routing_gets_groups():
 @pytest.fixture(scope="module")
 def few_labels():
     """600 samples of two classes, 60 of them labeled."""
-    X, truth = make_classification(600, n_features=10, n_informative=5, class_sep=1.2, random_state=0)
-    return X, hide_labels(truth, 30, random_state=0)
+    X, y = make_classification(600, n_features=10, n_informative=5, class_sep=1.2, random_state=0)
+    return X, hide_labels(y, 30, random_state=0)
 
 
 def make_search(cv, **options):
@@ -294,14 +294,14 @@ def make_search(cv, **options):
 
 
 class TestInScikitLearn:
-    def test_search_works_where_plain_folds_do_not(self, few_labels):
+    def test_grid_search(self, few_labels):
         X, y = few_labels
         results = make_search(SemiSupervisedSplit(5), error_score="raise").fit(X, y).cv_results_
         assert results["mean_test_roc_auc"].min() > 0.95
         assert results["mean_test_accuracy"].min() > 0.9
 
     @pytest.mark.filterwarnings("ignore::UserWarning")
-    def test_plain_folds_count_the_missing_label_as_a_class(self, few_labels):
+    def test_plain_folds_take_the_missing_label_for_a_class(self, few_labels):
         X, y = few_labels
         results = make_search(StratifiedKFold(5)).fit(X, y).cv_results_
         assert np.isnan(results["mean_test_roc_auc"]).all()
