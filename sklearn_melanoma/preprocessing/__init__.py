@@ -1,4 +1,4 @@
-"""Stage 2: from image to image, free of hair and of the color of the light."""
+"""Preprocessing: removal of hair and normalization of colors."""
 
 from sklearn_melanoma.preprocessing._color import normalize_color
 from sklearn_melanoma.preprocessing._estimators import ColorNormalizer, HairRemover

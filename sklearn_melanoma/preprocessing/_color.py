@@ -1,4 +1,4 @@
-"""The color of the light, estimated from the image alone and taken out."""
+"""Color normalization (shades of gray)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._io.reading import shrink
 from sklearn_melanoma._validation import check_image
 
-# Longest side, in pixels, at which the light is estimated: means over an image need no more.
+# Longest side, in pixels, at which the light is estimated. Means over an image do not need more.
 _ESTIMATING_SIDE = 128
 
 
 def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
-    r"""Show an image as it would look in neutral light, by shades of gray.
+    r"""Normalize the colors of an image to neutral light (shades of gray).
 
-    The light is taken to be such that the mean of order :math:`p` of the image would be gray in
-    white light:
+    The color of the light is estimated by the assumption that the mean of order :math:`p` of the
+    image is gray under white light:
 
     .. math:: e_c = \Big(\frac1N \sum I_c^p\Big)^{1/p}, \qquad
               I'_c = I_c \, \frac{\bar e}{e_c}, \qquad \bar e = (e_R \, e_G \, e_B)^{1/3}.
 
-    Order 1 is the gray-world hypothesis, order infinity takes the brightest spot for white; 6
-    was found best by the method's authors. An image without any red, green or blue says nothing
-    of the light and stays as it is.
+    Order 1 is the gray-world assumption. Order infinity assumes that the brightest spot is white.
+    The method's authors found 6 to be best. If red, green or blue is 0 everywhere, the light can't
+    be estimated, and the image stays unchanged.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        RGB image whose three means of order `norm` are equal, but for what is clipped at 255.
-        Their geometric mean, and so about the brightness, is kept. The caller's own array if
-        it is RGB bytes and its light is neutral already.
+        RGB image whose three means of order `norm` are equal, except for the effect of clipping
+        at 255. Their geometric mean, and so approximately the brightness, is kept. If `image` is
+        a uint8 RGB array and its light is neutral already, it is returned itself.
 
     Raises
     ------
@@ -48,9 +48,9 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
 
     Notes
     -----
-    Every pixel counts. Dark corners weigh nothing at order 6. Pixels of which a channel is full
-    are often most of the skin, and leaving them out made the estimate follow a change of
-    light less well.
+    All pixels are used. Dark corners have almost no weight at order 6. Pixels with a saturated
+    channel often cover most of the skin. Without them, the estimate followed a change of light
+    less well.
 
     References
     ----------
@@ -60,8 +60,8 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((30, 40, 3), (160, 80, 40), dtype=np.uint8)
-    >>> normalize_color(photo)[0, 0]
+    >>> image = np.full((30, 40, 3), (160, 80, 40), dtype=np.uint8)
+    >>> normalize_color(image)[0, 0]
     array([80, 80, 80], dtype=uint8)
     """
     image = check_image(image)
@@ -70,7 +70,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     pixels = shrink(image, _ESTIMATING_SIDE).reshape(-1, 3)
     if not pixels.any(axis=0).all():
         return image
-    brightest = pixels.max(axis=0)  # so that powers of any order stay within range
+    brightest = pixels.max(axis=0)  # keeps powers of any order within range
     light = brightest * ((pixels / brightest) ** norm).mean(axis=0) ** (1 / norm)
     gain = np.exp(np.log(light).mean()) / light
     table = np.rint(np.clip(np.arange(256)[:, np.newaxis] * gain, 0, 255)).astype(np.uint8)

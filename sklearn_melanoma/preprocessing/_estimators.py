@@ -1,4 +1,4 @@
-"""Preprocessing as transformers: they replace the image of a lesion and keep all else."""
+"""Preprocessing transformers; they replace the image of a lesion and keep everything else."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from sklearn_melanoma.preprocessing._hair import remove_hair
 
 
 class HairRemover(LesionTransformer):
-    """Fill in hair, dark or light, from what lies beside it.
+    """Replace dark and light hair by the colors beside it.
 
-    An image without hair stays as it is; of one with hair, all but the hair does. A mask that is
-    there already is kept. See :func:`detect_hair` for what is taken for hair.
+    Pixels without hair stay unchanged. An existing mask is kept. See :func:`detect_hair` for the
+    detection.
 
     Parameters
     ----------
     min_contrast : float, default=0.05
-        How much darker or lighter than its sides a hair must be at its clearest, as a share of
-        the image's mean level, above 0 and up to 1. Lower finds finer hair, and more that is none.
+        Smallest contrast of a hair to both of its sides, at its clearest part, as a fraction of
+        the image's mean level, above 0 and up to 1. A lower contrast finds finer hair and more
+        false positives.
     min_length : float, default=0.12
-        Length of the shortest hair, end to end, as a share of the longest side, above 0 and up to
-        1.
+        Smallest length of a hair, end to end, as a fraction of the longest side, above 0 and up
+        to 1.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
-    remove_hair : The same for one array.
-    detect_hair : Which pixels are filled in.
+    remove_hair : Remove the hair of one image.
+    detect_hair : Detect the pixels that are replaced.
 
     Examples
     --------
@@ -41,9 +42,9 @@ class HairRemover(LesionTransformer):
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.preprocessing import HairRemover
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
-    >>> photos = make_lesions(10, hair=1, random_state=0)
+    >>> lesions = make_lesions(10, hair=1, random_state=0)
     >>> segmenter = make_pipeline(HairRemover(), WatershedSegmenter())
-    >>> segmenter.score(photos.images, photos.masks) > WatershedSegmenter().score(photos.images, photos.masks)
+    >>> segmenter.score(lesions.images, lesions.masks) > WatershedSegmenter().score(lesions.images, lesions.masks)
     True
     """
 
@@ -64,30 +65,30 @@ class HairRemover(LesionTransformer):
 
 
 class ColorNormalizer(LesionTransformer):
-    """Take out the color of the light by shades of gray.
+    """Normalize the colors of each image to neutral light (shades of gray).
 
-    Each of red, green and blue is multiplied by a number of its own, such that what is left of
-    the light is neutral. Brightness is about kept, and so is a mask that is there already. See
-    :func:`normalize_color` for the formula.
+    Red, green and blue are each multiplied by a factor, so that the light becomes neutral. The
+    brightness is approximately kept, and so is an existing mask. See :func:`normalize_color` for
+    the formula.
 
     Parameters
     ----------
     norm : float, default=6
-        Order of the mean that shall be gray, 1 or more: 1 is the gray world, a large number the
-        brightest spot.
+        Order of the mean that is assumed to be gray, 1 or more. 1 is the gray-world assumption; a
+        large order assumes that the brightest spot is white.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
-    normalize_color : The same for one array.
+    normalize_color : Normalize the colors of one image.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_melanoma.preprocessing import ColorNormalizer
-    >>> photo = np.full((30, 40, 3), (160, 80, 40), dtype=np.uint8)
-    >>> ColorNormalizer().fit_transform([photo])[0].image[0, 0]
+    >>> image = np.full((30, 40, 3), (160, 80, 40), dtype=np.uint8)
+    >>> ColorNormalizer().fit_transform([image])[0].image[0, 0]
     array([80, 80, 80], dtype=uint8)
     """
 

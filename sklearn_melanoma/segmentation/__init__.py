@@ -1,4 +1,4 @@
-"""Stage 3: from an image to the pixels of its lesion."""
+"""Segmentation: from an image to the mask of its lesion."""
 
 from sklearn_melanoma.segmentation._candidates import describe_candidates
 from sklearn_melanoma.segmentation._crf import refine_probability

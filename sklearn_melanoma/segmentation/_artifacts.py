@@ -1,4 +1,4 @@
-"""Parts of an image that show neither skin nor lesion: stickers, ink, thin dark lines."""
+"""Artifacts of dermoscopic images: stickers, ink, thin dark lines."""
 
 from __future__ import annotations
 
@@ -7,37 +7,40 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of, grow_by_disk
-from sklearn_melanoma.segmentation._light import find_dark_corners, middle
+from sklearn_melanoma.segmentation._light import find_dark_corners, upper_median
 
-# Melanin and blood take blue and green light first: skin and lesions are redder than they are blue or green. Paint is
-# called cool if it is bluer or greener than red by the first ratio (a blue-white veil stays below) and, against the
-# light of the image, than its median pixel by the second.
+# Melanin and blood absorb mostly blue and green light, so skin and lesions are redder than they are blue or green. A
+# pixel is cool if its larger ratio of blue or green to red exceeds the first number. A blue-white veil stays below. The
+# ratio must also exceed that of the image's median pixel by the factor of the second number.
 _COOL, _COOLER = 1.1, 1.4
 
-# Pigment saturates a color only by taking light away. Paint is called vivid if it is nearly as bright as the image's
-# median pixel, and of a saturation, from 0 to 1, that is high and far above the median.
+# Pigment saturates a color only by absorbing light. A pixel is vivid if it is nearly as bright as the image's median
+# pixel, and if its saturation, from 0 to 1, is high and far above the median.
 _BRIGHT, _SATURATED, _MORE_SATURATED = 0.75, 0.7, 0.3
 
-# As shares: the smallest area of the image that counts, and the length along the frame per root of the area from
-# which a part is said to hang on the frame.
-_MIN_AREA, _ON_FRAME = 0.001, 0.3
+# Smallest area of an artifact, as a fraction of the image.
+_MIN_AREA = 0.001
 
-# Length along the frame, per root of the area, of a region that hangs on it: half a disk touches it along 1.6.
+# Smallest length along the frame, per root of the area, of a sticker or of ink.
+_MIN_ALONG_FRAME = 0.3
+
+# Smallest length along the frame, per root of the area, of a dark region that is no lesion. Half a disk touches the
+# frame along 1.6.
 _ALONG_FRAME = 1.5
 
-# How far beyond its border a sticker casts a shadow, and ink fades, as a share of the longest side.
+# How far the shadow of a sticker and the fading of ink reach beyond the border, as a fraction of the longest side.
 _FADE = 0.026
 
-# Width up to which dark lines are erased, as a share of the longest side: a hair's, not a lesion's.
+# Width up to which dark lines are erased, as a fraction of the longest side. Hairs are narrower, lesions are wider.
 _LINE = 0.025
 
 
 def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """Find the parts of an image that are no skin: dark corners, stickers, rulers' cards and ink on the frame.
+    """Find artifacts of an image: dark corners, stickers, cards of rulers and ink on the frame.
 
-    Besides :func:`find_dark_corners`, these are the connected parts that reach the frame and
-    have a color that no skin and no lesion takes: bluer or greener than red, or both vivid and
-    bright.
+    Dark corners are found by :func:`find_dark_corners`. The other artifacts are connected parts
+    that reach the frame. Their color does not occur in skin or lesions: it is bluer or greener
+    than red, or both vivid and bright.
 
     Parameters
     ----------
@@ -52,67 +55,72 @@ def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((90, 120, 3), (200, 150, 130), dtype=np.uint8)
-    >>> find_artifacts(photo) is None
+    >>> image = np.full((90, 120, 3), (200, 150, 130), dtype=np.uint8)
+    >>> find_artifacts(image) is None
     True
-    >>> photo[30:60, :25] = (40, 90, 200)
-    >>> find_artifacts(photo)[45, [0, 24, 60]]
+    >>> image[30:60, :25] = (40, 90, 200)
+    >>> find_artifacts(image)[45, [0, 24, 60]]
     array([ True,  True, False])
     """
     artifacts = find_dark_corners(image)
-    # The 8 levels keep the ratios of dark pixels, which are noise, near those of gray.
+    # The ratios of dark pixels are noise. Adding 8 levels keeps them near those of gray.
     red, green, blue = (image[:, :, i].astype(np.float32) + 8 for i in range(3))
-    for odd in (_cool(red, green, blue), _vivid(red, green, blue)):
-        if not _counts(odd):
+    for odd in (_find_cool_colors(red, green, blue), _find_vivid_colors(red, green, blue)):
+        if not _exceeds_min_area(odd):
             continue
-        hanging = _on_frame(ndi.uniform_filter(odd.astype(np.float32), 3) > 0.5)
-        if hanging is not None:
-            near = grow_by_disk(hanging, _FADE * max(hanging.shape))
+        along_frame = _keep_parts_along_frame(ndi.uniform_filter(odd.astype(np.float32), 3) > 0.5)
+        if along_frame is not None:
+            near = grow_by_disk(along_frame, _FADE * max(along_frame.shape))
             artifacts = near if artifacts is None else artifacts | near
     return artifacts
 
 
-def _counts(mask: NDArray[np.bool_]) -> bool:
+def _exceeds_min_area(mask: NDArray[np.bool_]) -> bool:
     return bool(np.count_nonzero(mask) > _MIN_AREA * mask.size)
 
 
-def _cool(red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _find_cool_colors(
+    red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]
+) -> NDArray[np.bool_]:
     coolness = np.maximum(green, blue) / red
     cool = coolness > _COOL
-    # Few images hold anything cool or vivid: there alone it is worth its time to find the median pixel.
-    if _counts(cool):
-        cool &= coolness > _COOLER * middle(coolness)
+    # The median is computed only for the few images that have cool or vivid pixels, to save time.
+    if _exceeds_min_area(cool):
+        cool &= coolness > _COOLER * upper_median(coolness)
     return cool
 
 
-def _vivid(red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _find_vivid_colors(
+    red: NDArray[np.float32], green: NDArray[np.float32], blue: NDArray[np.float32]
+) -> NDArray[np.bool_]:
     brightest = np.maximum(np.maximum(green, blue), red)
     saturation = 1 - np.minimum(np.minimum(green, blue), red) / brightest
     vivid = saturation > _SATURATED
-    if _counts(vivid):
-        vivid &= brightest > _BRIGHT * middle(brightest)
-    if _counts(vivid):
-        vivid &= saturation > middle(saturation) + _MORE_SATURATED
+    if _exceeds_min_area(vivid):
+        vivid &= brightest > _BRIGHT * upper_median(brightest)
+    if _exceeds_min_area(vivid):
+        vivid &= saturation > upper_median(saturation) + _MORE_SATURATED
     return vivid
 
 
-def _on_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Keep the connected parts that are not tiny and lie along the frame; None if no part does."""
+def _keep_parts_along_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Keep the connected parts that are large enough and lie along the frame; None if there is no such part."""
     labels, n_parts = ndi.label(mask)
     if n_parts == 0:
         return None
     area = np.bincount(labels.ravel())
     on_frame = np.bincount(frame_of(labels), minlength=n_parts + 1)
-    kept = (area > _MIN_AREA * mask.size) & (on_frame > _ON_FRAME * np.sqrt(area))
+    kept = (area > _MIN_AREA * mask.size) & (on_frame > _MIN_ALONG_FRAME * np.sqrt(area))
     kept[0] = False
     return kept[labels] if kept.any() else None
 
 
-def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
-    """Tell whether a dark region is likelier a shadow, a card or the room behind than a lesion.
+def lies_along_frame(region: NDArray[np.bool_]) -> bool:
+    """Check whether a dark region is more likely a shadow, a card or the background than a lesion.
 
-    It touches the frame along more than one and a half times the root of its area, more than a
-    disk cut in half, and stays out of the central half of the image, where lesions are put.
+    Such a region touches the frame along more than one and a half times the root of its area,
+    which is more than half a disk does. It also stays outside the central half of the image,
+    where lesions are placed.
 
     Parameters
     ----------
@@ -122,14 +130,14 @@ def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
     Returns
     -------
     bool
-        False for an empty one.
+        False for an empty region.
 
     Examples
     --------
     >>> import numpy as np
     >>> region = np.zeros((80, 120), dtype=bool)
     >>> region[:, :10] = True
-    >>> hangs_on_frame(region), hangs_on_frame(~region)
+    >>> lies_along_frame(region), lies_along_frame(~region)
     (True, False)
     """
     height, width = region.shape
@@ -139,10 +147,10 @@ def hangs_on_frame(region: NDArray[np.bool_]) -> bool:
 
 
 def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Erase what is dark and thinner than a fortieth of the longest side: hairs, ticks of a ruler.
+    """Erase dark lines thinner than a fortieth of the longest side: hairs, ticks of a ruler.
 
-    A gray-level closing of each channel: dark lines take the level beside them, and whatever
-    is wider stays as it is.
+    This is a gray-level closing of each channel. Dark lines take the level beside them. Wider
+    parts stay as they are.
 
     Parameters
     ----------
@@ -152,28 +160,29 @@ def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        The image without them.
+        The image without dark lines.
 
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((80, 120, 3), 200, dtype=np.uint8)
-    >>> photo[:, 50:52] = 30
-    >>> int(erase_dark_lines(photo).min())
+    >>> image = np.full((80, 120, 3), 200, dtype=np.uint8)
+    >>> image[:, 50:52] = 30
+    >>> int(erase_dark_lines(image).min())
     200
     """
     size = max(round(_LINE * max(image.shape)), 1)
     before, after = (size - 1) // 2, size // 2
     for pick, margins in ((np.maximum, (before, after)), (np.minimum, (after, before))):
         for axis in (0, 1):
-            image = _over_windows(pick, image, margins, axis)
+            image = _filter_windows(pick, image, margins, axis)
     return image
 
 
-def _over_windows(pick: np.ufunc, image: NDArray[np.uint8], margins: tuple[int, int], axis: int) -> NDArray[np.uint8]:
-    """Return the highest or the lowest level around each pixel along an axis, from so many before to so many after.
+def _filter_windows(pick: np.ufunc, image: NDArray[np.uint8], margins: tuple[int, int], axis: int) -> NDArray[np.uint8]:
+    """Return the highest or lowest level in a window around each pixel along an axis.
 
-    Windows are doubled by every step; on bytes that is ten times as fast as scipy's queue.
+    The margins are the numbers of pixels before and after. Each step doubles the windows; on bytes, this is ten times
+    as fast as scipy's filter.
     """
     before, after = margins
     first, last = image.take([0], axis), image.take([-1], axis)

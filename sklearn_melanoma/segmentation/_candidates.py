@@ -1,4 +1,4 @@
-"""Several candidate masks of one image: what tells good ones from bad without the truth, and their consensus."""
+"""Features of the candidate masks of one image, computed without the true mask."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sklearn_melanoma._validation import check_image, check_mask
 from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
 from sklearn_melanoma.segmentation._regions import SMOOTHING
 
-#: What `describe_candidates` measures of each candidate.
-CANDIDATE_MEASURES = (
+#: Names of the features that `describe_candidates` computes for each candidate.
+CANDIDATE_FEATURES = (
     "area_fraction",
     "mean_agreement",
     "median_agreement",
     "best_agreement",
     "border_length",
     "frame_fraction",
-    "eccentricity_of_place",
+    "distance_from_center",
     "blue_contrast",
     "green_contrast",
     "red_contrast",
@@ -39,26 +39,32 @@ CANDIDATE_MEASURES = (
 
 _BLUE = 2
 
-# As shares of the root of a candidate's area: the rim on both sides of its border, and where the ring of skin starts
-# and ends.
+# Width of the rim on both sides of the border, as a fraction of the root of the candidate's area.
 _RIM = 0.15
+# Start and end of the ring of skin, as fractions of the root of the candidate's area.
 _RING = (0.1, 0.5)
 
-# The core is what lies deeper than this share of the greatest depth.
+# The core consists of the pixels that lie deeper than this fraction of the greatest depth.
 _CORE = 0.5
 
 
 def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
-    r"""Measure what can be seen of candidate masks without the truth.
+    r"""Compute features of candidate masks that need no true mask.
 
-    Colors are logarithms of red, green and blue under even light. Of each candidate are
-    measured: its share of the image; its agreement with the others, mean, median and best
-    (:func:`agreement`); the length of its border over the root of its area; the share of the
-    frame that it covers; its distance from the center; the contrasts between it and a ring of
-    skin around it in three channels, and in blue across the border, between core and rim, and
-    between the ring and what lies beyond; the spread of blue inside and in the ring; the
-    shares of its pixels that look like skin and of the pixels around and beyond that look
-    like lesion; the slope at the border and in the ring over the image's median slope.
+    Colors are logarithms of red, green and blue under even light. The features of a candidate are:
+
+    - the fraction of the image that it covers;
+    - its mean, median and best agreement with the other candidates (:func:`agreement`);
+    - the length of its border over the root of its area;
+    - the fraction of the image's frame that it covers;
+    - its distance from the center of the image;
+    - its contrast to a ring of skin around it, in blue, green and red;
+    - the contrast in blue across its border, between its core and its rim, and between the ring
+      and the pixels beyond it;
+    - the standard deviation of blue inside the candidate and in the ring;
+    - the fraction of its pixels that look like skin, and the fractions of pixels in the ring and
+      beyond it that look like lesion;
+    - the slope at its border and in the ring, over the image's median slope.
 
     Parameters
     ----------
@@ -70,8 +76,8 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Returns
     -------
     ndarray of shape (n_masks, 20), dtype float64
-        The measures named in ``CANDIDATE_MEASURES``, dimensionless. 0 where there is nothing to
-        measure: an empty mask is a row of zeros.
+        The features, in the order above, dimensionless. Features that are undefined are 0. An
+        empty mask gives a row of zeros.
 
     Raises
     ------
@@ -81,11 +87,11 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((60, 80, 3), 200, dtype=np.uint8)
-    >>> photo[20:40, 30:50] = 90
+    >>> image = np.full((60, 80, 3), 200, dtype=np.uint8)
+    >>> image[20:40, 30:50] = 90
     >>> true, shifted = np.zeros((2, 60, 80), dtype=bool)
     >>> true[20:40, 30:50], shifted[25:45, 38:58] = True, True
-    >>> contrast = describe_candidates(photo, [true, shifted])[:, 7]
+    >>> contrast = describe_candidates(image, [true, shifted])[:, 7]
     >>> bool(contrast[0] > contrast[1])
     True
     """
@@ -101,14 +107,14 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     slope = slope / (float(np.median(slope)) + 1e-4)
     agreements = agreement(candidates)
     np.fill_diagonal(agreements, np.nan)
-    rows = np.zeros((len(candidates), len(CANDIDATE_MEASURES)))
+    rows = np.zeros((len(candidates), len(CANDIDATE_FEATURES)))
     for row, mask, of_others in zip(rows, candidates, agreements, strict=True):
         if mask.any():
-            row[:] = _describe(mask, of_others[~np.isnan(of_others)], log_levels, slope, seen)
+            row[:] = _describe_mask(mask, of_others[~np.isnan(of_others)], log_levels, slope, seen)
     return np.nan_to_num(rows)
 
 
-def _describe(
+def _describe_mask(
     mask: NDArray[np.bool_],
     agreements: NDArray[np.float64],
     log_levels: NDArray[np.float32],
@@ -122,7 +128,7 @@ def _describe(
     rim, near = ((distance > 0) & (distance <= max(_RIM * root, 2)) & seen for distance in (depth, outside))
     core = depth > _CORE * depth.max()
     border = (depth > 0) & (depth <= 1.5)
-    inside, around = _mean(log_levels, mask), _mean(log_levels, ring)
+    inside, around = _average_pixels(log_levels, mask), _average_pixels(log_levels, ring)
     blue = log_levels[_BLUE]
     toward_skin = np.tensordot(around - inside, log_levels - ((inside + around) / 2)[:, np.newaxis, np.newaxis], axes=1)
     place = [np.average(np.arange(n), weights=mask.sum(axis=1 - axis)) / n - 0.5 for axis, n in enumerate(mask.shape)]
@@ -137,20 +143,20 @@ def _describe(
         float(frame_of(mask).mean()),
         float(np.hypot(*place)),
         *(around - inside)[::-1],
-        float(_mean(blue, near) - _mean(blue, rim)),
-        float(_mean(blue, rim) - _mean(blue, core)),
-        float(_mean(blue, beyond) - around[_BLUE]),
+        float(_average_pixels(blue, near) - _average_pixels(blue, rim)),
+        float(_average_pixels(blue, rim) - _average_pixels(blue, core)),
+        float(_average_pixels(blue, beyond) - around[_BLUE]),
         float(blue[mask].std()),
         float(blue[ring].std()) if ring.any() else 0.0,
         float((toward_skin[mask] > 0).mean()),
         float((toward_skin[ring] < 0).mean()) if ring.any() else 0.0,
         float((toward_skin[beyond] < 0).mean()) if beyond.any() else 0.0,
-        float(_mean(slope, border)),
-        float(_mean(slope, ring)),
+        float(_average_pixels(slope, border)),
+        float(_average_pixels(slope, ring)),
     ]
 
 
-def _mean(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _average_pixels(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Average the last two axes over some pixels; NaN where there are none."""
     if not where.any():
         return np.full(values.shape[:-2], np.nan, dtype=np.float32)
@@ -158,7 +164,7 @@ def _mean(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def agreement(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
-    """Measure the Jaccard index of every pair of masks.
+    """Compute the Jaccard index of every pair of masks.
 
     Parameters
     ----------
@@ -168,7 +174,7 @@ def agreement(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_masks, n_masks), dtype float64
-        Jaccard indices, 1 on the diagonal; two empty masks agree.
+        Jaccard indices, 1 on the diagonal. The index of two empty masks is 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A step behind any segmenter that moves the border to where the colors change."""
+"""Segmenter step that moves borders to where the colors change."""
 
 from __future__ import annotations
 
@@ -8,68 +8,74 @@ from typing import Any, ClassVar
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma._validation import require_mask
-from sklearn_melanoma.segmentation._crf import center_probability, choose_refined, refine_probability, soften_mask
+from sklearn_melanoma.segmentation._crf import (
+    center_probability,
+    choose_refined_region,
+    refine_probability,
+    soften_mask,
+)
 from sklearn_melanoma.segmentation._estimators import Segmenter
 
 
 class CRFRefiner(Segmenter):
     """Move the borders that a segmenter found to where the colors change.
 
-    A fully connected conditional random field, solved by mean-field iterations: the step that
-    sharpens the borders of a classifier of pixels, whose probabilities are blurred. It stands
-    behind any segmenter and takes lesions that have a mask. Where the segmenter filled in
-    probabilities they are refined, moved so that they are one half where it drew the border;
-    otherwise those made of the mask: sure far from its border, unsure within about a tenth of the
-    lesion's radius. See :func:`refine_probability` for the formula.
+    The refiner is a fully connected conditional random field, solved by mean-field iterations.
+    It sharpens the blurred borders of a pixel classifier. It follows any segmenter and takes
+    lesions that have a mask. If the segmenter returned probabilities, they are shifted so that
+    they are one half on its border, and then refined. Otherwise probabilities are made from the
+    mask: confident far from its border, uncertain within about a tenth of the lesion's radius.
+    See :func:`refine_probability` for the formula.
 
     Parameters
     ----------
     appearance_weight : float, default=1.0
-        What neighbors of the same color who agree add to the log-odds of a pixel. By default
-        they count as much as odds of e, 2.7 to 1: they settle what is unsure and leave what is
-        sure. 2 or 3 suit probabilities that are rough, 0 leaves the kernel out.
+        Weight of the neighbors of the same color: they add it to the log-odds of a pixel if they
+        all agree. The default equals odds of e, 2.7 to 1. It decides uncertain pixels and keeps
+        confident ones. Use 2 or 3 for rough probabilities. 0 leaves the kernel out.
     smoothness_weight : float, default=1.0
-        What neighbors of any color who agree add, against frayed borders and speckles. By
-        default as much as those of the same color.
+        Weight of the neighbors of any color, which removes frayed borders and speckles. The
+        default equals that of the neighbors of the same color.
     appearance_radius : float, default=0.1
-        Standard deviation in place up to which pixels of one color are neighbors, as a share
-        of the image's longest side. By default a few times as wide as a border is unsure, and
-        narrow enough that uneven light hardly changes the colors.
+        Standard deviation of the distance between neighbors of the same color, as a fraction of
+        the image's longest side. The default is a few times the width of an uncertain border,
+        and so narrow that uneven light hardly changes the colors.
     color_radius : float, default=5.0
-        Standard deviation of colors that count as the same, in units of CIELAB. By default
-        twice the just noticeable difference, a fifth of what lesion and skin differ by.
+        Standard deviation of colors that count as the same, in units of CIELAB. The default is
+        twice the just noticeable difference, and a fifth of the difference of lesion and skin.
     smoothness_radius : float, default=0.02
-        Standard deviation of the neighborhood for the smoothness, as a share of the longest
-        side. By default wider than a hair, narrower than a notch of the border.
+        Standard deviation of the distance between neighbors of any color, as a fraction of the
+        longest side. The default is wider than a hair and narrower than a notch of the border.
     threshold : float, default=0.4
-        Probability above which pixels belong to the lesion. By default below one half, since
-        the field draws the border on the steepest change of color or inside of it, and experts
-        outside of it. Tune it to the annotators' style with a few masks.
+        Probability above which pixels belong to the lesion. The default is below one half: the
+        field puts the border on the steepest change of color or inside it, while experts draw
+        it outside. Tune it to the annotators' style with a few masks.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
-    refine_probability : The same for one array.
+    refine_probability : Refine the probabilities of one image.
 
     Notes
     -----
     The new mask is the largest connected region above the threshold that overlaps the old
-    one, its holes filled. If there is none, or the old mask is all False, the lesion stays as
-    it was. All lengths are shares of the longest side: images of any size give nearly the same.
-    Where linear algebra runs in more threads than in a worker process, probabilities differ by 1e-7.
+    mask, with its holes filled. If there is none, or the old mask is all False, the lesion stays
+    unchanged. All lengths are fractions of the longest side, so images of any size give nearly
+    the same mask. Probabilities can differ by 1e-7 between a worker process and the main process,
+    because linear algebra uses another number of threads there.
 
     Examples
     --------
     >>> from sklearn.pipeline import Pipeline
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.segmentation import CRFRefiner, WatershedSegmenter
-    >>> photos = make_lesions(5, random_state=0)
+    >>> lesions = make_lesions(5, random_state=0)
     >>> pipeline = Pipeline([("segment", WatershedSegmenter()), ("refine", CRFRefiner())])
-    >>> lesion = pipeline.fit_transform(photos.images)[0]
+    >>> lesion = pipeline.fit_transform(lesions.images)[0]
     >>> lesion.mask.shape, lesion.probability.shape
     ((192, 256), (192, 256))
-    >>> pipeline.score(photos.images, photos.masks) > 0.7
+    >>> pipeline.score(lesions.images, lesions.masks) > 0.7
     True
     """
 
@@ -117,5 +123,5 @@ class CRFRefiner(Segmenter):
             color_radius=self.color_radius,
             smoothness_radius=self.smoothness_radius,
         )
-        refined = choose_refined(probability > self.threshold, mask)
+        refined = choose_refined_region(probability > self.threshold, mask)
         return lesion if refined is None else lesion.with_mask(refined, probability)

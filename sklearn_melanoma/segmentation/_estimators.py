@@ -1,4 +1,4 @@
-"""Segmenters: transformers from images to lesions with a mask, and estimators that score against true masks."""
+"""Base class of the segmenters, and the watershed segmenter."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watersh
 
 
 class Segmenter(LesionTransformer):
-    """Base of the segmenters: subclasses fill in the mask of a lesion and, where they have one, the probability."""
+    """Base class of the segmenters; subclasses add the mask to a lesion and, if they have one, the probability."""
 
     @abstractmethod
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         """Return `lesion` with a mask, all False if nothing was found."""
 
     def predict(self, X: Any) -> NDArray[np.object_]:
-        """Return the masks at the size of the images as they came.
+        """Return the masks at the original size of the images.
 
         Parameters
         ----------
@@ -36,13 +36,13 @@ class Segmenter(LesionTransformer):
         Returns
         -------
         ndarray of shape (n_images,), dtype object
-            Bool arrays of shape (height, width), each of the size of its image before it was
-            shrunk. All False where no lesion was found.
+            Bool arrays of shape (height, width), each of the original size of its image. A mask
+            is all False if no lesion was found.
 
         Raises
         ------
         ValueError, TypeError, OSError
-            If an image can't be read or is none; the message names it by position and path.
+            If an image can't be read or is invalid; the message names it by position and path.
         """
         lesions = self.transform(X)
         masks = np.empty(len(lesions), dtype=object)
@@ -59,8 +59,8 @@ class Segmenter(LesionTransformer):
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks
-            Arrays or paths, at the size of the images; None or NaN where there is none. Only
-            the images that have a mask are segmented.
+            Arrays or paths, at the size of the images. None or NaN marks an image without a
+            mask. Only the images that have a mask are segmented.
 
         Returns
         -------
@@ -70,48 +70,49 @@ class Segmenter(LesionTransformer):
         Raises
         ------
         ValueError, TypeError, OSError
-            If no image has a mask, or one has another size than its image.
+            If no image has a mask, or a mask has another size than its image.
         """
         return make_mask_scorer(mask_jaccard)(self, X, y)
 
 
 class WatershedSegmenter(Segmenter):
-    """Find the lesion of each image by threshold and watershed, without any label.
+    """Segment each image by threshold and watershed, without labels.
 
-    The survey's gray levels → binarize → watershed, with what real images need around it: a
-    field of view without dark corners, stickers and hairs, even light, one region chosen by
-    place and size, and a border at a level of color between the skin around it and the
-    lesion. See :func:`segment_watershed` for the steps.
+    The steps are those of the survey, gray levels → binarize → watershed, with additions for real
+    images. Dark corners, stickers and hairs are left out, and uneven light is corrected. One
+    region is chosen by place and size. Its border is moved to a level of color between the skin
+    around it and the lesion. See :func:`segment_watershed` for the steps.
 
     Parameters
     ----------
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Gray levels to look at. Pigment shows best in blue. "auto" takes for each image, of the
-        first four, the one that its threshold separates best. The ratios see color alone,
-        whatever the shadows.
+        Channel of gray levels. Pigment has the highest contrast in blue. "auto" chooses, for each
+        image, the one of the first four channels whose threshold separates it best. The ratios
+        depend on color alone and not on shadows.
     even_light : bool, default=True
         Whether to divide the gray levels by the slowly varying light before the threshold.
     leave_out_artifacts : bool, default=True
-        Whether to erase hairs and other thin dark lines and to leave out stickers and ink on
-        the frame; dark corners are left out in any case.
+        Whether to erase hairs and other thin dark lines, and to leave out stickers and ink on
+        the frame. Dark corners are always left out.
     level : float or None, default=0.5
-        Where between skin (0) and lesion (1) the border lies in color. The lower, the wider
-        the mask: it is the annotators' style, to be tuned with a few masks. None keeps the
+        Position of the border in color, between skin (0) and lesion (1). A lower level gives a
+        wider mask. It reflects the annotators' style: tune it with a few masks. None keeps the
         border of the first watershed.
     margin : float, default=0
-        How far the border is moved outwards, as a share of the image's longest side, 0 to 0.1.
+        Distance by which the border is moved outwards, as a fraction of the image's longest side,
+        0 to 0.1.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     See Also
     --------
-    segment_watershed : The same for one array.
+    segment_watershed : Segment one image.
 
     Notes
     -----
-    All lengths are shares of the image's longest side or of the lesion's own size. An image at
-    384, 768 and 3072 pixels gives nearly the same mask. An image in which nothing stands out
-    gets a mask that is all False.
+    All lengths are fractions of the image's longest side or of the lesion's own size. An image
+    gives nearly the same mask at 384, 768 and 3072 pixels. If no lesion is found, the mask is
+    all False.
 
     The survey's own system is
     ``WatershedSegmenter(even_light=False, leave_out_artifacts=False, level=None)``.
@@ -120,11 +121,11 @@ class WatershedSegmenter(Segmenter):
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
-    >>> photos = make_lesions(5, random_state=0)
+    >>> lesions = make_lesions(5, random_state=0)
     >>> segmenter = WatershedSegmenter()
-    >>> segmenter.fit_transform(photos.images)[0].mask.shape
+    >>> segmenter.fit_transform(lesions.images)[0].mask.shape
     (192, 256)
-    >>> segmenter.score(photos.images, photos.masks) > 0.7
+    >>> segmenter.score(lesions.images, lesions.masks) > 0.7
     True
     """
 

@@ -1,4 +1,4 @@
-"""Where the image shows skin, and how evenly it is lit."""
+"""Dark corners and uneven light of an image."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of
 
-# Light and field of view vary slowly: blocks of 1/24 of the longest side carry all of both.
+# Light and field of view vary slowly, so blocks of 1/24 of the longest side suffice for both.
 _BLOCKS = 24
 
 # The powers of y and of x in the terms 1, x, y, x², y² and xy of a quadratic surface; the first three make a plane.
 _OF_Y, _OF_X = [0, 0, 1, 0, 2, 1], [0, 1, 0, 2, 0, 1]
 
-# Added to the diagonal of normal equations, where sums are of hundreds of blocks.
-_TRACE = 1e-9
+# Added to the diagonal of the normal equations, which sum over hundreds of blocks.
+_RIDGE = 1e-9
 
 
 def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
     """Find the dark surround that a round lens leaves in the corners of an image.
 
-    Blocks of the image whose brightest channel is below `darkness` of the median block's, if
-    they reach at least two corners of the frame: a dark lesion may lie in one corner, a
-    surround never lies in one alone. Found areas are grown by one block, over the half-light
-    at their edge.
+    A block is dark if its brightest channel is below `darkness` times that of the median block.
+    Dark blocks are the surround if they reach at least two corners of the frame. A dark lesion
+    can lie in one corner, but a surround never does. The areas found are grown by one block,
+    which covers the gradual transition at their edge.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
         RGB image.
     darkness : float, default=0.25
-        Share of the median brightness below which a block is dark.
+        Fraction of the median brightness below which a block is dark.
 
     Returns
     -------
@@ -43,16 +43,16 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((90, 120, 3), 200, dtype=np.uint8)
-    >>> find_dark_corners(photo) is None
+    >>> image = np.full((90, 120, 3), 200, dtype=np.uint8)
+    >>> find_dark_corners(image) is None
     True
-    >>> photo[:, :10] = 0
-    >>> find_dark_corners(photo)[0, [0, 60, 119]]
+    >>> image[:, :10] = 0
+    >>> find_dark_corners(image)[0, [0, 60, 119]]
     array([ True, False, False])
     """
     height, width = image.shape[:2]
-    blocks = _block_means(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]))
-    dark = blocks < darkness * middle(blocks)
+    blocks = _average_blocks(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]))
+    dark = blocks < darkness * upper_median(blocks)
     corners = [0, 0, -1, -1], [0, -1, 0, -1]
     if np.count_nonzero(dark[corners]) < 2:
         return None
@@ -65,7 +65,7 @@ def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> ND
 
 
 def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """Divide a gray image by the slowly varying light that falls on the skin, as `fit_light` finds it.
+    """Divide a gray image by the slowly varying light on the skin, as estimated by `fit_light`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None 
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        Gray levels under even light: 1 is the skin's level, dimensionless.
+        Gray levels under even light, dimensionless: 1 is the level of the skin.
 
     Examples
     --------
@@ -91,13 +91,13 @@ def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None 
 
 
 def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    r"""Find the slowly varying light that falls on the skin.
+    r"""Estimate the slowly varying light on the skin.
 
-    The light is a quadratic surface fitted to the logarithm of the gray levels, robustly: a
-    block darker than the surface by :math:`r` standard deviations counts :math:`1/(1 + r^2)`,
-    since it is likelier a lesion than a shadow. If the surface is darker at the center of the
-    image than along its frame, it has followed the lesion, and a plane, which can't, is fitted
-    instead.
+    The light is a quadratic surface, robustly fitted to the logarithm of the gray levels. A block
+    darker than the surface by :math:`r` standard deviations has the weight :math:`1/(1 + r^2)`,
+    since it is more likely a lesion than a shadow. A surface that is darker at the center of the
+    image than along its frame has followed the lesion. Then a plane is fitted instead, which can't
+    follow it.
 
     Parameters
     ----------
@@ -113,8 +113,7 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
 
     Notes
     -----
-    Without the plane in place of a surface that is dark at the center, large lesions are
-    taken for bad light and vanish.
+    Without the plane, large lesions are mistaken for uneven light and vanish.
 
     Examples
     --------
@@ -124,58 +123,58 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     >>> light[60, [0, 80, 159]].round(-1)
     array([100., 150., 200.], dtype=float32)
     """
-    log_blocks = np.log(_block_means(gray) + 1)
-    seen = np.ones(log_blocks.shape, dtype=bool) if surround is None else _block_means(surround) < 0.1
-    if np.count_nonzero(seen) < 12:  # twice as many as a quadratic surface has numbers
-        seen[:] = True
-    y, x = _powers(gray.shape, _block_size(gray.shape))
-    terms = (y[_OF_Y, :, np.newaxis] * x[_OF_X, np.newaxis])[:, seen].astype(np.float64)
+    log_blocks = np.log(_average_blocks(gray) + 1)
+    visible = np.ones(log_blocks.shape, dtype=bool) if surround is None else _average_blocks(surround) < 0.1
+    if np.count_nonzero(visible) < 12:  # twice as many as a quadratic surface has coefficients
+        visible[:] = True
+    y, x = _compute_powers(gray.shape, _choose_block_size(gray.shape))
+    terms = (y[_OF_Y, :, np.newaxis] * x[_OF_X, np.newaxis])[:, visible].astype(np.float64)
     coefficients = np.zeros((3, 3))
-    coefficients[_OF_Y, _OF_X] = _fit_bright(terms, log_blocks[seen])
+    coefficients[_OF_Y, _OF_X] = _fit_bright_surface(terms, log_blocks[visible])
     surface = y.T @ coefficients @ x
     if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame_of(surface).mean():
         coefficients[:] = 0
-        coefficients[_OF_Y[:3], _OF_X[:3]] = _fit_bright(terms[:3], log_blocks[seen])
-    y, x = _powers(gray.shape, 1)
+        coefficients[_OF_Y[:3], _OF_X[:3]] = _fit_bright_surface(terms[:3], log_blocks[visible])
+    y, x = _compute_powers(gray.shape, 1)
     return np.exp(y.T @ coefficients.astype(np.float32) @ x)
 
 
 @lru_cache(maxsize=16)
-def _powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _compute_powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return 1, y and y², and 1, x and x², at the centers of square blocks of `step` pixels."""
     y, x = ((((np.arange(n // step) + 0.5) * step - n / 2) / (max(shape) / 2)).astype(np.float32) for n in shape)
     return np.stack([y**0, y, y * y]), np.stack([x**0, x, x * x])
 
 
-def _fit_bright(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Fit a sum of terms by iteratively reweighted least squares that trust bright values more than dark ones."""
+def _fit_bright_surface(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Fit a sum of terms by iteratively reweighted least squares, with lower weights for dark values."""
     both = np.vstack([terms, values])
-    # On an image one block wide some terms are the same; a trace on the diagonal shares out what belongs to both.
-    trace = _TRACE * np.eye(len(terms))
+    # On an image one block wide, some terms are identical. A small ridge keeps the equations solvable.
+    ridge = _RIDGE * np.eye(len(terms))
     weights = np.ones(len(values))
     for _ in range(10):
         sums = both * weights @ both.T
-        coefficients = np.linalg.solve(sums[:-1, :-1] + trace, sums[:-1, -1])
+        coefficients = np.linalg.solve(sums[:-1, :-1] + ridge, sums[:-1, -1])
         residuals = values - coefficients @ terms
-        deviation = 1.4826 * middle(np.abs(residuals - middle(residuals))) + 1e-3
+        deviation = 1.4826 * upper_median(np.abs(residuals - upper_median(residuals))) + 1e-3
         weights = 1 / (1 + (np.minimum(residuals, 0) / deviation) ** 2)
     return coefficients
 
 
-def middle(values: NDArray[np.floating]) -> float:
-    """Return the median, or the upper one of the two in the middle, at a fraction of the cost."""
+def upper_median(values: NDArray[np.floating]) -> float:
+    """Return the median, or the upper one of the two middle values, at a fraction of the cost of numpy's."""
     half = values.size // 2
     return float(np.partition(values, half, axis=None)[half])
 
 
-def _block_size(shape: tuple[int, ...]) -> int:
+def _choose_block_size(shape: tuple[int, ...]) -> int:
     return min(max(round(max(shape) / _BLOCKS), 1), *shape)
 
 
-def _block_means(array: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Average the square blocks of an image; what is left over at the right and at the bottom is cut."""
-    size = _block_size(array.shape)
+def _average_blocks(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Average the square blocks of an image; remaining pixels at the right and at the bottom are dropped."""
+    size = _choose_block_size(array.shape)
     rows, columns = (n // size for n in array.shape)
-    # Rows first: what is added is in one piece then.
+    # Rows are summed first, since their pixels are contiguous in memory.
     bands = array[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
     return bands.reshape(rows, columns, size).sum(axis=2) / np.float32(size * size)

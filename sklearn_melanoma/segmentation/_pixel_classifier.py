@@ -1,4 +1,4 @@
-"""A segmenter that learns from a few masks what the pixels of a lesion look like."""
+"""Segmenter that classifies pixels, trained on a few masks."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDes
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 
-# Thresholds among which the one is taken whose masks agree best with those given.
+# Candidates of the threshold. The one with the best mean Jaccard index is chosen.
 _THRESHOLDS = np.linspace(0.2, 0.8, 13)
 
-# Images on which that is decided; more of them take memory and change nothing.
+# Largest number of images on which the threshold is chosen. More of them take memory and don't change it.
 _MAX_TUNED = 100
 _FOLDS = 5
 
@@ -38,14 +38,14 @@ Sample = tuple[NDArray[np.float32], Mask]
 
 
 class PixelClassifierSegmenter(Segmenter):
-    """Find the lesion of each image by a classifier of pixels, trained on a few masks.
+    """Segment each image by a pixel classifier, trained on a few masks.
 
-    Each pixel is described by its color against the skin's, its place, and what masks found
-    without any label say of it. Any classifier of scikit-learn learns from a
-    few hundred pixels of each image that has a mask, and its probability is blended with what
-    a segmenter without masks says, which counts the less the more masks there are. The
-    threshold is the one that agrees best with the given masks when each is predicted by a
-    classifier that has not seen it, so that tight or wide drawing is learned too.
+    The features of a pixel are its color relative to the skin, its place, and masks found without
+    labels. Any classifier of scikit-learn is trained on a few hundred pixels of each image that
+    has a mask. Its probability is blended with the mask of an unsupervised segmenter, whose
+    weight decreases with the number of masks. The threshold maximizes the mean Jaccard index of
+    the given masks, each predicted by a classifier that was trained without it. So the annotators'
+    style, tight or wide, is learned too.
 
     Parameters
     ----------
@@ -53,59 +53,60 @@ class PixelClassifierSegmenter(Segmenter):
         Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
         extremely randomized trees.
     n_pixels : int, default=300
-        Pixels drawn from each image that has a mask, more of them near the border. Each image
-        counts the same.
+        Number of pixels sampled from each image that has a mask, more of them near the border.
+        Each image has the same weight.
     base_segmenter : segmenter, optional
-        Segmenter that needs no mask, whose probability, or mask, is blended in. By default
-        :class:`WatershedSegmenter`; :class:`SegmenterSelector` is better and slower.
+        Unsupervised segmenter that is blended in: its probability, or its mask if it has none.
+        By default :class:`WatershedSegmenter`. :class:`SegmenterSelector` is more accurate and
+        slower.
     prior_masks : float, default=10
-        How many masks the unsupervised guess is worth: with :math:`n` masks, its share in the
-        probability is ``prior_masks / (prior_masks + n)``.
+        Number of masks that the base segmenter is equivalent to. With :math:`n` masks, its weight
+        in the probability is ``prior_masks / (prior_masks + n)``.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the draw of pixels and folds, and of the default classifier. A classifier that
-        is passed keeps its own.
+        Seed of the sampled pixels, of the folds and of the default classifier. Pass an int for
+        reproducible results. A given `estimator` uses its own seed.
 
     Attributes
     ----------
     estimator_ : classifier
-        The classifier, fitted on all drawn pixels.
+        The classifier, fitted on all sampled pixels.
     threshold_ : float
         Probability above which a pixel belongs to the lesion.
     base_segmenter_ : segmenter or None
-        The prior, fitted without masks.
+        The base segmenter, fitted without masks. None if `base_segmenter` is None.
     base_weight_ : float
-        Share of the unsupervised guess in the probability.
+        Weight of the base segmenter in the probability, 0 to 1.
     out_of_fold_jaccard_ : float
-        Mean Jaccard index at `threshold_` over the given masks, each predicted without it; a
-        little too good, since the threshold is chosen on it. NaN with a single mask.
+        Mean Jaccard index at `threshold_` over the given masks, each predicted by a classifier
+        that was trained without it. It is slightly optimistic, since it chooses the threshold.
+        NaN if there is a single mask.
 
     See Also
     --------
-    WatershedSegmenter : Needs no mask.
+    WatershedSegmenter : Segmenter that needs no mask.
 
     Notes
     -----
-    Images are looked at with a longest side of 96 pixels; the probability is interpolated
-    between them, and of what is above the threshold, the connected region with the largest sum
-    is the lesion, its holes filled. All lengths are shares of the image's longest side or of
-    the lesion's own size. Where nothing is darker than the skin, mask and probability are all
-    zero.
+    Pixels are classified at a longest side of 96 pixels, and the probability is interpolated. The
+    lesion is the connected region above the threshold with the largest sum, its holes filled. All
+    lengths are fractions of the image's longest side or of the lesion's own size. If nothing is
+    darker than the skin, the mask is all False and the probability is 0.
 
-    With 20 masks the mean Jaccard index is 0.864 on PH², 0.800 on ISIC 2017 and 0.825 on
-    HAM10000, against 0.863, 0.793 and 0.801 without any.
+    With 20 masks, the mean Jaccard index is 0.864 on PH², 0.800 on ISIC 2017 and 0.825 on
+    HAM10000. Without masks, it is 0.863, 0.793 and 0.801.
 
     Examples
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.segmentation import PixelClassifierSegmenter
-    >>> photos = make_lesions(10, random_state=0)
-    >>> masks = photos.masks[:5] + [None] * 5
-    >>> segmenter = PixelClassifierSegmenter().fit(photos.images, masks)
-    >>> segmenter.score(photos.images[5:], photos.masks[5:]) > 0.8
+    >>> lesions = make_lesions(10, random_state=0)
+    >>> masks = lesions.masks[:5] + [None] * 5
+    >>> segmenter = PixelClassifierSegmenter(random_state=0).fit(lesions.images, masks)
+    >>> segmenter.score(lesions.images[5:], lesions.masks[5:]) > 0.8
     True
-    >>> segmenter.transform(photos.images[5:6])[0].probability.shape
+    >>> segmenter.transform(lesions.images[5:6])[0].probability.shape
     (192, 256)
     """
 
@@ -142,9 +143,9 @@ class PixelClassifierSegmenter(Segmenter):
         Parameters
         ----------
         X : sequence of images
-            Paths, arrays, PIL images or lesions. Those without a mask are not read.
+            Paths, arrays, PIL images or lesions. Images without a mask are not read.
         y : sequence of masks
-            Arrays or paths, at the size of the images; None or NaN where there is none.
+            Arrays or paths, at the size of the images. None or NaN marks an image without a mask.
 
         Returns
         -------
@@ -154,8 +155,8 @@ class PixelClassifierSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            If there is no mask, one has another size than its image, all are empty or all are
-            full, or a parameter has a value out of its range.
+            If there is no mask, a mask has another size than its image, all masks are empty or
+            all are full, or a parameter is out of its range.
         """
         self._check_parameters()
         images = check_images(X)
@@ -166,30 +167,30 @@ class PixelClassifierSegmenter(Segmenter):
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
         with FitTask(self, images, y, len(labeled) + min(_FOLDS, len(labeled)) + 1) as task:
-            self._learn(images, masks, labeled, task)
+            self._fit_to_masks(images, masks, labeled, task)
         return self
 
-    def _learn(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
-        # Without the masks: the threshold is found on images whose masks the prior has not seen.
+    def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
+        # No masks are passed, so that the threshold is chosen on masks that the base segmenter has not seen.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
-        tuned = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())
-        samples, kept = [], []
+        tuning_orders = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())
+        samples, tuning = [], []
         for order, position in enumerate(labeled):
             task.begin_part("image")
             lesion, mask = read_pair(images, masks, position)
-            pixels = self._describe(lesion)
-            samples.append(_draw_pixels(pixels, mask, self.n_pixels, rng))
-            if order in tuned:
-                # Twice the size of the features: more costs memory and changes nothing.
-                kept.append((order, pixels, _at_most(mask, 2 * FEATURE_SIDE)))
+            pixels = self._describe_pixels(lesion)
+            samples.append(_sample_pixels(pixels, mask, self.n_pixels, rng))
+            if order in tuning_orders:
+                # Twice the size of the features. A larger mask costs memory and does not change the threshold.
+                tuning.append((order, pixels, _shrink_mask(mask, 2 * FEATURE_SIDE)))
         counts = np.bincount(np.concatenate([labels for _, labels in samples]), minlength=2)
         if not counts.all():
             what = "all full" if counts[1] else "all empty"
             raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
         self.base_weight_ = self.prior_masks / (self.prior_masks + len(labeled)) if self.prior_masks else 0.0
         seed = int(rng.randint(2**31 - 1))
-        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, kept, seed, task)
+        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, tuning, seed, task)
         task.begin_part("learn")
         self.estimator_ = self._fit_classifier(samples, seed)
 
@@ -204,11 +205,11 @@ class PixelClassifierSegmenter(Segmenter):
     def _choose_threshold(
         self,
         samples: list[Sample],
-        kept: list[tuple[int, PixelDescription, Mask]],
+        tuning: list[tuple[int, PixelDescription, Mask]],
         seed: int,
         task: FitTask,
     ) -> tuple[float, float]:
-        """Return the threshold with the best mean Jaccard index on images left out, and that index."""
+        """Return the threshold with the best mean Jaccard index on left-out images, and that index."""
         if len(samples) < 2:
             return 0.5, np.nan
         scores = []
@@ -218,38 +219,38 @@ class PixelClassifierSegmenter(Segmenter):
             if len(np.unique(np.concatenate([labels for _, labels in part]))) < 2:
                 continue
             classifier = self._fit_classifier(part, seed)
-            for order, pixels, mask in kept:
+            for order, pixels, mask in tuning:
                 if order in test:
-                    probability = resize_map(self._probability(pixels, classifier), mask.shape)
+                    probability = resize_map(self._predict_probability(pixels, classifier), mask.shape)
                     scores.append([mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS])
         if not scores:
             return 0.5, np.nan
-        # Neighbors are averaged in, or a few images choose a threshold by chance.
+        # Neighboring thresholds are averaged, so that a few images do not choose one by chance.
         means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
         best = int(means.argmax())
         return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
 
-    def _describe(self, lesion: Lesion) -> PixelDescription:
-        """Describe the pixels of an image, with the prior's guess."""
+    def _describe_pixels(self, lesion: Lesion) -> PixelDescription:
+        """Describe the pixels of an image, with the probability of the base segmenter."""
         pixels = describe_pixels(lesion.image)
         if self.base_segmenter_ is None:
             return pixels
         (found,) = self.base_segmenter_.transform([Lesion(lesion.image)])
-        guess = found.mask.astype(np.float32) if found.probability is None else found.probability
-        return replace(pixels, guess=np.clip(resize_map(guess, pixels.guess.shape), 0, 1))
+        probability = found.mask.astype(np.float32) if found.probability is None else found.probability
+        return replace(pixels, base_probability=np.clip(resize_map(probability, pixels.base_probability.shape), 0, 1))
 
-    def _probability(self, pixels: PixelDescription, classifier: BaseEstimator) -> NDArray[np.float32]:
+    def _predict_probability(self, pixels: PixelDescription, classifier: BaseEstimator) -> NDArray[np.float32]:
         """Return the probability of the lesion at each described pixel."""
         if not pixels.found:
-            return np.zeros(pixels.guess.shape, dtype=np.float32)
+            return np.zeros(pixels.base_probability.shape, dtype=np.float32)
         rows = pixels.features.reshape(-1, len(pixels.names))
-        lesion = int(np.argmax(classifier.classes_))  # True, wherever it stands
-        learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.guess.shape).astype(np.float32)
-        return (1 - self.base_weight_) * learned + self.base_weight_ * pixels.guess
+        lesion = int(np.argmax(classifier.classes_))  # the column of True
+        learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.base_probability.shape).astype(np.float32)
+        return (1 - self.base_weight_) * learned + self.base_weight_ * pixels.base_probability
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        pixels = self._describe(lesion)
-        probability = resize_map(self._probability(pixels, self.estimator_), lesion.image.shape[:2])
+        pixels = self._describe_pixels(lesion)
+        probability = resize_map(self._predict_probability(pixels, self.estimator_), lesion.image.shape[:2])
         probability = np.clip(probability, 0, 1)
         return lesion.with_mask(cut_probability(probability, self.threshold_), probability)
 
@@ -263,19 +264,19 @@ class PixelClassifierSegmenter(Segmenter):
         return tags
 
 
-def _draw_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
-    """Draw pixels of one image, the more of them the nearer to the border of its mask, with their labels."""
-    lesion = resize_map(mask.astype(np.float32), pixels.guess.shape) > 0.5
+def _sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
+    """Sample pixels of one image with their labels; pixels near the border of the mask are more likely."""
+    lesion = resize_map(mask.astype(np.float32), pixels.base_probability.shape) > 0.5
     weights = np.ones(lesion.shape)
     if lesion.any() and not lesion.all():
         distance = ndi.distance_transform_edt(lesion) + ndi.distance_transform_edt(~lesion)
         weights = 1 / (0.05 + distance / max(lesion.shape))
-    drawn = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=weights.ravel() / weights.sum())
-    return pixels.features.reshape(lesion.size, -1)[drawn], lesion.ravel()[drawn]
+    sampled = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=weights.ravel() / weights.sum())
+    return pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled]
 
 
-def _at_most(mask: Mask, side: int) -> Mask:
-    """Shrink a mask to a longest side."""
+def _shrink_mask(mask: Mask, side: int) -> Mask:
+    """Shrink a mask to a longest side of `side` pixels; smaller masks are not enlarged."""
     factor = min(side / max(mask.shape), 1)
     height, width = (max(round(n * factor), 1) for n in mask.shape)
     return resize_mask(mask, (height, width))

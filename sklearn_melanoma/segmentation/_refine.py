@@ -1,4 +1,4 @@
-"""Where between skin and lesion the border lies, by the colors of both sides of a first border."""
+"""Refinement of a border by the colors on both of its sides."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from sklearn_melanoma._geometry import (
 )
 from sklearn_melanoma.preprocessing._cielab import levels_to_lab
 
-# All as shares of the root of the lesion's area. Skin is looked at from here ...
+# All lengths are fractions of the root of the lesion's area. The ring of skin starts and ends at these distances from
+# the lesion. Light and skin differ farther away.
 _RING_START = 0.15
-# ... to here: near by, since farther away light and skin differ.
 _RING_END = 0.5
-# The lesion grows no farther than this,
+# Largest distance by which the lesion can grow.
 _GROWTH = 0.35
-# and its bays narrower than twice this are filled: experts draw past them.
+# Radius of the closing. It fills bays narrower than twice this, as experts do.
 _BAY = 0.25
 
-# Fewer pixels on either side say nothing of colors; a new region with a smaller share of the first is another one.
+# Smallest number of pixels on either side from which colors are estimated.
 _MIN_PIXELS = 30
+# Smallest fraction of the first region that the new one must cover. Below it, the new region is another one.
 _MIN_KEPT = 0.3
 
-# Added to the variances, in squared units of CIELAB: the least difference of colors that can be seen.
+# Added to the variances, in squared units of CIELAB: the just noticeable difference of colors.
 _JUST_VISIBLE = 1.0
 
 
@@ -45,48 +46,47 @@ def refine_by_color(
 ) -> NDArray[np.bool_]:
     r"""Move the border of a region to a level of color between the skin around it and the lesion.
 
-    Fisher's linear discriminant between the region and a ring of skin around it is the axis
-    in CIELAB on which the two differ most for their spread,
-    :math:`a = \Sigma^{-1} (c_l - c_s)` with the mean color :math:`c_l` of the region, the
-    median color :math:`c_s` of the ring and the mean :math:`\Sigma` of their covariances. A
-    pixel of color :math:`c` lies at
+    Fisher's linear discriminant separates the region from a ring of skin around it. It is the
+    axis :math:`a = \Sigma^{-1} (c_l - c_s)` in CIELAB, with the mean color :math:`c_l` of the
+    region, the median color :math:`c_s` of the ring and the mean :math:`\Sigma` of their
+    covariances. A pixel of color :math:`c` has the position
     :math:`t = a^\top (c - c_s) / a^\top (c_l - c_s)`, 0 on the skin and 1 on the lesion. The
-    connected part with :math:`t >` `level` that shares most with the region is the new one,
-    its bays and holes filled.
+    new region is the connected part with :math:`t >` `level` that has the largest overlap with
+    the old one. Its bays and holes are filled.
 
     Parameters
     ----------
     rgb : ndarray of shape (3, height, width), dtype float32
         Red, green and blue of an image, 0 to 255, smoothed.
     region : ndarray of shape (height, width), dtype bool
-        First guess, at least one pixel.
+        First region, with at least one pixel.
     artifacts : ndarray of shape (height, width), dtype bool, optional
         Pixels that are neither skin nor lesion.
     level : float, default=0.5
-        Where the border lies between skin and lesion, 0 to 1: the lower, the wider.
+        Position of the border between skin (0) and lesion (1). A lower level gives a wider region.
 
     Returns
     -------
     ndarray of shape (height, width), dtype bool
-        The refined region; `region` where there are too few pixels of either.
+        The refined region; `region` itself if there are too few pixels inside or around it.
 
     Examples
     --------
     >>> import numpy as np
-    >>> photo = np.full((3, 80, 120), 200, dtype=np.float32)
-    >>> photo[:, 20:60, 40:80] = np.reshape([150, 110, 90], (3, 1, 1))
+    >>> image = np.full((3, 80, 120), 200, dtype=np.float32)
+    >>> image[:, 20:60, 40:80] = np.reshape([150, 110, 90], (3, 1, 1))
     >>> core = np.zeros((80, 120), dtype=bool)
     >>> core[25:55, 45:75] = True
-    >>> int(refine_by_color(photo, core).sum())
+    >>> int(refine_by_color(image, core).sum())
     1600
     """
     root = np.sqrt(np.count_nonzero(region))
     pad = int(max(_RING_END, _GROWTH) * root) + 5
     crop = padded_box(region, pad)
     inside = region[crop]
-    seen = np.ones(inside.shape, dtype=bool) if artifacts is None else ~artifacts[crop]
+    visible = np.ones(inside.shape, dtype=bool) if artifacts is None else ~artifacts[crop]
     around = grow_by_disk(inside, max(_RING_END, _RING_START + 4 / root) * root)
-    ring = around & ~grow_by_disk(inside, _RING_START * root) & seen
+    ring = around & ~grow_by_disk(inside, _RING_START * root) & visible
     if min(np.count_nonzero(ring), np.count_nonzero(inside)) < _MIN_PIXELS:
         return region
     color = levels_to_lab(rgb[:, crop[0], crop[1]].reshape(3, -1))
@@ -94,13 +94,13 @@ def refine_by_color(
     half = skin.shape[1] // 2
     start = np.partition(skin, half, axis=1)[:, half]  # the median, at a fraction of its cost
     step = lesion.mean(axis=1) - start
-    spread = (_covariance(lesion) + _covariance(skin)) / 2 + _JUST_VISIBLE * np.eye(3)
+    spread = (_compute_covariance(lesion) + _compute_covariance(skin)) / 2 + _JUST_VISIBLE * np.eye(3)
     axis = np.linalg.solve(spread, step)
     span = float(axis @ step)
     if not span > 0:
         return region
     place = (axis / span).astype(np.float32) @ color - float(axis @ start) / span
-    labels, n_parts = ndi.label((place > level).reshape(inside.shape) & seen & grow_by_disk(inside, _GROWTH * root))
+    labels, n_parts = ndi.label((place > level).reshape(inside.shape) & visible & grow_by_disk(inside, _GROWTH * root))
     shared = np.bincount(labels[inside], minlength=n_parts + 1)
     shared[0] = 0
     if shared.max() < _MIN_KEPT * np.count_nonzero(inside):
@@ -111,7 +111,7 @@ def refine_by_color(
 
 
 def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill the holes and the bays of a mask: a closing by a disk whose radius follows the mask's size."""
+    """Fill the holes and the bays of a mask by a closing with a disk; its radius is proportional to the mask's size."""
     square = int(_BAY**2 * np.count_nonzero(mask))
     pad = isqrt(square) + 2
     box = bounding_box(mask)
@@ -125,6 +125,6 @@ def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return fill_holes(filled)
 
 
-def _covariance(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _compute_covariance(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     centered = colors - colors.mean(axis=1, keepdims=True)
     return centered @ centered.T / (colors.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""A segmenter that chooses among the masks of others, image by image."""
+"""Segmenter that combines the masks of several segmenters."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
-# How much a candidate's vote grows with its expected Jaccard index: e-fold for 0.05, half an
-# expert's disagreement with another.
+# The weight of a candidate in the vote grows e-fold if its predicted Jaccard index grows by 0.05. That is half the
+# disagreement of two experts.
 _SHARPNESS = 20.0
 
-# Shares of the vote among which the one is taken that agrees best with the given masks.
+# Candidates of the vote threshold. The one with the best mean Jaccard index is chosen.
 _VOTE_THRESHOLDS = np.linspace(0.2, 0.7, 11)
 
 _FOLDS = 5
 
 
 def default_segmenters() -> list[tuple[str, Segmenter]]:
-    """Return the eight ways of drawing a border that a `SegmenterSelector` chooses among unless it is told others."""
-    ways: dict[str, dict[str, Any]] = {
+    """Return the eight segmenters that a `SegmenterSelector` combines by default."""
+    variants: dict[str, dict[str, Any]] = {
         "blue": {},
         "green": {"channel": "green"},
         "blue_red": {"channel": "blue/red"},
@@ -50,74 +50,79 @@ def default_segmenters() -> list[tuple[str, Segmenter]]:
         "wide": {"level": 0.3},
         "tight": {"level": 0.65},
     }
-    return [(name, WatershedSegmenter(**{"level": 0.45} | options)) for name, options in ways.items()]
+    return [(name, WatershedSegmenter(**{"level": 0.45} | options)) for name, options in variants.items()]
 
 
 class SegmenterSelector(Segmenter, Composite):
-    """Weigh the masks of several segmenters, image by image, and return their consensus.
+    """Combine the masks of several segmenters by a weighted vote, for each image.
 
-    Without any mask to learn from, every candidate votes with the weight of its agreement with
-    the others: of several ways of looking at an image, those that go wrong go wrong in
-    different ways. Fitted with a few masks, a regressor learns to expect each candidate's
-    Jaccard index from what can be seen without the truth (:func:`describe_candidates`: contrast and slope
-    along the border, compactness, place, size, agreement), the better ones get more of the
-    vote, and the share of the vote that makes a pixel lesion follows the annotators' style,
-    tight or wide.
+    Each segmenter gives a candidate mask. Without masks to learn from, the weight of a candidate
+    is its mean agreement with the others, since wrong candidates are usually wrong in different
+    ways.
+
+    If a few masks are given, a regressor (the ranker) learns to predict the Jaccard index of each
+    candidate. It uses features that need no true mask (:func:`describe_candidates`): contrast and
+    slope along the border, compactness, place, size and agreement. Better candidates get a larger
+    weight. The threshold of the vote is chosen on the given masks, so it follows the annotators'
+    style, tight or wide.
 
     Parameters
     ----------
     segmenters : list of (str, segmenter), optional
         Names and segmenters. By default eight variants of :class:`WatershedSegmenter`: four
-        channels, without even light, without refinement, a wide and a tight one. Those
-        that learn are fitted on the same masks.
+        channels, without even light, without refinement, a wide and a tight one. Segmenters
+        that learn are fitted to the same masks.
     ranker : regressor, optional
-        Expects a Jaccard index from the measures of a candidate, for ``fit`` with masks. By
+        Predicts the Jaccard index of a candidate from its features, if ``fit`` gets masks. By
         default 100 extremely randomized trees.
     n_best : int, optional
-        Number of candidates that vote, the best first; 1 chooses a single one. By default all.
+        Number of best candidates that vote; 1 chooses a single one. By default all.
     vote_threshold : float, default=0.4
-        Share of the vote from which a pixel belongs to the lesion, as long as no masks teach
-        another. Below one half, since thresholds err on the small side.
+        Fraction of the vote above which a pixel belongs to the lesion, if ``fit`` gets too few
+        masks to choose it. The default is below one half, since thresholds of gray levels give
+        masks that are too small.
     n_jobs : int, optional
-        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
+        Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in
+        the search around it. ``fit`` segments its candidates in parallel; ``transform`` and
+        ``predict`` process images in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the default ranker.
+        Seed of the folds and of the default ranker. Pass an int for reproducible results.
 
     Attributes
     ----------
     segmenters_ : list of segmenter
-        The candidates, fitted; once ``fit`` was called.
+        The fitted segmenters.
     ranker_ : regressor or None
-        The fitted ranker; None if there was no mask.
+        The fitted ranker; None if ``fit`` got fewer than five masks.
     vote_threshold_ : float
-        Share of the vote from which a pixel belongs to the lesion.
+        Fraction of the vote above which a pixel belongs to the lesion.
 
     See Also
     --------
     WatershedSegmenter : One of the candidates; faster.
-    describe_candidates : What the ranker sees.
+    describe_candidates : Features of the candidates.
 
     Notes
     -----
-    It works without ``fit``, unless one of `segmenters` learns. With fewer than five masks
-    there is nothing to learn a ranking from, and it votes as without.
+    It works without ``fit``, unless one of `segmenters` must be fitted. At least five masks are
+    needed to learn the weights and the threshold. With fewer, it votes as without masks.
 
-    Choosing among twelve borders by a random forest was shown in [1]_.
+    A rng forest that chooses among twelve borders is evaluated in [1]_.
 
     References
     ----------
-    .. [1] PMC7173402: a random forest choosing among 12 borders gave a good one in 96.4 % of 802
-       lesions, the best single method in 85.9 %.
+    .. [1] PMC7173402: a rng forest choosing among 12 borders gave a good border in 96.4 % of
+       802 lesions, the best single method in 85.9 %.
 
     Examples
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.segmentation import SegmenterSelector
-    >>> photos = make_lesions(8, image_size=(96, 128), random_state=0)
-    >>> SegmenterSelector().score(photos.images, photos.masks) > 0.7
+    >>> lesions = make_lesions(8, image_size=(96, 128), random_state=0)
+    >>> SegmenterSelector(random_state=0).score(lesions.images, lesions.masks) > 0.7
     True
-    >>> selector = SegmenterSelector().fit(photos.images, photos.masks[:6] + [None] * 2)
-    >>> selector.transform(photos.images[6:7])[0].probability.shape
+    >>> selector = SegmenterSelector(random_state=0).fit(lesions.images, lesions.masks[:6] + [None] * 2)
+    >>> selector.transform(lesions.images[6:7])[0].probability.shape
     (96, 128)
     """
 
@@ -151,14 +156,14 @@ class SegmenterSelector(Segmenter, Composite):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from the images that have a mask which candidates to trust, and how wide to draw.
+        """Learn the weights of the candidates and the vote threshold from the images that have a mask.
 
         Parameters
         ----------
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks, optional
-            Arrays or paths, at the size of the images; None or NaN where there is none.
+            Arrays or paths, at the size of the images. None or NaN marks an image without a mask.
 
         Returns
         -------
@@ -168,49 +173,49 @@ class SegmenterSelector(Segmenter, Composite):
         Raises
         ------
         ValueError, TypeError, OSError
-            If a parameter is wrong, or an image or mask can't be read or has another size; the
-            message names it by position and path.
+            If a parameter is wrong, an image or mask can't be read, or a mask has another size
+            than its image. The message names it by position and path.
         """
         self._check_parameters()
         images = check_images(X)
         masks, positions = check_few_masks(y, len(images))
         self.ranker_, self.vote_threshold_ = None, self.vote_threshold
         ranked = len(positions) >= _FOLDS
-        fresh = [(name, clone(segmenter)) for name, segmenter in self._named()]
-        n_parts = sum(learns(segmenter) for _, segmenter in fresh) + (len(fresh) + _FOLDS + 2 if ranked else 0)
+        clones = [(name, clone(segmenter)) for name, segmenter in self._list_segmenters()]
+        n_parts = sum(learns(segmenter) for _, segmenter in clones) + (len(clones) + _FOLDS + 2 if ranked else 0)
         with FitTask(self, images, y, n_parts) as task:
             if ranked:
-                self._learn(images, masks, positions, task)
-            for name, segmenter in fresh:
+                self._fit_to_masks(images, masks, positions, task)
+            for name, segmenter in clones:
                 with task.fitting(f"fit-{name}", segmenter):
                     segmenter.fit(images, y)
-            self.segmenters_ = [segmenter for _, segmenter in fresh]
+            self.segmenters_ = [segmenter for _, segmenter in clones]
         return self
 
-    def _learn(self, images: Sequence[Any], masks: Sequence[Any], positions: list[int], task: FitTask) -> None:
+    def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], positions: list[int], task: FitTask) -> None:
         task.begin_part("read")
         lesions, truths = [], []
         for position in positions:
             lesion, truth = read_pair(images, masks, position)
             lesions.append(_shrink_to_mask_side(lesion))
             truths.append(resize_mask(truth, lesions[-1].image.shape[:2]))
-        random = check_random_state(self.random_state)
-        folds = list(KFold(_FOLDS, shuffle=True, random_state=random).split(positions))
-        candidates = self._cross_fitted_candidates(images, masks, positions, lesions, folds, task)
-        rows = [self._rows(lesion, found) for lesion, found in zip(lesions, candidates, strict=True)]
+        rng = check_random_state(self.random_state)
+        folds = list(KFold(_FOLDS, shuffle=True, random_state=rng).split(positions))
+        candidates = self._cross_fit_candidates(images, masks, positions, lesions, folds, task)
+        rows = [self._describe_masks(lesion, found) for lesion, found in zip(lesions, candidates, strict=True)]
         jaccard = [
             [mask_jaccard(truth, mask) for mask in found] for truth, found in zip(truths, candidates, strict=True)
         ]
         ranker = self.ranker
         if ranker is None:
-            seed = int(random.randint(np.iinfo(np.int32).max))
+            seed = int(rng.randint(np.iinfo(np.int32).max))
             ranker = ExtraTreesRegressor(100, min_samples_leaf=5, max_features=0.3, random_state=seed)
         agreed = np.empty((len(positions), len(_VOTE_THRESHOLDS)))
         for train, test in folds:
             task.begin_part("fold")
             fitted = _fit_ranker(ranker, rows, jaccard, train)
             for i in test:
-                vote = _consensus(candidates[i], self._weights(fitted.predict(rows[i])))
+                vote = _average_votes(candidates[i], self._weigh_votes(fitted.predict(rows[i])))
                 agreed[i] = [
                     mask_jaccard(truths[i], cut_probability(vote, threshold)) for threshold in _VOTE_THRESHOLDS
                 ]
@@ -221,33 +226,33 @@ class SegmenterSelector(Segmenter, Composite):
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         small = _shrink_to_mask_side(lesion)
-        masks = [_mask_of(segmenter, small) for segmenter in self._active()]
+        masks = [_predict_mask(segmenter, small) for segmenter in self._get_segmenters()]
         ranker = getattr(self, "ranker_", None)
         if ranker is None:
             agreements = agreement(masks)
-            weights = self._kept((agreements.sum(axis=1) - 1) / max(len(masks) - 1, 1))
+            weights = self._keep_best((agreements.sum(axis=1) - 1) / max(len(masks) - 1, 1))
         else:
-            weights = self._weights(ranker.predict(self._rows(small, masks)))
-        vote = resize_map(_consensus(masks, weights), lesion.image.shape[:2])
+            weights = self._weigh_votes(ranker.predict(self._describe_masks(small, masks)))
+        vote = resize_map(_average_votes(masks, weights), lesion.image.shape[:2])
         return lesion.with_mask(cut_probability(vote, getattr(self, "vote_threshold_", self.vote_threshold)), vote)
 
-    def _weights(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn expected Jaccard indices into weights of the vote."""
-        return self._kept(np.exp(_SHARPNESS * (quality - quality.max())))
+    def _weigh_votes(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn predicted Jaccard indices into weights of the vote."""
+        return self._keep_best(np.exp(_SHARPNESS * (quality - quality.max())))
 
-    def _kept(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Leave the `n_best` largest weights, and make their sum 1."""
+    def _keep_best(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Keep the `n_best` largest weights, and scale them to a sum of 1."""
         kept = np.zeros_like(weights)
         best = np.argsort(-weights, kind="stable")[: self.n_best]
         kept[best] = weights[best]
         return kept / kept.sum() if kept.sum() > 0 else np.full_like(weights, 1 / len(weights))
 
-    def _rows(self, lesion: Lesion, masks: Sequence[Mask]) -> NDArray[np.float64]:
-        """Return what the ranker sees: measures, the same against the image's median, and which candidate it is."""
-        measures = describe_candidates(lesion.image, masks)
-        return np.hstack([measures, measures - np.median(measures, axis=0), np.eye(len(masks))])
+    def _describe_masks(self, lesion: Lesion, masks: Sequence[Mask]) -> NDArray[np.float64]:
+        """Return the input of the ranker: features, their differences from the median, and one column per candidate."""
+        features = describe_candidates(lesion.image, masks)
+        return np.hstack([features, features - np.median(features, axis=0), np.eye(len(masks))])
 
-    def _cross_fitted_candidates(
+    def _cross_fit_candidates(
         self,
         images: Sequence[Any],
         masks: Sequence[Any],
@@ -256,29 +261,33 @@ class SegmenterSelector(Segmenter, Composite):
         folds: list[Any],
         task: FitTask,
     ) -> list[list[Mask]]:
-        """Return the candidates of the images that have a mask, from segmenters that have not seen that mask."""
+        """Return the candidates of the images that have a mask, from segmenters fitted without that mask."""
         columns = []
-        for name, segmenter in self._named():
+        for name, segmenter in self._list_segmenters():
             task.begin_part(f"find-{name}")
             column: list[Any] = [None] * len(positions)
             if get_tags(segmenter).requires_fit:
                 for _, test in folds:
-                    hidden = {positions[i] for i in test}
-                    seen = [None if i in hidden else mask for i, mask in enumerate(masks)]
-                    fitted = clone(segmenter).fit(images, seen)
+                    left_out = {positions[i] for i in test}
+                    others = [None if i in left_out else mask for i, mask in enumerate(masks)]
+                    fitted = clone(segmenter).fit(images, others)
                     for i in test:
-                        column[i] = _mask_of(fitted, lesions[i])
+                        column[i] = _predict_mask(fitted, lesions[i])
             else:
                 run = Parallel(n_jobs=self.n_jobs)
-                column = run(delayed(_mask_of)(segmenter, lesion) for lesion in lesions)
+                column = run(delayed(_predict_mask)(segmenter, lesion) for lesion in lesions)
             columns.append(column)
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def _named(self) -> list[tuple[str, Any]]:
+    def _list_segmenters(self) -> list[tuple[str, Any]]:
         return default_segmenters() if self.segmenters is None else list(self.segmenters)
 
-    def _active(self) -> list[Any]:
-        return self.segmenters_ if hasattr(self, "segmenters_") else [segmenter for _, segmenter in self._named()]
+    def _get_segmenters(self) -> list[Any]:
+        return (
+            self.segmenters_
+            if hasattr(self, "segmenters_")
+            else [segmenter for _, segmenter in self._list_segmenters()]
+        )
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -292,14 +301,14 @@ class SegmenterSelector(Segmenter, Composite):
                 raise TypeError(f"every segmenter must have fit and transform, got {segmenter!r}.")
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "segmenters_") or not self._learns()
+        return hasattr(self, "segmenters_") or not self._requires_fit()
 
-    def _learns(self) -> bool:
-        return any(get_tags(segmenter).requires_fit for _, segmenter in self._named())
+    def _requires_fit(self) -> bool:
+        return any(get_tags(segmenter).requires_fit for _, segmenter in self._list_segmenters())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self._learns()
+        tags.requires_fit = self._requires_fit()
         return tags
 
 
@@ -308,7 +317,7 @@ def _shrink_to_mask_side(lesion: Lesion) -> Lesion:
     return lesion if image is lesion.image else Lesion(image, source=lesion.source, source_shape=lesion.source_shape)
 
 
-def _mask_of(segmenter: Any, lesion: Lesion) -> Mask:
+def _predict_mask(segmenter: Any, lesion: Lesion) -> Mask:
     return segmenter.transform([lesion])[0].mask
 
 
@@ -320,7 +329,7 @@ def _fit_ranker(
     return clone(ranker).fit(np.concatenate([rows[i] for i in which]), np.concatenate([jaccard[i] for i in which]))
 
 
-def _consensus(masks: Sequence[Mask], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the share of the vote that each pixel gets."""
+def _average_votes(masks: Sequence[Mask], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the fraction of the vote for each pixel."""
     vote = np.tensordot(weights.astype(np.float32), np.array(masks, dtype=np.float32), axes=1)
     return np.minimum(vote, 1)

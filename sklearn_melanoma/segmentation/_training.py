@@ -1,4 +1,4 @@
-"""Images and masks as segmenters that learn take them."""
+"""Checks and readers of the images and masks that segmenters are fitted to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sklearn_melanoma._validation import check_mask, check_masks, element_errors
 
 
 def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
-    """Return the masks as a sequence, and the positions of those that are there.
+    """Return the masks as a sequence, and the positions of the images that have one.
 
     Parameters
     ----------
     y : sequence of masks or None
-        Arrays or paths; None or NaN where an image has no mask. None stands for no mask at all.
+        Arrays or paths. None or NaN marks an image without a mask. None alone means no masks.
     n_images : int
         Number of images.
 
@@ -40,20 +40,21 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     masks = check_masks(y)
     if len(masks) != n_images:
         raise ValueError(
-            f"X and y must have the same length, got {n_images} and {len(masks)}. Pass None for an image without a mask."
+            f"X and y must have the same length, got {n_images} and {len(masks)}. "
+            "Pass None for an image without a mask."
         )
     return masks, [position for position in range(n_images) if not is_missing(masks[position])]
 
 
 def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tuple[Lesion, NDArray[np.bool_]]:
-    """Read an image at the working size, and its mask at the image's own.
+    """Read an image at the working size, and its mask at the image's original size.
 
     Parameters
     ----------
     images, masks : sequence
         Images and masks, arrays or paths.
     position : int
-        Which pair to read.
+        Position of the pair to read.
 
     Returns
     -------
@@ -65,7 +66,8 @@ def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tup
     Raises
     ------
     ValueError, TypeError, OSError
-        If one can't be read, or the mask has another size than the image; the message names it.
+        If the image or the mask can't be read, or the mask has another size than the image. The
+        message names it.
     """
     with element_errors(position, images[position]):
         lesion = as_lesion(images[position])

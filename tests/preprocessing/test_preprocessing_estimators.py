@@ -1,3 +1,5 @@
+"""Tests of the preprocessing transformers."""
+
 from dataclasses import fields
 
 import numpy as np
@@ -13,7 +15,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 
 
 @pytest.fixture(scope="module")
-def photos():
+def data():
     return make_lesions(12, hair=1, image_size=(144, 192), random_state=0)
 
 
@@ -27,19 +29,19 @@ def photos():
     ],
     ids=["hair", "clear hair", "color", "gray world"],
 )
-def test_they_do_what_the_functions_do(photos, estimator, function):
-    lesions = estimator.fit_transform(photos.images)
+def test_transformers_equal_functions(data, estimator, function):
+    lesions = estimator.fit_transform(data.images)
     changed = 0
-    for lesion, image in zip(lesions, photos.images, strict=True):
+    for lesion, image in zip(lesions, data.images, strict=True):
         np.testing.assert_array_equal(lesion.image, function(image))
         changed += not np.array_equal(lesion.image, image)
     assert changed > 6
 
 
 @pytest.mark.parametrize("estimator", [HairRemover(), ColorNormalizer()], ids=["hair", "color"])
-def test_all_but_the_photo_is_kept(photos, estimator):
+def test_only_image_changes(data, estimator):
     probability = np.full((144, 192), 0.25, np.float32)
-    lesion = Lesion(photos.images[0], photos.masks[0], None, 0.02, "a.png", (1440, 1920), probability)
+    lesion = Lesion(data.images[0], data.masks[0], None, 0.02, "a.png", (1440, 1920), probability)
     result = estimator.transform([lesion])[0]
     assert not np.array_equal(result.image, lesion.image)
     for field in fields(Lesion):
@@ -49,13 +51,13 @@ def test_all_but_the_photo_is_kept(photos, estimator):
             )
 
 
-def test_photos_without_hair_come_back_as_they_are(make_lesion):
+def test_images_without_hair_are_returned_unchanged(make_lesion):
     lesion = make_lesion()
     assert HairRemover().transform([lesion])[0] is lesion
     assert HairRemover().transform([lesion.image])[0].image is lesion.image
 
 
-def test_grid_search_behind_a_segmenter_on_masks(photos):
+def test_grid_search_before_segmenter(data):
     pipeline = Pipeline([("hair", HairRemover()), ("segment", WatershedSegmenter())])
     search = GridSearchCV(
         pipeline,
@@ -63,17 +65,17 @@ def test_grid_search_behind_a_segmenter_on_masks(photos):
         cv=3,
         error_score="raise",
     )
-    search.fit(photos.images, photos.masks)
+    search.fit(data.images, data.masks)
     assert search.best_params_["segment__margin"] == 0.005
     assert isinstance(search.best_params_["hair"], HairRemover)
     assert len(set(search.cv_results_["mean_test_score"])) == 4
-    assert search.predict(photos.images[:2]).shape == (2,)
+    assert search.predict(data.images[:2]).shape == (2,)
 
 
-def test_in_an_image_pipeline(photos):
+def test_image_pipeline(data):
     steps = [("clean", HairRemover()), ("color", ColorNormalizer()), ("segment", WatershedSegmenter())]
-    lesions = ImagePipeline(steps, batch_size=5).fit(photos.images).transform(photos.images)
-    expected = make_pipeline(*(step for _, step in steps)).transform(photos.images)
+    lesions = ImagePipeline(steps, batch_size=5).fit(data.images).transform(data.images)
+    expected = make_pipeline(*(step for _, step in steps)).transform(data.images)
     for lesion, other in zip(lesions, expected, strict=True):
         np.testing.assert_array_equal(lesion.mask, other.mask)
 
@@ -82,8 +84,8 @@ def test_in_an_image_pipeline(photos):
 @pytest.mark.parametrize(
     ("name", "load", "step"), [("ph2", load_ph2, 3), ("isic2017", load_isic_2017, 9), ("ham10000", load_ham10000, 31)]
 )
-def test_masks_of_real_photos_get_no_worse(real_data, name, load, step):
-    photos = load(real_data(name))
-    images, masks = photos.images[::step], photos.masks[::step]
+def test_hair_removal_keeps_masks_of_real_images(real_data, name, load, step):
+    data = load(real_data(name))
+    images, masks = data.images[::step], data.masks[::step]
     with_hair = WatershedSegmenter().score(images, masks)
     assert make_pipeline(HairRemover(), WatershedSegmenter()).score(images, masks) > with_hair - 0.002

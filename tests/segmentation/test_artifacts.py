@@ -1,4 +1,4 @@
-"""What is no skin is found, and what is lesion is left alone."""
+"""Tests of the detection of artifacts."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import ndimage as ndi
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import segment_watershed
-from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts, hangs_on_frame
+from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts, lies_along_frame
 
 SKIN = (212, 168, 140)
 STICKERS = {
@@ -21,7 +21,7 @@ STICKERS = {
 
 
 def with_sticker(image, color, *, center=(0.5, 1.0), radius=0.15):
-    """Lay a disk over an image; by default half of it hangs over the right end."""
+    """Draw a disk over an image; by default its center is on the right edge."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
     covered = np.hypot(y - center[0] * height, x - center[1] * width) < radius * max(height, width)
@@ -31,7 +31,7 @@ def with_sticker(image, color, *, center=(0.5, 1.0), radius=0.15):
 
 
 @pytest.mark.parametrize("color", STICKERS.values(), ids=STICKERS)
-def test_stickers_on_the_frame_are_found_whole(make_lesion, color):
+def test_finds_whole_stickers_on_frame(make_lesion, color):
     lesion = make_lesion(144, 192, spot=(110, 75, 60))
     image, covered = with_sticker(lesion.image, color)
     found = find_artifacts(image)
@@ -41,13 +41,13 @@ def test_stickers_on_the_frame_are_found_whole(make_lesion, color):
 
 
 @pytest.mark.parametrize("color", STICKERS.values(), ids=STICKERS)
-def test_masks_ignore_stickers(make_lesion, color):
+def test_mask_excludes_sticker(make_lesion, color):
     lesion = make_lesion(288, 384, spot=(150, 105, 85), radii=(0.1, 0.1))
     image, _ = with_sticker(lesion.image, color)
     assert mask_jaccard(lesion.mask, segment_watershed(image)) > 0.9
 
 
-def test_what_a_sticker_does_without_the_step(make_lesion):
+def test_sticker_spoils_mask_if_artifacts_are_kept(make_lesion):
     lesion = make_lesion(288, 384, spot=(195, 140, 118), radii=(0.1, 0.1))
     image, _ = with_sticker(lesion.image, STICKERS["red"], radius=0.25)
     assert mask_jaccard(lesion.mask, segment_watershed(image)) > 0.9
@@ -55,7 +55,7 @@ def test_what_a_sticker_does_without_the_step(make_lesion):
 
 
 @pytest.mark.parametrize("color", STICKERS.values(), ids=STICKERS)
-def test_colors_away_from_the_frame_are_left_to_the_segmenter(make_image, color):
+def test_ignores_colors_away_from_frame(make_image, color):
     image, _ = with_sticker(make_image(144, 192, radii=(1e-9, 1e-9)), color, center=(0.5, 0.5))
     assert find_artifacts(image) is None
 
@@ -65,26 +65,26 @@ def test_colors_away_from_the_frame_are_left_to_the_segmenter(make_image, color)
     [(90, 55, 40), (60, 40, 35), (150, 90, 60), (170, 60, 60), (105, 100, 110), (20, 15, 15), (200, 120, 60)],
     ids=["dark brown", "black brown", "light brown", "red", "blue-white veil", "black", "orange"],
 )
-def test_lesions_cut_by_the_frame_are_no_artifacts(make_lesion, spot):
+def test_lesion_cut_by_frame_is_no_artifact(make_lesion, spot):
     lesion = make_lesion(144, 192, center=(0.0, -0.4), radii=(0.25, 0.25), spot=spot)
     assert lesion.mask[:, 0].any()
     assert find_artifacts(lesion.image) is None
 
 
-def test_skin_around_a_lesion_that_fills_the_photo_is_no_artifact(make_lesion):
+def test_skin_around_large_lesion_is_no_artifact(make_lesion):
     lesion = make_lesion(144, 192, radii=(0.36, 0.47), spot=(120, 60, 50))
     assert lesion.mask.mean() > 0.5
     assert find_artifacts(lesion.image) is None
 
 
-def test_a_cast_of_color_is_no_artifact(make_image):
+def test_color_cast_is_no_artifact(make_image):
     skin = make_image(144, 192, radii=(1e-9, 1e-9))
     blue_light = (skin * np.array([0.6, 0.8, 1.0])).astype(np.uint8)
     assert find_artifacts(blue_light) is None
 
 
 @pytest.mark.parametrize("size", [96, 192, 384])
-def test_thin_dark_lines_are_erased_and_nothing_else(make_lesion, size):
+def test_erases_only_thin_dark_lines(make_lesion, size):
     image = make_lesion(size * 3 // 4, size, noise=0).image
     clean = image.copy()
     image = image.copy()
@@ -97,7 +97,7 @@ def test_thin_dark_lines_are_erased_and_nothing_else(make_lesion, size):
     assert (erase_dark_lines(image)[:, : width - 2] == 20).all()
 
 
-def test_hairs_do_not_lead_the_mask_astray(make_lesion):
+def test_mask_ignores_hairs(make_lesion):
     lesion = make_lesion(288, 384, radii=(0.15, 0.15), spot=(195, 140, 118))
     image = lesion.image.copy()
     for row in range(20, 280, 16):
@@ -110,7 +110,7 @@ def test_hairs_do_not_lead_the_mask_astray(make_lesion):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3), (8, 8)])
-def test_tiny_photos(shape):
+def test_tiny_images(shape):
     for seed in range(5):
         image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
         found = find_artifacts(image)
@@ -119,13 +119,13 @@ def test_tiny_photos(shape):
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (30, 40), (60, 96), (90, 130), (192, 144), (180, 240)])
-def test_erasing_lines_is_a_grey_closing(shape):
+def test_erase_dark_lines_equals_gray_closing(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     size = max(round(max(shape) / 40), 1)
     np.testing.assert_array_equal(erase_dark_lines(image), ndi.grey_closing(image, size=(size, size, 1)))
 
 
-def test_a_dark_card_on_the_frame_is_not_the_lesion(make_lesion):
+def test_dark_card_on_frame_is_no_lesion(make_lesion):
     lesion = make_lesion(288, 384, spot=(195, 140, 118), radii=(0.1, 0.1))
     image = lesion.image.copy()
     image[:60, 290:] = (25, 25, 28)
@@ -133,13 +133,13 @@ def test_a_dark_card_on_the_frame_is_not_the_lesion(make_lesion):
     assert mask_jaccard(lesion.mask, segment_watershed(image, leave_out_artifacts=False)) < 0.1
 
 
-def test_a_region_hangs_on_the_frame_by_shape_and_place():
+def test_lies_along_frame_depends_on_shape_and_place():
     region = np.zeros((144, 192), bool)
-    assert not hangs_on_frame(region)
+    assert not lies_along_frame(region)
     y, x = np.mgrid[:144, :192]
-    assert not hangs_on_frame(np.hypot(y - 72, x - 96) < 40)
-    assert not hangs_on_frame(np.hypot(y - 72, x) < 60)  # cut by the frame, but it reaches the middle
-    assert hangs_on_frame(np.hypot(y, x) < 40)
-    assert not hangs_on_frame(np.hypot(y - 25, x - 25) < 26)  # in a corner, but whole
-    assert hangs_on_frame(y < 15)
-    assert not hangs_on_frame(y < 100)
+    assert not lies_along_frame(np.hypot(y - 72, x - 96) < 40)
+    assert not lies_along_frame(np.hypot(y - 72, x) < 60)  # cut by the frame, but it reaches the center
+    assert lies_along_frame(np.hypot(y, x) < 40)
+    assert not lies_along_frame(np.hypot(y - 25, x - 25) < 26)  # in a corner, but not cut
+    assert lies_along_frame(y < 15)
+    assert not lies_along_frame(y < 100)

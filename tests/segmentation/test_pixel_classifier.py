@@ -1,3 +1,5 @@
+"""Tests of the pixel classifier."""
+
 import pickle
 
 import numpy as np
@@ -22,13 +24,13 @@ from sklearn_melanoma.segmentation._pixel_features import describe_pixels
 
 
 @pytest.fixture(scope="module")
-def photos():
+def data():
     return make_lesions(24, image_size=(96, 128), random_state=0)
 
 
 @pytest.fixture(scope="module")
-def fitted(photos):
-    return PixelClassifierSegmenter(random_state=0).fit(photos.images[:8], photos.masks[:8])
+def fitted(data):
+    return PixelClassifierSegmenter(random_state=0).fit(data.images[:8], data.masks[:8])
 
 
 def quick():
@@ -39,29 +41,29 @@ def areas(masks):
     return np.array([mask.sum() for mask in masks])
 
 
-# What it learns
+# Learning
 
 
-def test_eight_masks_are_no_worse_than_none(photos, fitted):
-    rest = photos.images[8:], photos.masks[8:]
+def test_eight_masks_are_no_worse_than_unsupervised(data, fitted):
+    rest = data.images[8:], data.masks[8:]
     assert fitted.score(*rest) > WatershedSegmenter().score(*rest) - 0.02
 
 
-def test_eight_masks_drawn_wide_beat_none(photos):
-    wide = [ndi.binary_dilation(mask, iterations=5) for mask in photos.masks]
-    segmenter = PixelClassifierSegmenter(random_state=0).fit(photos.images[:8], wide[:8])
-    rest = photos.images[8:], wide[8:]
+def test_eight_wide_masks_beat_unsupervised(data):
+    wide = [ndi.binary_dilation(mask, iterations=5) for mask in data.masks]
+    segmenter = PixelClassifierSegmenter(random_state=0).fit(data.images[:8], wide[:8])
+    rest = data.images[8:], wide[8:]
     assert segmenter.score(*rest) > WatershedSegmenter().score(*rest) + 0.1
 
 
-def test_tight_and_wide_drawing_is_learned(photos):
+def test_learns_tight_and_wide_style(data):
     change = {
         "tight": lambda mask: ndi.binary_erosion(mask, iterations=3),
         "wide": lambda mask: ndi.binary_dilation(mask, iterations=3),
     }
-    drawn = {style: [alter(mask) for mask in photos.masks] for style, alter in change.items()}
+    drawn = {style: [alter(mask) for mask in data.masks] for style, alter in change.items()}
     found = {
-        style: PixelClassifierSegmenter(random_state=0).fit(photos.images[:8], masks[:8]).predict(photos.images[8:])
+        style: PixelClassifierSegmenter(random_state=0).fit(data.images[:8], masks[:8]).predict(data.images[8:])
         for style, masks in drawn.items()
     }
     assert (areas(found["tight"]) < areas(found["wide"])).mean() > 0.9
@@ -71,60 +73,60 @@ def test_tight_and_wide_drawing_is_learned(photos):
         assert own > crossed + 0.1
 
 
-def test_the_out_of_fold_index_is_about_what_other_photos_get(photos, fitted):
-    assert fitted.out_of_fold_jaccard_ == pytest.approx(fitted.score(photos.images[8:], photos.masks[8:]), abs=0.1)
+def test_out_of_fold_jaccard_matches_unseen_images(data, fitted):
+    assert fitted.out_of_fold_jaccard_ == pytest.approx(fitted.score(data.images[8:], data.masks[8:]), abs=0.1)
 
 
-def test_the_guess_fades_as_masks_come(photos):
-    images, masks = photos.images[:6], photos.masks[:6]
-    share = PixelClassifierSegmenter(estimator=quick(), random_state=0).fit(images, masks).base_weight_
-    assert share == pytest.approx(10 / 16)
+def test_base_weight_decreases_with_number_of_masks(data):
+    images, masks = data.images[:6], data.masks[:6]
+    weight = PixelClassifierSegmenter(estimator=quick(), random_state=0).fit(images, masks).base_weight_
+    assert weight == pytest.approx(10 / 16)
     assert (
         PixelClassifierSegmenter(estimator=quick(), prior_masks=0, random_state=0).fit(images, masks).base_weight_ == 0
     )
     alone = PixelClassifierSegmenter(estimator=quick(), prior_masks=1e9, random_state=0).fit(images, masks)
     plain = WatershedSegmenter(margin=0)
-    for found, guess in zip(alone.predict(photos.images[8:]), plain.predict(photos.images[8:]), strict=True):
+    for found, guess in zip(alone.predict(data.images[8:]), plain.predict(data.images[8:]), strict=True):
         assert mask_jaccard(guess, found) > 0.9
 
 
-def test_one_mask_is_enough_to_fit(photos):
-    segmenter = PixelClassifierSegmenter(random_state=1).fit(photos.images[:1], photos.masks[:1])
+def test_fits_single_mask(data):
+    segmenter = PixelClassifierSegmenter(random_state=1).fit(data.images[:1], data.masks[:1])
     assert segmenter.threshold_ == 0.5
     assert np.isnan(segmenter.out_of_fold_jaccard_)
-    assert segmenter.score(photos.images[8:], photos.masks[8:]) > 0.6
+    assert segmenter.score(data.images[8:], data.masks[8:]) > 0.6
 
 
 @pytest.mark.parametrize("style", ["all True", "all False"])
-def test_full_and_empty_masks_among_others(photos, style):
-    masks = [*photos.masks[:3], np.full((96, 128), style == "all True")]
-    segmenter = PixelClassifierSegmenter(estimator=quick(), random_state=0).fit(photos.images[:4], masks)
-    assert segmenter.predict(photos.images[8:9])[0].any()
+def test_fits_full_or_empty_mask_among_others(data, style):
+    masks = [*data.masks[:3], np.full((96, 128), style == "all True")]
+    segmenter = PixelClassifierSegmenter(estimator=quick(), random_state=0).fit(data.images[:4], masks)
+    assert segmenter.predict(data.images[8:9])[0].any()
 
 
-# Masks given and missing
+# Given and missing masks
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, float("nan")])
-def test_photos_without_a_mask_are_neither_used_nor_read(photos, fitted, missing):
-    images = [*photos.images[:4], "gone.jpg", *photos.images[4:8]]
-    masks = [*photos.masks[:4], missing, *photos.masks[4:8]]
+def test_images_without_mask_are_not_read(data, fitted, missing):
+    images = [*data.images[:4], "gone.jpg", *data.images[4:8]]
+    masks = [*data.masks[:4], missing, *data.masks[4:8]]
     other = PixelClassifierSegmenter(random_state=0).fit(images, masks)
-    for a, b in zip(other.transform(photos.images[8:12]), fitted.transform(photos.images[8:12]), strict=True):
+    for a, b in zip(other.transform(data.images[8:12]), fitted.transform(data.images[8:12]), strict=True):
         np.testing.assert_array_equal(a.probability, b.probability)
 
 
-def test_every_kind_of_masks(photos, fitted, tmp_path):
-    for i, mask in enumerate(photos.masks[:8]):
+def test_accepts_paths_and_arrays_of_masks(data, fitted, tmp_path):
+    for i, mask in enumerate(data.masks[:8]):
         Image.fromarray(mask).save(tmp_path / f"{i}.png")
-    stack = np.stack(photos.masks[:8])
-    expected = fitted.transform(photos.images[8:9])[0]
+    stack = np.stack(data.masks[:8])
+    expected = fitted.transform(data.images[8:9])[0]
     for masks in ([str(tmp_path / f"{i}.png") for i in range(8)], stack, stack * np.uint8(255)):
-        other = PixelClassifierSegmenter(random_state=0).fit(photos.images[:8], masks)
-        np.testing.assert_array_equal(other.transform(photos.images[8:9])[0].probability, expected.probability)
+        other = PixelClassifierSegmenter(random_state=0).fit(data.images[:8], masks)
+        np.testing.assert_array_equal(other.transform(data.images[8:9])[0].probability, expected.probability)
 
 
-def test_masks_are_of_the_size_of_the_source(make_lesion):
+def test_masks_have_source_size(make_lesion):
     lesions = [make_lesion(600, 800, center=(0.02 * i, 0), seed=i) for i in range(3)]
     images = [lesion.image for lesion in lesions]
     segmenter = PixelClassifierSegmenter(random_state=0).fit(images, [lesion.mask for lesion in lesions])
@@ -149,16 +151,16 @@ def test_masks_are_of_the_size_of_the_source(make_lesion):
         (lambda masks: 7, TypeError, "y must be a sequence"),
     ],
 )
-def test_what_nothing_can_be_learned_from(photos, masks, kind, message):
+def test_fit_rejects_invalid_masks(data, masks, kind, message):
     with pytest.raises(kind, match=message):
-        PixelClassifierSegmenter(random_state=0).fit(photos.images[:3], masks(photos.masks[:3]))
+        PixelClassifierSegmenter(random_state=0).fit(data.images[:3], masks(data.masks[:3]))
 
 
 # Output
 
 
-def test_the_mask_is_what_is_probable(photos, fitted):
-    for lesion in fitted.transform(photos.images[8:]):
+def test_mask_covers_probable_region(data, fitted):
+    for lesion in fitted.transform(data.images[8:]):
         assert (lesion.probability.dtype, lesion.mask.dtype) == (np.float32, bool)
         inside = lesion.probability[lesion.mask]
         assert np.median(inside) > fitted.threshold_ > lesion.probability[~lesion.mask].mean()
@@ -179,7 +181,7 @@ def test_the_mask_is_what_is_probable(photos, fitted):
     ],
     ids=["skin", "black", "8x8", "row", "column", "pixel", "2x3"],
 )
-def test_nothing_to_see(fitted, image):
+def test_uniform_images_have_no_lesion(fitted, image):
     lesion = fitted.transform([image])[0]
     assert lesion.mask.shape == image.shape[:2]
     assert not lesion.mask.any()
@@ -198,12 +200,12 @@ def test_odd_shapes_of_noise(fitted, shape):
         image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
         pixels = describe_pixels(image)
         assert np.isfinite(pixels.features).all()
-        assert pixels.features.shape == (*pixels.guess.shape, len(pixels.names))
+        assert pixels.features.shape == (*pixels.base_probability.shape, len(pixels.names))
         assert fitted.predict([image])[0].shape == shape
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (8, 8)])
-def test_fitted_on_tiny_photos(shape):
+def test_fits_tiny_images(shape):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for _ in range(4)]
     masks = [np.full(shape, i % 2 == 0) for i in range(4)]
@@ -211,7 +213,7 @@ def test_fitted_on_tiny_photos(shape):
 
 
 @pytest.mark.parametrize("size", [(192, 256), (768, 1024)])
-def test_any_resolution_gives_the_same(photos, fitted, make_lesion, size):
+def test_result_does_not_depend_on_resolution(data, fitted, make_lesion, size):
     small, other = (
         fitted.predict([make_lesion(*shape, center=(0.05, -0.1), noise=0).image])[0] for shape in ((384, 512), size)
     )
@@ -219,12 +221,12 @@ def test_any_resolution_gives_the_same(photos, fitted, make_lesion, size):
     assert mask_jaccard(small, other) > 0.97
 
 
-def test_a_mask_that_was_there_says_nothing(photos, fitted):
-    lesion = Lesion(photos.images[8], ~photos.masks[8])
-    np.testing.assert_array_equal(fitted.predict([lesion])[0], fitted.predict([photos.images[8]])[0])
+def test_ignores_existing_mask(data, fitted):
+    lesion = Lesion(data.images[8], ~data.masks[8])
+    np.testing.assert_array_equal(fitted.predict([lesion])[0], fitted.predict([data.images[8]])[0])
 
 
-# As an estimator
+# Estimator interface
 
 
 @pytest.mark.parametrize(
@@ -232,15 +234,15 @@ def test_a_mask_that_was_there_says_nothing(photos, fitted):
     [quick(), ExtraTreesClassifier(20, random_state=0), KNeighborsClassifier(15)],
     ids=["logistic", "trees", "neighbors"],
 )
-def test_any_classifier(photos, classifier):
-    segmenter = PixelClassifierSegmenter(estimator=classifier, random_state=0).fit(photos.images[:8], photos.masks[:8])
-    assert segmenter.score(photos.images[8:], photos.masks[8:]) > 0.75
+def test_accepts_any_classifier(data, classifier):
+    segmenter = PixelClassifierSegmenter(estimator=classifier, random_state=0).fit(data.images[:8], data.masks[:8])
+    assert segmenter.score(data.images[8:], data.masks[8:]) > 0.75
     assert type(segmenter.estimator_) is type(classifier)
     assert segmenter.estimator_ is not classifier
 
 
 class Backwards(ClassifierMixin, BaseEstimator):
-    """A classifier whose columns come in another order than usual."""
+    """Classifier with reversed columns."""
 
     def fit(self, X, y):
         self.inner_ = quick().fit(X, ~y)
@@ -251,14 +253,14 @@ class Backwards(ClassifierMixin, BaseEstimator):
         return self.inner_.predict_proba(X)
 
 
-def test_columns_are_taken_by_class(photos):
+def test_probability_column_is_chosen_by_class(data):
     pair = [
         PixelClassifierSegmenter(estimator=classifier, prior_masks=0, random_state=0).fit(
-            photos.images[:4], photos.masks[:4]
+            data.images[:4], data.masks[:4]
         )
         for classifier in (quick(), Backwards())
     ]
-    for a, b in zip(*(segmenter.predict(photos.images[8:12]) for segmenter in pair), strict=True):
+    for a, b in zip(*(segmenter.predict(data.images[8:12]) for segmenter in pair), strict=True):
         assert mask_jaccard(a, b) > 0.99
 
 
@@ -274,46 +276,46 @@ def test_columns_are_taken_by_class(photos):
         {"random_state": "now"},
     ],
 )
-def test_wrong_arguments(photos, arguments):
+def test_rejects_invalid_parameters(data, arguments):
     with pytest.raises(ValueError, match=f"'{next(iter(arguments))}' parameter of PixelClassifierSegmenter must be"):
-        PixelClassifierSegmenter(**arguments).fit(photos.images[:2], photos.masks[:2])
+        PixelClassifierSegmenter(**arguments).fit(data.images[:2], data.masks[:2])
 
 
-def test_the_seed_decides(photos):
+def test_random_state_determines_result(data):
     def probability(seed):
-        segmenter = PixelClassifierSegmenter(random_state=seed).fit(photos.images[:4], photos.masks[:4])
-        return segmenter.transform(photos.images[8:9])[0].probability
+        segmenter = PixelClassifierSegmenter(random_state=seed).fit(data.images[:4], data.masks[:4])
+        return segmenter.transform(data.images[8:9])[0].probability
 
     np.testing.assert_array_equal(probability(3), probability(3))
     assert not np.array_equal(probability(3), probability(4))
 
 
-def test_clone_and_pickle(photos, fitted):
+def test_clone_and_pickle(data, fitted):
     again = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(again.predict(photos.images[8:9])[0], fitted.predict(photos.images[8:9])[0])
+    np.testing.assert_array_equal(again.predict(data.images[8:9])[0], fitted.predict(data.images[8:9])[0])
     assert len(pickle.dumps(fitted)) < 10e6
     assert not hasattr(clone(fitted), "estimator_")
 
 
-def test_grid_search_with_few_masks(photos):
-    masks = [mask if i % 2 else None for i, mask in enumerate(photos.masks[:16])]
+def test_grid_search_with_few_masks(data):
+    masks = [mask if i % 2 else None for i, mask in enumerate(data.masks[:16])]
     search = GridSearchCV(
         PixelClassifierSegmenter(estimator=quick(), random_state=0),
         {"prior_masks": [0, 1e9], "estimator__logisticregression__C": [1e-9, 0.01]},
         cv=SemiSupervisedSplit(2),
         error_score="raise",
-    ).fit(photos.images[:16], masks)
+    ).fit(data.images[:16], masks)
     assert len(set(search.cv_results_["mean_test_score"])) > 2
     assert search.best_params_["prior_masks"] == 0
     assert search.best_params_["estimator__logisticregression__C"] == 0.01
-    assert search.score(photos.images[16:], photos.masks[16:]) > 0.75
+    assert search.score(data.images[16:], data.masks[16:]) > 0.75
 
 
-def test_cross_val_score(photos):
-    masks = [mask if i % 2 else None for i, mask in enumerate(photos.masks[:12])]
+def test_cross_val_score(data):
+    masks = [mask if i % 2 else None for i, mask in enumerate(data.masks[:12])]
     scores = cross_val_score(
         PixelClassifierSegmenter(estimator=quick(), random_state=0),
-        photos.images[:12],
+        data.images[:12],
         masks,
         cv=SemiSupervisedSplit(3),
         error_score="raise",
@@ -322,7 +324,7 @@ def test_cross_val_score(photos):
     assert (scores > 0.5).all()
 
 
-# Real images: a change that makes masks worse fails
+# Regression tests on real images
 
 
 @pytest.mark.real_data
@@ -331,29 +333,27 @@ def test_cross_val_score(photos):
     [(load_ph2, "ph2", 1, 0.85), (load_isic_2017, "isic2017", 6, 0.765), (load_ham10000, "ham10000", 30, 0.84)],
     ids=["ph2", "isic2017", "ham10000"],
 )
-def test_twenty_masks_of_real_photos(real_data, load, name, step, floor):
-    photos = load(real_data(name))
-    images, masks = photos.images[::step], photos.masks[::step]
+def test_twenty_masks_of_real_images(real_data, load, name, step, floor):
+    data = load(real_data(name))
+    images, masks = data.images[::step], data.masks[::step]
     segmenter = PixelClassifierSegmenter(random_state=0).fit(images[:20], masks[:20])
     assert segmenter.score(images[20::2], masks[20::2]) >= floor
 
 
-def test_the_prior_is_blended_in(photos):
-    masks = photos.masks[:4]
+def test_base_segmenter_is_blended_in(data):
+    masks = data.masks[:4]
     plain, voted = (
-        PixelClassifierSegmenter(n_pixels=50, base_segmenter=prior, prior_masks=1e9, random_state=0).fit(
-            photos.images[:4], masks
+        PixelClassifierSegmenter(n_pixels=50, base_segmenter=base, prior_masks=1e9, random_state=0).fit(
+            data.images[:4], masks
         )
-        for prior in (None, SegmenterSelector(random_state=0))
+        for base in (None, SegmenterSelector(random_state=0))
     )
-    for segmenter, prior in ((plain, WatershedSegmenter()), (voted, SegmenterSelector(random_state=0))):
-        found = segmenter.transform(photos.images[4:6])
-        for lesion, guess in zip(found, prior.transform(photos.images[4:6]), strict=True):
+    for segmenter, base in ((plain, WatershedSegmenter()), (voted, SegmenterSelector(random_state=0))):
+        found = segmenter.transform(data.images[4:6])
+        for lesion, guess in zip(found, base.transform(data.images[4:6]), strict=True):
             expected = guess.mask if guess.probability is None else guess.probability
             assert np.abs(lesion.probability - expected).mean() < 0.02
-    one, other = (segmenter.transform(photos.images[4:5])[0].probability for segmenter in (plain, voted))
+    one, other = (segmenter.transform(data.images[4:5])[0].probability for segmenter in (plain, voted))
     assert not np.array_equal(one, other)
     with pytest.raises(ValueError, match="at least one mask"):
-        PixelClassifierSegmenter(base_segmenter=PixelClassifierSegmenter(), random_state=0).fit(
-            photos.images[:4], masks
-        )
+        PixelClassifierSegmenter(base_segmenter=PixelClassifierSegmenter(), random_state=0).fit(data.images[:4], masks)

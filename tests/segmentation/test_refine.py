@@ -1,4 +1,4 @@
-"""The border goes where the color says."""
+"""Tests of the refinement of borders by color."""
 
 import numpy as np
 import pytest
@@ -16,44 +16,44 @@ def disk(radius, shape=(160, 200), center=(80, 100)):
 
 
 def two_colors(mask, *, blur=0.0, lesion=(150, 105, 85), skin=(210, 170, 145)):
-    photo = np.stack([np.where(mask, *levels) for levels in zip(lesion, skin, strict=True)]).astype(np.float32)
-    return ndi.gaussian_filter(photo, (0, blur, blur)) if blur else photo
+    image = np.stack([np.where(mask, *levels) for levels in zip(lesion, skin, strict=True)]).astype(np.float32)
+    return ndi.gaussian_filter(image, (0, blur, blur)) if blur else image
 
 
 @pytest.mark.parametrize("first", [30, 36, 40, 44, 46])
-def test_any_first_border_leads_to_the_edge(first):
+def test_finds_edge_from_any_first_border(first):
     truth = disk(40)
     assert mask_jaccard(truth, refine_by_color(two_colors(truth), disk(first))) > 0.95
 
 
-def test_the_level_moves_the_border_of_a_soft_edge():
-    photo = two_colors(disk(40), blur=6)
-    radii = [np.sqrt(refine_by_color(photo, disk(40), level=level).sum() / np.pi) for level in (0.3, 0.5, 0.7)]
+def test_level_moves_border_of_soft_edge():
+    image = two_colors(disk(40), blur=6)
+    radii = [np.sqrt(refine_by_color(image, disk(40), level=level).sum() / np.pi) for level in (0.3, 0.5, 0.7)]
     assert radii[0] - 2 > radii[1] > radii[2] + 2
     assert radii[1] == pytest.approx(40, abs=1)
 
 
-def test_a_dark_core_leads_to_the_pale_whole():
+def test_finds_pale_lesion_around_dark_core():
     whole, core = disk(40), disk(26)
-    photo = two_colors(whole)
-    photo[:, core] = np.reshape([90, 60, 50], (3, 1))
-    assert mask_jaccard(whole, refine_by_color(photo, disk(34), level=0.3)) > 0.9
+    image = two_colors(whole)
+    image[:, core] = np.reshape([90, 60, 50], (3, 1))
+    assert mask_jaccard(whole, refine_by_color(image, disk(34), level=0.3)) > 0.9
 
 
-def test_it_grows_no_farther_than_a_third_of_its_root_area():
+def test_growth_is_limited():
     truth = disk(70)
     core = disk(30)
     refined = refine_by_color(two_colors(truth), core)
     assert np.sqrt(refined.sum() / np.pi) < 30 + 0.36 * np.sqrt(core.sum()) + 1
 
 
-def test_artifacts_are_left_out():
+def test_excludes_artifacts():
     truth = disk(40)
-    photo = two_colors(truth)
+    image = two_colors(truth)
     sticker = np.zeros(truth.shape, bool)
     sticker[:, 135:] = True
-    photo[:, sticker] = np.reshape([40, 40, 200], (3, 1))
-    refined = refine_by_color(photo, disk(36), sticker)
+    image[:, sticker] = np.reshape([40, 40, 200], (3, 1))
+    refined = refine_by_color(image, disk(36), sticker)
     assert not (refined & sticker).any()
     assert mask_jaccard(truth & ~sticker, refined) > 0.9
 
@@ -68,11 +68,11 @@ def test_artifacts_are_left_out():
     ],
     ids=["few pixels", "no skin", "one color", "black"],
 )
-def test_where_colors_say_nothing_the_region_stays(image, region):
+def test_keeps_region_without_color_contrast(image, region):
     np.testing.assert_array_equal(refine_by_color(image, region), region)
 
 
-def test_bays_and_holes_are_filled_and_nothing_is_lost():
+def test_fill_bays_fills_bays_and_holes():
     mask = disk(40)
     mask[70:90, 100:] = False  # a bay as wide as half the radius
     mask[60:63, 80:83] = False
@@ -85,7 +85,7 @@ def test_bays_and_holes_are_filled_and_nothing_is_lost():
     assert mask_jaccard(cut, fill_bays(cut)) > 0.99
 
 
-def test_colors_are_those_of_cielab():
+def test_levels_to_lab_equals_scikit_image():
     levels = np.array([0, 1, 5, 10, 10.5, 11, 40, 128, 254.5, 255], dtype=np.float32)
     rgb = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, -1)
     before = rgb.copy()

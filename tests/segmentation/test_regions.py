@@ -1,4 +1,4 @@
-"""Which region is the lesion."""
+"""Tests of the choice of the lesion's region."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def levels(region, rest=0.9, core=None, dark=0.4):
 RAGGED = (Y < 20) | ((X > 40) & (X < 140) & (Y < 100)) | ((X > 60) & (X < 70))
 
 
-def test_a_small_dark_lesion_in_uneven_skin_is_its_core():
+def test_finds_core_in_uneven_skin():
     core = disk(14, 60, 90)
     np.testing.assert_array_equal(find_core(levels(RAGGED, core=core), RAGGED), core)
 
@@ -43,11 +43,11 @@ def test_a_small_dark_lesion_in_uneven_skin_is_its_core():
     ],
     ids=["compact whole", "faint core", "large core", "line", "speck", "no core", "no skin"],
 )
-def test_otherwise_the_region_stays(region, core, dark):
+def test_keeps_region_without_core(region, core, dark):
     np.testing.assert_array_equal(find_core(levels(region, core=core, dark=dark), region), region)
 
 
-def test_a_lesion_in_a_shadow_is_found(make_lesion):
+def test_finds_lesion_in_shadow(make_lesion):
     lesion = make_lesion(288, 384, center=(-0.03, 0.02), radii=(0.05, 0.06), noise=1.0)
     y, x = np.mgrid[:288, :384]
     shadow = (x > 120) & (x < 270) & (y < 200) | (y < 40) | (np.abs(x - 150) < 12)
@@ -56,14 +56,14 @@ def test_a_lesion_in_a_shadow_is_found(make_lesion):
     assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=False, level=None)) < 0.3
 
 
-def test_place_and_frame_choose_among_regions():
+def test_choose_region_by_place_and_frame():
     small, large, on_frame = disk(15), disk(17, 30, 170), (X < 12)
     np.testing.assert_array_equal(choose_region(small | large), small)
     np.testing.assert_array_equal(choose_region(small | on_frame), small)
     np.testing.assert_array_equal(choose_region(disk(20) & ~disk(5) | disk(4, 20, 20)), disk(20))
 
 
-def test_a_region_that_leaves_no_background():
+def test_full_region_without_background():
     assert choose_region(np.ones((20, 30), bool)).all()
     one_level_apart = np.full((192, 1, 3), (210, 180, 140), np.uint8)
     one_level_apart[70, 0, 2] = 141
@@ -71,6 +71,6 @@ def test_a_region_that_leaves_no_background():
     assert not segment_watershed(one_level_apart, even_light=False, leave_out_artifacts=False, level=None).any()
 
 
-def test_levels_beyond_all_that_is_counted_have_no_darker_side():
-    gray = np.array([[1, 3, 11]], dtype=np.float32)  # of the skin's level; from two of it on all count alike
+def test_binarize_clips_bright_levels():
+    gray = np.array([[1, 3, 11]], dtype=np.float32)  # 1 is the skin's level; levels from 2 on are clipped
     assert not binarize(gray, np.array([[True, False, False]])).any()

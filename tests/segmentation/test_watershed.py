@@ -1,4 +1,4 @@
-"""Images of which the answer is known."""
+"""Tests of the watershed segmentation on images with known masks."""
 
 from functools import cache
 
@@ -12,8 +12,8 @@ from scipy import ndimage as ndi
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import WatershedSegmenter, segment_watershed
-from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, smooth
-from sklearn_melanoma.segmentation._watershed import _distance
+from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, smooth_levels
+from sklearn_melanoma.segmentation._watershed import _measure_distance
 
 ALL_CHANNELS = [*CHANNELS, *RATIOS, "auto"]
 
@@ -21,13 +21,13 @@ ALL_CHANNELS = [*CHANNELS, *RATIOS, "auto"]
 @pytest.mark.parametrize("channel", ALL_CHANNELS)
 @pytest.mark.parametrize("even_light", [True, False])
 @pytest.mark.parametrize("radius", [0.08, 0.15, 0.3])
-def test_disk_on_skin(make_lesion, channel, even_light, radius):
+def test_segments_disk_on_skin(make_lesion, channel, even_light, radius):
     lesion = make_lesion(288, 384, radii=(radius, radius))
     mask = segment_watershed(lesion.image, channel=channel, even_light=even_light, margin=0)
     assert mask_jaccard(lesion.mask, mask) > 0.95
 
 
-def test_margin_moves_the_border_outwards(make_lesion):
+def test_margin_moves_border_outwards(make_lesion):
     image = make_lesion(288, 384, radii=(0.15, 0.15)).image
     radii = [np.sqrt(segment_watershed(image, margin=margin).sum() / np.pi) for margin in (0, 0.005, 0.01, 0.05)]
     np.testing.assert_allclose(np.diff(radii), [0.005 * 384, 0.005 * 384, 0.04 * 384], atol=0.3)
@@ -52,7 +52,7 @@ def test_margin_moves_the_border_outwards(make_lesion):
 )
 @pytest.mark.parametrize("channel", ALL_CHANNELS)
 @pytest.mark.parametrize("even_light", [True, False])
-def test_nothing_to_see(image, channel, even_light):
+def test_uniform_images_have_no_lesion(image, channel, even_light):
     mask = segment_watershed(image, channel=channel, even_light=even_light)
     assert (mask.shape, mask.dtype) == (image.shape[:2], bool)
     assert not mask.any()
@@ -73,7 +73,7 @@ def test_odd_shapes_of_noise(shape, channel):
 
 
 @pytest.mark.parametrize("shape", [(40, 200), (200, 40)])
-def test_a_band_across_a_narrow_photo(shape):
+def test_band_across_narrow_image(shape):
     image = np.full((*shape, 3), 200, np.uint8)
     middle = tuple(slice(n * 2 // 5, n * 3 // 5) for n in shape)
     image[middle] = 80
@@ -89,7 +89,7 @@ def test_a_band_across_a_narrow_photo(shape):
     st.sampled_from([0, 0.01, 0.1]),
 )
 @settings(max_examples=50, deadline=None)
-def test_any_photo_gives_a_mask_of_its_shape(image, channel, even_light, margin):
+def test_mask_has_shape_of_image(image, channel, even_light, margin):
     before = image.copy()
     mask = segment_watershed(image, channel=channel, even_light=even_light, margin=margin)
     assert (mask.shape, mask.dtype) == (image.shape[:2], bool)
@@ -98,8 +98,8 @@ def test_any_photo_gives_a_mask_of_its_shape(image, channel, even_light, margin)
 
 @given(st.data())
 @settings(max_examples=25, deadline=None)
-def test_flat_photos_with_boxes(data):
-    """Random arrays hardly ever hold large areas of one color; images of screens and cards do."""
+def test_flat_images_with_boxes(data):
+    """Images of screens and cards have large areas of one color, random arrays have not."""
     shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
     image = np.full((*shape, 3), data.draw(st.integers(0, 255)), np.uint8)
     for _ in range(data.draw(st.integers(0, 4))):
@@ -111,7 +111,7 @@ def test_flat_photos_with_boxes(data):
 
 
 def dark_corners(image, radius=0.58):
-    """Cover what a round lens doesn't show."""
+    """Darken the corners outside a round field of view."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
     image = image.copy()
@@ -120,7 +120,7 @@ def dark_corners(image, radius=0.58):
 
 
 @pytest.mark.parametrize("even_light", [True, False])
-def test_dark_corners_are_not_taken_for_the_lesion(make_lesion, even_light):
+def test_dark_corners_are_left_out(make_lesion, even_light):
     lesion = make_lesion(288, 384, center=(0.04, -0.05))
     image = dark_corners(lesion.image)
     assert (image != lesion.image).any()
@@ -128,13 +128,13 @@ def test_dark_corners_are_not_taken_for_the_lesion(make_lesion, even_light):
     assert mask_jaccard(lesion.mask, mask) > 0.9
 
 
-def test_one_dark_corner_may_be_the_lesion(make_lesion):
+def test_lesion_in_one_corner_is_found(make_lesion):
     lesion = make_lesion(288, 384, center=(-0.3, -0.42), radii=(0.22, 0.22), spot=(20, 12, 10))
     assert lesion.mask[0, 0]
     assert mask_jaccard(lesion.mask, segment_watershed(lesion.image, margin=0)) > 0.9
 
 
-def test_dark_corners_alone_are_no_lesion(make_image):
+def test_dark_corners_without_lesion(make_image):
     skin = make_image(288, 384, radii=(1e-9, 1e-9))
     assert not segment_watershed(dark_corners(skin)).any()
 
@@ -148,7 +148,7 @@ def test_transparent_corners_are_left_out(make_lesion):
 
 
 @pytest.mark.parametrize("direction", [(0, 1), (1, 0), (-0.7, 0.7)])
-def test_uneven_light_needs_even_light(make_lesion, direction):
+def test_even_light_corrects_uneven_light(make_lesion, direction):
     lesion = make_lesion(288, 384, radii=(0.1, 0.12), spot=(170, 130, 110))
     y, x = np.mgrid[-0.375:0.375:288j, -0.5:0.5:384j]
     light = np.exp(1.1 * (direction[0] * y + direction[1] * x))[:, :, np.newaxis]
@@ -170,21 +170,21 @@ def test_holes_are_filled(make_lesion, make_image):
 
 
 @pytest.mark.parametrize("place", [(0.2, 0.33), (-0.2, 0.33), (-0.2, -0.33)])
-def test_the_central_one_of_two(make_lesion, place):
+def test_chooses_central_of_two_lesions(make_lesion, place):
     central, larger = (make_lesion(288, 384, center=c, radii=(r, r)) for c, r in (((0, -0.02), 0.1), (place, 0.12)))
     image = np.where(larger.mask[:, :, np.newaxis], larger.image, central.image)
     assert mask_jaccard(central.mask, segment_watershed(image, margin=0)) > 0.95
 
 
 @pytest.mark.parametrize("even_light", [True, False])
-def test_what_hangs_on_the_frame_is_not_the_lesion(make_lesion, even_light):
+def test_region_along_frame_is_no_lesion(make_lesion, even_light):
     lesion = make_lesion(288, 384, radii=(0.1, 0.1))
     image = lesion.image.copy()
     image[:, :80] = (60, 90, 60)  # a sticker, five times as large as the lesion
     assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=even_light, margin=0)) > 0.85
 
 
-def test_channels_see_different_things(make_lesion):
+def test_channels_differ(make_lesion):
     blue, red = (make_lesion(288, 384, skin=(200, 150, 120), spot=c) for c in ((200, 150, 60), (100, 150, 120)))
     for lesion, channel, blind in ((blue, "blue", "red"), (red, "red", "blue")):
         assert not segment_watershed(lesion.image, channel=blind).any()
@@ -192,17 +192,17 @@ def test_channels_see_different_things(make_lesion):
             assert mask_jaccard(lesion.mask, segment_watershed(lesion.image, channel=seeing, margin=0)) > 0.95
 
 
-# Shortcuts
+# Fast implementations
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (3, 5), (50, 60)])
 @pytest.mark.parametrize("reach", [2, 2.96, 21.2])
-def test_distances_are_those_of_the_map_as_far_as_they_reach(shape, reach):
+def test_distance_equals_distance_transform_within_reach(shape, reach):
     for seed in range(5):
         region = np.random.default_rng(seed).random(shape) > 0.99
         region[shape[0] // 2, seed % shape[1]] = True
         truth = np.where(region, -0.5, ndi.distance_transform_edt(~region) - 0.5)
-        found = _distance(region, reach=reach)
+        found = _measure_distance(region, reach=reach)
         near = truth <= reach
         np.testing.assert_allclose(found[near], truth[near], rtol=1e-6)
         assert (found[~near] > reach).all()
@@ -212,7 +212,7 @@ def test_distances_are_those_of_the_map_as_far_as_they_reach(shape, reach):
 def test_smoothing_is_gaussian(shape):
     levels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     truth = ndi.gaussian_filter(levels.astype(np.float64), SMOOTHING * max(shape), truncate=3)
-    np.testing.assert_allclose(smooth(levels), truth, atol=1e-3)
+    np.testing.assert_allclose(smooth_levels(levels), truth, atol=1e-3)
 
 
 # Invariance
@@ -220,7 +220,7 @@ def test_smoothing_is_gaussian(shape):
 
 @pytest.fixture(scope="module")
 def irregular(make_image):
-    """Return a function that draws the same lopsided, lit, freckled image at any width."""
+    """Return a function that draws one image at any width: asymmetric lesion, uneven light, freckles."""
 
     @cache
     def draw(width):
@@ -238,8 +238,8 @@ def irregular(make_image):
 
 
 @pytest.mark.parametrize("form", [lambda image: image, Lesion], ids=["array", "lesion"])
-def test_resolution_does_not_matter(irregular, form):
-    """Arrays are read at the working size, a lesion is segmented at the size that it has."""
+def test_result_does_not_depend_on_resolution(irregular, form):
+    """Arrays are read at the working size; lesions are segmented at their own size."""
     widths = (384, 768, 3072)
     masks = WatershedSegmenter().predict([form(irregular(width)) for width in widths])
     assert [mask.shape for mask in masks] == [(width * 3 // 4, width) for width in widths]
@@ -250,7 +250,7 @@ def test_resolution_does_not_matter(irregular, form):
     assert mask_jaccard(np.kron(middle, np.ones((4, 4), bool)), large) >= 0.95
 
 
-def test_photos_below_the_working_size(irregular):
+def test_images_below_working_size(irregular):
     small, large = (segment_watershed(irregular(width)) for width in (96, 384))
     assert mask_jaccard(np.kron(small, np.ones((4, 4), bool)), large) > 0.9
 
@@ -266,7 +266,7 @@ TURNS = {
 
 @pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
 @pytest.mark.parametrize("width", [256, 500])
-def test_turned_photo_turned_mask(irregular, turn, width):
+def test_rotated_image_gives_rotated_mask(irregular, turn, width):
     image = irregular(width)
     mask = segment_watershed(image)
     turned = segment_watershed(np.ascontiguousarray(turn(image)))
@@ -274,13 +274,13 @@ def test_turned_photo_turned_mask(irregular, turn, width):
     assert mask_jaccard(np.ascontiguousarray(turn(mask)), turned) > 0.97
 
 
-def test_views_are_as_good_as_copies(irregular):
+def test_accepts_non_contiguous_arrays(irregular):
     image = irregular(300)[::-1, ::2]
     np.testing.assert_array_equal(segment_watershed(image), segment_watershed(np.ascontiguousarray(image)))
 
 
 @pytest.mark.parametrize("factor", [0.6, 0.8])
-def test_brightness_hardly_matters(irregular, factor):
+def test_result_hardly_depends_on_brightness(irregular, factor):
     image = irregular(384)
     darker = np.rint(image * factor).astype(np.uint8)
     assert mask_jaccard(segment_watershed(image), segment_watershed(darker)) > 0.97
@@ -298,6 +298,6 @@ def test_brightness_hardly_matters(irregular, factor):
         ({"image": np.zeros((4, 4, 2))}, r"image must have shape \(height, width, 3\), got \(4, 4, 2\)"),
     ],
 )
-def test_wrong_arguments_of_the_function(arguments, message):
+def test_function_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         segment_watershed(**{"image": np.zeros((40, 60, 3), np.uint8)} | arguments)
