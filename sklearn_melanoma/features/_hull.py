@@ -90,9 +90,7 @@ def smallest_rectangle(hull: Points) -> tuple[float, float]:
     edges = _find_edges(hull)
     if len(hull) < 3:
         return float(np.hypot(*edges[0])), 0.0
-    spans = np.array([np.ptp(hull @ edges.T, axis=0), np.ptp(hull @ _find_normals(edges).T, axis=0)]) / np.hypot(
-        *edges.T
-    )
+    spans = np.array([np.ptp(hull @ axes.T, axis=0) for axes in (edges, _find_normals(edges))]) / np.hypot(*edges.T)
     areas = (spans + 1).prod(axis=0)
     length, width = np.sort(spans[:, areas <= areas.min() * (1 + 1e-9)], axis=0)[::-1]
     chosen = int(length.argmax())
