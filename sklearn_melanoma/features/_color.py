@@ -58,7 +58,7 @@ _GRAY = 1.0
 # Pixels nearer to a line than this, in pixels, are on it. It is more than the rounding of float32.
 _ON_LINE = 1e-3
 # A color counts if it covers this fraction of the lesion.
-COUNTED_SHARE = 0.02
+_MIN_COLOR_FRACTION = 0.02
 # Width of the narrow band inside the border, which measures its sharpness, as a fraction of the root of the area.
 _NARROW = 0.05
 
@@ -289,8 +289,8 @@ class Colors(LesionFeatures):
 
     @property
     def n_colors(self) -> float:
-        """Number of dermoscopic colors that cover at least `COUNTED_SHARE` of the lesion."""
-        return np.nan if np.isnan(self.fractions[0]) else float(np.count_nonzero(self.fractions >= COUNTED_SHARE))
+        """Number of dermoscopic colors that cover at least `_MIN_COLOR_FRACTION` of the lesion."""
+        return np.nan if np.isnan(self.fractions[0]) else float(np.count_nonzero(self.fractions >= _MIN_COLOR_FRACTION))
 
     @property
     def blue_white_veil_fraction(self) -> float:
