@@ -1,8 +1,8 @@
-"""How good and how fast the package is on real images; one command each, see README.md."""
+"""Benchmarks of accuracy and cost on real images; README.md lists them."""
 
 import os
 
-# One thread for each numerical library, so that times compare and processes do not fight for cores. The libraries read
-# it once, when they are loaded.
+# One thread for each numerical library, so that times compare and processes do not compete for cores. The libraries
+# read these variables once, when they are loaded.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")

@@ -1,4 +1,4 @@
-"""The images that benchmarks run on: real ones from a folder, drawn ones where there is none."""
+"""Images of the benchmarks: data sets in a folder, or synthetic images if there is none."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.utils import Bunch, resample
 
-from benchmarks._report import console
+from benchmarks._report import SYNTHETIC, console, synthetic_note
 from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
 
 LOADERS = {
@@ -21,37 +22,32 @@ LOADERS = {
     "isic2017_large": load_isic_2017,
 }
 
-DRAWN = "made"
-DRAWN_NOTE = (
-    "**No real images were given**: these are images drawn by `make_lesions`, whose scores say nothing about real ones."
-)
 
-
-def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None = None) -> dict[str, Bunch]:
+def load_sets(data: Path | None, names: Sequence[str], *, max_images: int | None = None) -> dict[str, Bunch]:
     """Load the data sets that a folder holds.
 
     Parameters
     ----------
     data : Path or None
-        Folder with a folder for each set, in its official layout. Without, 300 images are drawn.
+        Folder with one folder for each data set, in its official layout. If None, 300 synthetic images are made.
     names : sequence of str
-        Keys of `LOADERS`: which sets are wanted.
-    max_photos : int, optional
-        Number of images that are drawn from each larger set, at random within melanomas and others.
+        Keys of `LOADERS`: the data sets to load.
+    max_images : int, optional
+        Number of images drawn from each larger set, at random within melanomas and others.
 
     Returns
     -------
     dict
-        The sets by name; "made" alone without `data`. They hold images, masks, target and groups.
+        The data sets by name, or `SYNTHETIC` alone without `data`. They hold images, masks, target and groups.
 
     Raises
     ------
     typer.BadParameter
-        If the folder holds none of the sets.
+        If the folder holds none of the data sets.
     """
     if data is None:
-        console.print("No --data and no SKLEARN_MELANOMA_DATA: running on images drawn by make_lesions.")
-        sets = {DRAWN: make_lesions(300, random_state=0)}
+        console.print("No --data and no SKLEARN_MELANOMA_DATA: running on synthetic images.")
+        sets = {SYNTHETIC: make_lesions(300, random_state=0)}
     else:
         sets = {name: LOADERS[name](data / name) for name in names if (data / name).is_dir()}
         if not sets:
@@ -59,11 +55,13 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_photos: int | None
         for name in names:
             if name not in sets:
                 console.print(f"{name} is not in {data}: left out.")
-    return {name: photos if max_photos is None else _draw(photos, max_photos) for name, photos in sets.items()}
+    return {
+        name: lesions if max_images is None else _draw_images(lesions, max_images) for name, lesions in sets.items()
+    }
 
 
-def save_photos(images: Sequence[Any], folder: Path) -> list[str]:
-    """Return the paths of images; drawn ones are saved in a folder as JPEG."""
+def save_images(images: Sequence[Any], folder: Path) -> list[str]:
+    """Return the paths of images. Images that come from no file are saved in a folder as JPEG."""
     paths = []
     for position, image in enumerate(images):
         path = image if isinstance(image, str | Path) else folder / f"{position}.jpg"
@@ -73,25 +71,34 @@ def save_photos(images: Sequence[Any], folder: Path) -> list[str]:
     return paths
 
 
-def describe(sets: dict[str, Bunch]) -> list[str]:
-    """Return a paragraph that says how many images of what there are, and one more if they are drawn."""
-    counts = [
-        f"{name} ({len(photos.images)} images, {np.count_nonzero(photos.target == 1)} melanomas)"
-        for name, photos in sets.items()
-    ]
-    return ["Images: " + ", ".join(counts) + ".", *([DRAWN_NOTE] if DRAWN in sets else [])]
+def resize_mask(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Resize a mask with bilinear interpolation of its border."""
+    gray = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    return np.asarray(gray.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127
 
 
-def _draw(photos: Bunch, size: int) -> Bunch:
-    if len(photos.images) <= size:
-        return photos
+def count_images(lesions: Bunch) -> str:
+    """Return the numbers of images and melanomas as a text."""
+    return f"{len(lesions.images)} images, {np.count_nonzero(lesions.target == 1)} melanomas"
+
+
+def describe_sets(sets: dict[str, Bunch]) -> list[str]:
+    """Return a paragraph on the data sets, and a warning if they are synthetic."""
+    counts = [f"{name} ({count_images(lesions)})" for name, lesions in sets.items()]
+    return ["Images: " + ", ".join(counts) + ".", *synthetic_note(sets)]
+
+
+def _draw_images(lesions: Bunch, size: int) -> Bunch:
+    """Return images drawn at random within melanomas and others, or all if there are no more than asked for."""
+    if len(lesions.images) <= size:
+        return lesions
     chosen = resample(
-        np.arange(len(photos.images)), replace=False, n_samples=size, stratify=photos.target, random_state=0
+        np.arange(len(lesions.images)), replace=False, n_samples=size, stratify=lesions.target, random_state=0
     )
     chosen.sort()
     return Bunch(
-        images=[photos.images[i] for i in chosen],
-        masks=None if photos.masks is None else [photos.masks[i] for i in chosen],
-        target=photos.target[chosen],
-        groups=photos.groups[chosen],
+        images=[lesions.images[i] for i in chosen],
+        masks=None if lesions.masks is None else [lesions.masks[i] for i in chosen],
+        target=lesions.target[chosen],
+        groups=lesions.groups[chosen],
     )

@@ -1,4 +1,4 @@
-"""What is lost where: the Jaccard index that masks miss, by kind of error, and the worst images."""
+"""Errors of masks: the loss of Jaccard index by kind of error, by place and by cause."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 
 KINDS = ("none found", "wrong place", "too small", "too large")
 BANDS = (0.0, 0.5, 0.65, 0.8, 1.0)
-WRONG_PLACE = 0.2  # share of the smaller mask that lies in the other
+WRONG_PLACE = 0.2  # fraction of the smaller mask that lies in the other one, below which the place is wrong
 
-NOT_LOOKED_AT = "not looked at"
+NOT_INSPECTED = "not inspected"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How the mask of one image misses the true one.
+class MaskError:
+    """Difference between the found and the true mask of one image.
 
     Parameters
     ----------
     position : int
-        Which image.
+        Position of the image in the data set.
     image : str
-        Its name.
+        Name of the image.
     jaccard : float
         Jaccard index.
     kind : str
@@ -38,89 +38,90 @@ class Judged:
     """
 
     position: int
-    photo: str
+    image: str
     jaccard: float
     kind: str
     on_frame: bool
 
     @property
     def loss(self) -> float:
-        """What is missing from a perfect mask."""
+        """Difference between 1 and the Jaccard index."""
         return 1 - self.jaccard
 
 
-def judge(position: int, photo: str, truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> Judged:
+def compare_masks(position: int, image: str, truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> MaskError:
     """Compare the found mask of an image with the true one."""
     frame = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
-    return Judged(position, photo, mask_jaccard(truth, found), kind_of_error(truth, found), any(map(np.any, frame)))
+    kind = classify_error(truth, found)
+    return MaskError(position, image, mask_jaccard(truth, found), kind, any(map(np.any, frame)))
 
 
-def kind_of_error(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> str:
-    """Return which of `KINDS` most of the error is."""
+def classify_error(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> str:
+    """Return the kind that most of the error belongs to, one of `KINDS`."""
     n_true, n_found, n_both = (int(np.count_nonzero(mask)) for mask in (truth, found, truth & found))
     if n_found == 0:
         return "none found"
-    # Of the smaller of the two: a core found well inside a large lesion is in the right place, but too small.
+    # The fraction is that of the smaller mask: a core inside a large lesion is in the right place, but too small.
     if n_both < WRONG_PLACE * min(n_true, n_found):
         return "wrong place"
     return "too small" if n_true > n_found else "too large"
 
 
-def by_band(photos: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Return how many images lie in each band of the Jaccard index, and what share of the loss is theirs, by kind."""
-    total = _loss(photos)
+def sum_by_band(errors: Sequence[MaskError]) -> list[dict[str, Any]]:
+    """Return the fractions of images and of the loss in each band of the Jaccard index, by kind of error."""
+    total = _sum_losses(errors)
     bands = {
         f"{low:g} to {high:g}": [
-            photo for photo in photos if low <= photo.jaccard and (photo.jaccard < high or high == 1)
+            error for error in errors if low <= error.jaccard and (error.jaccard < high or high == 1)
         ]
         for low, high in pairwise(BANDS)
     }
     return [
         {
             "band": band,
-            "n_photos": len(members),
-            "share_of_photos": len(members) / len(photos),
-            "share_of_loss": _loss(members) / total,
-            **{kind: _loss([photo for photo in members if photo.kind == kind]) / total for kind in KINDS},
+            "n_images": len(members),
+            "fraction_of_images": len(members) / len(errors),
+            "fraction_of_loss": compute_loss_fraction(members, errors),
+            **{kind: _sum_losses([error for error in members if error.kind == kind]) / total for kind in KINDS},
         }
-        for band, members in {**bands, "all": list(photos)}.items()
+        for band, members in {**bands, "all": list(errors)}.items()
     ]
 
 
-def by_frame(photos: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Return how images fare whose lesion touches the frame, and the others."""
+def sum_by_frame(errors: Sequence[MaskError]) -> list[dict[str, Any]]:
+    """Return the accuracy on lesions that touch the frame, and on the others."""
     sides = {
-        "touches the frame": [photo for photo in photos if photo.on_frame],
-        "lies inside": [photo for photo in photos if not photo.on_frame],
+        "touches the frame": [error for error in errors if error.on_frame],
+        "lies inside": [error for error in errors if not error.on_frame],
     }
     return [
         {
             "truth": side,
-            "n_photos": len(members),
-            "share_of_photos": len(members) / len(photos),
-            "mean_jaccard": mean_interval([photo.jaccard for photo in members]) if members else None,
-            "share_of_loss": _loss(members) / _loss(photos),
+            "n_images": len(members),
+            "fraction_of_images": len(members) / len(errors),
+            "mean_jaccard": mean_interval([error.jaccard for error in members]) if members else None,
+            "fraction_of_loss": compute_loss_fraction(members, errors),
         }
         for side, members in sides.items()
     ]
 
 
-def by_cause(worst: Sequence[Judged], cause_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return how many of the worst images have each cause, and what share of their loss is theirs."""
-    causes: dict[str, list[Judged]] = {}
-    for photo in worst:
-        causes.setdefault(cause_of(photo.photo), []).append(photo)
+def sum_by_cause(worst: Sequence[MaskError], find_cause: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the number of the worst images with each cause, and the fraction of their loss."""
+    causes: dict[str, list[MaskError]] = {}
+    for error in worst:
+        causes.setdefault(find_cause(error.image), []).append(error)
     records = [
-        {"cause": cause, "n_photos": len(members), "share_of_loss": _loss(members) / _loss(worst)}
+        {"cause": cause, "n_images": len(members), "fraction_of_loss": compute_loss_fraction(members, worst)}
         for cause, members in causes.items()
     ]
-    return sorted(records, key=lambda record: (record["cause"] == NOT_LOOKED_AT, -record["share_of_loss"]))
+    return sorted(records, key=lambda record: (record["cause"] == NOT_INSPECTED, -record["fraction_of_loss"]))
 
 
-def worst_fraction(worst: Sequence[Judged], photos: Sequence[Judged]) -> float:
-    """Return the share of the whole loss that the worst images have."""
-    return _loss(worst) / _loss(photos)
+def compute_loss_fraction(part: Sequence[MaskError], errors: Sequence[MaskError]) -> float:
+    """Return the fraction of the loss that a part of the images has."""
+    return _sum_losses(part) / _sum_losses(errors)
 
 
-def _loss(photos: Sequence[Judged]) -> float:
-    return sum(photo.loss for photo in photos)
+def _sum_losses(errors: Sequence[MaskError]) -> float:
+    return sum(error.loss for error in errors)

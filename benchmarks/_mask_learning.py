@@ -1,24 +1,24 @@
-"""Fit methods on draws of masks, and score them on the images of all other lesions."""
+"""Methods that learn from masks: fitted on random masks, scored on the images of all other lesions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from benchmarks._mask_scores import THRESHOLD, MaskedPhotos, Scores, score_methods
+from benchmarks._mask_scores import THRESHOLD, MaskedImages, Scores, score_methods
 from benchmarks._methods import MakeLearner
+from benchmarks._timing import time_call
 from sklearn_melanoma.metrics import mean_interval
 
 
 @dataclass(frozen=True)
 class Learned:
-    """One method, fitted on one draw of masks."""
+    """Scores of one method, fitted on one draw of masks."""
 
     method: str
     n_masks: int
@@ -28,7 +28,7 @@ class Learned:
 
 def score_learners(
     learners: Mapping[str, MakeLearner],
-    photos: MaskedPhotos,
+    images: MaskedImages,
     n_masks: int,
     *,
     repeats: int,
@@ -42,55 +42,54 @@ def score_learners(
     A method in `sample` is scored on those of its images alone.
     """
     for repeat in range(repeats):
-        learned, others = photos.draw_masks(n_masks, repeat)
-        fitted, seconds = fit_learners(learners, photos, learned)
+        learned, others = images.draw_masks(n_masks, repeat)
+        fitted, seconds = fit_learners(learners, images, learned)
         positions = {name: np.intersect1d(others, sample[name]) if name in sample else others for name in learners}
         label = f"{description}, {n_masks} masks, {repeat + 1} of {repeats}"
-        scores = score_methods(fitted, photos, positions, n_jobs=n_jobs, progress=progress, description=label)
+        scores = score_methods(fitted, images, positions, n_jobs=n_jobs, progress=progress, description=label)
         for name in learners:
             yield Learned(name, n_masks, seconds[name], scores[name])
 
 
 def fit_learners(
-    learners: Mapping[str, MakeLearner], photos: MaskedPhotos, learned: NDArray[np.intp]
+    learners: Mapping[str, MakeLearner], images: MaskedImages, learned: NDArray[np.intp]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the methods fitted on some images, each once, and the seconds that each took."""
-    images, masks = [photos.images[i] for i in learned], [photos.masks[i] for i in learned]
+    """Return the methods fitted on the images at some positions, and the seconds that each took."""
+    sources, masks = [images.images[i] for i in learned], [images.masks[i] for i in learned]
     fitted: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     for name, make in learners.items():
-        start = perf_counter()
-        fitted[name] = make(fitted).fit(images, masks)
-        seconds[name] = perf_counter() - start
+        fitted[name], seconds[name], _ = time_call(lambda make=make: make(fitted).fit(sources, masks))
     return fitted, seconds
 
 
-def learned_record(runs: Sequence[Learned], references: Mapping[str, Scores | Sequence[Scores]]) -> dict[str, Any]:
-    """Return the row of one method and one number of masks.
+def summarize_learned(runs: Sequence[Learned], references: Mapping[str, Scores | Sequence[Scores]]) -> dict[str, Any]:
+    """Return the record of one method and one number of masks.
 
     Parameters
     ----------
     runs : sequence of Learned
         One for each draw of masks.
     references : dict
-        What it is compared to, by the key of the record: scores of all images, or of each draw.
+        Scores to compare with, by the key of the record: scores of all images, or of each draw.
+
+    Returns
+    -------
+    dict
+        Means over the draws with intervals, and gains over the references.
     """
     means = [float(np.nanmean(run.scores.jaccard)) for run in runs]
     gains = {}
     for key, reference in references.items():
         each = [reference] * len(runs) if isinstance(reference, Scores) else reference
         gains[key] = mean_interval([run.scores.minus(other).mean() for run, other in zip(runs, each, strict=True)])
-    under = [np.count_nonzero(run.scores.jaccard < THRESHOLD) / _count(run.scores) for run in runs]
+    under = [np.count_nonzero(run.scores.jaccard < THRESHOLD) / run.scores.n_images for run in runs]
     return {
         "method": runs[0].method,
         "n_masks": runs[0].n_masks,
-        "n_photos": round(float(np.mean([_count(run.scores) for run in runs]))),
+        "n_images": round(float(np.mean([run.scores.n_images for run in runs]))),
         "mean_jaccard": mean_interval(means),
         **gains,
-        "share_under": float(np.mean(under)),
+        "fraction_under": float(np.mean(under)),
         "fit_seconds": float(np.median([run.fit_seconds for run in runs])),
     }
-
-
-def _count(scores: Scores) -> int:
-    return int(np.count_nonzero(~np.isnan(scores.jaccard)))

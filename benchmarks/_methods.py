@@ -1,4 +1,4 @@
-"""What the benchmarks of masks compare; a line added here is a row in their tables."""
+"""Segmentation methods of the benchmarks; each line here is a row in their tables."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from sklearn_melanoma.segmentation import (
 
 
 class Segmenter(Protocol):
-    """What the benchmarks ask of a method; those that learn have a `fit` as well."""
+    """Interface of a method. A method that learns also has `fit`."""
 
     def predict(self, X: Any) -> Any:
         """Return a mask at the size of its image for every image."""
 
 
-# Makes a method that learns from masks, not yet fitted. It is given those above it in the table, fitted on the same
-# masks, so that one can be built on another: `lambda fitted: make_pipeline(FrozenEstimator(fitted["..."]), ...)`.
+# Makes an unfitted method that learns from masks. Its argument holds the methods above it in the table, fitted on the
+# same masks, so it can build on them: `lambda fitted: make_pipeline(FrozenEstimator(fitted["..."]), ...)`.
 MakeLearner = Callable[[Mapping[str, Any]], Any]
 
 
 def switch_off(segmenter: type[Any], values: Mapping[str, Any]) -> dict[str, Segmenter]:
-    """Return a segmenter for each parameter, that parameter alone at the value that switches it off."""
+    """Return a segmenter for each parameter, with this parameter alone at the value that switches it off."""
     return {f"`{name}={value!r}`": segmenter(**{name: value}) for name, value in values.items()}
 
 
@@ -79,7 +79,7 @@ LEARNERS: dict[str, MakeLearner] = {
     "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
 }
 
-# Over 100 ms an image: scored on a sample of the images.
+# Over 100 ms per image: scored on a sample of the images.
 SLOW = {
     "`SegmenterSelector()`, the vote",
     "`SegmenterSelector()`",
@@ -91,11 +91,11 @@ SLOW = {
     "random forest on pixels (scikit-image)",
 }
 
-# One part off at a time, beside `OURS`.
+# `OURS` with one part off at a time.
 VARIANTS: dict[str, Segmenter] = switch_off(
     WatershedSegmenter,
     {"channel": "gray", "even_light": False, "leave_out_artifacts": False, "level": None, "margin": 0.005},
 )
 
-# The same for methods that learn: the one that is varied, and its variants.
+# The same for methods that learn: each method with its variants.
 LEARNED_VARIANTS: dict[str, dict[str, MakeLearner]] = {}

@@ -1,4 +1,4 @@
-"""Options that many benchmarks have; nothing large is imported here."""
+"""Options shared by several benchmarks. This module imports nothing large."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ DataOption = Annotated[
         envvar="SKLEARN_MELANOMA_DATA",
         exists=True,
         file_okay=False,
-        help="Folder that holds the data sets, each in a folder of its own: ph2, isic2017, isic2017_large, ham10000.",
+        help="Folder with one folder for each data set: ph2, isic2017, isic2017_large, ham10000.",
     ),
 ]
-ResultsOption = Annotated[Path, typer.Option(help="Folder that the report is written to.")]
-MaxPhotosOption = Annotated[
+ResultsOption = Annotated[Path, typer.Option(help="Folder for the report.")]
+MaxImagesOption = Annotated[
     int | None, typer.Option(min=1, help="Number of images drawn from each larger set, for a quick run.")
 ]
+RepeatsOption = Annotated[int, typer.Option(min=2, help="Number of random draws.")]
+JobsOption = Annotated[int, typer.Option(help="Number of processes.")]

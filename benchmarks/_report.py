@@ -1,4 +1,4 @@
-"""What every benchmark writes: a Markdown table to read and a JSON file to compute with."""
+"""Reports of the benchmarks: a Markdown table to read and a JSON file for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("sklearn-melanoma", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow", "pandas", "joblib")
+
+SYNTHETIC = "synthetic"  # name of the images that `make_lesions` draws where there are no real ones
+SYNTHETIC_NOTE = (
+    "**No real images were given.** These are synthetic images of `make_lesions`; their scores say nothing about "
+    "real images."
+)
 
 Record = Mapping[str, Any]
 
@@ -35,9 +41,9 @@ class Section:
     title : str
         Heading above the table.
     columns : dict
-        Heading of each column, and the function that makes its cell from a record.
+        For each heading, the function that makes a cell from a record.
     records : sequence of dict
-        One for each row; the JSON file holds them in full.
+        One record for each row. The JSON file holds all their entries.
     notes : sequence of str
         Sentences below the table.
     """
@@ -51,15 +57,15 @@ class Section:
         """Return heading, table and notes as Markdown."""
         lines = [f"## {self.title}", ""]
         if self.records:
-            lines += [_row(self.columns), _row("---" for _ in self.columns)]
-            lines += [_row(cell(record) for cell in self.columns.values()) for record in self.records]
+            lines += [_format_row(self.columns), _format_row("---" for _ in self.columns)]
+            lines += [_format_row(cell(record) for cell in self.columns.values()) for record in self.records]
         for note in self.notes:
             lines += ["", note]
         return "\n".join(lines)
 
 
 def progress_bar() -> Progress:
-    """Return a progress bar that says what is going on, how far it is and since when."""
+    """Return a progress bar with a description, the number of finished steps and the elapsed time."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=console)
 
@@ -73,7 +79,7 @@ def write_report(
     folder: Path = RESULTS,
     packages: Sequence[str] = (),
 ) -> None:
-    """Write ``<name>.md`` and ``<name>.json`` and show the former.
+    """Write ``<name>.md`` and ``<name>.json``, and print the Markdown.
 
     Parameters
     ----------
@@ -82,15 +88,15 @@ def write_report(
     title : str
         Heading of the report.
     intro : sequence of str
-        Paragraphs before the tables: what was measured, on what.
+        Paragraphs before the tables: methods and images.
     sections : sequence of Section
         The tables.
     folder : Path
-        Where both files go.
+        Folder for both files.
     packages : sequence of str
-        Distributions whose versions are recorded beside those of `PACKAGES`.
+        Distributions to record the versions of, besides `PACKAGES`.
     """
-    command, setting = _command(name), environment(packages)
+    command, setting = _rebuild_command(name), describe_environment(packages)
     where = f"{setting['cpu']}, {setting['cores']} cores, {setting['system']}"
     versions = ", ".join(f"{package} {number}" for package, number in setting["versions"].items())
     made_by = [f"Made by `{command}`", f"on {where}", f"with {versions}."]
@@ -100,43 +106,45 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
     (folder / f"{name}.json").write_text(
-        json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        json.dumps(_convert_to_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
     console.print(Markdown(text))
     console.print(f"Written to {folder / name}.md and .json")
 
 
-def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what the numbers depend on: versions, processor and number of cores."""
+def fill_in(texts: Sequence[str], **values: Any) -> list[str]:
+    """Return texts with their placeholders replaced by values."""
+    return [text.format(**values) for text in texts]
+
+
+def synthetic_note(names: Collection[str]) -> list[str]:
+    """Return a warning if the data sets are synthetic images."""
+    return [SYNTHETIC_NOTE] if SYNTHETIC in names else []
+
+
+def describe_environment(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the versions, the processor and the number of cores."""
     versions = {"python": platform.python_version()}
     for package in (*PACKAGES, *packages):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.system(), "versions": versions}
+    return {"cpu": _find_cpu(), "cores": os.cpu_count(), "system": platform.system(), "versions": versions}
 
 
 def number(key: str, form: str = ".3f") -> Callable[[Record], str]:
-    """Return a function that makes a cell of one number of a record."""
+    """Return a function that formats one number of a record."""
     return lambda record: _format(record[key], form)
 
 
 def text(key: str) -> Callable[[Record], str]:
-    """Return a function that makes a cell of one entry of a record as it is."""
+    """Return a function that shows one entry of a record unchanged."""
     return lambda record: str(record[key])
 
 
-def quartiles(values: Any) -> tuple[float, float, float]:
-    """Return the median and the quartiles around it, as `interval` shows them."""
-    import numpy as np  # here: who weighs processes starts without it
-
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-    return middle, low, high
-
-
 def interval(key: str, form: str = ".3f") -> Callable[[Record], str]:
-    """Return a function that makes a cell of three numbers: middle, and bounds in brackets."""
+    """Return a function that formats three numbers of a record: the middle, and the bounds in brackets."""
 
     def cell(record: Record) -> str:
         if record[key] is None:
@@ -151,23 +159,23 @@ def _format(value: float | None, form: str) -> str:
     return "–" if value is None or math.isnan(value) else format(value, form).replace("-", "−")
 
 
-def _row(cells: Any) -> str:
+def _format_row(cells: Any) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _plain(value: Any) -> Any:
-    """Return the same in types that JSON has: floats rounded to what they are good for, NaN as null."""
+def _convert_to_json(value: Any) -> Any:
+    """Return a value in the types of JSON. Floats keep five digits; NaN becomes null."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _convert_to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_convert_to_json(item) for item in value]
     if isinstance(value, float):
         return None if math.isnan(value) else float(f"{value:.5g}")
     return value
 
 
-def _command(name: str) -> str:
-    """Return the command line, without the folders, which are another's on another machine."""
+def _rebuild_command(name: str) -> str:
+    """Return the command line. Folders are replaced by words, because they differ between machines."""
     words = sys.argv[1:]
     for option in ("--data", "--results", "--sheets", "--causes"):
         word = option.strip("-").upper()
@@ -179,7 +187,7 @@ def _command(name: str) -> str:
     return shlex.join(["python", "-m", f"benchmarks.{name}", *words])
 
 
-def _cpu() -> str:
+def _find_cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""File to three features as one would write it with OpenCV or scikit-image alone, after their watershed tutorials."""
+"""Scripts from a file to three features with OpenCV or scikit-image alone, after their watershed tutorials."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Features = tuple[float, float, float]
 
 
 def opencv_script(path: str) -> Features:
-    """Return area, perimeter over that of the minimum enclosing circle, and span of the hull.
+    """Return area, perimeter over that of the minimum enclosing circle, and maximum span of the hull.
 
-    https://docs.opencv.org/4.x/d3/db4/tutorial_py_watershed.html up to the watershed, then contour features.
+    Up to the watershed it follows https://docs.opencv.org/4.x/d3/db4/tutorial_py_watershed.html.
     """
     image = cv2.imread(path)
     gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (5, 5), 0)
@@ -45,10 +45,10 @@ def opencv_script(path: str) -> Features:
 
 
 def skimage_script(path: str) -> Features:
-    """Return area, perimeter over that of the circle on the span, and span.
+    """Return area, perimeter over that of the circle with the maximum span as diameter, and maximum span.
 
-    https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_watershed.html with what comes before and
-    after; scikit-image has no minimum enclosing circle.
+    The watershed follows https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_watershed.html.
+    scikit-image has no minimum enclosing circle.
     """
     gray = gaussian(rgb2gray(io.imread(path)), sigma=2)
     binary = opening(gray < threshold_otsu(gray), disk(3))

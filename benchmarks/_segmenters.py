@@ -1,4 +1,4 @@
-"""Other ways to find the lesion, as one would write them with scikit-image or OpenCV; the peers of the benchmarks."""
+"""Segmenters written with scikit-image or OpenCV, as peers in the benchmarks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from skimage.future import fit_segmenter, predict_segmenter
 from skimage.segmentation import morphological_chan_vese, random_walker, watershed
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks._data import resize_mask
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.images import ImageReader, read_mask
 
@@ -24,9 +25,9 @@ Mask = NDArray[np.bool_]
 
 
 class PeerSegmenter(ABC):
-    """Base of the peers: the image read at `max_side` pixels, one region kept, its holes filled.
+    """Base of the peers: read the image at `max_side` pixels, keep one region, fill its holes.
 
-    Subclasses say which pixels may belong to the lesion.
+    Subclasses find the pixels that may belong to the lesion.
     """
 
     max_side = 384
@@ -36,7 +37,7 @@ class PeerSegmenter(ABC):
         """Return the pixels that may belong to the lesion."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Do nothing: most peers learn nothing."""
+        """Return the segmenter unchanged: most peers learn nothing."""
         return self
 
     def predict(self, X: Any) -> list[Mask]:
@@ -47,18 +48,18 @@ class PeerSegmenter(ABC):
         return ImageReader(max_side=self.max_side).transform(X)
 
     def _predict_lesion(self, lesion: Lesion) -> Mask:
-        return resize(keep_region(self.find_pixels(lesion.image)), lesion.source_shape)
+        return resize_mask(keep_region(self.find_pixels(lesion.image)), lesion.source_shape)
 
 
 class ThresholdSegmenter(PeerSegmenter):
-    """What one writes first: smooth, threshold.
+    """Smoothing and a threshold.
 
     Parameters
     ----------
     channel : {"gray", "blue"}
-        Gray levels to look at; gray is Pillow's luma.
+        Channel of the gray levels; gray is Pillow's luma.
     threshold : callable
-        Takes the smoothed gray levels and returns the level below which lies the lesion.
+        Takes the smoothed gray levels and returns the threshold; the lesion is darker.
     """
 
     def __init__(self, channel: str = "blue", threshold: Callable[[NDArray[np.floating]], float] = threshold_otsu):
@@ -66,50 +67,50 @@ class ThresholdSegmenter(PeerSegmenter):
         self.threshold = threshold
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
-        """Return what is darker than the threshold."""
+        """Return the pixels that are darker than the threshold."""
         smooth = smooth_channel(image, self.channel)
         return smooth < self.threshold(smooth)
 
 
 class ChanVeseSegmenter(PeerSegmenter):
-    """Two regions of even level by a moving border that starts at Otsu's.
+    """Morphological Chan–Vese: a border that starts at Otsu's mask and separates two regions of even level.
 
-    https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_morphsnakes.html, whose 35 steps and smoothing
-    of 3 it takes.
+    The 35 steps and the smoothing of 3 are those of
+    https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_morphsnakes.html.
     """
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
         """Return the region inside the border."""
-        smooth, start = otsu_start(image)
+        smooth, start = start_with_otsu(image)
         if not start.any():
             return start
         return morphological_chan_vese(smooth / 255, num_iter=35, init_level_set=start, smoothing=3).astype(bool)
 
 
 class RandomWalkerSegmenter(PeerSegmenter):
-    """The seed that a random walker reaches first: what lies well inside or well outside Otsu's border.
+    """Random walker with seeds well inside and well outside Otsu's border.
 
     https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_random_walker_segmentation.html
     """
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
-        """Return the pixels from which the lesion's seed is nearer."""
-        smooth, start = otsu_start(image)
-        seeds = border_seeds(start)
-        if np.unique(seeds).size < 3:  # nothing to decide, or nothing to decide between
+        """Return the pixels from which the walker reaches the seed of the lesion first."""
+        smooth, start = start_with_otsu(image)
+        seeds = place_seeds(start)
+        if np.unique(seeds).size < 3:  # no open pixels, or seeds of one kind only
             return start
         return random_walker(smooth / 255, seeds, beta=1000, mode="cg_j", tol=1e-4, prob_tol=1e-2) == 1
 
 
 class WatershedScript(PeerSegmenter):
-    """The watershed of scikit-image's gallery: markers from the ends of the histogram, flooded on the Sobel gradient.
+    """Watershed of scikit-image's gallery: markers from the ends of the histogram, flooded on the Sobel gradient.
 
-    https://scikit-image.org/docs/stable/auto_examples/applications/plot_coins_segmentation.html; its two levels, set
-    there by eye, are the mean levels of the two sides of Otsu's threshold.
+    It follows https://scikit-image.org/docs/stable/auto_examples/applications/plot_coins_segmentation.html. The gallery
+    sets the two levels by eye. Here they are the mean levels of the two sides of Otsu's threshold.
     """
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
-        """Return what floods from the dark markers."""
+        """Return the region that is flooded from the dark markers."""
         smooth = smooth_channel(image, "blue")
         dark = smooth < threshold_otsu(smooth)
         if not dark.any():
@@ -121,15 +122,15 @@ class WatershedScript(PeerSegmenter):
 
 
 class GrabCutSegmenter(PeerSegmenter):
-    """OpenCV's GrabCut: two mixtures of colors and a graph cut, started from Otsu's mask.
+    """GrabCut of OpenCV: two mixtures of colors and a graph cut, started from Otsu's mask.
 
     https://docs.opencv.org/4.x/d8/d83/tutorial_py_grabcut.html
     """
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
-        """Return what the cut leaves to the lesion."""
-        _, start = otsu_start(image)
-        seeds = border_seeds(start)
+        """Return the pixels that the cut assigns to the lesion."""
+        _, start = start_with_otsu(image)
+        seeds = place_seeds(start)
         if np.unique(seeds).size < 3:
             return start
         labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -142,67 +143,67 @@ class GrabCutSegmenter(PeerSegmenter):
 
 
 class ForestSegmenter(PeerSegmenter):
-    """scikit-image's trainable segmentation: a random forest on multiscale features of each pixel.
+    """Trainable segmentation of scikit-image: a random forest on multiscale features of each pixel.
 
-    https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_trainable_segmentation.html with its forest of
-    50 trees, 10 levels deep. `TrainableSegmenter` learns from one image; to learn from many, the functions that it
-    is made of are called on pixels drawn from all of them. At 192 pixels its widest scale sees more of the
-    lesion, and it takes a quarter of the time.
+    The forest has 50 trees and a depth of 10, as in
+    https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_trainable_segmentation.html.
+    `TrainableSegmenter` learns from one image. To learn from many, its functions are called on pixels drawn from all
+    images. At 192 pixels the largest scale covers more of the lesion, and the time is a quarter.
     """
 
     max_side = 192
-    pixels_per_photo = 1000
+    pixels_per_image = 1000
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from images and their true masks."""
         rng = np.random.default_rng(0)
         features, labels = [], []
         for lesion, mask in zip(self._read(X), y, strict=True):
-            truth = resize(read_mask(mask), lesion.image.shape[:2]).ravel()
-            chosen = rng.choice(truth.size, min(self.pixels_per_photo, truth.size), replace=False)
-            features.append(pixel_features(lesion.image).reshape(truth.size, -1)[chosen])
+            truth = resize_mask(read_mask(mask), lesion.image.shape[:2]).ravel()
+            chosen = rng.choice(truth.size, min(self.pixels_per_image, truth.size), replace=False)
+            features.append(compute_pixel_features(lesion.image).reshape(truth.size, -1)[chosen])
             labels.append(truth[chosen] + 1)
         forest = RandomForestClassifier(n_estimators=50, max_depth=10, random_state=0)
         self.forest_ = fit_segmenter(np.concatenate(labels), np.concatenate(features), forest)
         return self
 
     def find_pixels(self, image: NDArray[np.uint8]) -> Mask:
-        """Return the pixels that the forest takes for lesion."""
-        return predict_segmenter(pixel_features(image), self.forest_) == 2
+        """Return the pixels that the forest assigns to the lesion."""
+        return predict_segmenter(compute_pixel_features(image), self.forest_) == 2
 
 
-def pixel_features(image: NDArray[np.uint8]) -> NDArray[np.floating]:
+def compute_pixel_features(image: NDArray[np.uint8]) -> NDArray[np.floating]:
     """Return the features of the gallery's example: levels, edges and texture of each channel at several scales."""
     return multiscale_basic_features(image, sigma_min=1, sigma_max=16, workers=1, channel_axis=-1)
 
 
 def smooth_channel(image: NDArray[np.uint8], channel: str) -> NDArray[np.floating]:
-    """Return one channel's gray levels, 0 to 255, freed of thin hair."""
+    """Return the smoothed gray levels of one channel, 0 to 255. Smoothing removes thin hair."""
     gray = image[:, :, 2] if channel == "blue" else np.asarray(Image.fromarray(image).convert("L"))
     return gaussian(gray, sigma=2, preserve_range=True)
 
 
-def otsu_start(image: NDArray[np.uint8]) -> tuple[NDArray[np.floating], Mask]:
-    """Return the smooth blue channel and the mask that Otsu's threshold gives on it."""
+def start_with_otsu(image: NDArray[np.uint8]) -> tuple[NDArray[np.floating], Mask]:
+    """Return the smoothed blue channel and the mask by Otsu's threshold on it."""
     smooth = smooth_channel(image, "blue")
     return smooth, keep_region(smooth < threshold_otsu(smooth))
 
 
-def border_seeds(mask: Mask) -> NDArray[np.int8]:
-    """Return 1 well inside a mask, 2 well outside, 0 near its border, where a method is to decide."""
+def place_seeds(mask: Mask) -> NDArray[np.int8]:
+    """Return 1 well inside a mask, 2 well outside and 0 near its border, where the method decides."""
     radius = np.sqrt(max(int(np.count_nonzero(mask)), 1) / np.pi)
     seeds = np.zeros(mask.shape, dtype=np.int8)
-    # Otsu's border lies inside the experts' rather than outside, so more is left open outside.
+    # Otsu's border usually lies inside that of the experts, so the open zone is wider outside.
     seeds[ndi.distance_transform_edt(mask) > 0.1 * radius] = 1
     seeds[ndi.distance_transform_edt(~mask) > 0.2 * radius] = 2
     return seeds
 
 
 def keep_region(pixels: Mask) -> Mask:
-    """Keep the region that is likeliest the lesion, by place and size, and fill its holes.
+    """Keep the most likely lesion region, by place and size, and fill its holes.
 
-    Each pixel counts the less the nearer it lies to the frame. The largest region is often a dark corner: taken
-    instead, it costs Otsu on blue 0.03 to 0.06 of its mean Jaccard index.
+    Pixels count less the nearer they lie to the frame, because the largest region is often a dark corner. The largest
+    region would lower the mean Jaccard index of Otsu on blue by 0.03 to 0.06.
     """
     labels, count = ndi.label(pixels)
     if count == 0:
@@ -211,9 +212,3 @@ def keep_region(pixels: Mask) -> Mask:
     weights = np.bincount(labels.ravel(), (y[:, np.newaxis] * x).ravel())
     weights[0] = 0
     return ndi.binary_fill_holes(labels == weights.argmax())
-
-
-def resize(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    """Bring a mask to another size, its border interpolated between pixels."""
-    grown = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    return np.asarray(grown.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)) > 127

@@ -1,4 +1,4 @@
-"""What other programs measure on the mask of one lesion, brought to common names."""
+"""Morphology features of other programs under common names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import regionprops
 
-from sklearn_melanoma.features import measure_shape
+from sklearn_melanoma.features import measure_morphology
 
 Mask = NDArray[np.bool_]
-# The distribution that has it, and the function that measures.
+# The name of the distribution, and a function that returns the number of features and the common ones by name.
 Peer = tuple[str, Callable[[Mask], tuple[int, dict[str, float]]]]
 
-# Lengths but for the area and solidity.
-MEASURES = (
+# All but the area and the solidity are lengths.
+FEATURES = (
     "area",
     "perimeter",
     "largest Feret diameter",
@@ -48,9 +48,9 @@ REGION_PROPERTIES = (
 
 
 def measure_ours(mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure all columns of `MorphologyFeatures`."""
-    found = measure_shape(mask)
-    return len(found), _named(
+    """Compute all columns of `MorphologyFeatures`."""
+    found = measure_morphology(mask)
+    return len(found), _rename(
         found,
         {
             "area": "area",
@@ -65,10 +65,10 @@ def measure_ours(mask: Mask) -> tuple[int, dict[str, float]]:
 
 
 def measure_with_regionprops(mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure what scikit-image's `regionprops` has for the shape of one region."""
+    """Compute the morphology features of scikit-image's `regionprops`."""
     region = regionprops(mask.astype(np.uint8))[0]
     found = {name: region[name] for name in REGION_PROPERTIES}
-    return sum(np.size(value) for value in found.values()), _named(
+    return sum(np.size(value) for value in found.values()), _rename(
         found,
         {
             "area": "area",
@@ -81,13 +81,13 @@ def measure_with_regionprops(mask: Mask) -> tuple[int, dict[str, float]]:
 
 
 def measure_with_pyradiomics(mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure all 2-D shape features of PyRadiomics."""
+    """Compute all 2-D shape features of PyRadiomics."""
     sitk, shape2d = import_module("SimpleITK"), import_module("radiomics.shape2D")
     image = sitk.GetImageFromArray(mask[np.newaxis].astype(np.uint8))
     extractor = shape2d.RadiomicsShape2D(image, image, force2D=True, force2Ddimension=0)
     extractor.enableAllFeatures()
     found = {name: float(value) for name, value in extractor.execute().items()}
-    return len(found), _named(
+    return len(found), _rename(
         found,
         {
             "area": "PixelSurface",
@@ -99,13 +99,13 @@ def measure_with_pyradiomics(mask: Mask) -> tuple[int, dict[str, float]]:
 
 
 def measure_with_cp_measure(mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure shape and size, Feret diameters and Zernike magnitudes as CellProfiler does."""
-    measures = import_module("cp_measure.bulk").get_core_measurements()
+    """Compute shape and size, Feret diameters and Zernike magnitudes of CellProfiler."""
+    functions = import_module("cp_measure.bulk").get_core_measurements()
     labels = mask.astype(np.int32)
     found: dict[str, float] = {}
     for name in ("sizeshape", "feret", "zernike"):
-        found |= {key: float(value[0]) for key, value in measures[name](labels, mask.astype(np.float64)).items()}
-    return len(found), _named(
+        found |= {key: float(value[0]) for key, value in functions[name](labels, mask.astype(np.float64)).items()}
+    return len(found), _rename(
         found,
         {
             "area": "Area",
@@ -120,9 +120,9 @@ def measure_with_cp_measure(mask: Mask) -> tuple[int, dict[str, float]]:
 
 
 def measure_with_imea(mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure all 2-D shape measures of imea, with its default step of the angle."""
+    """Compute all 2-D shape features of imea, with its default step of the angle."""
     found = import_module("imea").shape_measurements_2d(mask, 1.0).iloc[0].astype(float).to_dict()
-    named = _named(
+    named = _rename(
         found,
         {
             "area": "area_projection",
@@ -149,13 +149,13 @@ PEERS: dict[str, Peer] = {
 }
 
 
-def installed_peers() -> tuple[dict[str, Peer], dict[str, str]]:
-    """Return the programs that can be called here, and of the others what went wrong."""
+def find_peers() -> tuple[dict[str, Peer], dict[str, str]]:
+    """Return the installed programs, and the import errors of the others."""
     mask = np.pad(np.ones((12, 16), dtype=bool), 4)
     usable, missing = {}, {}
     for name, (distribution, function) in PEERS.items():
         try:
-            quietly(function, mask)
+            call_quietly(function, mask)
         except ImportError as error:
             missing[name] = str(error)
         else:
@@ -163,12 +163,12 @@ def installed_peers() -> tuple[dict[str, Peer], dict[str, str]]:
     return usable, missing
 
 
-def quietly(function: Callable[[Mask], tuple[int, dict[str, float]]], mask: Mask) -> tuple[int, dict[str, float]]:
-    """Measure a mask without the warnings of other programs about what they depend on."""
+def call_quietly(function: Callable[[Mask], tuple[int, dict[str, float]]], mask: Mask) -> tuple[int, dict[str, float]]:
+    """Compute features of a mask without the warnings of other programs about their dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(mask)
 
 
-def _named(found: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:
+def _rename(found: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:
     return {common: float(found[theirs]) for common, theirs in names.items()}

@@ -1,4 +1,4 @@
-"""The features that one writes first with scikit-image; the baseline of the benchmark of features."""
+"""Simple features written with scikit-image, the baseline of the benchmark of features."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sklearn_melanoma import Lesion
 N_SIMPLE = 91
 
 
-def measure_simply(lesion: Lesion) -> NDArray[np.float64]:
-    """Return 17 shape, 54 color and 20 texture features; NaN if no lesion was found."""
+def compute_simple_features(lesion: Lesion) -> NDArray[np.float64]:
+    """Return 17 morphology, 54 color and 20 texture features; NaN if no lesion was found."""
     image, mask = lesion.image, lesion.mask
     if mask is None or not mask.any():
         return np.full(N_SIMPLE, np.nan)
@@ -37,7 +37,7 @@ def measure_simply(lesion: Lesion) -> NDArray[np.float64]:
             region.equivalent_diameter_area,
             region.euler_number,
             *region.moments_hu,
-            *_colors(image, mask),
+            *_measure_colors(image, mask),
             *np.bincount(patterns, minlength=10) / len(patterns),
             *(
                 value
@@ -48,7 +48,7 @@ def measure_simply(lesion: Lesion) -> NDArray[np.float64]:
     )
 
 
-def _colors(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> list[float]:
+def _measure_colors(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> list[float]:
     """Return mean, spread, percentiles and contrast to a ring of skin of each channel of RGB, HSV and L*a*b*."""
     ring = ndi.binary_dilation(mask, iterations=max(int(0.1 * np.sqrt(mask.sum())), 2)) & ~mask
     found = []

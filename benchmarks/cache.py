@@ -1,4 +1,4 @@
-"""What a search over images costs with ``memory=``, beside one pass over them and the classifier's own time."""
+"""Parameter search with cached feature rows (``memory=``): time beside one pass and the classifier's own time."""
 
 from __future__ import annotations
 
@@ -20,48 +20,69 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets, save_photos
+from benchmarks._data import load_sets, save_images
 from benchmarks._options import DataOption, ResultsOption
-from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
+from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, synthetic_note, text, write_report
+from benchmarks._timing import find_least_time
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures
 from sklearn_melanoma.pipeline._memory import cache as row_cache
-from sklearn_melanoma.pipeline._memory.keys import digest_file, digest_steps, name_photo
+from sklearn_melanoma.pipeline._memory.keys import digest_file, digest_steps, name_image
 
 SETS = ("ph2", "isic2017")
-LIMIT = 1.3
+MAX_RATIO = 1.3
 FOLDS = 5
 ABCD, COLOR = list(AbcdFeatures().get_feature_names_out()), list(ColorFeatures().get_feature_names_out())
 
+INTRO = (
+    "`GridSearchCV` over {candidates} values of `C` of a logistic regression and {folds} folds. Its input are paths of "
+    "images, its pipeline is `make_melanoma_pipeline(features, classifier, memory=folder)`. For comparison: one pass "
+    "over the images without `memory`, and the same search on the table that this pass makes. Processor time in "
+    "seconds, one thread; rounds: {rounds}.",
+)
+SEARCH_NOTES = (
+    "Largest ratio to one pass and the classifier's own time: {most:.2f}, {verdict} the limit of {limit}. The images "
+    "alone add {fewest_passes:.2f} to {most_passes:.2f} passes.",
+    "The time added by images is the time of a search with a classifier that takes no time, minus the time of the same "
+    "search on a table. This time and that of one pass are the least of all rounds. The searches were run once.",
+    "Without `memory`, the search takes {n_passes} passes. With `memory`, each fit still looks up the rows, and copies "
+    "and checks the steps. The larger the data set, the smaller the fraction of this time.",
+)
+CHANGE_NOTE = "Each is the first call of a process; the rows of the default pipeline are cached."
+
 SEARCH_COLUMNS = {
-    "set": text("set"),
-    "images": number("n_photos", "d"),
+    "data set": text("set"),
+    "images": number("n_images", "d"),
     "features": text("features"),
     "one pass (s)": number("pass", ".2f"),
     "search on a table (s)": number("table", ".2f"),
-    "search, nothing kept (s)": number("cold", ".2f"),
-    "all kept (s)": number("warm", ".2f"),
-    "what images add (passes)": number("passes", ".2f"),
-    "with them, over one pass and table": number("ratio", ".2f"),
+    "search, empty cache (s)": number("cold", ".2f"),
+    "search, full cache (s)": number("warm", ".2f"),
+    "added by images (passes)": number("passes", ".2f"),
+    "ratio to one pass and table": number("ratio", ".2f"),
 }
-AGAIN_COLUMNS = {"what is changed": text("change"), "share of one pass": number("share", ".3f")}
-PHOTO_US, PHOTO_MS, CALL_MS = "µs per image", "ms per image", "ms per call"
+CHANGE_COLUMNS = {"change": text("change"), "fraction of one pass": number("fraction", ".3f")}
+IMAGE_US, IMAGE_MS, CALL_MS = "µs per image", "ms per image", "ms per call"
 COST_COLUMNS = {"what": text("what"), "cost": number("cost", ".3g"), "unit": text("unit")}
 
-
-def seconds(function: Callable[[], Any], rounds: int = 1) -> float:
-    """Return the processor time of a call, the least of some."""
-    times = []
-    for _ in range(rounds):
-        start = process_time()
-        function()
-        times.append(process_time() - start)
-    return min(times)
+measure_seconds = partial(find_least_time, clock=process_time)
 
 
-def new_process() -> None:
-    """Forget what this process holds."""
+def forget_rows() -> None:
+    """Empty the rows that this process holds, as in a new process."""
     row_cache._HELD.clear()
+
+
+def make_search(
+    features: str, X: Any, target: Any, *, classifier: Any, grid: dict[str, Any], folder: str | None = None
+) -> Callable[[], Any]:
+    """Return a search over parameters of a classifier, on images or on the table that they make."""
+    model = make_melanoma_pipeline(features, clone(classifier), memory=folder)
+    if isinstance(classifier, DummyClassifier):
+        model.set_params(impute="passthrough", scale="passthrough")
+    pipeline = model if isinstance(X, list) else model[1:]
+    search = GridSearchCV(pipeline, grid, cv=FOLDS, scoring="roc_auc", error_score="raise")
+    return partial(search.fit, X, target)
 
 
 def time_search(
@@ -69,52 +90,47 @@ def time_search(
 ) -> dict[str, Any]:
     """Time a search over parameters of the classifier, with images and with the table that they make.
 
-    What images add is timed with a classifier that takes no time: as the difference of two searches with a real one, it
-    would drown in the noise of a shared machine.
+    The time added by images is measured with a classifier that takes no time. The difference of two searches with a
+    real classifier would be lost in the noise of a shared machine.
     """
     image_steps = make_melanoma_pipeline(features)["features"]
     table = image_steps.transform(paths)
-    real = LogisticRegression(max_iter=1000), {"classify__C": np.geomspace(1e-3, 1e2, candidates)}
-    idle = DummyClassifier(), {"classify__random_state": range(candidates)}
-
-    def search(X: Any, classifier: Any, grid: dict[str, Any], folder: str | None = None) -> Callable[[], Any]:
-        model = make_melanoma_pipeline(features, clone(classifier), memory=folder)
-        if classifier is idle[0]:
-            model.set_params(impute="passthrough", scale="passthrough")
-        pipeline = model if X is paths else model[1:]
-        whole = GridSearchCV(pipeline, grid, cv=FOLDS, scoring="roc_auc", error_score="raise")
-        return partial(whole.fit, X, target)
-
+    on_images, on_table = (partial(make_search, features, X, target) for X in (list(paths), table))
+    real = {
+        "classifier": LogisticRegression(max_iter=1000),
+        "grid": {"classify__C": np.geomspace(1e-3, 1e2, candidates)},
+    }
+    idle = {"classifier": DummyClassifier(), "grid": {"classify__random_state": range(candidates)}}
     times: dict[str, float] = {}
     for _ in range(rounds):
         with TemporaryDirectory() as folder:
             taken = {
-                "pass": seconds(lambda: image_steps.transform(paths)),
-                "idle": seconds(search(paths, *idle, folder)),
-                "idle on a table": seconds(search(table, *idle)),
+                "pass": measure_seconds(lambda: image_steps.transform(paths)),
+                "idle": measure_seconds(on_images(**idle, folder=folder)),
+                "idle on a table": measure_seconds(on_table(**idle)),
             }
         times = {name: min(time, times.get(name, np.inf)) for name, time in taken.items()}
     with TemporaryDirectory() as folder:
-        times["cold"] = seconds(search(paths, *real, folder))
-        times["warm"] = seconds(search(paths, *real, folder))
-        times["table"] = seconds(search(table, *real))
-    photos = times["idle"] - times["idle on a table"]
+        times["cold"] = measure_seconds(on_images(**real, folder=folder))
+        times["warm"] = measure_seconds(on_images(**real, folder=folder))
+        times["table"] = measure_seconds(on_table(**real))
+    added = times["idle"] - times["idle on a table"]
     return {
         "set": name,
-        "n_photos": len(paths),
+        "n_images": len(paths),
         "features": features,
         **times,
-        "passes": photos / times["pass"],
-        "ratio": (photos + times["table"]) / (times["pass"] + times["table"]),
+        "passes": added / times["pass"],
+        "ratio": (added + times["table"]) / (times["pass"] + times["table"]),
     }
 
 
 def time_changes(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
-    """Time what is measured again after a change."""
+    """Time the features after a change of the pipeline, as a fraction of one pass."""
     plain = make_melanoma_pipeline()["features"]
-    one_pass = seconds(lambda: plain.transform(paths), 2)
-    kept = clone(plain).set_params(memory=folder)
-    kept.transform(paths)
+    one_pass = measure_seconds(lambda: plain.transform(paths), rounds=2)
+    cached = clone(plain).set_params(memory=folder)
+    cached.transform(paths)
     changes: dict[str, dict[str, Any]] = {
         "nothing": {},
         "number of processes, size of the batches": {"n_jobs": 1, "batch_size": 20},
@@ -122,27 +138,28 @@ def time_changes(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
         "one family of four, the ABCD rule: one score less": {"measure__abcd": AbcdFeatures(ABCD[:-1])},
         "one family of four, color: one column less": {"measure__color": ColorFeatures(COLOR[:-1])},
         "a parameter of the segmenter": {"segment__margin": 0.01},
-        "the same back again": {"segment__margin": 0},
+        "the same parameter back at its default": {"segment__margin": 0},
     }
     records = []
     for change, parameters in changes.items():
-        pipeline = clone(kept).set_params(**parameters)
-        new_process()
-        records.append({"change": change, "share": seconds(lambda p=pipeline: p.transform(paths)) / one_pass})
+        pipeline = clone(cached).set_params(**parameters)
+        forget_rows()
+        seconds = measure_seconds(partial(pipeline.transform, paths))
+        records.append({"change": change, "fraction": seconds / one_pass})
     return records
 
 
-def time_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
-    """Time and weigh what keeping rows adds."""
-    kept = make_melanoma_pipeline(memory=folder)["features"]
-    kept.transform(paths)
-    n_photos = len(paths)
+def measure_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
+    """Measure the time and the size of each part of the cache."""
+    cached = make_melanoma_pipeline(memory=folder)["features"]
+    cached.transform(paths)
+    n_images = len(paths)
 
-    def from_file() -> None:
-        new_process()
-        kept.transform(paths)
+    def transform_in_new_process() -> None:
+        forget_rows()
+        cached.transform(paths)
 
-    def read_files() -> None:
+    def digest_files() -> None:
         for path in paths:
             digest_file(path)
 
@@ -151,20 +168,24 @@ def time_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
     forest = ExtraTreesClassifier(100, random_state=0).fit(X, X[:, 0] > 0)
     size = sum(file.stat().st_size for file in Path(folder).iterdir())
     file_size = np.mean([Path(path).stat().st_size for path in paths]) / 1e6
-    costs = [
-        ("table of kept rows, in this process", seconds(lambda: kept.transform(paths), 20) / n_photos * 1e6, PHOTO_US),
-        ("the same, first call of a process", seconds(from_file, 20) / n_photos * 1e6, PHOTO_US),
-        (f"content of a file of {file_size:.1f} MB, once", seconds(read_files, 3) / n_photos * 1e3, PHOTO_MS),
-        ("content of an array, 768 × 576, every time", seconds(lambda: name_photo(array), 20) * 1e3, PHOTO_MS),
-        ("describing the steps", seconds(lambda: digest_steps(kept._active()), 20) * 1e3, CALL_MS),
-        ("describing a forest of 100 trees, 2 000 samples", seconds(lambda: digest_steps([forest]), 5) * 1e3, CALL_MS),
-        (f"file, {len(kept.get_feature_names_out())} columns", size / n_photos / 1e3, "kB per image"),
+    n_columns = len(cached.get_feature_names_out())
+    calls: list[tuple[str, Callable[[], Any], int, float, str]] = [
+        ("table of cached rows, in this process", lambda: cached.transform(paths), 20, n_images / 1e6, IMAGE_US),
+        ("the same, first call of a process", transform_in_new_process, 20, n_images / 1e6, IMAGE_US),
+        (f"digest of a file of {file_size:.1f} MB, once", digest_files, 3, n_images / 1e3, IMAGE_MS),
+        ("digest of an array, 768 × 576, every time", lambda: name_image(array), 20, 1 / 1e3, IMAGE_MS),
+        ("digest of the steps", lambda: digest_steps(cached._active()), 20, 1 / 1e3, CALL_MS),
+        ("digest of a forest of 100 trees, 2 000 samples", lambda: digest_steps([forest]), 5, 1 / 1e3, CALL_MS),
     ]
-    return [dict(zip(COST_COLUMNS, (what, cost, unit), strict=True)) for what, cost, unit in costs]
+    costs = [
+        (what, measure_seconds(function, rounds=rounds) / per, unit) for what, function, rounds, per, unit in calls
+    ]
+    costs.append((f"file, {n_columns} columns", size / n_images / 1e3, "kB per image"))
+    return [dict(zip(COST_COLUMNS, cost, strict=True)) for cost in costs]
 
 
 def run(sets: dict[str, tuple[list[str], Any]], *, candidates: int, rounds: int, progress: Progress) -> list[Section]:
-    """Time searches on all sets, and the parts on the first."""
+    """Time searches on all data sets, and the parts of the cache on the first one."""
     task = progress.add_task("searches", total=2 * len(sets) + 2)
     searches = []
     for name, (paths, target) in sets.items():
@@ -176,52 +197,41 @@ def run(sets: dict[str, tuple[list[str], Any]], *, candidates: int, rounds: int,
         changes = time_changes(paths, folder)
         progress.advance(task)
     with TemporaryDirectory() as folder:
-        parts = time_parts(paths, folder)
+        parts = measure_parts(paths, folder)
         progress.advance(task)
-    most = max(record["ratio"] for record in searches)
-    verdict = (
-        f"Most: {most:.2f} of one pass and the classifier's own time, {'within' if most <= LIMIT else '**above**'} the "
-        f"limit of {LIMIT}; images alone add {min(record['passes'] for record in searches):.2f} to "
-        f"{max(record['passes'] for record in searches):.2f} passes."
+    most, passes = max(record["ratio"] for record in searches), [record["passes"] for record in searches]
+    notes = fill_in(
+        SEARCH_NOTES,
+        most=most,
+        verdict="within" if most <= MAX_RATIO else "**above**",
+        limit=MAX_RATIO,
+        fewest_passes=min(passes),
+        most_passes=max(passes),
+        n_passes=candidates * FOLDS + 1,
     )
-    added = (
-        "What images add is the cost of the same search with a classifier that takes no time, less that on a table. It "
-        "and one pass are the least of all rounds; the seconds of the searches are those of one run each."
-    )
-    without = (
-        f"Without `memory`, the search takes {candidates * FOLDS + 1} passes. With it, what is left beside the one is "
-        "to look up rows and to copy and check the steps for each fit: the larger the set, the smaller its share."
-    )
-    first = "Each as the first call of a process, while the rows of the default pipeline are kept."
     return [
-        Section("Search", SEARCH_COLUMNS, searches, [verdict, added, without]),
-        Section("After a change", AGAIN_COLUMNS, changes, [first]),
-        Section("What keeping rows adds", COST_COLUMNS, parts),
+        Section("Search", SEARCH_COLUMNS, searches, notes),
+        Section("After a change", CHANGE_COLUMNS, changes, [CHANGE_NOTE]),
+        Section("Cost of the cache", COST_COLUMNS, parts),
     ]
 
 
 def main(
     data: DataOption = None,
     candidates: Annotated[int, typer.Option(min=1, help="Number of values of the classifier's parameter.")] = 50,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each search is timed.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of times that each search is timed.")] = 3,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Time searches over images of which the rows are kept."""
+    """Time parameter searches over images whose feature rows are cached."""
     warnings.filterwarnings("ignore", message="No lesion was found")
     with TemporaryDirectory() as folder, threadpool_limits(1), progress_bar() as progress:
         sets = {
-            name: (save_photos(photos.images, Path(folder)), photos.target)
-            for name, photos in load_sets(data, SETS).items()
+            name: (save_images(lesions.images, Path(folder)), lesions.target)
+            for name, lesions in load_sets(data, SETS).items()
         }
         sections = run(sets, candidates=candidates, rounds=rounds, progress=progress)
-    intro = [
-        f"`GridSearchCV` over {candidates} values of a logistic regression's `C` and {FOLDS} folds, on the paths of "
-        "images, by `make_melanoma_pipeline(features, classifier, memory=folder)`. Beside it, one pass over the images "
-        "without `memory`, and the same search on the table that this makes. Seconds of the processor, one thread; "
-        f"rounds: {rounds}.",
-        *([DRAWN_NOTE] if DRAWN in sets else []),
-    ]
-    write_report("cache", title="Rows that are kept", intro=intro, sections=sections, folder=results)
+    intro = [*fill_in(INTRO, candidates=candidates, folds=FOLDS, rounds=rounds), *synthetic_note(sets)]
+    write_report("cache", title="Cached rows", intro=intro, sections=sections, folder=results)
 
 
 if __name__ == "__main__":

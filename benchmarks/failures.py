@@ -1,4 +1,4 @@
-"""Where masks go wrong: kinds of error over all images, and a sheet of the worst to look at."""
+"""Segmentation errors: kinds of error over all images, and the worst images with their causes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from benchmarks._data import describe, load_sets
-from benchmarks._losses import KINDS, NOT_LOOKED_AT, Judged, by_band, by_cause, by_frame, judge, worst_fraction
+from benchmarks._data import describe_sets, load_sets, resize_mask
+from benchmarks._losses import (
+    KINDS,
+    NOT_INSPECTED,
+    MaskError,
+    compare_masks,
+    compute_loss_fraction,
+    sum_by_band,
+    sum_by_cause,
+    sum_by_frame,
+)
 from benchmarks._mask_learning import fit_learners
-from benchmarks._mask_scores import MaskedPhotos
+from benchmarks._mask_scores import MaskedImages
 from benchmarks._methods import LEARNERS, METHODS, OURS, Segmenter
-from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
-from benchmarks._report import RESULTS, Section, console, interval, number, progress_bar, text, write_report
-from benchmarks._segmenters import resize
+from benchmarks._options import DataOption, MaxImagesOption, ResultsOption
+from benchmarks._report import RESULTS, Section, console, fill_in, interval, number, progress_bar, text, write_report
 from sklearn_melanoma.images import ImageReader, read_mask
 from sklearn_melanoma.inspection import BorderDisplay
 
@@ -27,24 +35,33 @@ SHEETS = Path(__file__).parents[1] / "build" / "failures"  # ignored by git: the
 CAUSES = Path(__file__).parent / "failure_causes.csv"
 N_WORST = 24
 
+INTRO = (
+    "Method: {method}. The loss of an image is 1 minus the Jaccard index of its mask with the true one. Fractions of "
+    "the loss are of the sum over all images of the data set. *Wrong place*: under 20 % of the smaller of the two "
+    "masks lies in the other one. *Too small*: more pixels are missed than found in excess. *Too large*: all other "
+    "errors. The columns of the kinds add up to the fraction of the loss.",
+    "Causes were noted by a person who inspected the images (`failure_causes.csv`).",
+)
+WORST_NOTE = "The worst {n_worst} ({part:.0%} of the images) have {loss:.0%} of the loss."
+
 BAND_COLUMNS = {
     "Jaccard": text("band"),
-    "images": number("n_photos", "d"),
-    "share of images": number("share_of_photos", ".0%"),
-    "share of the loss": number("share_of_loss", ".0%"),
+    "images": number("n_images", "d"),
+    "fraction of images": number("fraction_of_images", ".0%"),
+    "fraction of the loss": number("fraction_of_loss", ".0%"),
     **{kind: number(kind, ".0%") for kind in KINDS},
 }
 FRAME_COLUMNS = {
     "true lesion": text("truth"),
-    "images": number("n_photos", "d"),
-    "share of images": number("share_of_photos", ".0%"),
+    "images": number("n_images", "d"),
+    "fraction of images": number("fraction_of_images", ".0%"),
     "mean Jaccard (95 %)": interval("mean_jaccard"),
-    "share of the loss": number("share_of_loss", ".0%"),
+    "fraction of the loss": number("fraction_of_loss", ".0%"),
 }
 CAUSE_COLUMNS = {
     "cause": text("cause"),
-    "images": number("n_photos", "d"),
-    "share of their loss": number("share_of_loss", ".0%"),
+    "images": number("n_images", "d"),
+    "fraction of their loss": number("fraction_of_loss", ".0%"),
 }
 WORST_COLUMNS = {
     "image": text("image"),
@@ -55,109 +72,101 @@ WORST_COLUMNS = {
 
 
 def read_causes(path: Path) -> dict[tuple[str, str], str]:
-    """Read what a person who looked wrote down: data set, image and cause, under a line that names them."""
+    """Read the causes by data set and image from a table with a header."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, skipinitialspace=True)
         return {(row["data_set"], row["image"]): row["cause"] for row in rows}
 
 
-def photo_name(image: Any, position: int) -> str:
-    """Return the name of an image's file without suffix, or its position where it comes from no file."""
+def name_image(image: Any, position: int) -> str:
+    """Return the name of an image's file without suffix, or its position if it comes from no file."""
     return Path(image).stem if isinstance(image, str | os.PathLike) else str(position)
 
 
-def prepare(method: str, photos: MaskedPhotos) -> tuple[Segmenter, Sequence[int], str]:
-    """Return a segmenter, the images that it did not learn from, and what it learned from."""
+def prepare_method(method: str, images: MaskedImages) -> tuple[Segmenter, Sequence[int], str]:
+    """Return a segmenter, the positions of the images to score it on, and a note on its training masks."""
     if method in METHODS:
-        return METHODS[method], range(len(photos)), ""
-    n_masks = photos.mask_counts[-1]
-    learned, others = photos.draw_masks(n_masks, 0)
-    fitted, _ = fit_learners(LEARNERS, photos, learned)
-    return fitted[method], others.tolist(), f", learned from {n_masks} other masks"
+        return METHODS[method], range(len(images)), ""
+    n_masks = images.mask_counts[-1]
+    learned, others = images.draw_masks(n_masks, 0)
+    fitted, _ = fit_learners(LEARNERS, images, learned)
+    return fitted[method], others.tolist(), f", fitted on {n_masks} other masks"
 
 
-def judge_all(
-    segmenter: Segmenter, photos: MaskedPhotos, positions: Sequence[int], progress: Progress, description: str
-) -> list[Judged]:
+def find_errors(
+    segmenter: Segmenter, images: MaskedImages, positions: Sequence[int], progress: Progress, description: str
+) -> list[MaskError]:
     """Segment images and compare each mask with the true one, worst first."""
-    judged = []
+    errors = []
     for position in progress.track(positions, description=description):
-        image, truth = photos.images[position], read_mask(photos.masks[position])
-        judged.append(judge(position, photo_name(image, position), truth, segmenter.predict([image])[0]))
-    return sorted(judged, key=lambda photo: photo.jaccard)
+        image, truth = images.images[position], read_mask(images.masks[position])
+        errors.append(compare_masks(position, name_image(image, position), truth, segmenter.predict([image])[0]))
+    return sorted(errors, key=lambda error: error.jaccard)
 
 
-def draw_sheet(segmenter: Segmenter, photos: MaskedPhotos, worst: Sequence[Judged], path: Path) -> None:
-    """Save the worst images with both borders as a picture."""
+def draw_sheet(segmenter: Segmenter, images: MaskedImages, worst: Sequence[MaskError], path: Path) -> None:
+    """Save a picture of the worst images with both borders."""
+    sources = [images.images[error.position] for error in worst]
     lesions = []
-    for lesion, photo in zip(
-        ImageReader().transform([photos.images[photo.position] for photo in worst]), worst, strict=True
-    ):
-        found = segmenter.predict([photos.images[photo.position]])[0]
-        lesions.append(lesion.with_mask(resize(found, lesion.image.shape[:2])))
-    display = BorderDisplay.from_lesions(lesions, [photos.masks[photo.position] for photo in worst], n_columns=6)
-    for axes, photo in zip(display.axes_, worst, strict=True):
-        axes.set_title(f"{photo.photo}: {photo.jaccard:.2f}, {photo.kind}", fontsize=9)
+    for lesion, source in zip(ImageReader().transform(sources), sources, strict=True):
+        found = segmenter.predict([source])[0]
+        lesions.append(lesion.with_mask(resize_mask(found, lesion.image.shape[:2])))
+    display = BorderDisplay.from_lesions(lesions, [images.masks[error.position] for error in worst], n_columns=6)
+    for axes, error in zip(display.axes_, worst, strict=True):
+        axes.set_title(f"{error.image}: {error.jaccard:.2f}, {error.kind}", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     display.figure_.savefig(path, dpi=100)
-    console.print(f"Drawn to {path}")
+    console.print(f"Saved to {path}")
 
 
-def make_sections(name: str, judged: Sequence[Judged], causes: dict[tuple[str, str], str], note: str) -> list[Section]:
-    """Return the tables of one data set; `judged` is sorted, worst first."""
-    worst = judged[:N_WORST]
+def make_sections(
+    name: str, errors: Sequence[MaskError], causes: dict[tuple[str, str], str], note: str
+) -> list[Section]:
+    """Return the tables of one data set; `errors` are sorted, worst first."""
+    worst = errors[:N_WORST]
+    n_worst = len(worst)
 
-    def cause_of(photo: str) -> str:
-        return causes.get((name, photo), NOT_LOOKED_AT)
+    def find_cause(image: str) -> str:
+        return causes.get((name, image), NOT_INSPECTED)
 
     listed = [
-        {"image": photo.photo, "jaccard": photo.jaccard, "kind": photo.kind, "cause": cause_of(photo.photo)}
-        for photo in worst
+        {"image": error.image, "jaccard": error.jaccard, "kind": error.kind, "cause": find_cause(error.image)}
+        for error in worst
     ]
-    mean = np.mean([photo.jaccard for photo in judged])
-    share = len(worst) / len(judged)
-    note_below = (
-        f"The worst {len(worst)} ({share:.0%} of the images) hold {worst_fraction(worst, judged):.0%} of the loss."
-    )
+    mean = np.mean([error.jaccard for error in errors])
+    below = WORST_NOTE.format(n_worst=n_worst, part=n_worst / len(errors), loss=compute_loss_fraction(worst, errors))
     return [
-        Section(f"{name}: {len(judged)} images, mean Jaccard {mean:.3f}{note}", BAND_COLUMNS, by_band(judged)),
-        Section(f"{name}: lesions that the frame cuts", FRAME_COLUMNS, by_frame(judged)),
-        Section(f"{name}: causes in the worst {len(worst)}", CAUSE_COLUMNS, by_cause(worst, cause_of), [note_below]),
-        Section(f"{name}: the worst {len(worst)}", WORST_COLUMNS, listed),
+        Section(f"{name}: {len(errors)} images, mean Jaccard {mean:.3f}{note}", BAND_COLUMNS, sum_by_band(errors)),
+        Section(f"{name}: lesions that touch the frame", FRAME_COLUMNS, sum_by_frame(errors)),
+        Section(f"{name}: causes in the worst {n_worst}", CAUSE_COLUMNS, sum_by_cause(worst, find_cause), [below]),
+        Section(f"{name}: the worst {n_worst}", WORST_COLUMNS, listed),
     ]
 
 
 def main(
     data: DataOption = None,
-    max_photos: MaxPhotosOption = None,
-    method: Annotated[str, typer.Option(help="Row of the benchmark `segmentation`, as it is named there.")] = OURS,
+    max_images: MaxImagesOption = None,
+    method: Annotated[str, typer.Option(help="Method, by its name in the benchmark `segmentation`.")] = OURS,
     sheets: Annotated[Path, typer.Option(help="Folder for the pictures of images; keep it out of git.")] = SHEETS,
     causes: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Table of causes.")] = CAUSES,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Sort errors by kind, and draw the worst images of each data set."""
+    """Count errors by kind, and draw the worst images of each data set."""
     names = {name.replace("`", ""): name for name in (*METHODS, *LEARNERS)}
     plain = method.replace("`", "")
     if plain not in names:
         raise typer.BadParameter(f"the method must be one of {', '.join(names)}, got {method!r}")
-    sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_photos=max_photos)
+    sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     known = read_causes(causes)
     sections = []
     with progress_bar() as progress:
-        for name, photos in sets.items():
-            masked = MaskedPhotos.of(photos)
-            segmenter, positions, note = prepare(names[plain], masked)
-            judged = judge_all(segmenter, masked, positions, progress, name)
-            draw_sheet(segmenter, masked, judged[:N_WORST], sheets / f"{name}.png")
-            sections += make_sections(name, judged, known, note)
-    intro = [
-        f"Method: {names[plain]}. The loss of an image is 1 minus the Jaccard index of its mask with the true one; "
-        "shares are of the sum over all images of the set. *Wrong place*: under 20 % of the smaller of the two masks "
-        "lies in the other. *Too small*: more pixels are missed than taken in excess; *too large*: the others. The "
-        "columns of the kinds add up to the share of the loss.",
-        "Causes are what a person saw who looked at the image (`failure_causes.csv`).",
-        *describe(sets),
-    ]
+        for name, lesions in sets.items():
+            masked = MaskedImages.from_lesions(lesions)
+            segmenter, positions, note = prepare_method(names[plain], masked)
+            errors = find_errors(segmenter, masked, positions, progress, name)
+            draw_sheet(segmenter, masked, errors[:N_WORST], sheets / f"{name}.png")
+            sections += make_sections(name, errors, known, note)
+    intro = [*fill_in(INTRO, method=names[plain]), *describe_sets(sets)]
     write_report("failures", title="Failures", intro=intro, sections=sections, folder=results)
 
 

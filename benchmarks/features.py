@@ -1,10 +1,9 @@
-"""Melanoma or not, with all labels: what each family of features is worth, beside simple ones, and what it costs."""
+"""Melanoma classification with all labels: each family of features beside simple features, and their cost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,14 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import describe, load_sets
-from benchmarks._lesions import FAMILIES, segment
-from benchmarks._options import DataOption, ResultsOption
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
-from benchmarks._simple_features import N_SIMPLE, measure_simply
-from benchmarks._timing import time_methods
+from benchmarks._data import describe_sets, load_sets, resize_mask
+from benchmarks._options import DataOption, JobsOption, RepeatsOption, ResultsOption
+from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._simple_features import N_SIMPLE, compute_simple_features
+from benchmarks._statistics import gain_interval
+from benchmarks._tables import FAMILIES, segment_images
+from benchmarks._timing import time_call, time_methods
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
-from sklearn_melanoma._io.reading import resize_mask
 from sklearn_melanoma.features import PatchEncoder
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mean_interval
@@ -40,13 +39,27 @@ PATCHES = "all four, patches"
 SETS: dict[str, Sequence[str]] = {
     SIMPLE: [SIMPLE],
     **{name: [name] for name in FAMILIES},
-    "shape, color": ["shape", "color"],
-    "shape, color, texture": ["shape", "color", "texture"],
+    "morphology, color": ["morphology", "color"],
+    "morphology, color, texture": ["morphology", "color", "texture"],
     ALL: list(FAMILIES),
     PATCHES: [*FAMILIES, "patches"],
 }
-STRENGTH = 0.03  # one for all rows; scikit-learn's own, 1, hardly holds so many weights
-COST_PHOTOS, COST_ROUNDS = 40, 5
+C = 0.03  # the same for all rows; the default of scikit-learn, 1, hardly restricts so many weights
+DEFAULT_C = 1.0
+COST_IMAGES, COST_ROUNDS = 40, 5
+
+INTRO = (
+    "Five folds with all labels and no lesion on both sides. The predictions of the five folds are pooled. {repeats} "
+    "draws of the folds, the same for all rows ({tree_repeats} for trees). Brackets: Student's 95 % interval over the "
+    "draws. It shows the effect of the draw, not the scores on another data set. Differences are paired. "
+    f"*{SIMPLE}*: the features in `_simple_features.py`. Classifier: logistic regression after imputing and ranking, "
+    f"with C = {C} for all rows, and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: "
+    "`WatershedSegmenter()`. Patches learn from all images, without labels.",
+    "*Cost*: one thread, images at the reader's size, masks given, nothing computed before. The rows take turns, each "
+    f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families share some "
+    "computations, so all four together cost less than their sum.",
+)
+SPEED_NOTE = "From file to all features with two processes: {speed:.0f} images per second."
 
 AUC_COLUMNS = {
     "features": text("features"),
@@ -73,8 +86,8 @@ COST_COLUMNS = {
 Rows = dict[str, NDArray[np.float64]]
 
 
-def logistic_regression(strength: float) -> BaseEstimator:
-    """Return a plain logistic regression after imputing and scaling as the default pipeline does."""
+def make_logistic_regression(strength: float) -> BaseEstimator:
+    """Return a logistic regression after imputing and scaling as in the default pipeline."""
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         make_melanoma_pipeline()["scale"],
@@ -82,35 +95,34 @@ def logistic_regression(strength: float) -> BaseEstimator:
     )
 
 
-def boosted_trees() -> BaseEstimator:
-    """Return small trees, many of them."""
+def make_boosted_trees() -> BaseEstimator:
+    """Return many small boosted trees."""
     return HistGradientBoostingClassifier(
         max_iter=250, learning_rate=0.04, max_leaf_nodes=6, l2_regularization=5, class_weight="balanced", random_state=0
     )
 
 
-def redraw(lesions: Sequence[Lesion], masks: Sequence[Any]) -> list[Lesion]:
+def replace_masks(segmented: Sequence[Lesion], masks: Sequence[Any]) -> list[Lesion]:
     """Return the same images with the experts' masks."""
-    shapes = [lesion.image.shape[:2] for lesion in lesions]
     return [
-        lesion.with_mask(resize_mask(read_mask(mask), shape))
-        for lesion, mask, shape in zip(lesions, masks, shapes, strict=True)
+        lesion.with_mask(resize_mask(read_mask(mask), lesion.image.shape[:2]))
+        for lesion, mask in zip(segmented, masks, strict=True)
     ]
 
 
-def measure(lesions: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
-    """Return the rows of every family."""
+def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
+    """Return the rows of every family of features, of the simple features and of the patches."""
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (SIMPLE, *FAMILIES)}
-    for lesion in progress.track(lesions, description=description):
-        rows[SIMPLE].append(measure_simply(lesion))
+    for lesion in progress.track(segmented, description=description):
+        rows[SIMPLE].append(compute_simple_features(lesion))
         for name, family in FAMILIES.items():
             rows[name].append(family.transform([lesion])[0])
-    found = {name: np.array(values) for name, values in rows.items()}
-    return found | {"patches": PatchEncoder(random_state=0).fit_transform(lesions)}
+    tables = {name: np.array(values) for name, values in rows.items()}
+    return tables | {"patches": PatchEncoder(random_state=0).fit_transform(segmented)}
 
 
 def cross_validate(
-    rows: Rows, names: Sequence[str], photos: Bunch, model: BaseEstimator, *, repeats: int, n_jobs: int
+    rows: Rows, names: Sequence[str], lesions: Bunch, model: BaseEstimator, *, repeats: int, n_jobs: int
 ) -> NDArray[np.float64]:
     """Return the AUC of the pooled predictions of five folds by group, for each draw of the folds."""
     table = np.hstack([rows[name] for name in names])
@@ -118,63 +130,71 @@ def cross_validate(
     def score(seed: int) -> float:
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
         probability = cross_val_predict(
-            model, table, photos.target, groups=photos.groups, cv=folds, method="predict_proba"
+            model, table, lesions.target, groups=lesions.groups, cv=folds, method="predict_proba"
         )
-        return float(roc_auc_score(photos.target, probability[:, 1]))
+        return float(roc_auc_score(lesions.target, probability[:, 1]))
 
     return np.array(Parallel(n_jobs)(delayed(score)(seed) for seed in range(repeats)))
 
 
-def auc_section(title: str, rows: Rows, photos: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
+def make_auc_section(
+    title: str, rows: Rows, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress
+) -> Section:
     """Return the table of logistic regressions on each set of features."""
     records: list[dict[str, Any]] = []
-    scores: dict[tuple[str, float], NDArray[np.float64]] = {}
+    reference: dict[float, NDArray[np.float64]] = {}
     for name, families in progress.track(SETS.items(), description=title):
-        for strength in (STRENGTH, 1.0):
-            model = logistic_regression(strength)
-            scores[name, strength] = cross_validate(rows, families, photos, model, repeats=repeats, n_jobs=n_jobs)
-        record: dict[str, Any] = {"features": name, "n_columns": sum(rows[family].shape[1] for family in families)}
-        for strength, suffix in ((STRENGTH, ""), (1.0, "_default")):
-            record[f"auc{suffix}"] = mean_interval(scores[name, strength])
-            gain = scores[name, strength] - scores[SIMPLE, strength]
-            record[f"gain{suffix}"] = None if name == SIMPLE else mean_interval(gain)
+        record: dict[str, Any] = {"features": name, "n_columns": count_columns(rows, name)}
+        for strength, suffix in ((C, ""), (DEFAULT_C, "_default")):
+            model = make_logistic_regression(strength)
+            aucs = cross_validate(rows, families, lesions, model, repeats=repeats, n_jobs=n_jobs)
+            record[f"auc{suffix}"] = mean_interval(aucs)
+            record[f"gain{suffix}"] = gain_interval(aucs, reference.get(strength))
+            if name == SIMPLE:
+                reference[strength] = aucs
         records.append(record)
     return Section(title, AUC_COLUMNS, records)
 
 
-def mask_section(title: str, rows: Rows, experts: Rows, photos: Bunch, *, repeats: int, n_jobs: int) -> Section:
-    """Return the table of what better masks would give."""
+def make_mask_section(title: str, rows: Rows, experts: Rows, lesions: Bunch, *, repeats: int, n_jobs: int) -> Section:
+    """Return the table of AUCs with automatic and with the experts' masks."""
     records = []
-    for name in (SIMPLE, "shape", "color", "texture", ALL):
-        pair = [
-            cross_validate(each, SETS[name], photos, logistic_regression(STRENGTH), repeats=repeats, n_jobs=n_jobs)
+    for name in (SIMPLE, "morphology", "color", "texture", ALL):
+        automatic, expert = (
+            cross_validate(each, SETS[name], lesions, make_logistic_regression(C), repeats=repeats, n_jobs=n_jobs)
             for each in (rows, experts)
-        ]
+        )
         records.append(
             {
                 "features": name,
-                "auc": mean_interval(pair[0]),
-                "auc_experts": mean_interval(pair[1]),
-                "gain": mean_interval(pair[1] - pair[0]),
+                "auc": mean_interval(automatic),
+                "auc_experts": mean_interval(expert),
+                "gain": gain_interval(expert, automatic),
             }
         )
     return Section(title, MASK_COLUMNS, records)
 
 
-def tree_section(title: str, rows: Rows, photos: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
+def make_tree_section(
+    title: str, rows: Rows, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress
+) -> Section:
     """Return the table of boosted trees."""
     records: list[dict[str, Any]] = []
     for name in progress.track((SIMPLE, "color", ALL, PATCHES), description=title):
-        auc = cross_validate(rows, SETS[name], photos, boosted_trees(), repeats=repeats, n_jobs=n_jobs)
-        n_columns = sum(rows[family].shape[1] for family in SETS[name])
-        records.append({"features": name, "n_columns": n_columns, "auc": mean_interval(auc), "scores": list(auc)})
-        gain = auc - np.array(records[0]["scores"])
-        records[-1]["gain"] = None if name == SIMPLE else mean_interval(gain)
+        aucs = cross_validate(rows, SETS[name], lesions, make_boosted_trees(), repeats=repeats, n_jobs=n_jobs)
+        record = {"features": name, "n_columns": count_columns(rows, name), "auc": mean_interval(aucs)}
+        gain = gain_interval(aucs, records[0]["scores"] if records else None)
+        records.append(record | {"scores": list(aucs), "gain": gain})
     return Section(title, TREE_COLUMNS, records)
 
 
-def cost_section(title: str, lesions: Sequence[Lesion], images: Sequence[Any]) -> Section:
-    """Return the table of times: each family alone on a lesion that nobody has looked at, and all of them."""
+def count_columns(rows: Rows, name: str) -> int:
+    """Return the number of columns of a set of features."""
+    return sum(rows[family].shape[1] for family in SETS[name])
+
+
+def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[Any]) -> Section:
+    """Return the table of times: each family alone on a lesion without earlier results, and all of them."""
 
     def transform(families: Sequence[BaseEstimator], lesion: Lesion) -> None:
         fresh = lesion.with_mask(lesion.mask)
@@ -182,13 +202,13 @@ def cost_section(title: str, lesions: Sequence[Lesion], images: Sequence[Any]) -
             family.transform([fresh])
 
     methods: dict[str, Callable[[Lesion], Any]] = {
-        SIMPLE: measure_simply,
+        SIMPLE: compute_simple_features,
         **{name: partial(transform, [family]) for name, family in FAMILIES.items()},
         ALL: partial(transform, list(FAMILIES.values())),
     }
-    lesions = [lesion for lesion in lesions if lesion.area_px][:COST_PHOTOS]
+    timed = [lesion for lesion in segmented if lesion.area_px][:COST_IMAGES]
     with threadpool_limits(1):
-        times = time_methods(methods, lesions, rounds=COST_ROUNDS)
+        times = time_methods(methods, timed, rounds=COST_ROUNDS)
     widths = {name: len(family.FEATURES) for name, family in FAMILIES.items()} | {SIMPLE: N_SIMPLE}
     records = [
         {
@@ -199,63 +219,58 @@ def cost_section(title: str, lesions: Sequence[Lesion], images: Sequence[Any]) -
         }
         for name, values in times.items()
     ]
-    speed = photos_per_second(images)
-    notes = [f"From file to all features, two processes: {speed:.0f} images a second."]
-    return Section(title, COST_COLUMNS, records, notes)
+    return Section(title, COST_COLUMNS, records, [SPEED_NOTE.format(speed=measure_speed(images))])
 
 
-def photos_per_second(images: Sequence[Any]) -> float:
-    """Return the speed from file to all features with two processes, started before."""
+def measure_speed(images: Sequence[Any]) -> float:
+    """Return the images per second from file to all features with two processes that were started before."""
     step = make_melanoma_pipeline(n_jobs=2)["features"]
-    step.fit_transform(images[:64])  # of one batch alone, no process is started
-    start = perf_counter()
-    step.fit_transform(images)
-    return len(images) / (perf_counter() - start)
+    step.fit_transform(images[:64])  # a single batch would start no process
+    return len(images) / time_call(step.fit_transform, images).seconds
+
+
+def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> list[Section]:
+    """Return the tables of one data set."""
+    segmented = segment_images(lesions.images, progress=progress, description=f"{name}: masks")
+    rows = compute_rows(segmented, progress=progress, description=f"{name}: features")
+    title = f"{name}: {len(lesions.images)} images"
+    sections = [make_auc_section(title, rows, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress)]
+    if lesions.masks is not None:
+        label = f"{name}: features in the experts' masks"
+        experts = compute_rows(replace_masks(segmented, lesions.masks), progress=progress, description=label)
+        title = f"{name}: automatic and experts' masks"
+        sections.append(make_mask_section(title, rows, experts, lesions, repeats=repeats, n_jobs=n_jobs))
+    title = f"{name}: cost of the features, masks given"
+    return [*sections, make_cost_section(title, segmented, lesions.images[:200])]
+
+
+def run_trees(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
+    """Return the table of boosted trees on one data set."""
+    segmented = segment_images(lesions.images, progress=progress, description=f"{name}: masks")
+    rows = compute_rows(segmented, progress=progress, description=f"{name}: features")
+    title = f"{name}: {len(lesions.images)} images, boosted trees"
+    return make_tree_section(title, rows, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress)
 
 
 def main(
     data: DataOption = None,
-    max_photos: Annotated[int, typer.Option(min=50, help="Images of a larger set for the regressions.")] = 1500,
-    max_tree_photos: Annotated[int | None, typer.Option(min=50, help="The same for boosted trees.")] = None,
-    repeats: Annotated[int, typer.Option(min=2, help="Number of draws of the folds.")] = 10,
-    tree_repeats: Annotated[int, typer.Option(min=2, help="The same for boosted trees.")] = 3,
-    n_jobs: Annotated[int, typer.Option(help="Number of processes that fit.")] = 2,
+    max_images: Annotated[int, typer.Option(min=50, help="Images of a larger data set for the regressions.")] = 1500,
+    max_tree_images: Annotated[int | None, typer.Option(min=50, help="The same for boosted trees.")] = None,
+    repeats: RepeatsOption = 10,
+    tree_repeats: Annotated[int, typer.Option(min=2, help="Number of random draws for boosted trees.")] = 3,
+    n_jobs: JobsOption = 2,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Compare families of features by what a classifier makes of them, and by their cost."""
-    sets = load_sets(data, ("ph2", "ham10000"), max_photos=max_photos)
-    whole = load_sets(data, ("ham10000",), max_photos=max_tree_photos) if data and (data / "ham10000").is_dir() else {}
-    sections = []
+    """Compare families of features by the AUC of a classifier and by their cost."""
+    sets = load_sets(data, ("ph2", "ham10000"), max_images=max_images)
+    whole = load_sets(data, ("ham10000",), max_images=max_tree_images) if data and (data / "ham10000").is_dir() else {}
+    sections: list[Section] = []
     with progress_bar() as progress:
-        for name, photos in sets.items():
-            lesions = segment(photos.images, progress=progress, description=f"{name}: masks")
-            rows = measure(lesions, progress=progress, description=f"{name}: features")
-            title = f"{name}: {len(photos.images)} images"
-            sections.append(auc_section(title, rows, photos, repeats=repeats, n_jobs=n_jobs, progress=progress))
-            if photos.masks is not None:
-                drawn = redraw(lesions, photos.masks)
-                experts = measure(drawn, progress=progress, description=f"{name}: features in the experts' masks")
-                title = f"{name}: whose masks"
-                sections.append(mask_section(title, rows, experts, photos, repeats=repeats, n_jobs=n_jobs))
-            title = f"{name}: cost of the features, mask given"
-            sections.append(cost_section(title, lesions, photos.images[:200]))
-        for name, photos in whole.items():
-            lesions = segment(photos.images, progress=progress, description=f"{name}: masks")
-            rows = measure(lesions, progress=progress, description=f"{name}: features")
-            title = f"{name}: {len(photos.images)} images, boosted trees"
-            sections.append(tree_section(title, rows, photos, repeats=tree_repeats, n_jobs=n_jobs, progress=progress))
-    intro = [
-        "Five folds, no lesion on both sides, all labels; the predictions of the five folds are pooled. "
-        f"{repeats} draws of the folds, the same for all rows ({tree_repeats} for trees); brackets are Student's 95 % "
-        "interval over the draws, which says how much the draw matters, not how another data set would score; "
-        f"differences are paired. *{SIMPLE}*: what one writes first, in `_simple_features.py`. Classifier: "
-        f"imputed, scaled by ranks, logistic regression with C = {STRENGTH} for all rows alike, and with "
-        "scikit-learn's own 1. Masks: `WatershedSegmenter()`. Patches learn from all images, without labels.",
-        f"*Cost*: one thread, images at the reader's size, mask given, nothing known of the lesion before; each "
-        f"row goes through {COST_PHOTOS} images in turn with the others, an image's time is the least of {COST_ROUNDS} "
-        "rounds. What families share is found once, so together they cost less than their sum.",
-        *describe(sets),
-    ]
+        for name, lesions in sets.items():
+            sections += run_set(name, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress)
+        for name, lesions in whole.items():
+            sections.append(run_trees(name, lesions, repeats=tree_repeats, n_jobs=n_jobs, progress=progress))
+    intro = [*fill_in(INTRO, repeats=repeats, tree_repeats=tree_repeats), *describe_sets(sets)]
     write_report("features", title="Features", intro=intro, sections=sections, folder=results)
 
 

@@ -1,16 +1,14 @@
-"""Melanoma or not, from few labels: the pipelines beside what scikit-learn and others make of the same features."""
+"""Melanoma classification with 0 to 25 labels per class: our pipelines beside scikit-learn and sslearn."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import typer
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -20,66 +18,80 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.utils import Bunch
 from sslearn.wrapper import CoTraining, TriTraining
 
-from benchmarks._data import describe, load_sets
-from benchmarks._lesions import FAMILIES
-from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from benchmarks._data import count_images, describe_sets, load_sets
+from benchmarks._draws import Labels, describe_missing_draws, draw_few_labels
+from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
+from benchmarks._parallel import call_in_parallel
+from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._statistics import gain_interval
+from benchmarks._tables import FAMILIES, compute_table
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.metrics import mean_interval
-from sklearn_melanoma.model_selection import hide_labels
 
 LABELS_PER_CLASS = (0, 3, 5, 10, 25)
-HELD_OUT = 1 / 3
-LEAST_HELD_OUT = 3  # melanomas; a draw with fewer says nothing
-CHUNK = 64  # images between two steps of the progress bar
 
-Labels = NDArray[np.int_]
-Positions = NDArray[np.intp]
-# From the pipeline after its features, the table and the labels of the images to learn from: a fitted classifier.
+INTRO = (
+    "A third of the lesions is held out with all their images. Of the other images, a few labels per class are kept "
+    "and all others are hidden. Every method learns from these images and is scored on the held-out third. {repeats} "
+    "draws, the same for all rows. Brackets: Student's 95 % interval over the draws. It shows the effect of the draw, "
+    "not the scores on another data set. Differences are paired. All scores but the AUC are at a probability of 0.5.",
+    "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the last have the same features and logistic "
+    "regressions with balanced classes. *Labels alone*: fitted on the labeled images alone. *Labels, all images "
+    "scale*: the same, but imputed and scaled on all images to learn from, as in the pipeline and in the following "
+    "rows. *Self-training*, *label spreading* (15 neighbors): of scikit-learn. *Tri-training*, *co-training* (one view "
+    "is morphology and ABCD scores, the other is color and texture): of sslearn. *The survey's pipeline*: "
+    "`make_melanoma_pipeline('survey')`.",
+)
+LOST_NOTE = "Images in which no lesion was found, with imputed features: {n_lost}."
+
+# Fits the pipeline after its features on the table and the labels of the images to learn from; returns a classifier.
 Fit = Callable[[Pipeline, pd.DataFrame, Labels], Any]
 
 
-def logistic_regression() -> LogisticRegression:
+def make_logistic_regression() -> LogisticRegression:
     """Return the classifier of all baselines."""
     return LogisticRegression(class_weight="balanced", max_iter=1000)
 
 
 def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit the pipeline as it is on all images."""
+    """Fit the pipeline unchanged on all images."""
     return tail.fit(table, labels)
 
 
 def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit a logistic regression on the labeled images, as if there were no others."""
+    """Fit a logistic regression on the labeled images alone."""
     labeled = labels != -1
-    return tail.set_params(classify=logistic_regression()).fit(table[labeled], labels[labeled])
+    return tail.set_params(classify=make_logistic_regression()).fit(table[labeled], labels[labeled])
 
 
-def instead(classifier: Callable[[], Any]) -> Fit:
-    """Return how another classifier is fitted in place of the pipeline's own, on all images."""
+def replace_classifier(classifier: Callable[[], Any]) -> Fit:
+    """Return a function that fits another classifier in place of the pipeline's own, on all images."""
     return lambda tail, table, labels: tail.set_params(classify=classifier()).fit(table, labels)
 
 
 def fit_co_training(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit sslearn's co-training, shape and ABCD scores the one view, color and texture the other."""
+    """Fit sslearn's co-training: one view is morphology and ABCD scores, the other is color and texture."""
     views = [
         [list(table.columns).index(name) for family in pair for name in FAMILIES[family].get_feature_names_out()]
-        for pair in (("shape", "ABCD"), ("color", "texture"))
+        for pair in (("morphology", "ABCD"), ("color", "texture"))
     ]
-    trained = CoTraining(logistic_regression(), random_state=0)
+    trained = CoTraining(make_logistic_regression(), random_state=0)
     return tail.set_params(classify=trained).fit(table, labels, classify__features=views)
 
 
+PIPELINE = "pipeline"
+SURVEY = "the survey's pipeline"
 METHODS: dict[str, Fit] = {
-    "pipeline": fit_pipeline,
+    PIPELINE: fit_pipeline,
     "labels alone": fit_labels_alone,
-    "labels, all images scale": instead(lambda: SelfTrainingClassifier(logistic_regression(), max_iter=0)),
-    "self-training": instead(lambda: SelfTrainingClassifier(logistic_regression())),
-    "label spreading": instead(lambda: LabelSpreading("knn", n_neighbors=15)),
-    "tri-training": instead(lambda: TriTraining(logistic_regression(), random_state=0)),
+    "labels, all images scale": replace_classifier(
+        lambda: SelfTrainingClassifier(make_logistic_regression(), max_iter=0)
+    ),
+    "self-training": replace_classifier(lambda: SelfTrainingClassifier(make_logistic_regression())),
+    "label spreading": replace_classifier(lambda: LabelSpreading("knn", n_neighbors=15)),
+    "tri-training": replace_classifier(lambda: TriTraining(make_logistic_regression(), random_state=0)),
     "co-training": fit_co_training,
 }
-SURVEY = "the survey's pipeline"
 
 SCORES: dict[str, Callable[[Any, Any], float]] = {
     "auc": roc_auc_score,
@@ -98,127 +110,79 @@ COLUMNS = {
 }
 
 
-def measure(photos: Bunch, features: str, *, n_jobs: int, progress: Progress, description: str) -> pd.DataFrame:
-    """Return the table of features of all images, computed once."""
-    step = make_melanoma_pipeline(features, n_jobs=n_jobs)["features"]
-    starts = range(0, len(photos.images), CHUNK)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="No lesion was found")  # counted in the report
-        parts = [
-            step.fit_transform(photos.images[start : start + CHUNK])
-            for start in progress.track(starts, description=description)
-        ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def draw(photos: Bunch, n_per_class: int, seed: int) -> tuple[Positions, Positions, Labels] | None:
-    """Hold out a third of the lesions with all their images, and hide all but a few labels of the rest.
-
-    Returns
-    -------
-    rest : ndarray
-        Positions of the images to learn from.
-    held_out : ndarray
-        Those of the images to score on.
-    labels : ndarray
-        Labels of the rest, -1 where hidden.
-    None instead, if the rest has too few of a class, or the held out.
-    """
-    lesions = np.unique(photos.groups)
-    out = np.random.RandomState(seed).permutation(lesions)[: round(HELD_OUT * len(lesions))]
-    is_out = np.isin(photos.groups, out)
-    rest, held_out = np.flatnonzero(~is_out), np.flatnonzero(is_out & (photos.target != -1))
-    labels = photos.target[rest]
-    enough = min(np.count_nonzero(labels == label) for label in (0, 1)) >= n_per_class
-    if not enough or np.count_nonzero(photos.target[held_out] == 1) < LEAST_HELD_OUT:
-        return None
-    hidden = hide_labels(labels, n_per_class, random_state=seed) if n_per_class else np.full(len(labels), -1)
-    return rest, held_out, hidden
-
-
-def run_draw(
-    photos: Bunch, tables: dict[str, pd.DataFrame], n_per_class: int, seed: int
+def score_draw(
+    lesions: Bunch, tables: dict[str, pd.DataFrame], n_per_class: int, seed: int
 ) -> dict[str, list[float]] | None:
     """Return the scores of every method on one draw, in the order of `SCORES`; without labels, of the pipeline only."""
-    drawn = draw(photos, n_per_class, seed)
+    drawn = draw_few_labels(lesions, n_per_class, seed)
     if drawn is None:
         return None
-    rest, held_out, labels = drawn
 
     def score(fit: Fit, features: str) -> list[float]:
         table = tables[features]
-        model = fit(make_melanoma_pipeline(features)[1:], table.iloc[rest], labels)
-        # Label spreading says nothing of images that no label reaches.
-        probability = np.nan_to_num(model.predict_proba(table.iloc[held_out])[:, 1], nan=0.5)
-        return [each(photos.target[held_out], probability) for each in SCORES.values()]
+        model = fit(make_melanoma_pipeline(features)[1:], table.iloc[drawn.rest], drawn.labels)
+        # Label spreading returns NaN for images that no label reaches.
+        probability = np.nan_to_num(model.predict_proba(table.iloc[drawn.held_out])[:, 1], nan=0.5)
+        return [each(lesions.target[drawn.held_out], probability) for each in SCORES.values()]
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of label spreading
-        warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)  # of the same
-        for message in ("Poolsize", "n_quantiles"):  # of co-training, and where six images are all
+        # Label spreading gives the first two, co-training the third, and a fit to six images the last.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)
+        for message in ("Poolsize", "n_quantiles"):
             warnings.filterwarnings("ignore", message=message)
-        methods = METHODS if n_per_class else {"pipeline": fit_pipeline}
+        methods = METHODS if n_per_class else {PIPELINE: fit_pipeline}
         scores = {method: score(fit, "all") for method, fit in methods.items()}
         return scores | ({SURVEY: score(fit_pipeline, "survey")} if n_per_class else {})
 
 
-def run_set(name: str, photos: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
+def summarize_draws(n_per_class: int, draws: list[dict[str, list[float]]]) -> list[dict[str, Any]]:
+    """Return one record for each method, with means and intervals over the draws."""
+    ours = np.array([scores[PIPELINE][0] for scores in draws])
+    records = []
+    for method in draws[0]:
+        columns = np.array([scores[method] for scores in draws]).T
+        record = {key: mean_interval(column) for key, column in zip(SCORES, columns, strict=True)}
+        gain = gain_interval(ours, None if method == PIPELINE else columns[0])
+        records.append({"labels_per_class": n_per_class, "method": method, "gain": gain, **record})
+    return records
+
+
+def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
     """Return the table of one data set."""
     tables = {
-        features: measure(
-            photos, features, n_jobs=n_jobs, progress=progress, description=f"{name}: features {features}"
+        features: compute_table(
+            lesions.images, features, n_jobs=n_jobs, progress=progress, description=f"{name}: features {features}"
         )
         for features in ("survey", "all")
     }
     records: list[dict[str, Any]] = []
-    notes = [f"No lesion found, features imputed: {int(tables['all'].isna().all(axis=1).sum())} images."]
+    notes = [LOST_NOTE.format(n_lost=int(tables["all"].isna().all(axis=1).sum()))]
     for n_per_class in LABELS_PER_CLASS:
-        jobs = (delayed(run_draw)(photos, tables, n_per_class, seed) for seed in range(repeats))
-        found = progress.track(
-            Parallel(n_jobs, return_as="generator")(jobs), repeats, description=f"{name}: {n_per_class} labels"
-        )
+        calls = [(lesions, tables, n_per_class, seed) for seed in range(repeats)]
+        label = f"{name}: {n_per_class} labels"
+        found = call_in_parallel(score_draw, calls, n_jobs=n_jobs, progress=progress, description=label)
         draws = [scores for scores in found if scores is not None]
-        if len(draws) < 2:
-            notes.append(f"Left out: {n_per_class} labels per class, since a class has too few.")
-            continue
-        if len(draws) < repeats:
-            notes.append(f"{n_per_class} labels per class: {len(draws)} draws; in the others a class has too few.")
-        ours = np.array([scores["pipeline"][0] for scores in draws])
-        for method in draws[0]:
-            columns = np.array([scores[method] for scores in draws]).T
-            record = {key: mean_interval(column) for key, column in zip(SCORES, columns, strict=True)}
-            gain = None if method == "pipeline" else mean_interval(ours - columns[0])
-            records.append({"labels_per_class": n_per_class, "method": method, "gain": gain, **record})
-    n_positive = np.count_nonzero(photos.target == 1)
-    return Section(f"{name}: {len(photos.images)} images, {n_positive} melanomas", COLUMNS, records, notes)
+        notes += describe_missing_draws(n_per_class, len(draws), repeats)
+        if len(draws) >= 2:
+            records += summarize_draws(n_per_class, draws)
+    return Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes)
 
 
 def main(
     data: DataOption = None,
-    max_photos: MaxPhotosOption = None,
-    repeats: Annotated[int, typer.Option(min=2, help="Number of draws.")] = 30,
-    n_jobs: Annotated[int, typer.Option(help="Number of processes.")] = 2,
+    max_images: MaxImagesOption = None,
+    repeats: RepeatsOption = 30,
+    n_jobs: JobsOption = 2,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Learn from few labels, score on images held out."""
-    sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_photos=max_photos)
+    """Learn from few labels and score on held-out images."""
+    sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     with progress_bar() as progress:
         sections = [
-            run_set(name, photos, repeats=repeats, n_jobs=n_jobs, progress=progress) for name, photos in sets.items()
+            run_set(name, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress) for name, lesions in sets.items()
         ]
-    intro = [
-        "A third of the lesions is held out with all images of them; of the others all but a few labels of each class "
-        f"are hidden; every method learns from these and is scored on the third. {repeats} draws, the same for all "
-        "rows. Brackets: Student's 95 % interval over the draws, which says how much the draw matters, not how another "
-        "data set would score; differences are paired. All but the AUC are at a probability of 0.5.",
-        "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the survey's have the same features and logistic "
-        "regressions with balanced classes. *Labels alone*: on the labeled images as if there were no others. "
-        "*Labels, all images scale*: the same, imputed and scaled as in the pipeline, on all images to learn from; so "
-        "are the following. *Self-training*, *label spreading* (15 neighbors): scikit-learn's. *Tri-training*, "
-        "*co-training* (shape and ABCD scores the one view, color and texture the other): sslearn's. "
-        "*The survey's pipeline*: `make_melanoma_pipeline('survey')`.",
-        *describe(sets),
-    ]
+    intro = [*fill_in(INTRO, repeats=repeats), *describe_sets(sets)]
     write_report("few_labels", title="Few labels", intro=intro, sections=sections, folder=results)
 
 

@@ -1,4 +1,4 @@
-"""Thousands of broken files: every one ends in a result or in one error that names it, soon and in little memory."""
+"""Robustness: 10 000 broken files and the largest readable ones; time, memory and errors."""
 
 from __future__ import annotations
 
@@ -7,136 +7,135 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as NoEnd
+from concurrent.futures import TimeoutError as CallTimeoutError
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from pebble import ProcessExpired, ProcessPool
 
-from benchmarks._changes import ENTRIES, change, large_files, outcome, put_right, seeds
-from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
+from benchmarks._changes import ENTRIES, change_file, correct_checksums, find_outcome
+from benchmarks._corpus import build_corpus, list_large_files
+from benchmarks._options import ResultsOption
+from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, text, write_report
+from benchmarks._timing import measure_peak_memory, time_call
 
-SECONDS, MEGABYTES = 5, 1000  # what a file may take
-BELT = 6 << 30  # bytes of addresses for a process, so that no file takes down the machine
-END, LARGE_END = 20, 60  # seconds by the clock after which a process is killed
-BATCH = 200  # files that one process takes before a new one is started
+MAX_SECONDS, MAX_MEGABYTES = 5, 1000  # limits for a file
+MAX_ADDRESSES = 6 << 30  # bytes of addresses for a process, which protect the machine
+TIMEOUT, LARGE_TIMEOUT = 20, 60  # wall seconds after which a process is killed
+FILES_PER_PROCESS = 200
+
+INTRO = (
+    "{tries:,} randomly changed files. They start from {n_files} valid and invalid files of every kind (`_corpus.py`). "
+    "Each gets one to three changes: flipped bits, changed numbers, noise, and pieces that are inserted, dropped, "
+    "repeated, cut off or taken from another file. In half of the tries the checksums of PNGs are corrected. In half "
+    "of the tries warnings are errors.",
+    "A file may end in a result, or in one `ValueError` or `OSError` that contains its path. The limits are "
+    f"{MAX_SECONDS} s of processor time and {MAX_MEGABYTES} MB of peak memory of the process (`ru_maxrss`, including "
+    f"interpreter and libraries). A process reads up to {FILES_PER_PROCESS} changed files, or one large file. It is "
+    f"killed after {TIMEOUT} s of wall time, or {LARGE_TIMEOUT} s for a large file, and the file counts as a failure.",
+    "**{n_bad} of {n_files_read:,} failed.**",
+)
+LARGE_NOTE = "Each file is at a limit of the reader, or just above it."
 
 COLUMNS = {
-    "put through": text("entry"),
+    "read by": text("entry"),
     "tries": number("tries", ",d"),
     "result": number("result", ",d"),
     "ValueError": number("ValueError", ",d"),
     "OSError": number("OSError", ",d"),
-    "anything else": number("bad", ",d"),
+    "failures": number("bad", ",d"),
     "median (ms)": number("median_ms", ".1f"),
     "slowest (s)": number("seconds", ".2f"),
-    "by the clock (s)": number("wall", ".2f"),
+    "slowest, wall time (s)": number("wall", ".2f"),
     "peak memory (MB)": number("peak_mb", ".0f"),
 }
-CASE = {
+FILE_COLUMNS = {
     "file": text("file"),
-    "put through": text("entry"),
-    "ended in": text("outcome"),
+    "read by": text("entry"),
+    "outcome": text("outcome"),
     "seconds": number("seconds", ".2f"),
-    "by the clock": number("wall", ".2f"),
+    "wall time": number("wall", ".2f"),
     "peak memory (MB)": number("peak_mb", ".0f"),
 }
 
 
-def peak_mb() -> float:
-    """Return the most memory that this process has had so far."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def get_ready() -> None:
-    """Let a process do what the first file would have to wait for."""
+def prepare_process() -> None:
+    """Limit the memory of a process, and import what the first file would have to wait for."""
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (BELT, BELT))
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESSES, MAX_ADDRESSES))
     with TemporaryDirectory() as folder:
         path = Path(folder, "plain.png")
-        path.write_bytes(seeds()["plain.png"])
+        path.write_bytes(build_corpus()["plain.png"])
         for entry in ENTRIES:
-            assert outcome(entry, str(path)) == "result"
+            assert find_outcome(entry, str(path)) == "result"
 
 
-def run(path: Path, entry: str, strict: bool = False) -> dict[str, Any]:
-    """Put a file through, and return how it ended, after how long, and what this process needed at most so far."""
-    start, wall = process_time(), perf_counter()
-    ended = outcome(entry, str(path), strict=strict)
-    return {
-        "outcome": ended,
-        "seconds": process_time() - start,
-        "wall": perf_counter() - wall,
-        "peak_mb": peak_mb(),
-    }
+def read_file(path: Path, entry: str, strict: bool = False) -> dict[str, Any]:
+    """Read a file, and return the outcome, the times and the peak memory of this process so far."""
+    outcome, wall, seconds = time_call(find_outcome, entry, str(path), strict=strict)
+    return {"outcome": outcome, "seconds": seconds, "wall": wall, "peak_mb": measure_peak_memory()}
 
 
-def run_change(position: int, seed: int) -> dict[str, Any]:
-    """Change a file of the corpus at random and put it through."""
-    files = seeds()
+def read_changed_file(position: int, seed: int) -> dict[str, Any]:
+    """Change a file of the corpus at random and read it."""
+    files = build_corpus()
     rng = np.random.default_rng([seed, position])
     name = list(files)[rng.integers(len(files))]
     entry = list(ENTRIES)[rng.integers(len(ENTRIES))]
     data = files[name]
     for _ in range(rng.integers(1, 4)):
-        data = change(data, rng, list(files.values()))
+        data = change_file(data, rng, list(files.values()))
     if rng.integers(2):
-        data = put_right(data)
+        data = correct_checksums(data)
     with TemporaryDirectory() as folder:
         path = Path(folder, "image é.jpg")
         path.write_bytes(data)
-        return {"file": f"{name}, try {position}", "entry": entry, **run(path, entry, bool(rng.integers(2)))}
+        return {"file": f"{name}, try {position}", "entry": entry, **read_file(path, entry, bool(rng.integers(2)))}
 
 
-def write_large(name: str, path: Path) -> dict[str, Any]:
-    """Make one of the largest files."""
-    path.write_bytes(large_files()[name]())
+def write_large_file(name: str, path: Path) -> dict[str, Any]:
+    """Write one of the largest files."""
+    path.write_bytes(list_large_files()[name]())
     return {}
 
 
-def run_large(name: str, path: Path, entry: str) -> dict[str, Any]:
-    """Put one of the largest files through."""
-    return {"file": name, "entry": entry, **run(path, entry)}
+def read_large_file(name: str, path: Path, entry: str) -> dict[str, Any]:
+    """Read one of the largest files."""
+    return {"file": name, "entry": entry, **read_file(path, entry)}
 
 
-def run_largest() -> Iterator[dict[str, Any]]:
-    """Yield how the largest files ended; each is read in a process of its own, one after the other."""
+def read_large_files() -> Iterator[dict[str, Any]]:
+    """Yield the outcomes of the largest files. Each is read in a process of its own, one after the other."""
     with TemporaryDirectory() as folder:
-        for name in large_files():
-            path = Path(folder, "photo.jpg")
-            yield from filter(None, run_all(write_large, [(name, path)], 1, 1, LARGE_END))  # what went wrong
-            yield from run_all(run_large, [(name, path, entry) for entry in list(ENTRIES)[:3]], 1, 1, LARGE_END)
+        for name in list_large_files():
+            path = Path(folder, "image.jpg")
+            written = call_in_pool(write_large_file, [(name, path)], 1, 1, LARGE_TIMEOUT)
+            yield from filter(None, written)  # holds errors only
+            calls = [(name, path, entry) for entry in list(ENTRIES)[:3]]
+            yield from call_in_pool(read_large_file, calls, 1, 1, LARGE_TIMEOUT)
 
 
-def run_all(
-    task: Callable[..., dict[str, Any]], calls: list[tuple[Any, ...]], jobs: int, size: int, end: int
+def call_in_pool(
+    task: Callable[..., dict[str, Any]], calls: list[tuple[Any, ...]], n_jobs: int, per_process: int, timeout: int
 ) -> Iterator[Any]:
-    """Yield how the calls ended; a process takes some of them, and a new one starts where one hangs or dies."""
-    with ProcessPool(jobs, max_tasks=size, initializer=get_ready) as pool:
-        tasks = [pool.schedule(task, args=call, timeout=end) for call in calls]
+    """Yield the results of calls in processes. A process that hangs or dies is replaced."""
+    with ProcessPool(n_jobs, max_tasks=per_process, initializer=prepare_process) as pool:
+        tasks = [pool.schedule(task, args=call, timeout=timeout) for call in calls]
         for call, future in zip(calls, tasks, strict=True):
             try:
                 yield future.result()
-            except (NoEnd, ProcessExpired) as error:
-                ended = f"!{type(error).__name__} {error}"
-                yield {
-                    "file": str(call[0]),
-                    "entry": "?",
-                    "outcome": ended,
-                    "seconds": end,
-                    "wall": end,
-                    "peak_mb": 0.0,
-                }
+            except (CallTimeoutError, ProcessExpired) as error:
+                outcome = f"!{type(error).__name__} {error}"
+                times = {"seconds": timeout, "wall": timeout, "peak_mb": 0.0}
+                yield {"file": str(call[0]), "entry": "?", "outcome": outcome, **times}
 
 
 def is_bad(record: dict[str, Any]) -> bool:
-    """Tell whether a file ended otherwise than it may."""
-    return record["outcome"][0] == "!" or record["seconds"] > SECONDS or record["peak_mb"] > MEGABYTES
+    """Return whether a file failed: by its outcome, its time or its memory."""
+    return record["outcome"][0] == "!" or record["seconds"] > MAX_SECONDS or record["peak_mb"] > MAX_MEGABYTES
 
 
 def summarize(entry: str, records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -153,47 +152,41 @@ def summarize(entry: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main(
-    tries: Annotated[int, typer.Option(min=1, help="Number of changed files.")] = 10_000,
-    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
-    seed: Annotated[int, typer.Option(help="What the changes are drawn from.")] = 0,
-    large: Annotated[bool, typer.Option(help="Whether to take the largest files too.")] = True,
-    results: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = RESULTS,
-) -> None:
-    """Put broken files through the package; exit code 1 if one of them ends otherwise than it may."""
-    changed, limits = [], []
-    with progress_bar() as progress:
-        calls = [(position, seed) for position in range(tries)]
-        changed.extend(progress.track(run_all(run_change, calls, jobs, BATCH, END), len(calls), description="changed"))
-        if large:
-            limits.extend(progress.track(run_largest(), 3 * len(large_files()), description="largest"))
-    records = changed + limits
-    bad = [record for record in records if is_bad(record)]
+def make_sections(changed: list[dict[str, Any]], large: list[dict[str, Any]]) -> list[Section]:
+    """Return the tables of the report."""
     groups = {name: [record for record in changed if record["entry"] == name] for name in (*ENTRIES, "?")}
     rows = [summarize(name, group) for name, group in groups.items() if group]
     slowest = sorted(changed, key=lambda record: -record["seconds"])[:5]
-    intro = [
-        f"{tries:,} files, changed at random: {len(seeds())} of every kind that the tests have, sound and broken, "
-        "each with one to three bits flipped, numbers, noise, pieces inserted, dropped, repeated, cut off or taken "
-        "from another file. In half of the tries checksums of PNGs are put right, in half warnings are errors.",
-        "Each may end in a result or in one `ValueError` or `OSError` that has its path, "
-        f"within {SECONDS} s of processor time, in a process that has never had more than {MEGABYTES} MB (`ru_maxrss`, "
-        f"interpreter and libraries included). A process takes up to {BATCH} files, the largest ones one each; it is "
-        f"killed, and the file counted, if it has not ended after {END} s by the clock, the largest after {LARGE_END}.",
-        f"**{len(bad)} of {len(records):,} ended otherwise.**",
-    ]
-    sections = [
+    bad = [record for record in changed + large if is_bad(record)]
+    return [
         Section("Changed files", COLUMNS, [*rows, summarize("all", changed)]),
-        Section("The slowest of them", CASE, slowest),
+        Section("The slowest of them", FILE_COLUMNS, slowest),
+        *([Section("The largest files", FILE_COLUMNS, large, [LARGE_NOTE])] if large else []),
+        *([Section("Failures", FILE_COLUMNS, bad)] if bad else []),
     ]
-    if limits:
-        sections.append(
-            Section("The largest files", CASE, limits, ["Each is at a limit of the reader, or just above."])
-        )
-    if bad:
-        sections.append(Section("What ended otherwise", CASE, bad))
+
+
+def main(
+    tries: Annotated[int, typer.Option(min=1, help="Number of changed files.")] = 10_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
+    seed: Annotated[int, typer.Option(help="Seed of the random changes.")] = 0,
+    large: Annotated[bool, typer.Option(help="Whether to read the largest files too.")] = True,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Read broken files with the package; exit code 1 if one of them fails."""
+    changed, limits = [], []
+    with progress_bar() as progress:
+        calls = [(position, seed) for position in range(tries)]
+        outcomes = call_in_pool(read_changed_file, calls, jobs, FILES_PER_PROCESS, TIMEOUT)
+        changed.extend(progress.track(outcomes, len(calls), description="changed"))
+        if large:
+            limits.extend(progress.track(read_large_files(), 3 * len(list_large_files()), description="largest"))
+    n_bad = sum(map(is_bad, changed + limits))
+    counts = {"tries": tries, "n_files": len(build_corpus()), "n_bad": n_bad, "n_files_read": len(changed + limits)}
+    intro = fill_in(INTRO, **counts)
+    sections = make_sections(changed, limits)
     write_report("fuzz", title="Broken files", intro=intro, sections=sections, folder=results)
-    raise typer.Exit(int(bool(bad)))
+    raise typer.Exit(int(bool(n_bad)))
 
 
 if __name__ == "__main__":

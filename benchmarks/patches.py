@@ -1,10 +1,10 @@
-"""Features learned from images without a label beside hand-made ones: patches, and an invariant projection."""
+"""Melanoma classification with features learned without labels: patches and an invariant projection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import typer
@@ -16,29 +16,44 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._data import describe, load_sets
-from benchmarks._lesions import FAMILIES, segment
-from benchmarks._options import DataOption, MaxPhotosOption, ResultsOption
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, text, write_report
+from benchmarks._data import count_images, describe_sets, load_sets
+from benchmarks._draws import draw_labels
+from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
+from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._statistics import gain_interval
+from benchmarks._tables import FAMILIES, segment_images
 from sklearn_melanoma import Lesion
-from sklearn_melanoma.experimental._augmentation import make_view
+from sklearn_melanoma.experimental import InvariantProjection
+from sklearn_melanoma.experimental._augmentation import augment_lesion
 from sklearn_melanoma.experimental._invariance import find_projection
-from sklearn_melanoma.features import InvariantProjection, PatchEncoder
+from sklearn_melanoma.features import PatchEncoder
 from sklearn_melanoma.metrics import mean_interval
-from sklearn_melanoma.model_selection import hide_labels
 
 LABELS_PER_CLASS = (5, 10, 50)
-LEAST_HELD_OUT = 5  # with fewer of a class to score on, the AUC jumps from repeat to repeat
+MIN_HELD_OUT = 5  # per class; with fewer, the AUC varies too much between repeats
 BASELINE = "hand-made"
-# The regularization of each: for the patches what half of the groups of 1 000 images of HAM10000 liked best at 5,
-# 10 and 25 labels, for the hand-made features that of the benchmark of features.
+BOTH = "hand-made + patches"
+# The parameter C of the regression for each set of features. For the patches, it had the best AUC at 5, 10 and 25
+# labels on half of the groups of 1 000 images of HAM10000. For the hand-made features, it is that of `features`.
 METHODS = {
     BASELINE: 0.03,
     "patches": 0.01,
-    "hand-made + patches": 0.01,
-    "projection of hand-made": 0.1,
-    "projection of hand-made + patches": 0.1,
+    BOTH: 0.01,
+    f"projection of {BASELINE}": 0.1,
+    f"projection of {BOTH}": 0.1,
 }
+
+INTRO = (
+    "A third of the groups is held out, {repeats} times. Of the other images, a few per class keep their label. All of "
+    "them serve to learn patches, to find projections, to impute and to scale. A logistic regression is fitted on the "
+    "labeled ones. Brackets: Student's 95 % interval over the repeats. It shows the effect of the draw, not the scores "
+    "on another data set. Differences are paired. If a class has fewer labels than a row needs, the row is left out. "
+    "The defaults and the regularization were chosen on 506 images of HAM10000.",
+    "*Hand-made*: the four families morphology, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "
+    "`InvariantProjection`, its columns not scaled. *On augmented images*: the held-out images are rotated, and get "
+    "another light and another border, like the copies that the projection learns from.",
+)
+LOST_NOTE = "Images in which no lesion was found, left out: {n_lost}."
 
 COLUMNS = {
     "labels per class": number("labels_per_class", "d"),
@@ -46,73 +61,75 @@ COLUMNS = {
     "columns": number("columns", "d"),
     "ROC AUC (95 %)": interval("auc"),
     "minus hand-made (95 %)": interval("gain", "+.3f"),
-    "ROC AUC on altered images (95 %)": interval("altered_auc"),
+    "ROC AUC on augmented images (95 %)": interval("altered_auc"),
     "minus hand-made (95 %)  ": interval("altered_gain", "+.3f"),
 }
 
 Rows = NDArray[np.float64]
 
 
-def hand_made() -> FeatureUnion:
-    """Return the features that need no images to learn from."""
-    return FeatureUnion(list(FAMILIES.items()))
+class Copies(NamedTuple):
+    """Lesions with their augmented copies and hand-made features; the last copy of each is only scored on."""
+
+    lesions: list[list[Lesion]]
+    rows: Rows
+
+
+def make_copies(lesions: list[Lesion]) -> Copies:
+    """Return each lesion, the copies to learn from and one copy to score on.
+
+    The copies are drawn once for all repeats. So the benchmark builds the projection from the parts of
+    `InvariantProjection`.
+    """
+    n_copies = InvariantProjection(None).n_augmentations + 1  # the last one is scored on
+    random = np.random.RandomState(0)
+    copies = [[lesion, *(augment_lesion(lesion, random) for _ in range(n_copies))] for lesion in lesions]
+    rows = np.stack([FeatureUnion(list(FAMILIES.items())).fit_transform(several) for several in copies])
+    return Copies(copies, rows)
+
+
+def compute_tables(copies: Copies, train: NDArray[np.intp], seed: int) -> dict[str, Rows]:
+    """Return the rows of each set of features for all copies. Patches and projections learn from `train`."""
+    encoder = PatchEncoder(random_state=seed).fit([copies.lesions[i][0] for i in train])
+    patches = np.stack([encoder.transform(several) for several in copies.lesions])
+    tables = {BASELINE: copies.rows, "patches": patches, BOTH: np.concatenate([copies.rows, patches], axis=2)}
+    defaults = InvariantProjection(None)
+    for name in (BASELINE, BOTH):
+        rows = tables[name]
+        n_components = min(defaults.n_components, rows.shape[2])
+        project = find_projection(rows[train, :-1], n_components, shrinkage=defaults.shrinkage)
+        projected = project.apply(rows)
+        tables[f"projection of {name}"] = projected / np.sqrt(projected[train, 0].var(axis=0).mean())
+    return tables
 
 
 def run_set(
     lesions: list[Lesion], target: NDArray[Any], groups: NDArray[Any], *, repeats: int, advance: Callable[[], None]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the records of one data set, and what there is to note.
-
-    Everything that needs no label learns from the images that are not held out. The copies are drawn once for
-    all repeats, which is why the projection is put together here from the parts of `InvariantProjection`.
-    """
-    found = np.array([lesion.area_px > 0 for lesion in lesions])
-    kept = [lesion for lesion, is_found in zip(lesions, found, strict=True) if is_found]
-    target, groups = target[found], groups[found]
-    defaults = InvariantProjection(hand_made()).get_params(deep=False)
-    random = np.random.RandomState(0)
-    # The last copy of each lesion is not learned from: the altered images to score on.
-    views = [[lesion, *(make_view(lesion, random) for _ in range(defaults["n_copies"] + 1))] for lesion in kept]
-    measured = np.stack([hand_made().fit_transform(several) for several in views])
+) -> list[dict[str, Any]]:
+    """Return the records of one data set. Everything that needs no label learns from the images not held out."""
+    copies = make_copies(lesions)
     scores: dict[tuple[int, str, str], list[float]] = {}
     columns: dict[str, int] = {}
     for repeat in range(repeats):
         thirds = StratifiedGroupKFold(3, shuffle=True, random_state=repeat)
-        train, test = next(thirds.split(kept, target, groups))
-        encoder = PatchEncoder(random_state=repeat).fit([kept[i] for i in train])
-        patches = np.stack([encoder.transform(several) for several in views])
-        both = np.concatenate([measured, patches], axis=2)
-        tables = {BASELINE: measured, "patches": patches, "hand-made + patches": both}
-        for name in (BASELINE, "hand-made + patches"):
-            rows = tables[name]
-            project = find_projection(
-                rows[train, :-1], min(defaults["n_components"], rows.shape[2]), shrinkage=defaults["shrinkage"]
-            )
-            projected = project.apply(rows)
-            tables[f"projection of {name}"] = projected / np.sqrt(projected[train, 0].var(axis=0).mean())
+        train, test = next(thirds.split(lesions, target, groups))
+        tables = compute_tables(copies, train, repeat)
         columns = {name: rows.shape[2] for name, rows in tables.items()}
         for n_per_class in LABELS_PER_CLASS:
             drawn = draw_labels(target[train], n_per_class, repeat)
-            if drawn is None or min(np.bincount(target[test], minlength=2)) < LEAST_HELD_OUT:
+            if drawn is None or min(np.bincount(target[test], minlength=2)) < MIN_HELD_OUT:
                 continue
             for name, rows in tables.items():
-                model = fit(rows[train, 0], drawn, METHODS[name], scaled=not name.startswith("projection"))
-                for kind, view in (("auc", 0), ("altered_auc", -1)):
-                    decided = model(rows[test, view])
-                    scores.setdefault((n_per_class, name, kind), []).append(roc_auc_score(target[test], decided))
+                score = fit(rows[train, 0], drawn, METHODS[name], scaled=not name.startswith("projection"))
+                for kind, copy in (("auc", 0), ("altered_auc", -1)):
+                    auc = roc_auc_score(target[test], score(rows[test, copy]))
+                    scores.setdefault((n_per_class, name, kind), []).append(auc)
         advance()
-    return summarize(scores, columns, repeats), [f"No lesion found, left out: {np.count_nonzero(~found)} images."]
-
-
-def draw_labels(target: NDArray[Any], n_per_class: int, seed: int) -> NDArray[Any] | None:
-    """Hide all but some labels of each class; None if a class has fewer."""
-    if min(np.bincount(target, minlength=2)) < n_per_class:
-        return None
-    return hide_labels(target, n_per_class, random_state=seed)
+    return summarize(scores, columns, repeats)
 
 
 def fit(rows: Rows, labels: NDArray[Any], strength: float, *, scaled: bool) -> Callable[[Rows], Rows]:
-    """Impute and scale on all rows, fit a logistic regression on the labeled ones; return what scores others."""
+    """Impute and scale on all rows, fit a logistic regression on the labeled ones, and return its decision function."""
     steps = [SimpleImputer(strategy="median", keep_empty_features=True), *([StandardScaler()] if scaled else [])]
     prepare = make_pipeline(*steps).fit(rows)
     labeled = labels != -1
@@ -124,7 +141,7 @@ def fit(rows: Rows, labels: NDArray[Any], strength: float, *, scaled: bool) -> C
 def summarize(
     scores: dict[tuple[int, str, str], list[float]], columns: dict[str, int], repeats: int
 ) -> list[dict[str, Any]]:
-    """Return one record for each number of labels and kind of features; no records where a repeat had too few."""
+    """Return one record for each number of labels and set of features, if every repeat had enough labels."""
     records = []
     for n_per_class in LABELS_PER_CLASS:
         if len(scores.get((n_per_class, BASELINE, "auc"), ())) < repeats:
@@ -132,44 +149,34 @@ def summarize(
         for name in METHODS:
             record: dict[str, Any] = {"labels_per_class": n_per_class, "method": name, "columns": columns[name]}
             for kind, gain in (("auc", "gain"), ("altered_auc", "altered_gain")):
-                values = np.array(scores[n_per_class, name, kind])
+                values = scores[n_per_class, name, kind]
                 record[kind] = mean_interval(values)
-                difference = values - scores[n_per_class, BASELINE, kind]
-                record[gain] = None if name == BASELINE else mean_interval(difference)
+                record[gain] = gain_interval(values, None if name == BASELINE else scores[n_per_class, BASELINE, kind])
             records.append(record)
     return records
 
 
 def main(
     data: DataOption = None,
-    max_photos: MaxPhotosOption = 1000,
-    repeats: Annotated[int, typer.Option(min=2, help="Number of splits and draws of the labels.")] = 10,
+    max_images: MaxImagesOption = 1000,
+    repeats: RepeatsOption = 10,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Score images of which only a few of the others have a label."""
-    sets = load_sets(data, ("ph2", "ham10000"), max_photos=max_photos)
+    """Learn features without labels and a classifier from few labels, and score it on held-out images."""
+    sets = load_sets(data, ("ph2", "ham10000"), max_images=max_images)
     sections = []
     with progress_bar() as progress:
-        for name, photos in sets.items():
-            lesions = segment(photos.images, progress=progress, description=f"{name}: masks")
+        for name, lesions in sets.items():
+            segmented = segment_images(lesions.images, progress=progress, description=f"{name}: masks")
             task = progress.add_task(f"{name}: repeats", total=repeats)
-            target = (np.asarray(photos.target) == 1).astype(int)
-            records, notes = run_set(
-                lesions, target, np.asarray(photos.groups), repeats=repeats, advance=partial(progress.advance, task)
-            )
-            title = f"{name}: {len(lesions)} images, {np.count_nonzero(target)} melanomas"
-            sections.append(Section(title, COLUMNS, records, notes))
-    intro = [
-        f"A third of the groups is held out, {repeats} times; of the other images a few of each class keep their "
-        "label, and all serve to learn patches, to find projections, to impute and to scale. A logistic regression is "
-        "fitted on the labeled ones. Brackets: Student's 95 % interval over the repeats, which says how much the draw "
-        "matters, not how another data set would score; the differences are paired. Numbers of labels that a class "
-        "does not have are left out. The defaults and the regularization were chosen on 506 images of HAM10000.",
-        "*Hand-made*: the four families of shape, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "
-        "`InvariantProjection`, its columns not scaled. *On altered images*: the held-out images are turned, put under "
-        "another light and given another border, like the copies that the projection learns from.",
-        *describe(sets),
-    ]
+            found = np.array([lesion.area_px > 0 for lesion in segmented])
+            target, groups = (np.asarray(lesions.target) == 1).astype(int), np.asarray(lesions.groups)
+            kept = [segmented[i] for i in np.flatnonzero(found)]
+            advance = partial(progress.advance, task)
+            records = run_set(kept, target[found], groups[found], repeats=repeats, advance=advance)
+            notes = [LOST_NOTE.format(n_lost=np.count_nonzero(~found))]
+            sections.append(Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes))
+    intro = [*fill_in(INTRO, repeats=repeats), *describe_sets(sets)]
     write_report("patches", title="Learned features", intro=intro, sections=sections, folder=results)
 
 

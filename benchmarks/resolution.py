@@ -1,4 +1,4 @@
-"""Is it the same mask: one image at several sizes."""
+"""Segmentation of one image at several sizes: agreement of the masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks._data import describe, load_sets
+from benchmarks._data import describe_sets, load_sets
 from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
@@ -19,29 +19,49 @@ from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 SIDES = (384, 768, 3072)
+READ, UNCHANGED = "arrays, read at 384 pixels", "lesions, at their size"
+
+INTRO = (
+    f"Each image is resized to {', '.join(map(str, SIDES))} pixels and segmented by `WatershedSegmenter()` at each "
+    "size. The score of an image is the lowest Jaccard index of any two of its masks. Mean and lowest are over images.",
+)
 
 COLUMNS = {
     "images given as": text("given_as"),
-    "images": number("n_photos", "d"),
+    "images": number("n_images", "d"),
     "mean Jaccard": number("mean"),
-    "least Jaccard": number("least"),
+    "lowest Jaccard": number("least"),
     "images under 0.95": number("n_under", "d"),
 }
 
 
-def resize(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return an image at another longest side."""
+def resize_image(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize an image to another longest side."""
     height, width = image.shape[:2]
     factor = side / max(height, width)
     size = round(width * factor), round(height * factor)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def agreement(masks: list[NDArray[np.bool_]]) -> float:
-    """Return the least Jaccard index of any two masks of one image, compared at the size of the largest."""
+def compare_masks(masks: list[NDArray[np.bool_]]) -> float:
+    """Return the lowest Jaccard index of any two masks of one image, at the size of the largest mask."""
     height, width = masks[-1].shape
-    alike = [np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)) for mask in masks]
-    return min(mask_jaccard(first, second) for first, second in combinations(alike, 2))
+    resized = [np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)) for mask in masks]
+    return min(mask_jaccard(first, second) for first, second in combinations(resized, 2))
+
+
+def summarize(scores: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Return one record for each way to pass the images."""
+    return [
+        {
+            "given_as": way,
+            "n_images": len(values),
+            "mean": float(np.mean(values)),
+            "least": min(values),
+            "n_under": int(np.count_nonzero(np.array(values) < 0.95)),
+        }
+        for way, values in scores.items()
+    ]
 
 
 def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
@@ -50,29 +70,15 @@ def main(data: DataOption = None, results: ResultsOption = RESULTS) -> None:
     segmenter = WatershedSegmenter()
     sections = []
     with progress_bar() as progress:
-        for name, photos in sets.items():
-            least: dict[str, list[float]] = {"arrays, read at 384 pixels": [], "lesions, as they are": []}
-            for source in progress.track(photos.images, description=name):
-                images = [resize(read_image(source), side) for side in SIDES]
-                least["arrays, read at 384 pixels"].append(agreement(list(segmenter.predict(images))))
-                lesions = [Lesion(image) for image in images]
-                least["lesions, as they are"].append(agreement(list(segmenter.predict(lesions))))
-            records: list[dict[str, Any]] = [
-                {
-                    "given_as": way,
-                    "n_photos": len(values),
-                    "mean": float(np.mean(values)),
-                    "least": min(values),
-                    "n_under": int(np.count_nonzero(np.array(values) < 0.95)),
-                }
-                for way, values in least.items()
-            ]
-            sections.append(Section(name, COLUMNS, records))
-    intro = [
-        f"Each image is brought to {', '.join(map(str, SIDES))} pixels and segmented by `WatershedSegmenter()` at "
-        "each; an image counts with the least Jaccard index of any two of its masks. Mean and least are over images.",
-        *describe(sets),
-    ]
+        for name, lesions in sets.items():
+            scores: dict[str, list[float]] = {READ: [], UNCHANGED: []}
+            for source in progress.track(lesions.images, description=name):
+                images = [resize_image(read_image(source), side) for side in SIDES]
+                scores[READ].append(compare_masks(list(segmenter.predict(images))))
+                unchanged = [Lesion(image) for image in images]
+                scores[UNCHANGED].append(compare_masks(list(segmenter.predict(unchanged))))
+            sections.append(Section(name, COLUMNS, summarize(scores)))
+    intro = [*INTRO, *describe_sets(sets)]
     write_report("resolution", title="Resolution", intro=intro, sections=sections, folder=results)
 
 

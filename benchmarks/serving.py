@@ -1,4 +1,4 @@
-"""Start-up of a process that loads a saved model, beside scikit-learn's bare imports, and its time per image."""
+"""Serving a saved model: start-up of a process beside scikit-learn's imports, and time per image."""
 
 from __future__ import annotations
 
@@ -15,47 +15,77 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from PIL import Image
+from rich.progress import Progress
+from sklearn.utils import Bunch
 
-from benchmarks._data import DRAWN, DRAWN_NOTE, load_sets, save_photos
+from benchmarks._data import load_sets, save_images
 from benchmarks._options import DataOption, ResultsOption
-from benchmarks._report import RESULTS, Section, interval, number, progress_bar, quartiles, text, write_report
+from benchmarks._report import (
+    RESULTS,
+    Section,
+    fill_in,
+    interval,
+    number,
+    progress_bar,
+    synthetic_note,
+    text,
+    write_report,
+)
+from benchmarks._statistics import find_quartiles
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.model_selection import hide_labels
 from sklearn_melanoma.persistence import save_model
 
 SETS = ("ph2", "isic2017", "isic2017_large")
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "serve.py"
-# What the steps of the pipeline come from.
+# The modules of scikit-learn that hold the steps of the pipeline.
 NEEDED = "sklearn.pipeline, sklearn.impute, sklearn.preprocessing, sklearn.linear_model"
-REFERENCE = "scikit-learn's bare imports"
+REFERENCE = "scikit-learn's imports alone"
 SERVING = "the example, its model loaded"
-MOST_RATIO, MOST_MILLISECONDS = 1.3, 30
+MAX_RATIO, MAX_MILLISECONDS = 1.3, 30
 FEATURES = ("all", "survey")
 PASSES = 3
 
+INTRO = (
+    'A fresh process runs `docs/examples/serve.py` with a saved `make_melanoma_pipeline("all")` ({size:.0f} kB, with a '
+    "threshold). The first table gives the time until the model is loaded. The second one gives the time from the path "
+    'of an image on its standard input to the answer, also for "survey". The time of an image is the least of '
+    f"{PASSES} passes.",
+    f"For comparison, a process runs `import {NEEDED}` and nothing else. These modules hold the classes of the "
+    "pipeline's steps. All times run from the start of the interpreter to the first printed line, with compiled "
+    "bytecode. The processes take turns, {rounds} times. Ratios are within a round. One thread.",
+    "Processor time is that of the process itself; other work on the machine hardly changes it. For the start-up it is "
+    "that of the whole process, for the images it is their mean.",
+)
+START_NOTE = (
+    "Limit: {limit} times the imports. Median: {ratio:.2f}, {verdict}. Ratio of the lowest times: {least:.2f}, of the "
+    "processor times: {processor:.2f}."
+)
+IMAGE_NOTE = "Limit: {limit} ms. Medians: {verdicts}."
+
 START_COLUMNS = {
     "process": text("process"),
-    "seconds to ready (quartiles)": interval("seconds", ".2f"),
-    "least": number("least", ".2f"),
-    "processor seconds, least": number("processor", ".2f"),
+    "seconds to start (quartiles)": interval("seconds", ".2f"),
+    "lowest": number("least", ".2f"),
+    "processor seconds, lowest": number("processor", ".2f"),
     "ratio (quartiles)": interval("ratio", ".2f"),
 }
-PHOTO_COLUMNS = {
+IMAGE_COLUMNS = {
     "features": text("features"),
-    "set": text("set"),
-    "images": number("n_photos", "d"),
+    "data set": text("set"),
+    "images": number("n_images", "d"),
     "largest": text("largest"),
     "first image (ms)": number("first", ".0f"),
     "ms per image (quartiles)": interval("milliseconds", ".1f"),
-    "least": number("least", ".1f"),
+    "lowest": number("least", ".1f"),
     "processor ms, mean": number("processor", ".1f"),
 }
 
 
 @contextmanager
-def process(arguments: Sequence[str], bytecode: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
-    """Start Python, wait until it says that it is ready, and hand it over with the seconds that took."""
-    # One thread; bytecode is kept, wherever the user's settings keep it else.
+def start_process(arguments: Sequence[str], bytecode: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
+    """Start Python, wait until it prints "ready", and yield the process with the seconds that this took."""
+    # One thread, and compiled bytecode in a folder, whatever the settings of the user.
     settings = {"PYTHONPYCACHEPREFIX": bytecode, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | settings
     start = perf_counter()
@@ -68,8 +98,8 @@ def process(arguments: Sequence[str], bytecode: str) -> Iterator[tuple[subproces
         yield started, perf_counter() - start
 
 
-def time_starts(model: str, bytecode: str, *, rounds: int, progress: Any) -> list[dict[str, Any]]:
-    """Return how long each process takes until it is ready; they take turns, after one round that compiles."""
+def time_starts(model: str, bytecode: str, *, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Return the time until each process is ready. They take turns, after one round that compiles bytecode."""
     commands = {
         REFERENCE: ["-c", f"import {NEEDED}; print('ready', flush=True)"],
         "`import sklearn_melanoma`": ["-c", "import sklearn_melanoma; print('ready', flush=True)"],
@@ -80,22 +110,20 @@ def time_starts(model: str, bytecode: str, *, rounds: int, progress: Any) -> lis
     processor: dict[str, list[float]] = {name: [] for name in commands}
     for number_of_round in range(rounds + 1):
         for name, arguments in commands.items():
-            before = _children_seconds()
-            with process(arguments, bytecode) as (started, taken):
+            before = _read_child_seconds()
+            with start_process(arguments, bytecode) as (started, taken):
                 started.communicate()
             if number_of_round:
                 seconds[name].append(taken)
-                processor[name].append(_children_seconds() - before)
+                processor[name].append(_read_child_seconds() - before)
             progress.advance(task)
     return [
         {
             "process": name,
-            "seconds": quartiles(seconds[name]),
+            "seconds": find_quartiles(seconds[name]),
             "least": min(seconds[name]),
             "processor": min(processor[name]),
-            "ratio": None
-            if name == REFERENCE
-            else quartiles(np.divide(seconds[name], seconds[REFERENCE]).tolist()),  # of the same round
+            "ratio": None if name == REFERENCE else find_quartiles(np.divide(seconds[name], seconds[REFERENCE])),
             "ratio_of_least": min(seconds[name]) / min(seconds[REFERENCE]),
             "processor_ratio": min(processor[name]) / min(processor[REFERENCE]),
         }
@@ -103,11 +131,11 @@ def time_starts(model: str, bytecode: str, *, rounds: int, progress: Any) -> lis
     ]
 
 
-def time_photos(model: str, bytecode: str, paths: Sequence[str], start_up: float) -> dict[str, Any]:
-    """Return how long the example takes for its answer to each image, given one at a time, the least of some passes."""
+def time_images(model: str, bytecode: str, paths: Sequence[str], start_up: float) -> dict[str, Any]:
+    """Return the time of the example's answer to each image, given one at a time, the least of some passes."""
     milliseconds = np.empty((PASSES, len(paths)))
-    before = _children_seconds()
-    with process([str(EXAMPLE), model], bytecode) as (started, _):
+    before = _read_child_seconds()
+    with start_process([str(EXAMPLE), model], bytecode) as (started, _):
         assert started.stdin is not None
         assert started.stdout is not None
         for times in milliseconds:
@@ -116,79 +144,79 @@ def time_photos(model: str, bytecode: str, paths: Sequence[str], start_up: float
                 print(path, file=started.stdin, flush=True)
                 answer = started.stdout.readline().rstrip("\n").split("\t")
                 times[position] = (perf_counter() - start) * 1e3
-                float(answer[1])  # an error message is no number
+                float(answer[1])  # raises if the answer is an error message
         started.communicate()
     width, height = max(Image.open(path).size for path in paths)
     return {
-        "n_photos": len(paths),
+        "n_images": len(paths),
         "largest": f"{width}×{height}",
         "first": milliseconds[0, 0],
-        "milliseconds": quartiles(milliseconds.min(axis=0)),
+        "milliseconds": find_quartiles(milliseconds.min(axis=0)),
         "least": milliseconds.min(),
-        "processor": (_children_seconds() - before - start_up) / milliseconds.size * 1e3,
+        "processor": (_read_child_seconds() - before - start_up) / milliseconds.size * 1e3,
     }
 
 
-def _children_seconds() -> float:
+def _read_child_seconds() -> float:
     times = os.times()
     return times.children_user + times.children_system
 
 
+def save_models(lesions: Bunch, folder: str) -> dict[str, str]:
+    """Fit and save a model for each set of features, and return the paths."""
+    labels = hide_labels(lesions.target, 10, random_state=0)
+    models = {features: str(Path(folder, f"{features}.skops")) for features in FEATURES}
+    for features, model in models.items():
+        fitted = make_melanoma_pipeline(features).fit(lesions.images[:100], labels[:100])
+        save_model(fitted, model, threshold=0.3)
+    return models
+
+
+def describe_start(serving: dict[str, Any]) -> str:
+    """Return a note on the start-up relative to its limit."""
+    ratio = serving["ratio"][0]
+    verdict = "within it" if ratio <= MAX_RATIO else "**above it**"
+    least, processor = serving["ratio_of_least"], serving["processor_ratio"]
+    return START_NOTE.format(limit=MAX_RATIO, ratio=ratio, verdict=verdict, least=least, processor=processor)
+
+
+def describe_images(answers: Sequence[dict[str, Any]]) -> str:
+    """Return a note on the time per image relative to its limit."""
+    verdicts = []
+    for features in FEATURES:
+        medians = [record["milliseconds"][0] for record in answers if record["features"] == features]
+        verdicts.append(f'"{features}" ' + ("within it" if max(medians) <= MAX_MILLISECONDS else "**above it**"))
+    return IMAGE_NOTE.format(limit=MAX_MILLISECONDS, verdicts=", ".join(verdicts))
+
+
 def main(
     data: DataOption = None,
-    photos: Annotated[int, typer.Option(min=2, help="Number of images of each set.")] = 40,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each process is started.")] = 15,
+    images: Annotated[int, typer.Option(min=2, help="Number of images of each data set.")] = 40,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of times that each process is started.")] = 15,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Time a fresh process from its start to a loaded model, and its answers to single images."""
     sets = load_sets(data, SETS)
-    known = next(iter(sets.values()))
     with TemporaryDirectory() as folder, progress_bar() as progress:
         bytecode = str(Path(folder, "bytecode"))
-        labels = hide_labels(known.target, 10, random_state=0)
-        models = {features: str(Path(folder, f"{features}.skops")) for features in FEATURES}
-        for features, model in models.items():
-            fitted = make_melanoma_pipeline(features).fit(known.images[:100], labels[:100])
-            save_model(fitted, model, threshold=0.3)
+        models = save_models(next(iter(sets.values())), folder)
         size = Path(models["all"]).stat().st_size
         starts = time_starts(models["all"], bytecode, rounds=rounds, progress=progress)
         task = progress.add_task("images", total=len(sets))
         answers = []
-        for name, bunch in sets.items():
-            paths = save_photos(bunch.images[:photos], Path(folder))
+        for name, lesions in sets.items():
+            paths = save_images(lesions.images[:images], Path(folder))
             answers += [
-                {"features": features, "set": name, **time_photos(model, bytecode, paths, starts[-1]["processor"])}
+                {"features": features, "set": name, **time_images(model, bytecode, paths, starts[-1]["processor"])}
                 for features, model in models.items()
             ]
             progress.advance(task)
     answers.sort(key=lambda record: FEATURES.index(record["features"]))
-    ratio = starts[-1]["ratio"][0]
-    verdicts = []
-    for features in FEATURES:
-        medians = [record["milliseconds"][0] for record in answers if record["features"] == features]
-        verdicts.append(f'"{features}" ' + ("within it" if max(medians) <= MOST_MILLISECONDS else "**above it**"))
-    intro = [
-        '`docs/examples/serve.py` in a fresh process, with a saved `make_melanoma_pipeline("all")` '
-        f"({size / 1e3:.0f} kB, with a threshold): how long until its model is loaded, and then from the path of a "
-        'image on its standard input to the answer, of "survey" as well. '
-        f"An image's time is the least of {PASSES} passes.",
-        f"Beside it a process that only runs `import {NEEDED}`: where the classes of the pipeline's steps are. All "
-        "count from the start of the interpreter to the first line they print. Bytecode is compiled. They take turns, "
-        f"{rounds} times; ratios are of the same round. One thread.",
-        "Processor time is what the process itself used, which other work on the machine hardly changes: of the whole "
-        "process for the start, of all images for their mean.",
-        *([DRAWN_NOTE] if DRAWN in sets else []),
-    ]
-    notes = [
-        f"Limit: {MOST_RATIO} times the bare imports. Median: {ratio:.2f}, "
-        + ("within it." if ratio <= MOST_RATIO else "**above it**.")
-        + f" Of the least of all rounds: {starts[-1]['ratio_of_least']:.2f}; of processor time: "
-        f"{starts[-1]['processor_ratio']:.2f}."
-    ]
     sections = [
-        Section("Start-up", START_COLUMNS, starts, notes),
-        Section("Images", PHOTO_COLUMNS, answers, [f"Limit: {MOST_MILLISECONDS} ms. Medians: {', '.join(verdicts)}."]),
+        Section("Start-up", START_COLUMNS, starts, [describe_start(starts[-1])]),
+        Section("Images", IMAGE_COLUMNS, answers, [describe_images(answers)]),
     ]
+    intro = [*fill_in(INTRO, size=size / 1e3, rounds=rounds), *synthetic_note(sets)]
     write_report("serving", title="Serving", intro=intro, sections=sections, folder=results, packages=("skops",))
 
 

@@ -1,32 +1,56 @@
-"""Measures of shape on outlines of known size, and what they cost, beside other programs."""
+"""Morphology features on outlines of known size: error and time beside other programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from math import pi, sqrt
-from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from benchmarks._options import ResultsOption
-from benchmarks._report import RESULTS, Section, number, progress_bar, text, write_report
-from benchmarks._shape_peers import MEASURES, OURS, PEERS, Mask, Peer, installed_peers, quietly
+from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, text, write_report
+from benchmarks._shape_peers import FEATURES, OURS, PEERS, Mask, Peer, call_quietly, find_peers
+from benchmarks._timing import find_least_time, keep_freed_memory
 
 RADII = (20, 100)
 # Longest side of the image; the lesion is half as wide.
 SIDES = (384, 2000)
-ENOUGH = 2.0  # seconds spent on one program and mask, after which its best time counts
-LARGE_BLOCK = 31 * 2**20  # bytes; glibc keeps freed memory once it has seen such a block go, see `speed.py`
+BUDGET = 2.0  # seconds of calls of one program on one mask; the best time counts
+
+INTRO = (
+    "Error of each feature: root mean square in percent of the true value, on outlines at {places} random places and "
+    "angles. The radius is the half axis or half side in pixels. A dash: the program has no such feature, or is not "
+    "installed. scikit-image has two perimeters; this is `perimeter_crofton`. CellProfiler, here as cp_measure, and "
+    "imea have the other one.",
+    "Pixel conventions differ, and an error of up to a pixel is no mistake. An error that is large at a radius of 20 "
+    "and small at 100 is a convention. An error that stays is a bias.",
+)
+COST_NOTE = (
+    f"One thread. The lowest time within {BUDGET:g} s of calls, at least one, on one irregular mask half as wide as "
+    "the image. Each program computes all its features of the shape of one mask, including position and raw moments. "
+    "Ours are the columns of `MorphologyFeatures`."
+)
+MISSING = "{name} was left out: {reason}."
+
+TITLES = {"disk": "Disks", "ellipse": "Ellipses 1 : 0.6", "square": "Squares"}
+ERROR_COLUMNS = {
+    "feature": text("feature"),
+    "radius": number("radius", "d"),
+    **{name: number(name, ".2f") for name in PEERS},
+}
+COST_COLUMNS = {
+    "program": text("program"),
+    "features": number("features", ".0f"),
+    **{f"ms, image of {side} pixels": number(f"milliseconds {side}", ".1f") for side in SIDES},
+}
 
 
-def draw(outline: str, radius: float, random: np.random.Generator) -> Mask:
-    """Draw a disk, an ellipse 1 : 0.6 or a square of this half axis or half side, at any place and turn."""
+def draw_outline(outline: str, radius: float, random: np.random.Generator) -> Mask:
+    """Draw a disk, an ellipse 1 : 0.6 or a square with this half axis or half side, at a random place and angle."""
     size = int(1.5 * radius) + 3
     down, right, turn = random.uniform(-0.5, 0.5), random.uniform(-0.5, 0.5), random.uniform(0, pi)
     y, x = np.mgrid[-size : size + 1, -size : size + 1]
@@ -47,112 +71,78 @@ def draw_lesion(side: int) -> Mask:
     return np.hypot(y, x) <= 0.22 * (1 + wave)
 
 
-def true_values(outline: str, radius: float) -> dict[str, float]:
-    """Return what the measures of an outline are."""
+def compute_true_values(outline: str, radius: float) -> dict[str, float]:
+    """Return the true values of the features of an outline."""
     if outline == "square":
         values = (4 * radius**2, 8 * radius, 2 * sqrt(2) * radius, 2 * radius, 8 * radius / sqrt(12), 1)
-        return dict(zip(MEASURES, (*values, sqrt(2) * radius, radius), strict=True))
+        return dict(zip(FEATURES, (*values, sqrt(2) * radius, radius), strict=True))
     ratio = 0.6 if outline == "ellipse" else 1.0
     turns = np.linspace(0, 2 * pi, 100_000, endpoint=False)
     perimeter = 2 * pi * radius * np.hypot(np.sin(turns), ratio * np.cos(turns)).mean()
     values = (pi * ratio * radius**2, float(perimeter), 2 * radius, 2 * ratio * radius, 2 * radius, 1)
-    return dict(zip(MEASURES, (*values, radius, ratio * radius), strict=True))
+    return dict(zip(FEATURES, (*values, radius, ratio * radius), strict=True))
 
 
 def measure_errors(peers: dict[str, Peer], *, places: int, progress: Progress) -> dict[str, list[dict[str, Any]]]:
-    """Return the root mean square error of every measure, in per cent, by outline."""
-    task = progress.add_task("errors", total=3 * len(RADII) * places * len(peers))
+    """Return the root mean square error of every feature, in percent, by outline."""
+    task = progress.add_task("errors", total=len(TITLES) * len(RADII) * places * len(peers))
     tables = {}
-    for outline in ("disk", "ellipse", "square"):
+    for outline in TITLES:
         records: list[dict[str, Any]] = []
         for radius in RADII:
-            random, truth = np.random.default_rng(0), true_values(outline, radius)
-            errors: dict[str, dict[str, list[float]]] = {measure: {} for measure in MEASURES}
+            random, truth = np.random.default_rng(0), compute_true_values(outline, radius)
+            errors: dict[str, dict[str, list[float]]] = {feature: {} for feature in FEATURES}
             for _ in range(places):
-                mask = draw(outline, radius, random)
+                mask = draw_outline(outline, radius, random)
                 for name, (_, function) in peers.items():
-                    for measure, value in quietly(function, mask)[1].items():
-                        errors[measure].setdefault(name, []).append(100 * (value / truth[measure] - 1))
+                    for feature, value in call_quietly(function, mask)[1].items():
+                        errors[feature].setdefault(name, []).append(100 * (value / truth[feature] - 1))
                     progress.advance(task)
             records += [
-                {"measure": measure, "radius": radius}
-                | {name: _root_mean_square(errors[measure].get(name)) for name in PEERS}
-                for measure in MEASURES
+                {"feature": feature, "radius": radius}
+                | {name: _compute_root_mean_square(errors[feature].get(name)) for name in PEERS}
+                for feature in FEATURES
             ]
         tables[outline] = records
     return tables
 
 
 def measure_times(peers: dict[str, Peer], *, progress: Progress) -> list[dict[str, Any]]:
-    """Return the milliseconds of each program for all that it measures, the least of several calls."""
+    """Return the milliseconds of each program for all its features, the least of several calls."""
     task = progress.add_task("time", total=len(SIDES) * len(peers))
-    np.ones(LARGE_BLOCK, dtype=np.uint8)
-    records = {name: {"program": name, "measures": float("nan")} for name in PEERS}
+    keep_freed_memory()
+    records: dict[str, dict[str, Any]] = {name: {"program": name, "features": float("nan")} for name in PEERS}
     for side in SIDES:
         mask = draw_lesion(side)
         for name, record in records.items():
             record[f"milliseconds {side}"] = float("nan")
             if name in peers:
-                measure = partial(quietly, peers[name][1], mask)
-                record[f"milliseconds {side}"] = 1e3 * _least_seconds(measure)
-                record["measures"] = measure()[0] if side == SIDES[0] else record["measures"]
+                compute = partial(call_quietly, peers[name][1], mask)
+                record[f"milliseconds {side}"] = 1e3 * find_least_time(compute, budget=BUDGET)
+                record["features"] = compute()[0] if side == SIDES[0] else record["features"]
                 progress.advance(task)
     return list(records.values())
 
 
-def _least_seconds(function: Callable[[], Any]) -> float:
-    least, start = np.inf, perf_counter()
-    while perf_counter() - start < ENOUGH:
-        before = perf_counter()
-        function()
-        least = min(least, perf_counter() - before)
-    return float(least)
-
-
-def _root_mean_square(values: list[float] | None) -> float:
-    if values is None:
-        return float("nan")
-    errors: NDArray[np.float64] = np.array(values)
-    return float(np.sqrt((errors**2).mean()))
+def _compute_root_mean_square(values: list[float] | None) -> float:
+    return float("nan") if values is None else float(np.sqrt((np.array(values) ** 2).mean()))
 
 
 def main(
-    places: Annotated[int, typer.Option(min=1, help="Places and turns at which each outline is drawn.")] = 20,
+    places: Annotated[int, typer.Option(min=1, help="Number of random places and angles of each outline.")] = 20,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Measure disks, ellipses and squares of known size, and time all measures of one lesion."""
-    peers, missing = installed_peers()
+    """Compute features of disks, ellipses and squares of known size, and time all features of one lesion."""
+    peers, missing = find_peers()
     with threadpool_limits(1), progress_bar() as progress:
         tables = measure_errors(peers, places=places, progress=progress)
         times = measure_times(peers, progress=progress)
-    errors = {"measure": text("measure"), "radius": number("radius", "d")}
-    errors |= {name: number(name, ".2f") for name in PEERS}
-    costs = {"program": text("program"), "numbers": number("measures", ".0f")}
-    costs |= {f"ms, image of {side} pixels": number(f"milliseconds {side}", ".1f") for side in SIDES}
-    absent = [f"{name} was left out: {reason}." for name, reason in missing.items()]
-    titles = {"disk": "Disks", "ellipse": "Ellipses 1 : 0.6", "square": "Squares"}
-    sections = [Section(f"{titles[outline]}: error in %", errors, records) for outline, records in tables.items()]
-    sections.append(
-        Section(
-            "Cost",
-            costs,
-            times,
-            notes=[
-                f"One thread. The least time within {ENOUGH:g} s of calls, at least one, on one irregular mask half as "
-                "wide as the image. What is called is all that a program measures on the shape of one mask, position "
-                "and raw moments included; ours are the columns of `MorphologyFeatures`.",
-                *absent,
-            ],
-        )
-    )
-    intro = [
-        "Error of each measure, root mean square in per cent of the true value, on outlines drawn at "
-        f"{places} random places and turns; the radius is the half axis or half side in pixels. A dash: the program "
-        "has no such measure, or is not installed. Of scikit-image's two perimeters this is `perimeter_crofton`; "
-        "CellProfiler, here as cp_measure, and imea have the other one.",
-        "Pixel conventions differ, and no error of a pixel or less is a mistake: what is large at a radius of 20 and "
-        "small at 100 is a convention, what stays is a bias.",
+    absent = [MISSING.format(name=name, reason=reason) for name, reason in missing.items()]
+    sections = [
+        *(Section(f"{TITLES[outline]}: error in %", ERROR_COLUMNS, records) for outline, records in tables.items()),
+        Section("Cost", COST_COLUMNS, times, [COST_NOTE, *absent]),
     ]
+    intro = fill_in(INTRO, places=places)
     packages = [distribution for name, (distribution, _) in PEERS.items() if name not in (OURS, "scikit-image")]
     write_report("shape", title="Shape", intro=intro, sections=sections, folder=results, packages=packages)
 
