@@ -128,9 +128,8 @@ def test_calibration_keeps_groups_together():
     twice = np.concatenate([np.arange(len(X)), labeled, labeled])
     model = BalancedSelfTrainingClassifier(LogisticRegression(C=100.0))
     separate = model.fit(X[twice], few[twice]).slope_
-    assert (
-        model.fit(X[twice], few[twice], groups=twice).slope_ < separate / 1.5
-    )  # without groups, copies calibrate each other
+    together = model.fit(X[twice], few[twice], groups=twice).slope_
+    assert together < separate / 1.5  # without groups, copies calibrate each other
     one_lesion = np.where(few == 1, 0, np.arange(len(X)) + 1)
     assert model.fit(X, few, groups=one_lesion).pseudo_weight_ == 0  # no group of positives is left for calibration
 
