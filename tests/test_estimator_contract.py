@@ -1,9 +1,10 @@
-"""What every public estimator of images owes its user, checked on each of them, new ones included."""
+"""Contract tests, which run on every public estimator of images, also on new ones."""
 
 import atexit
 import importlib
 import inspect
 import io
+import os
 import pkgutil
 from tempfile import TemporaryDirectory
 
@@ -29,20 +30,21 @@ from sklearn.utils.validation import check_is_fitted
 import sklearn_melanoma
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._base import FeatureTransformer
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
+from sklearn_melanoma._validation import element_of_error
+from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, PatchEncoder
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 
-# Packages whose estimators take tables: scikit-learn's own suite is for those.
+# Packages whose estimators take tables. scikit-learn's own suite tests them.
 TABULAR = {"semi_supervised"}
 
-# Where an ImagePipeline keeps rows from test to test.
+# Folder in which an ImagePipeline caches rows across tests.
 ROWS = TemporaryDirectory(prefix="rows")
 atexit.register(ROWS.cleanup)
 
-# Constructor arguments, where there are required ones or the kind of output depends on them.
+# Constructor arguments, for required ones and for those that change the kind of output.
 ARGUMENTS = {
     "ImagePipeline": [
         {"steps": [("read", ImageReader()), ("segment", WatershedSegmenter())], "batch_size": 2},
@@ -58,11 +60,11 @@ ARGUMENTS = {
     "MorphologyFeatures": [{}, {"features": ["max_span", "area"], "unit": "mm"}],
 }
 
-# Segmenters that can't be fitted without masks.
+# Segmenters that need masks to be fitted.
 LEARNERS = (PixelClassifierSegmenter,)
 
 
-def public_estimators():
+def find_estimators():
     for module in pkgutil.iter_modules(sklearn_melanoma.__path__):
         if module.name.startswith("_") or module.name in TABULAR | {"cli"}:
             continue
@@ -72,7 +74,7 @@ def public_estimators():
         yield from (estimator for estimator in estimators if not issubclass(estimator, ClassifierMixin))
 
 
-CLASSES = sorted(set(public_estimators()), key=lambda cls: cls.__name__)
+CLASSES = sorted(set(find_estimators()), key=lambda cls: cls.__name__)
 ESTIMATORS = [cls(**arguments) for cls in CLASSES for arguments in ARGUMENTS.get(cls.__name__, [{}])]
 
 
@@ -87,27 +89,29 @@ def needs_masks(estimator):
     return isinstance(first, FeatureTransformer | CRFRefiner)
 
 
-def label(estimator):
+def name_estimator(estimator):
     alike = [other for other in ESTIMATORS if type(other) is type(estimator)]
     return type(estimator).__name__ + (f"-{alike.index(estimator)}" if len(alike) > 1 else "")
 
 
-every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=label, indirect=True)
-every_of_rows = pytest.mark.parametrize("estimator", [e for e in ESTIMATORS if makes_rows(e)], ids=label, indirect=True)
-every_of_lesions = pytest.mark.parametrize(
-    "estimator", [e for e in ESTIMATORS if not makes_rows(e)], ids=label, indirect=True
+every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_estimator, indirect=True)
+every_of_rows = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if makes_rows(e)], ids=name_estimator, indirect=True
 )
-every_of_photos = pytest.mark.parametrize(
-    "estimator", [e for e in ESTIMATORS if not needs_masks(e)], ids=label, indirect=True
+every_of_lesions = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if not makes_rows(e)], ids=name_estimator, indirect=True
+)
+every_of_images = pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if not needs_masks(e)], ids=name_estimator, indirect=True
 )
 every_of_masks = pytest.mark.parametrize(
-    "estimator", [e for e in ESTIMATORS if needs_masks(e)], ids=label, indirect=True
+    "estimator", [e for e in ESTIMATORS if needs_masks(e)], ids=name_estimator, indirect=True
 )
 
 
 @pytest.fixture
 def estimator(request, monkeypatch):
-    """Hand each test a copy of its own; what learns from masks gets the watershed's, since the tests give none."""
+    """Return a clone of the estimator; those that learn from masks get the masks of the watershed."""
     if isinstance(request.param, LEARNERS):
         fit = type(request.param).fit
 
@@ -129,17 +133,17 @@ def lesions(make_lesion):
 
 
 @pytest.fixture(scope="session")
-def photos(make_image):
-    """Return images of one size, so that they fit a 4-D array."""
+def images(make_image):
+    """Return images of one size, which fit into a 4-D array."""
     return [make_image(48, 64, center=(0.03 * i, -0.02 * i), seed=i) for i in range(3)]
 
 
 @pytest.fixture(scope="session")
-def paths(photos, tmp_path_factory):
+def paths(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
-    for i, photo in enumerate(photos):
-        Image.fromarray(photo).save(folder / f"{i}.png")
-    return [str(folder / f"{i}.png") for i in range(len(photos))]
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i}.png")
+    return [str(folder / f"{i}.png") for i in range(len(images))]
 
 
 def assert_same(left, right, *, sources=True):
@@ -160,7 +164,7 @@ def assert_same(left, right, *, sources=True):
             assert a.source == b.source or not sources
 
 
-def test_the_suite_finds_the_estimators_that_are_there():
+def test_suite_finds_estimators():
     found = {cls.__name__ for cls in CLASSES}
     assert found >= {"ImageReader", "WatershedSegmenter", "MorphologyFeatures", "ColorFeatures", "ImagePipeline"}
 
@@ -184,18 +188,18 @@ def test_the_suite_finds_the_estimators_that_are_there():
         "check_param_validation",
     ],
 )
-def test_scikit_learns_own_checks(estimator, check):
-    """Run those of scikit-learn's checks that ask nothing of the input: its suite skips them all."""
+def test_scikit_learn_checks(estimator, check):
+    """Run scikit-learn's checks that do not depend on the input; its own suite skips them here."""
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)
 
 
 @every
-def test_nothing_is_set_but_parameters(estimator):
+def test_init_sets_only_parameters(estimator):
     assert vars(estimator).keys() == estimator.get_params(deep=False).keys()
 
 
 @every
-def test_fit_returns_self_and_leaves_the_parameters(estimator, lesions):
+def test_fit_returns_self_and_keeps_parameters(estimator, lesions):
     before = dict(estimator.get_params())
     assert estimator.fit(lesions) is estimator
     after = estimator.get_params()
@@ -204,7 +208,7 @@ def test_fit_returns_self_and_leaves_the_parameters(estimator, lesions):
 
 
 @every
-def test_clone_is_another_with_the_same_parameters(estimator, lesions):
+def test_clone_has_same_parameters(estimator, lesions):
     copy = clone(estimator.fit(lesions))
     assert copy is not estimator
     assert repr(copy) == repr(estimator)
@@ -212,7 +216,7 @@ def test_clone_is_another_with_the_same_parameters(estimator, lesions):
 
 
 @every
-def test_invalid_parameters_are_refused_by_name(estimator, lesions):
+def test_refuses_invalid_parameters_by_name(estimator, lesions):
     for name in estimator.get_params(deep=False):
         for method in ("fit", "transform", "fit_transform", "predict"):
             if not hasattr(estimator, method):
@@ -243,7 +247,7 @@ def test_tags(estimator, lesions):
 
 
 @every
-def test_only_what_learns_needs_a_fit(estimator, lesions):
+def test_only_learning_estimators_need_fit(estimator, lesions):
     if get_tags(estimator).requires_fit:
         with pytest.raises(NotFittedError):
             estimator.transform(lesions)
@@ -253,7 +257,7 @@ def test_only_what_learns_needs_a_fit(estimator, lesions):
 
 
 @every
-def test_drawn_in_notebooks(estimator):
+def test_html_repr(estimator):
     assert type(estimator).__name__ in estimator._repr_html_()
 
 
@@ -261,12 +265,12 @@ def test_drawn_in_notebooks(estimator):
 
 
 @every
-def test_fit_transform_is_fit_and_transform(estimator, lesions):
+def test_fit_transform_equals_fit_and_transform(estimator, lesions):
     assert_same(clone(estimator).fit_transform(lesions), estimator.fit(lesions).transform(lesions))
 
 
 @every
-def test_each_image_is_independent_of_its_batch(estimator, lesions):
+def test_image_is_independent_of_batch(estimator, lesions):
     whole = estimator.fit(lesions).transform(lesions)
     for position, lesion in enumerate(lesions):
         assert_same(estimator.transform([lesion]), whole[position : position + 1])
@@ -281,14 +285,14 @@ def test_order_is_kept(estimator, lesions):
 
 
 @every
-def test_processes_give_the_same(estimator, lesions):
+def test_same_output_from_processes(estimator, lesions):
     estimator.fit(lesions)
     parallel = ImagePipeline([("step", estimator)], batch_size=2, n_jobs=2)
     assert_same(parallel.transform(lesions), estimator.transform(lesions))
 
 
 @every
-def test_threads_give_the_same(estimator, lesions):
+def test_same_output_from_threads(estimator, lesions):
     estimator.fit(lesions)
     with joblib.parallel_config(backend="threading"):
         threaded = ImagePipeline([("step", estimator)], batch_size=1, n_jobs=4).transform(lesions * 3)
@@ -309,7 +313,7 @@ def test_pickle_round_trip(estimator, lesions, name):
 
 
 @every
-def test_saved_and_loaded_again(estimator, lesions, tmp_path):
+def test_save_and_load(estimator, lesions, tmp_path):
     estimator.set_output(transform="pandas").fit(lesions)
     save_model(estimator, tmp_path / "model.skops")
     again = load_model(tmp_path / "model.skops")
@@ -318,7 +322,7 @@ def test_saved_and_loaded_again(estimator, lesions, tmp_path):
 
 
 @every
-def test_no_image_gives_nothing(estimator, lesions):
+def test_empty_input_gives_empty_output(estimator, lesions):
     estimator.fit(lesions)
     for empty in ([], (), np.empty(0, dtype=object), np.empty((0, 8, 8, 3), np.uint8), pd.Series([], dtype=object)):
         result = estimator.transform(empty)
@@ -339,13 +343,13 @@ def test_names_are_columns(estimator, lesions):
     rows = estimator.fit_transform(lesions)
     assert (rows.shape, rows.dtype) == ((len(lesions), len(names)), np.float64)
     assert np.isfinite(rows).all()
-    assert len({tuple(row) for row in rows}) > 1  # six lesions; scores may agree
+    assert len({tuple(row) for row in rows}) > 1  # six lesions; some scores may be equal
     assert list(estimator.get_feature_names_out(["image"])) == list(names)
 
 
 @every_of_rows
 @pytest.mark.parametrize(("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
-def test_set_output_makes_tables(estimator, lesions, container, frame):
+def test_set_output_gives_tables(estimator, lesions, container, frame):
     rows = estimator.fit_transform(lesions)
     assert estimator.set_output(transform=container) is estimator
     for images in (lesions, []):
@@ -375,7 +379,7 @@ def test_global_output(estimator, lesions, container):
 
 @every_of_lesions
 @pytest.mark.parametrize("container", ["pandas", "polars", "default", None])
-def test_set_output_leaves_lesions_alone(estimator, lesions, container):
+def test_set_output_keeps_lesions(estimator, lesions, container):
     expected = clone(estimator).fit_transform(lesions)
     assert estimator.set_output(transform=container) is estimator
     assert_same(estimator.fit_transform(lesions), expected)
@@ -385,16 +389,16 @@ def test_set_output_leaves_lesions_alone(estimator, lesions, container):
 # Input
 
 
-def read_only(array):
+def make_read_only(array):
     array = array.copy()
     array.flags.writeable = False
     return array
 
 
 @every
-def test_input_is_untouched_and_may_be_read_only(estimator, lesions, tmp_path):
+def test_lesions_are_unchanged_and_may_be_read_only(estimator, lesions, tmp_path):
     expected = estimator.fit_transform(lesions)
-    frozen = [Lesion(read_only(x.image), read_only(x.mask), mm_per_pixel=x.mm_per_pixel) for x in lesions]
+    frozen = [Lesion(make_read_only(x.image), make_read_only(x.mask), mm_per_pixel=x.mm_per_pixel) for x in lesions]
     assert_same(estimator.fit(frozen).transform(frozen), expected)
     joblib.dump(lesions, tmp_path / "lesions.joblib")
     mapped = joblib.load(tmp_path / "lesions.joblib", mmap_mode="r")
@@ -408,67 +412,67 @@ def test_input_is_untouched_and_may_be_read_only(estimator, lesions, tmp_path):
         np.testing.assert_array_equal(lesion.mask, mask)
 
 
-@every_of_photos
-def test_photos_are_untouched_and_may_be_read_only(estimator, photos, tmp_path):
-    stack = np.stack(photos)
-    expected = estimator.fit_transform(photos)
-    assert_same(estimator.transform(read_only(stack)), expected)
-    np.save(tmp_path / "photos.npy", stack)
-    assert_same(estimator.transform(np.load(tmp_path / "photos.npy", mmap_mode="r")), expected)
+@every_of_images
+def test_images_are_unchanged_and_may_be_read_only(estimator, images, tmp_path):
+    stack = np.stack(images)
+    expected = estimator.fit_transform(images)
+    assert_same(estimator.transform(make_read_only(stack)), expected)
+    np.save(tmp_path / "images.npy", stack)
+    assert_same(estimator.transform(np.load(tmp_path / "images.npy", mmap_mode="r")), expected)
     estimator.fit(stack).transform(stack)
-    np.testing.assert_array_equal(stack, np.stack(photos))
+    np.testing.assert_array_equal(stack, np.stack(images))
 
 
-def as_objects(elements):
+def make_object_array(elements):
     array = np.empty(len(elements), dtype=object)
-    for position, element in enumerate(elements):  # assigned as a whole, equal shapes would be merged
+    for position, element in enumerate(elements):  # numpy would stack elements of equal shape
         array[position] = element
     return array
 
 
-@every_of_photos
-def test_every_kind_of_photos(estimator, photos, paths):
-    expected = estimator.fit_transform(photos)
-    pictures = [Image.fromarray(photo) for photo in photos]
-    records = [Lesion(photo) for photo in photos]
+@every_of_images
+def test_all_kinds_of_images(estimator, images, paths):
+    expected = estimator.fit_transform(images)
+    pil_images = [Image.fromarray(image) for image in images]
+    records = [Lesion(image) for image in images]
     kinds = {
-        "tuple of arrays": tuple(photos),
-        "object array of arrays": as_objects(photos),
-        "4-D array": np.stack(photos),
-        "4-D array of floats": np.stack(photos) / 255,
-        "nested lists of floats": [(photo / 255).tolist() for photo in photos],
+        "tuple of arrays": tuple(images),
+        "object array of arrays": make_object_array(images),
+        "4-D array": np.stack(images),
+        "4-D array of floats": np.stack(images) / 255,
+        "nested lists of floats": [(image / 255).tolist() for image in images],
         "list of paths": paths,
         "tuple of paths": tuple(paths),
         "string array of paths": np.array(paths),
-        "object array of paths": as_objects(paths),
+        "object array of paths": make_object_array(paths),
         "pandas Series of paths": pd.Series(paths, index=[7, 3, 7]),
         "polars Series of paths": pl.Series(paths),
-        "pandas Series of arrays": pd.Series(photos),
-        "PIL images": pictures,
-        "object array of PIL images": as_objects(pictures),
+        "pandas Series of arrays": pd.Series(images),
+        "PIL images": pil_images,
+        "object array of PIL images": make_object_array(pil_images),
         "lesions": records,
-        "object array of lesions": as_objects(records),
-        "mixed": [photos[0], paths[1], records[2]],
+        "object array of lesions": make_object_array(records),
+        "mixed": [images[0], paths[1], records[2]],
     }
-    for kind, images in kinds.items():
+    for kind, X in kinds.items():
         try:
-            assert_same(estimator.fit(images).transform(images), expected, sources=False)
+            assert_same(estimator.fit(X).transform(X), expected, sources=False)
         except Exception as error:
             error.add_note(kind)
             raise
 
 
 @every_of_masks
-def test_every_kind_of_lesions(estimator, lesions):
+def test_all_kinds_of_lesions(estimator, lesions):
     expected = estimator.fit_transform(lesions)
-    for images in (tuple(lesions), as_objects(lesions), pd.Series(lesions, index=list("xyzxyz"))):
+    for images in (tuple(lesions), make_object_array(lesions), pd.Series(lesions, index=list("xyzxyz"))):
         assert_same(estimator.fit(images).transform(images), expected)
 
 
 @every_of_masks
-def test_photos_without_a_mask_are_refused(estimator, lesions, photos, paths):
+def test_refuses_images_without_mask(estimator, lesions, images, paths):
     estimator.fit(lesions)
-    for missing in (photos[0], Lesion(photos[0])):
+    for missing in (images[0], Lesion(images[0])):
         with pytest.raises(ValueError, match=r"X\[2\]: \w+ needs a mask, got an image without one\. Put a segmenter"):
             estimator.transform([*lesions[:2], missing])
     with pytest.raises(ValueError, match=r"X\[1\] \('.*0\.png'\): \w+ needs a mask"):
@@ -476,26 +480,26 @@ def test_photos_without_a_mask_are_refused(estimator, lesions, photos, paths):
 
 
 @every
-def test_what_is_no_sequence_of_images_is_refused(estimator, paths, photos):
+def test_refuses_other_than_sequence_of_images(estimator, paths, images):
     refused = [
         (pd.DataFrame({"path": paths}), TypeError, r"columns \['path'\]\. Pass the one column that holds the images"),
         (pl.DataFrame({"path": paths}), TypeError, r"columns \['path'\]\. Pass the one column that holds the images"),
         (paths[0], TypeError, r"the single path .* for one image, \[X\]"),
-        (photos[0], ValueError, r"got shape \(48, 64, 3\)\. Pass a list of images; for one image, \[X\]"),
-        (Image.fromarray(photos[0]), TypeError, r"got Image\. Pass a list of images; for one image, \[X\]"),
-        (Lesion(photos[0]), TypeError, r"got Lesion\. Pass a list of images; for one image, \[X\]"),
-        (iter(photos), TypeError, "must be a sequence of images, got list_iterator"),
+        (images[0], ValueError, r"got shape \(48, 64, 3\)\. Pass a list of images; for one image, \[X\]"),
+        (Image.fromarray(images[0]), TypeError, r"got Image\. Pass a list of images; for one image, \[X\]"),
+        (Lesion(images[0]), TypeError, r"got Lesion\. Pass a list of images; for one image, \[X\]"),
+        (iter(images), TypeError, "must be a sequence of images, got list_iterator"),
         (None, TypeError, "must be a sequence of images, got NoneType"),
     ]
-    for images, kind, message in refused:
+    for X, kind, message in refused:
         for method in ("fit", "transform", "fit_transform", "predict"):
             if hasattr(estimator, method):
                 with pytest.raises(kind, match=message):
-                    getattr(estimator, method)(images)
+                    getattr(estimator, method)(X)
 
 
 @every
-def test_a_bad_element_is_named(estimator, lesions, tmp_path):
+def test_error_names_bad_element(estimator, lesions, tmp_path):
     (tmp_path / "notes.png").write_text("not an image")
     refused = [
         (
@@ -517,11 +521,99 @@ def test_a_bad_element_is_named(estimator, lesions, tmp_path):
                     getattr(estimator, method)([*lesions[:4], element, *lesions[4:]])
 
 
+# Processes of one step
+
+
+class ProcessFeatures(FeatureTransformer):
+    """Transformer whose only feature is the id of its process."""
+
+    def __init__(self, *, n_jobs=None):
+        self.n_jobs = n_jobs
+
+    def _feature_names(self):
+        return ["process"]
+
+    def _measure(self, lesion, names):
+        return [os.getpid()]
+
+
+# One step for each kind: reading, segmenting, computing features, learned features.
+STEPS = [
+    ImageReader(max_side=20),
+    WatershedSegmenter(),
+    MorphologyFeatures("survey"),
+    PatchEncoder(n_codes=4, n_patches=500, random_state=0),
+]
+every_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+
+
+@pytest.fixture(scope="session")
+def forty(make_lesion):
+    """Return 40 small lesions, which are three chunks."""
+    return [make_lesion(24 + i % 5, 32, center=(0.005 * i - 0.1, 0), source=f"{i}.png", seed=i) for i in range(40)]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_takes_n_jobs(cls):
+    parameter = inspect.signature(cls).parameters["n_jobs"]
+    assert parameter.default is None
+    assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_n_jobs_uses_processes_for_many_images(forty):
+    here = os.getpid()
+    assert set(ProcessFeatures().transform(forty)[:, 0]) == {here}
+    assert set(ProcessFeatures(n_jobs=2).transform(forty[:16])[:, 0]) == {here}
+    workers = set(ProcessFeatures(n_jobs=2).transform(forty)[:, 0])
+    assert here not in workers
+    assert 1 <= len(workers) <= 2
+    with joblib.parallel_config(n_jobs=2):
+        assert here not in ProcessFeatures().transform(forty)
+        assert set(ProcessFeatures(n_jobs=1).transform(forty)[:, 0]) == {here}
+
+
+@every_step
+def test_n_jobs_gives_same_output(step, forty):
+    step = clone(step).fit(forty)
+    expected = step.transform(forty)
+    assert_same(step.set_params(n_jobs=2).transform(forty), expected)
+    step.set_output(transform="pandas")
+    assert_same(step.transform(forty), step.set_params(n_jobs=None).transform(forty))
+
+
+def test_n_jobs_gives_same_masks(forty):
+    alone, parallel = (WatershedSegmenter(n_jobs=n_jobs).predict(forty) for n_jobs in (None, 2))
+    for mask, expected in zip(parallel, alone, strict=True):
+        np.testing.assert_array_equal(mask, expected)
+
+
+@every_step
+@pytest.mark.parametrize("position", [0, 15, 16, 39])
+def test_error_from_thread_names_position(step, forty, position):
+    step = clone(step).fit(forty).set_params(n_jobs=2)
+    X = [*forty[:position], np.zeros((4, 4, 2)), *forty[position + 1 :]]
+    with (
+        joblib.parallel_config("threading"),
+        pytest.raises(ValueError, match=rf"^X\[{position}\]: image must have shape") as caught,
+    ):
+        step.transform(X)
+    assert element_of_error(caught.value) == position
+
+
+@pytest.mark.parametrize("step", [ImageReader(n_jobs=2), MorphologyFeatures(n_jobs=2)], ids=["lesions", "rows"])
+def test_error_from_process_names_position(step, forty):
+    # joblib starts new processes after an error, which takes seconds.
+    X = [*forty[:35], "gone.png", *forty[36:]]
+    with pytest.raises(FileNotFoundError, match=r"^X\[35\] \('gone\.png'\): could not open") as caught:
+        step.transform(X)
+    assert element_of_error(caught.value) == 35
+
+
 # In scikit-learn's own composites
 
 
 @every
-def test_in_a_pipeline(estimator, lesions):
+def test_in_pipeline(estimator, lesions):
     segmented = WatershedSegmenter().transform(lesions)
     pipeline = make_pipeline(WatershedSegmenter(), estimator)
     assert_same(pipeline.fit_transform(lesions), estimator.transform(segmented))
@@ -532,7 +624,7 @@ def test_in_a_pipeline(estimator, lesions):
 
 
 @every_of_rows
-def test_in_a_feature_union(estimator, lesions):
+def test_in_feature_union(estimator, lesions):
     rows = estimator.fit_transform(lesions)
     union = FeatureUnion([("one", estimator), ("two", clone(estimator))])
     np.testing.assert_array_equal(union.fit_transform(lesions), np.hstack([rows, rows]))
@@ -542,14 +634,14 @@ def test_in_a_feature_union(estimator, lesions):
 
 
 @every
-def test_in_a_grid_search(estimator, lesions):
-    measure = [] if makes_rows(estimator) else [("segment", WatershedSegmenter()), ("rows", MorphologyFeatures())]
-    if isinstance(estimator, (*LEARNERS, SegmenterSelector)):  # y are diagnoses here, not masks
+def test_in_grid_search(estimator, lesions):
+    features = [] if makes_rows(estimator) else [("segment", WatershedSegmenter()), ("rows", MorphologyFeatures())]
+    if isinstance(estimator, (*LEARNERS, SegmenterSelector)):  # y holds diagnoses here, not masks
         estimator = FrozenEstimator(estimator.fit(lesions))
     model = Pipeline(
         [
             ("step", estimator),
-            *measure,
+            *features,
             ("impute", SimpleImputer()),
             ("scale", StandardScaler()),
             ("classify", LogisticRegression()),

@@ -1,4 +1,4 @@
-"""Masks as long integers."""
+"""Tests of dilation of masks stored as long integers."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn_melanoma._geometry import dilate_by_disk, grow_by_disk, grow_by_squ
 
 
 @pytest.mark.parametrize("square", [0, 1, 2, 3, 25, 26, 169])
-def test_growing_by_a_disk_reaches_what_the_distance_map_says(square):
+def test_dilation_by_disk_equals_distance_map(square):
     mask = np.random.default_rng(square).random((30, 40)) > 0.995
     mask[7, 11] = True
     margin = 14
@@ -19,7 +19,7 @@ def test_growing_by_a_disk_reaches_what_the_distance_map_says(square):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 5), (30, 40)])
 @pytest.mark.parametrize("distance", [0.0, 1.0, 1.5, 4.99, 5.0, 12.3, 60.0])
-def test_growing_a_mask_stays_within_it_and_leads_around_no_edge(shape, distance):
+def test_grown_mask_equals_distance_map_inside_image(shape, distance):
     for seed in range(5):
         mask = np.random.default_rng(seed).random(shape) > 0.99
         mask[seed % shape[0], -1] = True

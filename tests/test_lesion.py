@@ -1,3 +1,5 @@
+"""Tests of `Lesion`."""
+
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, replace
@@ -12,14 +14,14 @@ from sklearn_melanoma import Lesion
 IMAGE = np.zeros((6, 8, 3), np.uint8)
 
 
-def mask_of(*boxes, shape=(6, 8)):
+def make_mask(*boxes, shape=(6, 8)):
     mask = np.zeros(shape, bool)
     for rows, columns in boxes:
         mask[rows, columns] = True
     return mask
 
 
-def test_what_it_knows_by_default():
+def test_default_values():
     lesion = Lesion(IMAGE)
     assert lesion.image is IMAGE
     assert lesion.mask is None
@@ -32,10 +34,10 @@ def test_what_it_knows_by_default():
 
 
 def test_area_and_box():
-    lesion = Lesion(IMAGE, mask_of((slice(1, 3), slice(2, 7)), (4, 5)))
+    lesion = Lesion(IMAGE, make_mask((slice(1, 3), slice(2, 7)), (4, 5)))
     assert lesion.area_px == 11
     assert lesion.box == (slice(1, 5), slice(2, 7))
-    empty = lesion.with_mask(mask_of())
+    empty = lesion.with_mask(make_mask())
     assert empty.area_px == 0
     assert empty.box == (slice(0, 0), slice(0, 0))
     assert empty.mask[empty.box].size == 0
@@ -43,45 +45,45 @@ def test_area_and_box():
 
 @given(st.integers(0, 5), st.integers(0, 7), st.integers(0, 5), st.integers(0, 7))
 @settings(max_examples=25, deadline=None)
-def test_the_box_is_the_smallest(top, left, bottom, right):
-    lesion = Lesion(IMAGE, mask_of((top, left), (bottom, right)))
+def test_box_is_smallest(top, left, bottom, right):
+    lesion = Lesion(IMAGE, make_mask((top, left), (bottom, right)))
     rows, columns = lesion.box
     assert (rows.start, rows.stop) == (min(top, bottom), max(top, bottom) + 1)
     assert (columns.start, columns.stop) == (min(left, right), max(left, right) + 1)
 
 
-def test_other_kinds_are_converted():
+def test_converts_image_and_mask():
     lesion = Lesion(np.full((6, 8), 0.5), np.eye(6, 8, dtype=np.uint8) * 255)
     assert (lesion.image.shape, lesion.image.dtype) == ((6, 8, 3), np.uint8)
     assert lesion.mask.dtype == bool
     assert lesion.area_px == 6
 
 
-def test_scale_is_along_the_longest_side():
+def test_scale_refers_to_longest_side():
     assert Lesion(IMAGE, source_shape=(61, 80)).scale == 10
     assert Lesion(np.zeros((8, 6, 3), np.uint8), source_shape=(80, 61)).scale == 10
 
 
-def test_scale_and_source_shape_follow_from_each_other():
+def test_scale_and_source_shape_imply_each_other():
     assert (Lesion(IMAGE).scale, Lesion(IMAGE).source_shape) == (1, (6, 8))
     assert Lesion(IMAGE, scale=2.5).source_shape == (15, 20)
     both = Lesion(IMAGE, scale=2.5, source_shape=(15, 20))
     assert (both.scale, both.source_shape) == (2.5, (15, 20))
 
 
-def test_it_is_frozen_and_compared_by_identity():
+def test_is_frozen_and_compared_by_identity():
     lesion = Lesion(IMAGE)
     with pytest.raises(FrozenInstanceError):
-        lesion.mask = mask_of()
+        lesion.mask = make_mask()
     assert lesion == lesion
     assert lesion != Lesion(IMAGE)
     assert len({lesion, Lesion(IMAGE)}) == 2
 
 
-def test_a_new_mask_makes_a_new_record():
-    lesion = Lesion(IMAGE, mask_of((2, 2)), 10, 0.02, "a.png")
+def test_with_mask_returns_new_lesion():
+    lesion = Lesion(IMAGE, make_mask((2, 2)), 10, 0.02, "a.png")
     assert lesion.area_px == 1  # now cached
-    other = lesion.with_mask(mask_of((2, slice(None))))
+    other = lesion.with_mask(make_mask((2, slice(None))))
     assert (other.area_px, lesion.area_px) == (8, 1)
     assert other.image is lesion.image
     assert (other.source_shape, other.mm_per_pixel, other.source) == ((60, 80), 0.02, "a.png")
@@ -89,8 +91,8 @@ def test_a_new_mask_makes_a_new_record():
     assert replace(lesion, source="b.png").source == "b.png"
 
 
-def test_the_probability_belongs_to_its_mask():
-    mask = mask_of((2, 2))
+def test_with_mask_drops_old_probability():
+    mask = make_mask((2, 2))
     lesion = Lesion(IMAGE).with_mask(mask, np.where(mask, 0.75, 0.25))
     assert lesion.probability.dtype == np.float32
     np.testing.assert_array_equal(lesion.probability > 0.5, mask)
@@ -100,27 +102,27 @@ def test_the_probability_belongs_to_its_mask():
 
 def test_repr():
     assert repr(Lesion(IMAGE)) == "Lesion(8×6, no mask, scale 1)"
-    lesion = Lesion(IMAGE, mask_of((2, 2)), 100, source="a.png")
+    lesion = Lesion(IMAGE, make_mask((2, 2)), 100, source="a.png")
     assert repr(lesion) == "Lesion(8×6, mask of 1 px, scale 100, 'a.png')"
 
 
-def test_what_is_found_is_kept_of_the_lesions_last_looked_at():
-    looks = []
+def test_shared_keeps_results_of_last_64_lesions():
+    calls = []
     lesions = [Lesion(IMAGE) for _ in range(65)]
     for lesion in lesions[:64] * 2:
-        lesion.shared(looks.append)
-    assert looks == lesions[:64]
-    for lesion in (lesions[64], lesions[1], lesions[0]):  # the last one takes the place of the first
-        lesion.shared(looks.append)
-    assert looks == [*lesions, lesions[0]]
+        lesion.shared(calls.append)
+    assert calls == lesions[:64]
+    for lesion in (lesions[64], lesions[1], lesions[0]):  # the last lesion replaces the first
+        lesion.shared(calls.append)
+    assert calls == [*lesions, lesions[0]]
 
 
-@pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda lesion: pickle.loads(pickle.dumps(lesion))])
-def test_copies_leave_the_cache_behind(travel):
-    lesion = Lesion(IMAGE, mask_of((2, slice(1, 4))), 10, 0.02, "a.png")
+@pytest.mark.parametrize("copy_lesion", [copy.copy, copy.deepcopy, lambda lesion: pickle.loads(pickle.dumps(lesion))])
+def test_copies_drop_cache(copy_lesion):
+    lesion = Lesion(IMAGE, make_mask((2, slice(1, 4))), 10, 0.02, "a.png")
     assert (lesion.area_px, lesion.box) == (3, (slice(2, 3), slice(1, 4)))
     assert {"area_px", "box"} <= vars(lesion).keys()
-    again = travel(lesion)
+    again = copy_lesion(lesion)
     assert vars(again).keys() == vars(Lesion(IMAGE)).keys()
     np.testing.assert_array_equal(again.image, lesion.image)
     np.testing.assert_array_equal(again.mask, lesion.mask)
@@ -145,7 +147,7 @@ def test_copies_leave_the_cache_behind(travel):
         ({"mm_per_pixel": float("nan")}, ValueError, "got nan"),
     ],
 )
-def test_wrong_arguments(arguments, kind, message):
+def test_wrong_arguments_raise(arguments, kind, message):
     with pytest.raises(kind, match=message):
         Lesion(**{"image": IMAGE} | arguments)
     if "mask" in arguments:

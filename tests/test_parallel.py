@@ -1,4 +1,4 @@
-"""Calls run by backends of joblib that give results one by one, and by those that do not."""
+"""Tests of parallel calls with backends of joblib that return results one by one or all at the end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from sklearn_melanoma.features import MorphologyFeatures
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-BACKENDS = ["sequential", "threading", "loky", "all at the end"]
+BACKENDS = ["sequential", "threading", "loky", "at the end"]
 
 
-class AllAtTheEnd(ThreadingBackend):
-    """What Ray's and multiprocessing's backends say of themselves."""
+class AtTheEndBackend(ThreadingBackend):
+    """Backend that returns results at the end, like those of Ray and multiprocessing."""
 
     supports_return_generator = False
 
 
-register_parallel_backend("all at the end", AllAtTheEnd)
+register_parallel_backend("at the end", AtTheEndBackend)
 
 
 def square(number):
@@ -46,18 +46,18 @@ def test_results_come_in_order(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_call_is_no_result(backend):
+def test_no_task_gives_no_result(backend):
     with parallel_config(backend):
         assert list(run_in_parallel(square, iter(()), 2)) == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_errors_come_from_the_call(backend):
+def test_raises_error_of_call(backend):
     with parallel_config(backend), pytest.raises(ValueError, match="-1 is negative"):
         list(run_in_parallel(square, ((i,) for i in (3, -1)), 2))
 
 
-def test_where_results_come_all_at_the_end_they_come_in_waves(monkeypatch):
+def test_results_at_the_end_come_in_waves(monkeypatch):
     monkeypatch.setattr(_parallel, "WAVE", 5)
     taken = []
 
@@ -66,7 +66,7 @@ def test_where_results_come_all_at_the_end_they_come_in_waves(monkeypatch):
             taken.append(number)
             yield (number,)
 
-    with parallel_config("all at the end"):
+    with parallel_config("at the end"):
         results = run_in_parallel(square, calls(), 2)
         for number, result in enumerate(results):
             assert result == number * number
@@ -74,30 +74,30 @@ def test_where_results_come_all_at_the_end_they_come_in_waves(monkeypatch):
     assert len(taken) == 100
 
 
-def test_wrong_number_of_workers_is_an_error():
+def test_wrong_number_of_workers_raises():
     with pytest.raises(ValueError, match="n_jobs"):
         list(run_in_parallel(square, [(1,)], 0))
 
 
-def test_the_same_rows_where_results_come_all_at_the_end():
+def test_same_rows_if_results_come_at_the_end():
     images = make_lesions(5, image_size=(60, 80), random_state=0).images
-    measure = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
-    alone = measure.fit_transform(images)
-    with parallel_config("all at the end", n_jobs=2):
-        np.testing.assert_array_equal(measure.transform(images), alone)
+    features = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
+    alone = features.fit_transform(images)
+    with parallel_config("at the end", n_jobs=2):
+        np.testing.assert_array_equal(features.transform(images), alone)
 
 
 class Load:
-    """Something large that travels with a call."""
+    """Stand-in for the large arguments of a call."""
 
 
-def test_what_travels_is_let_go_while_a_slow_call_holds_back_the_results():
-    loads, most, done = WeakSet(), [0], Event()
+def test_drops_arguments_while_slow_call_delays_results():
+    alive, most, done = WeakSet(), [0], Event()
 
     def arguments(number):
         load = Load()
-        loads.add(load)
-        most[0] = max(most[0], len(loads))
+        alive.add(load)
+        most[0] = max(most[0], len(alive))
         return number, load
 
     def work(number, load):
@@ -120,11 +120,11 @@ def kill_once(number, killers, flag):
 
 
 @pytest.mark.parametrize("killers", [(0,), (5,), (0, 5)])
-def test_what_a_killed_process_worked_on_is_done_again(killers, tmp_path):
+def test_repeats_tasks_of_killed_process(killers, tmp_path):
     with parallel_config("loky"), pytest.warns(UserWarning, match="A worker process was lost") as warned:
         results = list(run_in_parallel(kill_once, ((i, killers, tmp_path) for i in range(12)), 2))
     assert results == list(range(12))
-    assert len(warned) <= len(killers)  # less, where two die at once
+    assert len(warned) <= len(killers)  # fewer if two processes die at once
 
 
 def kill_at_three(number):
@@ -133,7 +133,7 @@ def kill_at_three(number):
     return number
 
 
-def test_what_kills_every_process_is_an_error():
+def test_task_that_kills_all_processes_raises():
     results = []
     with (
         parallel_config("loky"),
@@ -145,7 +145,7 @@ def test_what_kills_every_process_is_an_error():
 
 
 class Lazy:
-    """Images that can be counted and taken by position, and nothing else."""
+    """Sequence with a length and elements by position only."""
 
     __iter__ = None
 
@@ -160,12 +160,12 @@ class Lazy:
         return self.images[position]
 
 
-@pytest.mark.parametrize("backend", ["sequential", "threading", "all at the end"])
+@pytest.mark.parametrize("backend", ["sequential", "threading", "at the end"])
 @pytest.mark.parametrize("memory", [False, True])
-def test_what_can_only_be_taken_by_position_is_never_made_into_a_list(backend, memory, tmp_path):
+def test_does_not_list_lazy_sequence(backend, memory, tmp_path):
     images = make_lesions(5, image_size=(60, 80), random_state=0).images
-    measure = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
-    alone = measure.fit_transform(images)
-    measure.set_params(memory=tmp_path if memory else None)
+    features = ImagePipeline([("segment", WatershedSegmenter()), ("measure", MorphologyFeatures())], batch_size=2)
+    alone = features.fit_transform(images)
+    features.set_params(memory=tmp_path if memory else None)
     with parallel_config(backend, n_jobs=2):
-        np.testing.assert_array_equal(measure.fit(Lazy(images)).transform(Lazy(images)), alone)
+        np.testing.assert_array_equal(features.fit(Lazy(images)).transform(Lazy(images)), alone)

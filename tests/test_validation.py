@@ -1,3 +1,5 @@
+"""Tests of checks of images, masks and labels, and of errors that name an element."""
+
 import pickle
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from sklearn_melanoma import Lesion
+from sklearn_melanoma import Lesion, _validation
 from sklearn_melanoma._validation import (
     check_image,
     check_images,
@@ -18,6 +20,7 @@ from sklearn_melanoma._validation import (
     element_errors,
     element_label,
     element_of_error,
+    find_labeled,
     is_missing,
     rebase_error,
     source_name,
@@ -25,15 +28,81 @@ from sklearn_melanoma._validation import (
 
 
 @pytest.mark.parametrize("value", [None, np.nan, float("nan"), np.float32("nan"), pd.NA])
-def test_missing(value):
+def test_is_missing(value):
     assert is_missing(value)
 
 
 @pytest.mark.parametrize(
     "value", [0, -1, "", "nan", "mask.png", np.zeros(2), np.nan * np.ones(1), False, pd.Timestamp(0)]
 )
-def test_not_missing(value):
+def test_is_not_missing(value):
     assert not is_missing(value)
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (np.array([-1, 0, 1, -2]), [False, True, True, True]),
+        (np.array([-1, 0, 1], np.int8), [False, True, True]),
+        (np.array([0, 1, 255], np.uint8), [True, True, True]),
+        (np.array([-1.0, 0.0, 0.5]), [False, True, True]),
+        (np.array([-1, np.inf], np.float32), [False, True]),
+        (np.array([True, False]), [True, True]),
+        (np.array(["melanoma", -1, "nevus"], dtype=object), [True, False, True]),
+        (np.array(["a", -1.0, np.int64(-1), True], dtype=object), [True, False, False, True]),
+        (np.array(["melanoma", "nevus"]), [True, True]),
+        (["melanoma", -1], [True, False]),
+        ([1, -1, 0], [True, False, True]),
+        (pd.Series([-1, 1], index=[7, 3]), [False, True]),
+        (pd.Series(["nevus", -1], index=[7, 3]), [True, False]),
+        (np.empty(0), []),
+        ([], []),
+    ],
+)
+def test_finds_labeled(y, expected):
+    labeled = find_labeled(y)
+    assert labeled.dtype == bool
+    assert labeled.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            np.array(["a", "-1"]),
+            r"^y\[1\]: a missing label must be the integer -1, got '-1'\. Replace it; among strings",
+        ),
+        (np.array(["a", "-1"], dtype=object), r"^y\[1\]: a missing label must be the integer -1, got '-1'\."),
+        (["a", "b", "-1"], r"^y\[2\]: a missing label must be the integer -1, got '-1'\."),
+        ([0, 1, None], r"^y\[2\]: a missing label must be the integer -1, got None\."),
+        (np.array([None, "a"], dtype=object), r"^y\[0\]: a missing label must be the integer -1, got None\."),
+        (np.array([0, 1, np.nan]), r"^y\[2\]: a missing label must be the integer -1, got nan\."),
+        ([0, np.nan, 1], r"^y\[1\]: a missing label must be the integer -1, got nan\."),
+        (["a", pd.NA], r"^y\[1\]: a missing label must be the integer -1, got <NA>\."),
+        (["a", ["b"]], r"^y\[1\]: a label must be a number or a string, got list\.$"),
+        (np.array([0, (1, 2)], dtype=object), r"^y\[1\]: a label must be a number or a string, got tuple\.$"),
+        (np.array([[0, 1], [1, 0]], dtype=object), r"^y\[0\]: a label must be a number or a string, got list\.$"),
+    ],
+)
+def test_refuses_wrong_label(y, message):
+    with pytest.raises(ValueError, match=message):
+        find_labeled(y)
+
+
+def test_numeric_labels_are_not_checked_one_by_one(monkeypatch):
+    def refuse(position, value):
+        raise AssertionError(f"checked y[{position}]")
+
+    monkeypatch.setattr(_validation, "_is_label", refuse)
+    y = np.tile([-1, 0, 1, -1], 250_000)
+    for kind in (np.int64, np.int8, np.float64):
+        labeled = find_labeled(y.astype(kind))
+        assert labeled.shape == (1_000_000,)
+        assert labeled.sum() == 500_000
+        np.testing.assert_array_equal(np.flatnonzero(labeled)[:4], [1, 2, 5, 6])
 
 
 # Sequences
@@ -44,16 +113,16 @@ def test_not_missing(value):
     [["a.png"], ("a.png",), np.array(["a.png"]), np.zeros((2, 4, 4, 3)), np.array([object()]), pl.Series(["a.png"])],
     ids=["list", "tuple", "strings", "4-D", "objects", "polars"],
 )
-def test_sequences_come_back_as_they_are(images):
+def test_returns_sequence_itself(images):
     assert check_images(images) is images
 
 
-def test_a_series_is_taken_by_position():
+def test_series_by_position():
     images = check_images(pd.Series(["a", "b", "c"], index=[2, 0, 1]))
     assert [images[i] for i in range(len(images))] == ["a", "b", "c"]
 
 
-def test_anything_with_a_length_and_positions_is_a_sequence():
+def test_accepts_object_with_length_and_positions():
     class Lazy:
         def __len__(self):
             return 2
@@ -90,7 +159,7 @@ def test_anything_with_a_length_and_positions_is_a_sequence():
         (None, TypeError, "got NoneType"),
     ],
 )
-def test_what_is_no_sequence_is_refused(images, kind, message):
+def test_refuses_other_than_sequence(images, kind, message):
     with pytest.raises(kind, match=message):
         check_images(images, name="images")
 
@@ -113,23 +182,23 @@ def test_what_is_no_sequence_is_refused(images, kind, message):
     ],
     ids=["uint8", "uint16", "float64", "float32", "float16", "one channel", "RGB", "RGBA", "nested list"],
 )
-def test_the_same_image_in_every_guise(image):
+def test_same_image_from_all_dtypes(image):
     expected = np.repeat(np.array([[0, 128, 255]], np.uint8)[:, :, np.newaxis], 3, axis=2)
     result = check_image(image)
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, expected)
 
 
-def test_bools_are_black_and_white():
+def test_bool_image_is_black_and_white():
     np.testing.assert_array_equal(check_image([[False, True]])[:, :, 0], [[0, 255]])
 
 
-def test_rgb_bytes_are_not_copied():
+def test_does_not_copy_rgb_bytes():
     image = np.zeros((3, 4, 3), np.uint8)
     assert check_image(image) is image
 
 
-def test_transparent_pixels_turn_black():
+def test_transparent_pixels_are_black():
     image = np.full((1, 3, 4), 200, np.uint8)
     image[0, :, 3] = 0, 51, 255
     np.testing.assert_array_equal(check_image(image), np.repeat([[[0], [40], [200]]], 3, axis=2))
@@ -159,7 +228,7 @@ def test_transparent_pixels_turn_black():
         ([["a", "b"]], TypeError, "got <U1"),
     ],
 )
-def test_what_is_no_image_is_refused(image, kind, message):
+def test_refuses_other_than_image(image, kind, message):
     with pytest.raises(kind, match=message):
         check_image(image, name="image")
 
@@ -172,7 +241,7 @@ def test_what_is_no_image_is_refused(image, kind, message):
     )
 )
 @settings(max_examples=25, deadline=None)
-def test_an_image_is_rgb_bytes_or_an_error_about_its_shape(image):
+def test_any_image_gives_rgb_bytes_or_shape_error(image):
     if image.ndim == 2 or image.shape[2] in (1, 3, 4):
         result = check_image(image)
         assert (result.shape, result.dtype) == ((*image.shape[:2], 3), np.uint8)
@@ -197,18 +266,18 @@ def test_an_image_is_rgb_bytes_or_an_error_about_its_shape(image):
         np.array([[[0], [255]]], np.uint8),
     ],
 )
-def test_the_same_mask_in_every_guise(mask):
+def test_same_mask_from_all_dtypes(mask):
     result = check_mask(mask)
     assert result.dtype == bool
     np.testing.assert_array_equal(result, [[False, True]])
 
 
-def test_an_empty_mask_stays_empty():
+def test_empty_mask_stays_empty():
     for dtype in (bool, np.uint8, np.int64, float):
         assert not check_mask(np.zeros((2, 3), dtype)).any()
 
 
-def test_bool_masks_are_not_copied():
+def test_does_not_copy_bool_masks():
     mask = np.zeros((2, 3), bool)
     assert check_mask(mask) is mask
 
@@ -229,7 +298,7 @@ def test_bool_masks_are_not_copied():
         (np.full((3, 2), "a"), TypeError, "must hold bools or numbers, got dtype <U1"),
     ],
 )
-def test_what_is_no_mask_is_refused(mask, kind, message):
+def test_refuses_other_than_mask(mask, kind, message):
     with pytest.raises(kind, match=message):
         check_mask(mask, shape=(3, 2), name="truth")
 
@@ -250,7 +319,7 @@ def test_what_is_no_mask_is_refused(mask, kind, message):
         (ConnectionError, OSError),
     ],
 )
-def test_errors_name_the_element(raised, kind):
+def test_errors_name_element(raised, kind):
     original = raised("it is broken.")
     with (
         pytest.raises(kind, match=r"^images\[3\] \('IMD002\.bmp'\): it is broken\.$") as caught,
@@ -262,12 +331,12 @@ def test_errors_name_the_element(raised, kind):
     assert element_of_error(caught.value) == 3
 
 
-def test_an_element_without_a_path_is_named_by_position():
+def test_names_element_without_path_by_position():
     with pytest.raises(ValueError, match=r"^X\[0\]: no$"), element_errors(0, np.zeros(3)):
         raise ValueError("no")
 
 
-def test_bugs_keep_their_kind_and_get_a_note():
+def test_adds_note_to_other_exceptions():
     with pytest.raises(ZeroDivisionError) as caught, element_errors(7, "a.png"):
         1 / 0  # noqa: B018
     assert caught.value.__notes__ == ["While working on X[7] ('a.png')."]
@@ -275,17 +344,17 @@ def test_bugs_keep_their_kind_and_get_a_note():
     assert rebase_error(caught.value, 5) is caught.value
 
 
-@pytest.mark.parametrize("travel", [lambda error: error, lambda error: pickle.loads(pickle.dumps(error))])
-def test_errors_are_rebased_also_behind_a_pickle(travel):
+@pytest.mark.parametrize("send", [lambda error: error, lambda error: pickle.loads(pickle.dumps(error))])
+def test_rebases_errors_and_pickled_errors(send):
     with pytest.raises(FileNotFoundError) as caught, element_errors(3, "a.png"):
         raise FileNotFoundError("it is gone")
-    moved = rebase_error(travel(rebase_error(travel(caught.value), 16)), 100)
+    moved = rebase_error(send(rebase_error(send(caught.value), 16)), 100)
     assert type(moved) is FileNotFoundError
     assert str(moved) == "X[119] ('a.png'): it is gone"
     assert element_of_error(moved) == 119
 
 
-def test_no_error_no_change():
+def test_nothing_changes_without_error():
     with element_errors(0):
         value = 1
     assert value == 1
@@ -294,7 +363,7 @@ def test_no_error_no_change():
 @pytest.mark.parametrize(
     ("element", "name"),
     [
-        ("photos/a.png", "photos/a.png"),
+        ("folder/a.png", "folder/a.png"),
         (Path("images") / "a.png", str(Path("images") / "a.png")),
         (np.str_("a.png"), "a.png"),
         (Lesion(np.zeros((2, 2, 3), np.uint8), source="a.png"), "a.png"),
@@ -304,15 +373,15 @@ def test_no_error_no_change():
         (3, None),
     ],
 )
-def test_names_of_elements(element, name):
+def test_element_names(element, name):
     assert source_name(element) == name
     assert element_label(2, element) == ("X[2]" if name is None else f"X[2] ({name!r})")
 
 
-def test_pil_images_know_their_file_and_memory_maps_do_not(tmp_path):
+def test_source_name_of_pil_images_and_memory_maps(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert source_name(image) == str(tmp_path / "a.png")
     assert source_name(Image.new("RGB", (2, 2))) is None
-    # joblib hands workers the images in files of its own: their names would only mislead.
+    # joblib passes arrays to workers in its own files, whose names would mislead.
     assert source_name(np.memmap(tmp_path / "a.png", mode="r")) is None
