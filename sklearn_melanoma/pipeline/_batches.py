@@ -1,4 +1,4 @@
-"""A few images at a time through some steps, and what all of them come to."""
+"""Batches of images, and their results."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from sklearn_melanoma.pipeline._stack import Stack
 
 
 class Batch(NamedTuple):
-    """Images that pass some steps together, by their positions in the caller's sequence."""
+    """Steps, and the images that pass them together. Positions count in the caller's sequence."""
 
     steps: Sequence[Any]
     positions: Sequence[int]
 
 
-class Part(NamedTuple):
-    """What comes back from one batch; images by their positions in the caller's sequence."""
+class BatchResult(NamedTuple):
+    """Output of one batch. Positions count in the caller's sequence."""
 
     positions: Sequence[int]
     output: Any
-    lost: set[int]  # images in which no lesion was found
-    skipped: dict[int, str]  # images that could not be read or measured, and why
+    without_lesion: set[int]  # images in which no lesion was found
+    skipped: dict[int, str]  # images that could not be read or measured: their error messages
 
 
 class Outcome:
-    """What all images of one call come to, kept part by part.
+    """Results of all images of one call, collected batch by batch.
 
     Parameters
     ----------
     steps : sequence of transformer
-        What every image passes.
+        The steps that every image passes.
     images : sequence of images
         The images.
     problem : str, optional
-        What did not go as the user meant it to.
+        Why the cache can't be used.
     """
 
     def __init__(self, steps: Sequence[Any], images: Sequence[Any], problem: str | None = None):
         self.steps = steps
         self.images = images
         self.problem = problem
-        self.lost: dict[int, str] = {}
+        self.without_lesion: dict[int, str] = {}  # labels for the warning, by position
         self.skipped: dict[int, str] = {}
         self._stack = Stack(len(images))
         self._n_done = 0
@@ -57,46 +57,45 @@ class Outcome:
         pass
 
     @property
-    def n_open(self) -> int:
-        """Number of images that are yet to be worked on."""
+    def n_pending(self) -> int:
+        """Number of images without a result."""
         return len(self.images) - self._n_done
 
     @property
     def n_done(self) -> int:
-        """Number of images, counted from the first, of which all is known."""
+        """Number of leading images that have a result."""
         return self._n_done
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
-        """Give out the images in batches, in as many rounds as it takes."""
+        """Yield the batches, in one or more rounds."""
         n_images = len(self.images)
-        # No image at all still makes one batch: its output has the columns.
+        # Zero images still make one batch: its output has the columns.
         starts = range(0, max(n_images, 1), batch_size)
         yield (Batch(self.steps, range(start, min(start + batch_size, n_images))) for start in starts)
 
-    def add(self, part: Part) -> None:
-        """Take what came of a batch; batches come in the order in which they were given out."""
-        self._stack.add(part.output)
-        self._n_done += len(part.positions)
-        self._tell(part.lost, part.skipped)
+    def add(self, result: BatchResult) -> None:
+        """Add the result of a batch. Results are added in the order of their batches."""
+        self._stack.add(result.output)
+        self._n_done += len(result.positions)
+        self._record_warnings(result.without_lesion, result.skipped)
 
-    def _tell(self, lost: Iterable[int], skipped: Mapping[int, str]) -> None:
-        """Record images without a lesion and skipped images for the warnings."""
-        self.lost |= {i: element_label(i, self.images[i]) for i in lost}
+    def _record_warnings(self, without_lesion: Iterable[int], skipped: Mapping[int, str]) -> None:
+        self.without_lesion |= {i: element_label(i, self.images[i]) for i in without_lesion}
         self.skipped |= skipped
 
     def output(self) -> Any:
         """Return the rows, or lesions, of the first `n_done` images."""
-        return self._stack.all()
+        return self._stack.concatenate()
 
 
-def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
-    """Take the images of a batch through its steps."""
+def run_batch(batch: Batch, images: list[Any], on_error: str) -> BatchResult:
+    """Transform the images of a batch with its steps."""
     positions = batch.positions
     skipped: dict[int, str] = {}
     inputs = list(images)
     while True:
         try:
-            output, lost = _run_steps(batch.steps, inputs)
+            output, without_lesion = _run_steps(batch.steps, inputs)
             break
         except Exception as error:
             place = element_of_error(error)
@@ -108,34 +107,34 @@ def run_batch(batch: Batch, images: list[Any], on_error: str) -> Part:
             if on_error == "raise" or place in skipped:
                 raise located from error
             skipped[place] = str(located)
-            inputs[place] = _blank(images[place])
-    return Part(
+            inputs[place] = _make_placeholder(images[place])
+    return BatchResult(
         positions,
         output,
-        {positions[place] for place in lost if place not in skipped},
+        {positions[place] for place in without_lesion if place not in skipped},
         {positions[place]: skipped[place] for place in sorted(skipped)},
     )
 
 
 def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
-    """Return the last step's output, and the places of the images in which no lesion was found."""
-    lost: set[int] = set()
+    """Return the output of the last step, and the indices of the images in which no lesion was found."""
+    without_lesion: set[int] = set()
     for step in steps:
         images = step.transform(images)
         if isinstance(images, list):
-            lost.update(
+            without_lesion.update(
                 i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px
             )
-    return images, sorted(lost)
+    return images, sorted(without_lesion)
 
 
-def _blank(image: Any) -> Lesion:
-    """Return what takes the place of an image that was skipped: no lesion, so every feature is NaN."""
+def _make_placeholder(image: Any) -> Lesion:
+    """Return a Lesion with an empty mask in place of a skipped image. All its features are NaN."""
     return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
 
 
 class Transformed(Sequence[Any]):
-    """What some steps make of a sequence of images, computed when an element is asked for."""
+    """Sequence of images that transforms an element when it is accessed."""
 
     def __init__(self, images: Any, steps: Sequence[Any]):
         self._images = images

@@ -1,4 +1,4 @@
-"""Image steps chained, a few images at a time."""
+"""Pipeline of image steps."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from sklearn_melanoma._parallel import run_in_parallel
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, with_callbacks
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_images, element_of_error
-from sklearn_melanoma.pipeline._batches import Batch, Outcome, Part, Transformed, run_batch
-from sklearn_melanoma.pipeline._warnings import warn_of
+from sklearn_melanoma.pipeline._batches import Batch, BatchResult, Outcome, Transformed, run_batch
+from sklearn_melanoma.pipeline._warnings import warn_about_images
 
 
 class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Chain of image steps that takes a few images at a time through all of them.
+    """Pipeline of image steps that processes images in batches.
 
-    It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only what the last
-    step returns: memory is bounded by the batch, whatever the number of images.
+    It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only the output of the last
+    step. Its memory use is bounded by the batch, whatever the number of images.
 
     Parameters
     ----------
     steps : list of (str, transformer)
-        Names and transformers, each taking what the one before returns. ``"passthrough"``
+        Names and transformers. Each takes the output of the previous one. ``"passthrough"``
         skips a step.
     batch_size : int, default=16
-        Number of images that pass the steps together. Up to 64, what several families of features
-        share is found once for each image.
+        Number of images that pass the steps together. Up to 64, intermediate results that several
+        families of features need are computed once per image.
     n_jobs : int, optional
-        Number of processes, or what :func:`joblib.parallel_config` says. Use it on one level
+        Number of processes. None uses the setting of :func:`joblib.parallel_config`. Set it on one level
         only: here or in the search around it.
     on_error : {"raise", "skip"}, default="raise"
-        What happens when an image can't be read or measured. "raise" stops with an error that
-        names it; "skip" goes on, warns once, and treats it as an image without a lesion: its
+        What happens when an image can't be read or measured. "raise" raises an error that
+        names the image. "skip" goes on, warns once, and treats it as an image without a lesion: its
         features are NaN, its image is one black pixel. The :class:`SkippedImagesWarning` lists
-        all images skipped, and why.
+        all skipped images with their errors.
     memory : str or PathLike, optional
-        Folder in which the rows of images are kept, for this pipeline and for all that use the same
-        folder, now or later, in this process or another: :doc:`/guide/memory` says what they are known
-        by. Of a :class:`joblib.Memory`, its folder is used. By default, nothing is kept.
+        Folder of a cache of feature rows, or a :class:`joblib.Memory`, whose folder is used.
+        All pipelines and processes that use the same folder share the cache.
+        :doc:`/guide/memory` describes when a cached row is used. By default, nothing is cached.
 
     Attributes
     ----------
@@ -60,18 +60,18 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     See Also
     --------
-    make_melanoma_pipeline : The whole way from images to diagnoses.
+    make_melanoma_pipeline : Pipeline from images to a melanoma score.
 
     Notes
     -----
-    ``fit`` never hands ``y`` to the steps: it holds diagnoses, where a step that learns would
+    ``fit`` never passes ``y`` to the steps: it holds diagnoses, but a step that learns would
     need masks. Fit such a step before, and freeze it with
     :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted in
-    order, on the output of the steps before, which is computed when an image is asked for, and not
-    kept in `memory`.
+    order, on the output of the previous steps. This output is computed when an image is accessed,
+    and is not cached.
 
-    Only rows of numbers are kept, neither images nor lesions: a pipeline whose last step makes
-    lesions works as without `memory`.
+    `memory` caches only rows of numbers, neither images nor lesions. If the last step returns
+    lesions, `memory` has no effect.
 
     Examples
     --------
@@ -80,15 +80,15 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
     >>> from sklearn_melanoma.images import ImageReader
     >>> from sklearn_melanoma.pipeline import ImagePipeline
     >>> from sklearn_melanoma.segmentation import WatershedSegmenter
-    >>> photos = make_lesions(4, random_state=0).images
-    >>> measure = ImagePipeline([
+    >>> images = make_lesions(4, random_state=0).images
+    >>> pipeline = ImagePipeline([
     ...     ("read", ImageReader()),
     ...     ("segment", WatershedSegmenter()),
     ...     ("measure", MorphologyFeatures("survey")),
     ... ])
-    >>> measure.fit_transform(photos).shape
+    >>> pipeline.fit_transform(images).shape
     (4, 3)
-    >>> measure[:-1].transform(photos)[0].mask.shape
+    >>> pipeline[:-1].transform(images)[0].mask.shape
     (192, 256)
     """
 
@@ -119,7 +119,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the steps that learn, in order; check the parameters of all.
+        """Fit the steps that learn, in order, and check the parameters of all steps.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Raises
         ------
         ValueError, TypeError
-            If a parameter is wrong, or a step is no transformer.
+            If a parameter is invalid, or a step is not a transformer.
         """
         steps, images = self._check_steps(), check_images(X)
         with FitTask(self, images, y, sum(map(learns, steps))) as task:
@@ -145,9 +145,9 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     @with_callbacks
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit the steps that learn, in order, and take every image through all steps.
+        """Fit the steps that learn, in order, and transform all images.
 
-        With scikit-learn 1.9, callbacks hear of each batch.
+        With scikit-learn 1.9, callbacks are called for each batch.
 
         Parameters
         ----------
@@ -159,24 +159,26 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Returns
         -------
         ndarray of shape (n_images, n_features), DataFrame, or list
-            What `transform` returns; it raises and warns alike.
+            The output of `transform`, with the same errors and warnings.
         """
         steps, images = self._check_steps(), check_images(X)
         n_tasks = sum(map(learns, steps)) + n_parts(len(images), self.batch_size)
         with FitTask(self, images, y, n_tasks, name="fit-transform") as task:
             self._fit_steps(steps, images, task)
-            outcome, rows = self._take_through(steps, images, Countdown(task, "batch", len(images), self.batch_size))
-        warn_of(outcome, self.memory)
+            outcome, rows = self._transform_images(
+                steps, images, Countdown(task, "batch", len(images), self.batch_size)
+            )
+        warn_about_images(outcome, self.memory)
         return rows
 
     def _fit_steps(self, steps: list[Any], images: Sequence[Any], task: FitTask) -> None:
         for position, (name, step) in enumerate(self._named()):
             with task.fitting(f"fit-{name}", step):
-                # FrozenEstimator insists on a y.
+                # FrozenEstimator requires y.
                 step.fit(Transformed(images, steps[:position]) if position else images, None)
 
     def transform(self, X: Any) -> Any:
-        """Take every image through all steps.
+        """Transform all images with all steps.
 
         Parameters
         ----------
@@ -186,32 +188,32 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Returns
         -------
         ndarray of shape (n_images, n_features), DataFrame, or list
-            The last step's output for all images, in their order.
+            Output of the last step for all images, in the order of `X`.
 
         Raises
         ------
         ValueError, TypeError, OSError
-            If an image can't be read or is none; the message names it by position and path.
-            What came out for the images of earlier batches is in the error's attribute
-            ``computed``. Not with ``on_error="skip"``.
+            If an element can't be read or is not an image. The message names its position and path.
+            The attribute ``computed`` of the error holds the output for the images of earlier batches.
+            With ``on_error="skip"``, no such error is raised.
 
         Warns
         -----
         UserWarning
-            Once, naming the images in which no lesion was found; once if `memory` can't be used; and each
-            time that a worker process was lost, and what it worked on was done again.
+            Once, naming the images in which no lesion was found. Once if `memory` can't be used. Each
+            time that a worker process died and its batch was repeated.
         SkippedImagesWarning
-            Once, naming the images that were skipped; its attribute ``skipped`` lists all of them.
+            Once, naming the skipped images. Its attribute ``skipped`` lists all of them.
         """
         steps, images = self._check_steps(), check_images(X)
-        outcome, rows = self._take_through(steps, images)
-        warn_of(outcome, self.memory)
+        outcome, rows = self._transform_images(steps, images)
+        warn_about_images(outcome, self.memory)
         return rows
 
     def clear_memory(self) -> Self:
-        """Forget all rows kept in the folder of `memory`, those of other pipelines too.
+        """Delete all cached rows in the folder of `memory`, including those of other pipelines.
 
-        Other processes may go on meanwhile; they keep what they hold.
+        Other processes can use the cache at the same time. They keep the rows that they hold in memory.
 
         Returns
         -------
@@ -232,38 +234,38 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return self
 
     def _folder(self) -> str | None:
-        location = getattr(self.memory, "location", self.memory)  # that of a joblib.Memory
+        location = getattr(self.memory, "location", self.memory)  # a joblib.Memory has a location
         if location is not None and not os.fspath(location):
             raise ValueError("memory must name a folder, got ''. Use None to keep nothing.")
         return None if location is None else os.fspath(location)
 
-    def _take_through(
-        self, steps: list[Any], images: Sequence[Any], tell: Callable[[int], None] = lambda n_open: None
+    def _transform_images(
+        self, steps: list[Any], images: Sequence[Any], report: Callable[[int], None] = lambda n_pending: None
     ) -> tuple[Outcome, Any]:
-        """Take all images through all steps, those known from `memory` excepted; `tell` how many are left."""
+        """Transform all images, with rows from the cache if possible; `report` the number of pending images."""
         folder, problem = self._folder(), None
         if folder is not None and len(images):
-            # Here, for it brings SQLite along.
-            from sklearn_melanoma.pipeline._memory.outcome import NotKeptError, Remembered
+            # Imported here because it imports sqlite3.
+            from sklearn_melanoma.pipeline._memory.outcome import CachedOutcome, NotCacheableError
 
             try:
-                remembered = Remembered(folder, steps, images)
-                return remembered, self._work_on(remembered, tell)
-            except NotKeptError as error:
+                cached = CachedOutcome(folder, steps, images)
+                return cached, self._run_batches(cached, report)
+            except NotCacheableError as error:
                 problem = str(error) or None
         outcome = Outcome(steps, images, problem)
-        return outcome, self._work_on(outcome, tell)
+        return outcome, self._run_batches(outcome, report)
 
-    def _work_on(self, outcome: Outcome, tell: Callable[[int], None]) -> Any:
-        """Return what comes out for all images; an error takes along what came out before."""
+    def _run_batches(self, outcome: Outcome, report: Callable[[int], None]) -> Any:
+        """Return the output for all images; attach the output so far to an error."""
         try:
             with outcome:
-                tell(n_open := outcome.n_open)
+                report(n_pending := outcome.n_pending)
                 for batches in outcome.rounds(self.batch_size):
-                    for part in self._run(batches, outcome):
-                        outcome.add(part)
-                        tell(n_open := n_open - len(part.positions))
-                    tell(n_open := outcome.n_open)  # less, where others did some of the work
+                    for result in self._run_round(batches, outcome):
+                        outcome.add(result)
+                        report(n_pending := n_pending - len(result.positions))
+                    report(n_pending := outcome.n_pending)  # smaller if other processes did some of the work
         except Exception as error:
             if outcome.n_done:
                 vars(error)["computed"] = outcome.output()
@@ -273,22 +275,22 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
             raise
         return outcome.output()
 
-    def _run(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[Part]:
-        def arguments(batch: Batch) -> tuple[Batch, list[Any], str]:
+    def _run_round(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[BatchResult]:
+        def make_arguments(batch: Batch) -> tuple[Batch, list[Any], str]:
             return batch, [outcome.images[i] for i in batch.positions], self.on_error
 
-        if outcome.n_open <= self.batch_size:
-            # No workers for one batch: setting them up takes as long as a small image.
-            return starmap(run_batch, map(arguments, batches))
-        return run_in_parallel(run_batch, batches, self.n_jobs, arguments=arguments)
+        if outcome.n_pending <= self.batch_size:
+            # One batch runs without workers: setting them up takes as long as a small image.
+            return starmap(run_batch, map(make_arguments, batches))
+        return run_in_parallel(run_batch, batches, self.n_jobs, arguments=make_arguments)
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Choose the container of what the last step returns, as every scikit-learn transformer does.
+        """Choose the container of the output, as in every scikit-learn transformer.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"}, optional
-            None leaves it as it is.
+            None leaves it unchanged.
 
         Returns
         -------
@@ -300,17 +302,17 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return self
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Return the names of the columns of the last step.
+        """Return the column names of the output of the last step.
 
         Parameters
         ----------
         input_features : array-like of str, optional
-            Handed to the first step.
+            Passed to the first step.
 
         Returns
         -------
         ndarray of shape (n_features,), dtype object
-            One name for each column.
+            One name per column.
         """
         names = input_features
         for step in self._active():
@@ -326,7 +328,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return len(self.steps)
 
     def __getitem__(self, index: int | str | slice) -> Any:
-        """Return a step by position or name, or a pipeline of some of the steps, which are shared."""
+        """Return a step by position or name, or a pipeline of a slice of the steps, which are not copied."""
         if isinstance(index, slice):
             return type(self)(
                 self.steps[index], **{k: v for k, v in self.get_params(deep=False).items() if k != "steps"}
@@ -347,7 +349,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return tags
 
     def _sk_visual_block_(self) -> Any:
-        """Let scikit-learn draw the steps as those of its own pipeline."""
+        """Show the steps as in scikit-learn's own Pipeline."""
         return Pipeline(self.steps)._sk_visual_block_()
 
     def _named(self) -> list[tuple[str, Any]]:

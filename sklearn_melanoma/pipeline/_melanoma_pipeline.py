@@ -1,4 +1,4 @@
-"""All stages in one estimator."""
+"""Pipeline from images to a melanoma score."""
 
 from __future__ import annotations
 
@@ -36,51 +36,52 @@ def make_melanoma_pipeline(
     Parameters
     ----------
     features : {"all", "survey"}, default="all"
-        "survey" is the system of the survey that this package comes from: gray levels,
-        threshold and watershed, the three features area, perimeter over that of the
-        circumscribed circle, and maximum span, and scikit-learn's self-training. It reads
-        images at 192 pixels, at which the mask is decided. "all" measures shape, color, texture
-        and the ABCD rule at 384 pixels, under even light, and knows of each measure whether more of it is worse.
+        "survey" is the system of the survey that this package implements. It segments gray levels by
+        threshold and watershed. Its three features are the area, the perimeter divided by that of the
+        circumscribed circle, and the maximum span. Its classifier is scikit-learn's self-training. It reads
+        images at 192 pixels, the size at which masks are computed. "all" corrects uneven light before it
+        segments, and computes morphology, color, texture and ABCD features at 384 pixels. Its classifier
+        starts from the expected direction of each feature.
     classifier : estimator, optional
-        Any scikit-learn classifier. If it does not know -1 as a missing label, wrap it in
-        :class:`~sklearn.semi_supervised.SelfTrainingClassifier`. By default, for "survey", self-training on a
-        logistic regression, which takes labels of any kind; for "all", a
-        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` that starts from
-        :func:`~sklearn_melanoma.features.feature_directions`, where 1 is a melanoma, 0 none and -1
-        unknown, and all may be unknown. Other labels are told to it by
+        Any scikit-learn classifier. If it does not accept -1 as a missing label, wrap it in
+        :class:`~sklearn.semi_supervised.SelfTrainingClassifier`. The default for "survey" is self-training with a
+        logistic regression, which accepts labels of any kind. The default for "all" is a
+        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior
+        :func:`~sklearn_melanoma.features.feature_directions`. Its labels are 1 = melanoma, 0 = other and
+        -1 = unlabeled, and all may be unlabeled. For other labels, use
         ``set_params(classify__classes=("nevus", "melanoma"))``.
     n_jobs : int, optional
         Number of processes that read and measure images.
     memory : str or PathLike, optional
-        Folder in which the rows of images are kept, so that a search reads each image once:
-        :doc:`/guide/memory`. By default, nothing is kept.
+        Folder of a cache of feature rows, so that a search reads each image once; see
+        :doc:`/guide/memory`. By default, nothing is cached.
 
     Returns
     -------
     Pipeline
         Steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
-        ``measure``), ``impute``, ``scale`` and ``classify``: a search names
-        ``classify__threshold`` or ``features__segment__margin``. Its tables have names.
+        ``measure``), ``impute``, ``scale`` and ``classify``. Parameters of a search have names such as
+        ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names.
 
     Raises
     ------
     ValueError
-        If `features` is neither.
+        If `features` is neither "all" nor "survey".
 
     Notes
     -----
-    "all" scales each measure by its rank among the images of `fit`: no image counts for more than the most extreme of
-    those, however far off its measures are.
+    "all" scales each feature by its rank among the images of `fit`. A new image therefore never gets more extreme
+    values than the most extreme image of `fit`.
 
     Examples
     --------
     >>> from sklearn_melanoma import make_melanoma_pipeline
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.model_selection import hide_labels
-    >>> photos = make_lesions(60, random_state=0)
-    >>> labels = hide_labels(photos.target, 8, random_state=0)
-    >>> model = make_melanoma_pipeline().fit(photos.images, labels)
-    >>> model.predict_proba(photos.images[:5]).shape
+    >>> lesions = make_lesions(60, random_state=0)
+    >>> labels = hide_labels(lesions.target, 8, random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, labels)
+    >>> model.predict_proba(lesions.images[:5]).shape
     (5, 2)
     """
     if features == "survey":
@@ -92,14 +93,14 @@ def make_melanoma_pipeline(
         read, segment = ImageReader(), WatershedSegmenter()
         measure = FeatureUnion(
             [
-                ("shape", MorphologyFeatures()),
+                ("morphology", MorphologyFeatures()),
                 ("color", ColorFeatures()),
                 ("texture", TextureFeatures()),
                 ("abcd", AbcdFeatures()),
             ],
             verbose_feature_names_out=False,
         )
-        # Ten quantiles tell measures apart as well as forty do, and are found in as few images.
+        # Ten quantiles are as accurate as forty, and need fewer images.
         scale = make_pipeline(QuantileTransformer(n_quantiles=10, subsample=None), StandardScaler())
         default = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
     else:

@@ -1,4 +1,4 @@
-"""Rows that come a few at a time, and are one table at the end without ever being there twice."""
+"""Concatenation of rows that arrive in batches, without a second copy in memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 
 class Stack:
-    """Arrays, tables or lists, all of one kind, one after the other.
+    """Concatenation of arrays, tables or lists, all of one kind.
 
-    Tables of numbers are written into one array: kept as they come, a hundred thousand rows would be thousands of
-    tables, each with names and an index, and all of them would be copied once more at the end.
+    Tables of numbers are written into one array. A list of tables would keep names and an index for each batch:
+    thousands of them for a hundred thousand rows, and `concat` would copy all rows once more.
 
     Parameters
     ----------
     size : int
-        Number of rows that are to come. Memory is taken as they do.
+        Expected number of rows.
     """
 
     def __init__(self, size: int):
@@ -29,8 +29,8 @@ class Stack:
         self._like: Any = None  # the first part
 
     def add(self, part: Any) -> None:
-        """Put the next rows, or items, after the others."""
-        numbers = _numbers(part)
+        """Append rows, or items."""
+        numbers = _get_numbers(part)
         if numbers is not None and self._like is None:
             self._rows = np.empty((self._size, *numbers.shape[1:]), numbers.dtype)
             self._like = part
@@ -39,7 +39,7 @@ class Stack:
             self._n_rows += len(numbers)
             return
         if self._rows is not None:
-            self._parts.append(self._table())
+            self._parts.append(self._make_table())
             self._rows = None
         self._like = part
         self._parts.append(part)
@@ -54,7 +54,7 @@ class Stack:
             and self._n_rows + len(numbers) <= self._size
         )
 
-    def _table(self) -> Any:
+    def _make_table(self) -> Any:
         assert self._rows is not None
         rows = self._rows[: self._n_rows]
         if isinstance(self._like, np.ndarray):
@@ -63,29 +63,29 @@ class Stack:
             return type(self._like)(rows, columns=self._like.columns, copy=False)
         return type(self._like)(rows, schema=self._like.schema)
 
-    def all(self) -> Any:
-        """Return what was added, as one."""
-        return stack_parts(self._parts) if self._rows is None else self._table()
+    def concatenate(self) -> Any:
+        """Return all parts as one array, table or list."""
+        return stack_parts(self._parts) if self._rows is None else self._make_table()
 
 
-def _numbers(part: Any) -> NDArray[Any] | None:
-    """Return the numbers of a table whose columns have one type, if it can be made from them again."""
+def _get_numbers(part: Any) -> NDArray[Any] | None:
+    """Return a table as an array, or None if the array would not give back the same table."""
     if isinstance(part, np.ndarray):
         return None if part.dtype.hasobject else part
-    kinds = set(getattr(part, "dtypes", ()))
-    if len(kinds) != 1:
+    dtypes = set(getattr(part, "dtypes", ()))
+    if len(dtypes) != 1:
         return None
-    kind = kinds.pop()
-    if hasattr(part, "null_count"):  # of polars, whose missing numbers are not NaN
-        is_plain = kind.is_float() and not any(part.null_count().row(0))
+    dtype = dtypes.pop()
+    if hasattr(part, "null_count"):  # polars: null is not NaN
+        is_plain = dtype.is_float() and not any(part.null_count().row(0))
     else:
-        is_plain = isinstance(kind, np.dtype) and kind.kind in "biuf"
+        is_plain = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
     numbers: NDArray[Any] | None = part.to_numpy() if is_plain else None
     return numbers
 
 
 def stack_parts(parts: Sequence[Any]) -> Any:
-    """Return arrays, tables or lists, all of one kind, as one."""
+    """Concatenate arrays, tables or lists, all of one kind."""
     first = parts[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What was learned from one clinic's images, brought to those of another."""
+"""Transfer of a fitted pipeline to images of another kind."""
 
 from __future__ import annotations
 
@@ -18,46 +18,49 @@ from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLog
 
 
 def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = None) -> Pipeline:
-    """Bring a fitted model to images of another kind, of which few are labeled, or none.
+    """Transfer a fitted pipeline to images of another kind, with few labels or none.
 
-    What is usual is learned anew: all steps between the features and the classifier, such as imputing and scaling,
-    are fitted to the new images. What is worse is not: the classifier is a :class:`PriorLogisticRegression` with two
-    priors, the one that the old classifier started from and the weights that it ended with. New labels weigh the two
-    by how well each fits, and correct their mean; without any, both weigh the same.
+    All steps between the features and the classifier, such as imputing and scaling, are fitted to the new images.
+    The classifier becomes a :class:`PriorLogisticRegression` with two priors: the prior of the old classifier, and
+    the weights that it learned. New labels determine the weights of the two priors by how well each fits, and correct
+    their weighted mean. Without labels, both have the same weight.
 
     Parameters
     ----------
     model : Pipeline
-        Fitted to the old images, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it: its last
-        step is a linear classifier of two classes. It stays as it is.
+        A pipeline fitted to the old images, such as that of
+        :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`. Its last step is a linear classifier of two
+        classes. It is not changed.
     X_new : sequence of images
-        The new images, labeled or not; or a table with the columns of the old one, where the model takes tables.
+        The new images, labeled and unlabeled. If the model takes tables, a table with the columns of the old one.
     y_few : array-like of shape (n_images,), default=None
-        Their labels, among the classes of the model, with the integer -1 for a missing one. None stands for no label
-        at all.
+        Labels of the new images, among the classes of the model; the integer -1 is a missing label. None means that
+        all images are unlabeled.
 
     Returns
     -------
     Pipeline
-        With steps of the same names, fitted to the new images. Its :class:`~sklearn_melanoma.pipeline.ImagePipeline` is
-        frozen, since weights hold only for features that are measured in the same way. It can be cross-validated
-        on the new images, and transferred again: each place then adds a prior.
+        A pipeline with the same names of steps, fitted to the new images. Its
+        :class:`~sklearn_melanoma.pipeline.ImagePipeline` is frozen, because weights are valid only for features that
+        are computed in the same way. It can be cross-validated on the new images. It can also be transferred again;
+        each transfer adds a prior.
 
     Raises
     ------
     ValueError, TypeError
-        If `model` is not a Pipeline, not fitted, or does not end in a linear classifier of two classes on named
-        columns; if a step between makes other columns, as PCA does; or if images and labels are not as described.
+        If `model` is not a Pipeline, is not fitted, or does not end in a linear classifier of two classes on named
+        columns. If a step before the classifier makes other columns, as PCA does. If images or labels are not as
+        described.
 
     See Also
     --------
-    PriorLogisticRegression : What the last step becomes; it keeps the parameters of the old one where that is one too.
+    PriorLogisticRegression : The new classifier. If the old one is of this class, the new one keeps its parameters.
 
     Notes
     -----
-    On the images at hand it was better than learning from few labels alone in every direction, and than the directions
-    alone where both sets were of one kind: :doc:`/guide/transfer` has the numbers, and what does not transfer. Images
-    of the same kind need no transfer.
+    Between the data sets tested, it was better than learning from few labels alone in every direction. It was better
+    than the prior directions alone if both sets were of one kind. :doc:`/guide/transfer` has the numbers, and describes
+    what does not transfer. Images of the same kind need no transfer.
 
     Examples
     --------
@@ -71,11 +74,11 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
     >>> transferred = transfer_pipeline(model, there.images, few)
     >>> transferred.predict_proba(there.images).shape
     (12, 2)
-    >>> transferred["classify"].prior_weights_.shape  # the directions, and what was learned from the 20 photos
+    >>> transferred["classify"].prior_weights_.shape  # the prior, and the weights learned from 20 images
     (2,)
     """
     _check_model(model)
-    model = deepcopy(model)  # which may be fitted again later
+    model = deepcopy(model)  # the caller may fit the original again
     *steps, (name, old) = model.steps
     priors = [FrozenEstimator(old)]
     if isinstance(old, PriorLogisticRegression):
@@ -92,7 +95,7 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
 
 
 def _check_model(model: Any) -> None:
-    """Raise an error if the weights of a model mean nothing elsewhere."""
+    """Raise an error if the weights of a model can't be transferred."""
     if not isinstance(model, Pipeline):
         raise TypeError(f"model must be a Pipeline, got {model!r}. make_melanoma_pipeline makes one.")
     check_is_fitted(model)

@@ -1,4 +1,4 @@
-"""What rows are known by."""
+"""Cache keys of images and steps."""
 
 import os
 import pickle
@@ -20,15 +20,15 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
-from sklearn_melanoma.pipeline._memory.keys import digest_steps, name_image
+from sklearn_melanoma.pipeline._memory.keys import digest_steps, identify_image
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 
-def union():
-    return FeatureUnion([("shape", MorphologyFeatures()), ("color", ColorFeatures())], n_jobs=1)
+def make_union():
+    return FeatureUnion([("morphology", MorphologyFeatures()), ("color", ColorFeatures())], n_jobs=1)
 
 
-def test_what_a_picture_shows_is_more_than_its_pixels():
+def test_pil_images_with_equal_pixels_but_other_colors_have_other_keys():
     picture = Image.new("P", (4, 4))
     picture.putpalette([0, 0, 0, 255, 255, 255])
     other = picture.copy()
@@ -37,11 +37,11 @@ def test_what_a_picture_shows_is_more_than_its_pixels():
     transparent.info["transparency"] = 0
     turned = picture.copy()
     turned.getexif()[0x0112] = 6
-    assert len({name_image(x).key({}) for x in (picture, other, transparent, turned)}) == 4
+    assert len({identify_image(x).get_key({}) for x in (picture, other, transparent, turned)}) == 4
 
 
-def test_steps_are_known_by_what_they_are():
-    steps = [ImageReader(), WatershedSegmenter(), union()]
+def test_equal_steps_have_equal_keys():
+    steps = [ImageReader(), WatershedSegmenter(), make_union()]
     digest = digest_steps(steps)
     assert len(digest) == 16
     assert digest_steps(clone(steps)) == digest
@@ -53,16 +53,16 @@ def test_steps_are_known_by_what_they_are():
     changed[2].fit_transform(lesions)
     assert digest_steps(changed) == digest
     others = [
-        [WatershedSegmenter(), ImageReader(), union()],
-        [ImageReader(), WatershedSegmenter(margin=0.01), union()],
-        [ImageReader(max_side=200), WatershedSegmenter(), union()],
-        [ImageReader(), FrozenEstimator(WatershedSegmenter()), union()],
-        [ImageReader(), WatershedSegmenter(), union().set_params(color="drop")],
+        [WatershedSegmenter(), ImageReader(), make_union()],
+        [ImageReader(), WatershedSegmenter(margin=0.01), make_union()],
+        [ImageReader(max_side=200), WatershedSegmenter(), make_union()],
+        [ImageReader(), FrozenEstimator(WatershedSegmenter()), make_union()],
+        [ImageReader(), WatershedSegmenter(), make_union().set_params(color="drop")],
     ]
     assert len({digest, digest_steps(steps, b"before"), *map(digest_steps, others)}) == 2 + len(others)
 
 
-def test_steps_are_known_in_another_process():
+def test_keys_are_equal_in_another_process():
     code = """
     from sklearn_melanoma import make_melanoma_pipeline
     from sklearn_melanoma.pipeline._memory.keys import digest_steps
@@ -74,7 +74,7 @@ def test_steps_are_known_in_another_process():
     assert run.stdout.strip() == digest_steps(make_melanoma_pipeline()["features"]._active()).hex()
 
 
-def test_private_attributes_that_were_learned_count():
+def test_keys_include_private_fitted_attributes():
     X = np.random.default_rng(0).normal(size=(60, 2))
     one = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
     other = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, X[:, 1] > 0)
@@ -82,7 +82,7 @@ def test_private_attributes_that_were_learned_count():
     assert digest_steps([pickle.loads(pickle.dumps(one))]) == digest_steps([one])
 
 
-def test_functions_of_ones_own_are_known_by_what_they_do():
+def test_keys_include_code_of_user_functions():
     def scale(by):
         return lambda X: [x * by for x in X]
 
@@ -97,7 +97,7 @@ def test_functions_of_ones_own_are_known_by_what_they_do():
 
 BODIES = {
     "method": "def measure(self, X):\n        return {}",
-    "what scikit-learn wraps": "def transform(self, X):\n        return {}",
+    "method that scikit-learn wraps": "def transform(self, X):\n        return {}",
     "class method": "@classmethod\n    def measure(cls, X):\n        return {}",
     "static method": "@staticmethod\n    def measure(X):\n        return {}",
     "property": "@property\n    def measure(self):\n        return {}",
@@ -106,7 +106,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_classes_of_ones_own_are_known_by_what_they_do(body):
+def test_keys_include_code_of_user_classes(body):
     def define(code):
         namespace = {"Base": type("Base", (TransformerMixin, BaseEstimator), {}), "__name__": "__main__"}
         exec(f"class Step(Base):\n    calls = 0\n    {body.format(code)}", namespace)
@@ -118,7 +118,7 @@ def test_classes_of_ones_own_are_known_by_what_they_do(body):
     assert digest_steps([define("1 in {1, 3}")]) != digest_steps([same])
 
 
-def test_sets_of_strings_in_code_have_no_order():
+def test_keys_do_not_depend_on_the_order_of_sets():
     code = """
     from sklearn.base import BaseEstimator
     from sklearn_melanoma.pipeline._memory.keys import digest_steps
@@ -142,7 +142,7 @@ def test_sets_of_strings_in_code_have_no_order():
     assert digests[0] == digests[1]
 
 
-def test_a_function_of_no_module():
+def test_function_without_a_module():
     function = eval("lambda X: X", {})
     assert function.__module__ is None
     assert digest_steps([FunctionTransformer(function)])

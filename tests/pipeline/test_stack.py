@@ -1,4 +1,4 @@
-"""Parts of one kind become one, numbers without a second copy."""
+"""Concatenation of arrays, tables and lists."""
 
 from __future__ import annotations
 
@@ -12,72 +12,74 @@ import pytest
 from sklearn_melanoma.pipeline._stack import Stack
 
 
-def stacked(parts, size=None):
-    stack = Stack(sum(map(len, parts)) if size is None else size)
+def stack(parts, size=None):
+    whole = Stack(sum(map(len, parts)) if size is None else size)
     for part in parts:
-        stack.add(part)
-    return stack.all()
+        whole.add(part)
+    return whole.concatenate()
 
 
-def numbers(n_rows, start=0, dtype=np.float64):
+def make_rows(n_rows, start=0, dtype=np.float64):
     return np.arange(start, start + 3 * n_rows).reshape(n_rows, 3).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
 def test_arrays(dtype):
-    parts = [numbers(2, 0, dtype), numbers(3, 6, dtype), numbers(0, 0, dtype)]
-    rows = stacked(parts)
+    parts = [make_rows(2, 0, dtype), make_rows(3, 6, dtype), make_rows(0, 0, dtype)]
+    rows = stack(parts)
     assert rows.dtype == dtype
     np.testing.assert_array_equal(rows, np.concatenate(parts))
 
 
 @pytest.mark.parametrize("dtypes", [{}, {"b": "int64"}, {"b": "Float64"}, {"b": "category"}], ids=str)
-def test_tables_of_pandas(dtypes):
-    parts = [pd.DataFrame(numbers(n, n), columns=["a", "b", "c"], index=range(5, 5 + n)).astype(dtypes) for n in (2, 3)]
-    pd.testing.assert_frame_equal(stacked(parts), pd.concat(parts, ignore_index=True))
+def test_pandas_tables(dtypes):
+    parts = [
+        pd.DataFrame(make_rows(n, n), columns=["a", "b", "c"], index=range(5, 5 + n)).astype(dtypes) for n in (2, 3)
+    ]
+    pd.testing.assert_frame_equal(stack(parts), pd.concat(parts, ignore_index=True))
 
 
 @pytest.mark.parametrize("number", [0.5, 1, None, "one"])
-def test_tables_of_polars(number):
+def test_polars_tables(number):
     parts = [pl.DataFrame({"a": [1.5, number], "b": [number, float("nan")]}, strict=False), pl.DataFrame({"a": [2.5]})]
     parts[1] = parts[1].with_columns(pl.lit(None, parts[0].schema["b"]).alias("b")).cast(parts[0].schema)
-    assert stacked(parts).equals(pl.concat(parts))
-    assert stacked(parts).schema == parts[0].schema
+    assert stack(parts).equals(pl.concat(parts))
+    assert stack(parts).schema == parts[0].schema
 
 
-def test_parts_that_are_not_like_the_first():
+def test_parts_that_differ_from_the_first():
     tables = [pd.DataFrame({"a": [1.0], "b": [2.0]}), pd.DataFrame({"a": [3], "b": [4]}), pd.DataFrame({"b": [5.0]})]
     parts = [tables[0], tables[0], *tables[1:], tables[0]]
-    pd.testing.assert_frame_equal(stacked(parts), pd.concat(parts, ignore_index=True))
-    parts = [numbers(2), numbers(2, dtype=np.float32), numbers(1)]
-    np.testing.assert_array_equal(stacked(parts), np.concatenate(parts))
+    pd.testing.assert_frame_equal(stack(parts), pd.concat(parts, ignore_index=True))
+    parts = [make_rows(2), make_rows(2, dtype=np.float32), make_rows(1)]
+    np.testing.assert_array_equal(stack(parts), np.concatenate(parts))
 
 
-def test_more_and_fewer_rows_than_were_to_come():
-    parts = [numbers(2), numbers(2, 6)]
+def test_more_or_fewer_rows_than_expected():
+    parts = [make_rows(2), make_rows(2, 6)]
     for size in (0, 3, 10):
-        np.testing.assert_array_equal(stacked(parts, size), np.concatenate(parts))
+        np.testing.assert_array_equal(stack(parts, size), np.concatenate(parts))
 
 
 def test_lists():
-    things = [object() for _ in range(3)]
-    assert stacked([things[:2], things[2:], []]) == things
+    items = [object() for _ in range(3)]
+    assert stack([items[:2], items[2:], []]) == items
 
 
-def test_objects():
+def test_object_arrays():
     parts = [np.array([["a", None]], dtype=object)] * 2
-    assert stacked(parts).tolist() == [["a", None]] * 2
+    assert stack(parts).tolist() == [["a", None]] * 2
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, pd.DataFrame])
-def test_rows_are_there_once(wrap):
+def test_rows_are_in_memory_once(wrap):
     n_parts, n_rows = 200, 500
     tracemalloc.start()
     try:
-        stack = Stack(n_parts * n_rows)
+        whole = Stack(n_parts * n_rows)
         for _ in range(n_parts):
-            stack.add(wrap(np.zeros((n_rows, 10))))
-        rows = stack.all()
+            whole.add(wrap(np.zeros((n_rows, 10))))
+        rows = whole.concatenate()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,1 +1,1 @@
-"""Cache of feature rows in a folder: cache keys, SQLite store, in-process cache, and their use by `ImagePipeline`."""
+"""Cache of feature rows in one SQLite file: cache keys, store, in-process cache, and the results of a pipeline."""

@@ -1,4 +1,7 @@
-"""Rows that were measured before: a map in this process over the file that all share. It fails only into slowness."""
+"""Cache of feature rows: rows held in this process, backed by the store in a folder.
+
+If the cache fails, rows are recomputed.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +15,43 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.pipeline._memory.keys import ImageName, Stamp, digest_file, name_image, stamp_file, versions
-from sklearn_melanoma.pipeline._memory.store import Row, RowStore
+from sklearn_melanoma.pipeline._memory.keys import (
+    FileStamp,
+    ImageIdentity,
+    digest_file,
+    identify_image,
+    stamp_file,
+    versions,
+)
+from sklearn_melanoma.pipeline._memory.store import CachedRow, RowStore
 
 T = TypeVar("T")
 
-#: Bytes of rows that a process holds: 25 000 images with all features. Beyond that, the file is asked.
+#: Maximum bytes of rows held in this process: 25 000 images with all features. Other rows are read from the store.
 MAX_HELD = 64 * 2**20
 
-_OVERHEAD = 300  # bytes that a row takes beside its numbers, and a file beside its path
-_RETRY = 60.0  # seconds that a file which failed is left alone
-_JUST_WRITTEN = 2 * 10**9  # ns: a file system's clock may not tell two writes apart that are closer; FAT counts in 2 s
+_OVERHEAD = 300  # bytes that a row takes in addition to its numbers, and a file in addition to its path
+_RETRY = 60.0  # seconds until a store that failed is used again
+_JUST_WRITTEN = 2 * 10**9  # ns: two writes within this time may have equal time stamps; FAT counts in 2 s
 
 
-class _Held:
-    """What this process knows of one folder. Without locks: each operation on a dict is whole."""
+class _ProcessCache:
+    """Rows and file digests of one folder, held in this process.
+
+    It needs no locks: each operation on a dict is atomic.
+    """
 
     def __init__(self) -> None:
-        self.rows: dict[bytes, dict[bytes, Row]] = {}
-        self.files: dict[str, tuple[Stamp, bytes]] = {}
+        self.rows: dict[bytes, dict[bytes, CachedRow]] = {}  # by steps key and image key
+        self.files: dict[str, tuple[FileStamp, bytes]] = {}  # stamp and digest by path
         self.size = 0
-        self.off_until = 0.0  # of time.monotonic
+        self.off_until = 0.0  # of time.monotonic: the store failed and is not used before
 
-    def add(self, kind: bytes, rows: dict[bytes, Row]) -> None:
+    def add_rows(self, steps_key: bytes, rows: dict[bytes, CachedRow]) -> None:
         self._grow(sum(row.numbers.nbytes + _OVERHEAD for row in rows.values()))
-        self.rows.setdefault(kind, {}).update(rows)
+        self.rows.setdefault(steps_key, {}).update(rows)
 
-    def add_files(self, files: dict[str, tuple[Stamp, bytes]]) -> None:
+    def add_files(self, files: dict[str, tuple[FileStamp, bytes]]) -> None:
         self._grow(sum(len(path) + _OVERHEAD for path in files))
         self.files.update(files)
 
@@ -48,33 +61,33 @@ class _Held:
             self.rows, self.files, self.size = {}, {}, size
 
 
-_HELD: dict[str, _Held] = {}
+_HELD: dict[str, _ProcessCache] = {}  # by folder
 
 
 class RowCache:
-    """The rows of one folder, for the time of one call.
+    """Cache of feature rows of one folder, for one call.
 
     Parameters
     ----------
     folder : str or PathLike
-        Folder of the file.
+        Folder of the store.
 
     Attributes
     ----------
     problem : str or None
-        Why the file could not be used.
+        Why the store could not be used.
     """
 
     def __init__(self, folder: PathLike):
         self.folder = os.path.abspath(folder)
         self.problem: str | None = None
-        self._held = _HELD.setdefault(self.folder, _Held())
+        self._held = _HELD.setdefault(self.folder, _ProcessCache())
         self._store: RowStore | None = None
         self._closed = False
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Give back what was claimed; a thread of joblib that still asks for images after an error is told nothing."""
+        """Release all claims. Threads of joblib that still ask for images after an error then get no rows."""
         with self._lock:
             self._closed = True
             if self._store is not None:
@@ -82,12 +95,12 @@ class RowCache:
                     self._store.close()
 
     def clear(self) -> None:
-        """Forget all rows.
+        """Delete all rows.
 
         Raises
         ------
         OSError
-            If the file can't be written to.
+            If the file can't be written.
         """
         _HELD.pop(self.folder, None)
         if not os.path.isdir(self.folder):
@@ -100,72 +113,79 @@ class RowCache:
                 f"memory {self.folder!r} could not be cleared: {error}. Delete the folder while no process uses it."
             ) from error
 
-    def name_images(self, images: Sequence[Any]) -> tuple[list[bytes | None], list[tuple[str, Stamp] | None]]:
-        """Return what each image shows, as a digest, and path and stamp where it is a file; None where there is none.
+    def get_image_keys(self, images: Sequence[Any]) -> tuple[list[bytes | None], list[tuple[str, FileStamp] | None]]:
+        """Return the key of each image, and its path and stamp if it is a file.
 
-        A file is read only where its size or one of its times is not the one it had when it was read last.
+        The key is None if the image can't be cached. A file is read only if its size or one of its times has changed
+        since the last time.
         """
-        names = [name_image(images[position]) for position in range(len(images))]
-        stamps = {path: stamp_file(path) for path in {name.path for name in names if name.path is not None}}
+        identities = [identify_image(images[position]) for position in range(len(images))]
+        stamps = {path: stamp_file(path) for path in {image.path for image in identities if image.path is not None}}
         digests = self._digest_files({path: stamp for path, stamp in stamps.items() if stamp is not None})
-        return [name.key(digests) for name in names], [_file(name, stamps) for name in names]
+        return [image.get_key(digests) for image in identities], [_get_file(image, stamps) for image in identities]
 
-    def find(self, kinds: Sequence[bytes], photos: Iterable[bytes | None]) -> dict[bytes, dict[bytes, Row]]:
-        """Return the rows that are there, by kind and image."""
-        wanted = {photo for photo in photos if photo is not None}
+    def find_rows(
+        self, steps_keys: Sequence[bytes], image_keys: Iterable[bytes | None]
+    ) -> dict[bytes, dict[bytes, CachedRow]]:
+        """Return the cached rows, by steps key and image key."""
+        requested = {image_key for image_key in image_keys if image_key is not None}
         found = {}
-        for kind in kinds:
-            held = self._held.rows.get(kind, {})
-            missing = {photo for photo in wanted if photo not in held}
-            found[kind] = {photo: held[photo] for photo in wanted - missing}
+        for steps_key in steps_keys:
+            held = self._held.rows.get(steps_key, {})
+            missing = {image_key for image_key in requested if image_key not in held}
+            found[steps_key] = {image_key: held[image_key] for image_key in requested - missing}
             if missing:
-                stored = self._try(partial(RowStore.find, kind=kind, photos=missing)) or {}
-                self._held.add(kind, stored)
-                found[kind] |= stored
+                stored = self._use_store(partial(RowStore.find_rows, steps_key=steps_key, image_keys=missing)) or {}
+                self._held.add_rows(steps_key, stored)
+                found[steps_key] |= stored
         return found
 
-    def claim(
-        self, work: bytes, kinds: Sequence[bytes], photos: Collection[bytes]
-    ) -> tuple[dict[bytes, dict[bytes, Row]], set[bytes]]:
-        """Return rows that others have added by now, and the images that this call is to work on."""
-        claimed = self._try(lambda store: store.claim(work, kinds, list(photos)))
-        if claimed is None:
-            return {}, set(photos)
-        found, mine = claimed
-        for kind, rows in found.items():
-            self._held.add(kind, rows)
-        return found, mine
+    def claim_images(
+        self, prefix_key: bytes, steps_keys: Sequence[bytes], image_keys: Collection[bytes]
+    ) -> tuple[dict[bytes, dict[bytes, CachedRow]], set[bytes]]:
+        """Return rows that other processes have added meanwhile, and the images that this call has claimed."""
+        result = self._use_store(lambda store: store.claim_images(prefix_key, steps_keys, list(image_keys)))
+        if result is None:
+            return {}, set(image_keys)
+        found, claimed = result
+        for steps_key, rows in found.items():
+            self._held.add_rows(steps_key, rows)
+        return found, claimed
 
-    def keep(self, rows: dict[bytes, dict[bytes, Row]], *, work: bytes, done: Iterable[bytes]) -> None:
-        """Add rows by kind and image, and give back the images that are done with."""
-        for kind, of_photos in rows.items():
-            self._held.add(kind, of_photos)
-        flat = [(kind, photo, row) for kind, of_photos in rows.items() for photo, row in of_photos.items()]
-        self._try(lambda store: store.keep(flat, work=work, done=done))
+    def add_rows(
+        self, rows: dict[bytes, dict[bytes, CachedRow]], *, prefix_key: bytes, release: Iterable[bytes]
+    ) -> None:
+        """Add rows by steps key and image key, and release the claims on the images `release`."""
+        for steps_key, by_image in rows.items():
+            self._held.add_rows(steps_key, by_image)
+        flat = [
+            (steps_key, image_key, row) for steps_key, by_image in rows.items() for image_key, row in by_image.items()
+        ]
+        self._use_store(lambda store: store.add_rows(flat, prefix_key=prefix_key, release=release))
 
-    def _digest_files(self, stamps: dict[str, Stamp]) -> dict[str, bytes]:
+    def _digest_files(self, stamps: dict[str, FileStamp]) -> dict[str, bytes]:
         held = self._held.files
         known = {path: held[path] for path, stamp in stamps.items() if path in held and held[path][0] == stamp}
         missing = stamps.keys() - known.keys()
         if missing:
-            stored = self._try(lambda store: store.find_files(missing)) or {}
+            stored = self._use_store(lambda store: store.find_files(missing)) or {}
             known |= {path: file for path, file in stored.items() if file[0] == stamps[path]}
             read = {}
             for path in missing - known.keys():
                 try:
                     read[path] = stamps[path], digest_file(path)
-                except OSError:  # its reader says why
+                except OSError:  # the reader of the image raises the error
                     continue
             now = time.time_ns()
-            settled = {path: file for path, file in read.items() if not _just_written(file[0], now)}
+            settled = {path: file for path, file in read.items() if not _was_just_written(file[0], now)}
             self._held.add_files({path: file for path, file in known.items() if path in missing} | settled)
             known |= read
             if settled:
-                self._try(lambda store: store.keep_files((path, *file) for path, file in settled.items()))
+                self._use_store(lambda store: store.add_files((path, *file) for path, file in settled.items()))
         return {path: digest for path, (_, digest) in known.items()}
 
-    def _try(self, use: Callable[[RowStore], T]) -> T | None:
-        """Use the file; if that fails, note why, leave it alone for a while and return None."""
+    def _use_store(self, use: Callable[[RowStore], T]) -> T | None:
+        """Call a function with the store. If that fails, record why, disable the store for a while, return None."""
         if time.monotonic() < self._held.off_until:
             return None
         try:
@@ -182,16 +202,16 @@ class RowCache:
             return None
 
 
-def is_unchanged(file: tuple[str, Stamp]) -> bool:
-    """Tell whether a file is still the one that was named: it may be written to while it is measured."""
+def is_unchanged(file: tuple[str, FileStamp]) -> bool:
+    """Tell whether a file still has its stamp: another process may write to it while it is measured."""
     path, stamp = file
     return stamp_file(path) == stamp
 
 
-def _file(name: ImageName, stamps: dict[str, Stamp | None]) -> tuple[str, Stamp] | None:
-    stamp = None if name.path is None else stamps[name.path]
-    return None if name.path is None or stamp is None else (name.path, stamp)
+def _get_file(image: ImageIdentity, stamps: dict[str, FileStamp | None]) -> tuple[str, FileStamp] | None:
+    stamp = None if image.path is None else stamps[image.path]
+    return None if image.path is None or stamp is None else (image.path, stamp)
 
 
-def _just_written(stamp: Stamp, now: int) -> bool:
+def _was_just_written(stamp: FileStamp, now: int) -> bool:
     return any(abs(now - when) < _JUST_WRITTEN for when in (stamp.modified, stamp.changed))

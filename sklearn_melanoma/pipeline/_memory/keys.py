@@ -1,4 +1,4 @@
-"""What a row depends on, in few bytes: what an image shows, the steps with all that they learned, and versions."""
+"""Cache keys: digests of images, of steps with their learned state, and of versions."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from PIL import ExifTags, Image
 from sklearn_melanoma._io.files import is_url
 from sklearn_melanoma._lesion import Lesion
 
-#: Parameters that change how rows are made, and not what is in them.
-IRRELEVANT = frozenset({"n_jobs", "verbose", "batch_size", "on_error", "memory"})
+#: Parameters that change how rows are computed, but not their values.
+IGNORED_PARAMETERS = frozenset({"n_jobs", "verbose", "batch_size", "on_error", "memory"})
 
-# What scikit-learn leaves in an estimator that is neither parameter nor learned.
+# Attributes that scikit-learn sets, and that are neither parameters nor learned.
 _BOOKKEEPING = frozenset({"_sklearn_output_config", "_metadata_request", "_transformers_feature_names_out"})
 
 _VERSIONED = ("sklearn_melanoma", "sklearn", "skimage", "scipy", "numpy", "PIL")
 
-# SHA-256 has instructions of its own on processors of the last years: half the time of BLAKE2b.
+# Recent processors have instructions for SHA-256: it takes half the time of BLAKE2b.
 _hash = hashlib.sha256
-_SIZE = 16  # bytes of a digest that are kept: 10^12 images or pipelines collide with a chance of 10^-15
+_SIZE = 16  # bytes of a key: 10^12 images or pipelines collide with a probability of 10^-15
 
 
 def versions() -> str:
-    """Return the versions of all that takes part in a row; another processor may round the last digit otherwise."""
+    """Return the versions that a row depends on. Processors may differ in the last digit."""
     return repr([platform.machine(), *(getattr(sys.modules.get(name), "__version__", None) for name in _VERSIONED)])
 
 
 def digest_steps(steps: Sequence[Any], before: bytes = b"") -> bytes:
-    """Return a digest of estimators: classes, parameters that matter and everything learned, and of the versions.
+    """Compute the cache key of steps, from their classes, parameters and learned state, and from versions.
 
     Parameters
     ----------
     steps : sequence of estimator
-        In the order in which an image passes them.
+        Steps, in the order in which an image passes them.
     before : bytes
-        Digest of the steps before these.
+        Cache key of the previous steps.
 
     Returns
     -------
     bytes
-        The same for equal steps in any process.
+        The cache key. Equal steps have the same key in every process.
 
     Raises
     ------
@@ -58,113 +58,113 @@ def digest_steps(steps: Sequence[Any], before: bytes = b"") -> bytes:
         If a step holds something that can't be pickled.
     """
     digest = _hash(before + versions().encode())
-    _Describer(SimpleNamespace(write=digest.update)).dump(list(steps))
+    _DigestPickler(SimpleNamespace(write=digest.update)).dump(list(steps))
     return digest.digest()[:_SIZE]
 
 
-class _Describer(pickle.Pickler):
-    """Pickles equal things to equal bytes, whatever objects they share; not to be loaded again."""
+class _DigestPickler(pickle.Pickler):
+    """Pickler that writes equal objects as equal bytes. Its output can't be loaded."""
 
     def __init__(self, file: Any):
         super().__init__(file, protocol=5)
-        self.fast = True  # without it, the second mention of an object is a reference to the first
+        self.fast = True  # otherwise, a repeated object is written as a reference to its first occurrence
 
-    def reducer_override(self, thing: Any) -> Any:
-        if isinstance(thing, type | FunctionType):
-            if thing.__module__ == "builtins":
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, type | FunctionType):
+            if value.__module__ == "builtins":
                 return NotImplemented
-            return tuple, (tuple(_describe_code(thing)),)
-        if isinstance(thing, np.ndarray) and not thing.dtype.hasobject:
-            return tuple, ((thing.dtype.str, thing.shape, thing.tobytes()),)
-        if hasattr(thing, "get_params"):
-            state = {name: value for name, value in vars(thing).items() if _matters(name)}
-            return tuple, ((type(thing), sorted(state.items())),)
+            return tuple, (tuple(_describe_code(value)),)
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            return tuple, ((value.dtype.str, value.shape, value.tobytes()),)
+        if hasattr(value, "get_params"):
+            state = {name: attribute for name, attribute in vars(value).items() if _affects_rows(name)}
+            return tuple, ((type(value), sorted(state.items())),)
         return NotImplemented
 
 
-def _matters(name: str) -> bool:
-    return name not in IRRELEVANT and name not in _BOOKKEEPING and "callback" not in name
+def _affects_rows(name: str) -> bool:
+    return name not in IGNORED_PARAMETERS and name not in _BOOKKEEPING and "callback" not in name
 
 
-def _describe_code(thing: Any) -> Iterator[Any]:
-    """Give the name of a class or function and the version of its package; where there is none, its code."""
-    yield from (thing.__module__, thing.__qualname__)
-    package = str(thing.__module__).partition(".")[0]
+def _describe_code(value: Any) -> Iterator[Any]:
+    """Yield the name of a class or function and the version of its package, or its code if there is no version."""
+    yield from (value.__module__, value.__qualname__)
+    package = str(value.__module__).partition(".")[0]
     version = getattr(sys.modules.get(package), "__version__", None)
-    if "<" not in thing.__qualname__ and (version is not None or package in sys.stdlib_module_names):
+    if "<" not in value.__qualname__ and (version is not None or package in sys.stdlib_module_names):
         yield version
-    elif isinstance(thing, FunctionType):
-        yield from (_plain_code(thing.__code__), thing.__defaults__, thing.__kwdefaults__)
-        yield [cell.cell_contents for cell in thing.__closure__ or ()]
+    elif isinstance(value, FunctionType):
+        yield from (_summarize_code(value.__code__), value.__defaults__, value.__kwdefaults__)
+        yield [cell.cell_contents for cell in value.__closure__ or ()]
     else:
-        yield thing.__bases__
-        members = [(name, _function_of(member)) for name, member in vars(thing).items()]
-        yield [(name, _plain_code(member.__code__)) for name, member in members if isinstance(member, FunctionType)]
+        yield value.__bases__
+        members = [(name, _unwrap_function(member)) for name, member in vars(value).items()]
+        yield [(name, _summarize_code(member.__code__)) for name, member in members if isinstance(member, FunctionType)]
 
 
-def _function_of(member: Any) -> Any:
-    """Return the function that was written, below decorators and what scikit-learn wraps around `transform`."""
+def _unwrap_function(member: Any) -> Any:
+    """Return the function below decorators and below scikit-learn's wrapper of `transform`."""
     return unwrap(getattr(member, "__func__", getattr(member, "fget", member)))
 
 
-def _plain_code(code: CodeType) -> Any:
-    """Return what a function does, without the file and the line that it is in."""
-    return code.co_code, code.co_names, code.co_varnames, [_plain_constant(constant) for constant in code.co_consts]
+def _summarize_code(code: CodeType) -> Any:
+    """Return the content of a code object, without its file and line numbers."""
+    return code.co_code, code.co_names, code.co_varnames, [_summarize_constant(value) for value in code.co_consts]
 
 
-def _plain_constant(constant: Any) -> Any:
+def _summarize_constant(constant: Any) -> Any:
     if isinstance(constant, CodeType):
-        return _plain_code(constant)
+        return _summarize_code(constant)
     return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
 
 
-class Stamp(NamedTuple):
-    """What changes when a file is written to."""
+class FileStamp(NamedTuple):
+    """Size and times of a file. They change when the file is written."""
 
     size: int
     modified: int  # ns
-    changed: int  # ns; of the directory entry: also when the time of modification is set back
+    changed: int  # ns; of the directory entry: it also changes when the time of modification is set back
 
 
-def stamp_file(path: str) -> Stamp | None:
-    """Return the stamp of a file, None where there is no regular one: reading might never end."""
+def stamp_file(path: str) -> FileStamp | None:
+    """Return the stamp of a file, or None if it is not a regular file: reading a pipe might never end."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return FileStamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def digest_file(path: str) -> bytes:
-    """Return a digest of the bytes of a file."""
+    """Compute the image key of a file from its bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, _hash).digest()[:_SIZE]
 
 
-class ImageName(NamedTuple):
-    """Identity of an image: the path of its file, or a digest of its pixels; both None where it has none."""
+class ImageIdentity(NamedTuple):
+    """Path of an image file, or digest of the pixels of another image. Both are None if it can't be cached."""
 
     path: str | None
     digest: bytes | None
 
-    def key(self, digests: Mapping[str, bytes]) -> bytes | None:
-        """Return the digest of the image's content, None where it has none; `digests` are those of files."""
+    def get_key(self, digests: Mapping[str, bytes]) -> bytes | None:
+        """Return the image key, or None if the image can't be cached. `digests` holds the digests of files."""
         return self.digest if self.path is None else digests.get(self.path)
 
 
-def name_image(image: Any) -> ImageName:
-    """Return the identity of an image; files are not opened, pixels are read."""
+def identify_image(image: Any) -> ImageIdentity:
+    """Return the identity of an image. Files are not opened; pixels are read."""
     try:
         if is_url(image):
-            return ImageName(None, None)  # fetching it to check whether it changed costs as much as reading it
+            return ImageIdentity(None, None)  # checking whether it changed costs as much as reading it
         if isinstance(image, str | os.PathLike):
             path = image if type(image) is str else str(os.fsdecode(image))
-            return ImageName(path if path.startswith(os.sep) else os.path.abspath(path), None)
-        return ImageName(None, _digest_pixels(image))
+            return ImageIdentity(path if path.startswith(os.sep) else os.path.abspath(path), None)
+        return ImageIdentity(None, _digest_pixels(image))
     except Exception:  # not an image: its reader raises the error
-        return ImageName(None, None)
+        return ImageIdentity(None, None)
 
 
 def _digest_pixels(image: Any) -> bytes | None:
@@ -172,14 +172,14 @@ def _digest_pixels(image: Any) -> bytes | None:
         return None
     if isinstance(image, Lesion):
         arrays = [_digest_pixels(array) or b"" for array in (image.image, image.mask, image.probability)]
-        lesion = (image.scale, image.mm_per_pixel, image.source_shape)
-        return _digest(b"lesion", *arrays, repr(lesion).encode())
+        scales = (image.scale, image.mm_per_pixel, image.source_shape)
+        return _digest(b"lesion", *arrays, repr(scales).encode())
     if isinstance(image, Image.Image):
         image.load()
         palette = image.palette and image.palette.getdata()
-        upright = image.getexif().get(ExifTags.Base.Orientation)
-        picture = (image.mode, image.size, palette, image.info.get("transparency"), upright)
-        return _digest(b"picture", image.tobytes(), repr(picture).encode())
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        properties = (image.mode, image.size, palette, image.info.get("transparency"), orientation)
+        return _digest(b"picture", image.tobytes(), repr(properties).encode())
     array = np.ascontiguousarray(image)
     if array.dtype.hasobject:
         return None
@@ -189,6 +189,6 @@ def _digest_pixels(image: Any) -> bytes | None:
 def _digest(*parts: bytes | memoryview) -> bytes:
     digest = _hash()
     for part in parts:
-        digest.update(b"%d:" % memoryview(part).nbytes)  # so that no two sequences of parts look alike
+        digest.update(b"%d:" % memoryview(part).nbytes)  # the lengths make different sequences of parts distinct
         digest.update(part)
     return digest.digest()[:_SIZE]

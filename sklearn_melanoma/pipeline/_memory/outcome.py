@@ -1,4 +1,4 @@
-"""What images come to where rows are kept from one call to the next."""
+"""Results of a pipeline with a cache of feature rows."""
 
 from __future__ import annotations
 
@@ -14,55 +14,58 @@ from sklearn.pipeline import FeatureUnion
 from sklearn_melanoma._base import LesionTransformer
 from sklearn_melanoma._sklearn_compat import wrap_rows
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.pipeline._batches import Batch, Outcome, Part
+from sklearn_melanoma.pipeline._batches import Batch, BatchResult, Outcome
 from sklearn_melanoma.pipeline._memory.cache import RowCache, is_unchanged
 from sklearn_melanoma.pipeline._memory.keys import digest_steps
-from sklearn_melanoma.pipeline._memory.store import Row
+from sklearn_melanoma.pipeline._memory.store import CachedRow
 
-_PAUSES = (0.01, 0.5)  # seconds between two looks at what other processes are at work on, at first and at last
-
-
-class NotKeptError(Exception):
-    """The steps are such that their rows can't be kept; the message says why, if that is worth a word."""
+_PAUSES = (0.01, 0.5)  # first and longest pause, in seconds, before it looks again for rows of other processes
 
 
-class Remembered(Outcome):
-    """Rows of images, taken from a folder where they are there, and added to it where not.
+class NotCacheableError(Exception):
+    """The rows of the steps can't be cached. The message is the reason to warn about, or is empty."""
+
+
+class CachedOutcome(Outcome):
+    """Results of all images of one call: cached rows if possible, and computed rows, which are added to the cache.
+
+    The members of a plain FeatureUnion are cached separately.
 
     Parameters
     ----------
     folder : str or PathLike
-        Where the rows are kept.
+        Folder of the cache.
     steps : sequence of transformer
-        What every image passes.
+        The steps that every image passes.
     images : sequence of images
         The images.
 
     Raises
     ------
-    NotKeptError
-        If the last step makes no rows, or a step can't be told from others.
+    NotCacheableError
+        If the last step does not return rows, or a step has no cache key.
     """
 
     def __init__(self, folder: PathLike, steps: Sequence[Any], images: Sequence[Any]):
         super().__init__(steps, images)
         if not steps or isinstance(steps[-1], LesionTransformer):
-            raise NotKeptError
-        *self._before, self._last = steps
+            raise NotCacheableError
+        *self._prefix, self._last = steps
         try:
-            self._work = digest_steps(self._before)
-            members = _members(self._last)
-            self._kinds = [digest_steps([member], self._work) for member in members]  # two members may be alike
+            self._prefix_key = digest_steps(self._prefix)
+            members = _split_union(self._last)
+            # Equal members of a union have the same key.
+            self._steps_keys = [digest_steps([member], self._prefix_key) for member in members]
         except Exception as error:
-            raise NotKeptError(f"a step can't be told from others: {error}") from error
-        self._members = dict(zip(self._kinds, members, strict=True))
+            raise NotCacheableError(f"the cache key of a step can't be computed: {error}") from error
+        self._members = dict(zip(self._steps_keys, members, strict=True))
         self._cache = RowCache(folder)
-        self._known: dict[bytes, dict[bytes, Row]] = {}  # by kind, in the order of the members, and image
-        self._own: dict[int, dict[bytes, Row]] = {}  # by position and kind: rows that are not kept
+        self._rows: dict[bytes, dict[bytes, CachedRow]] = {}  # by steps key, in the order of the members, and image key
+        self._uncached: dict[int, dict[bytes, CachedRow]] = {}  # rows that can't be cached, by position and steps key
 
     def __enter__(self) -> Self:
-        self._photos, self._files = self._cache.name_images(self.images)
-        self._known = self._cache.find(list(self._members), self._photos)
+        self._image_keys, self._files = self._cache.get_image_keys(self.images)
+        self._rows = self._cache.find_rows(list(self._members), self._image_keys)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -70,116 +73,120 @@ class Remembered(Outcome):
         self.problem = self._cache.problem
 
     @property
-    def n_open(self) -> int:
-        """Number of images of which not all is known."""
-        return len(self._open())
+    def n_pending(self) -> int:
+        """Number of images without all rows."""
+        return len(self._find_pending())
 
     @property
     def n_done(self) -> int:
-        """Number of images, counted from the first, of which all is known."""
-        return next(iter(self._open()), len(self.images))
+        """Number of leading images that have all rows."""
+        return next(iter(self._find_pending()), len(self.images))
 
-    def _open(self) -> list[int]:
-        first, *others = self._known.values()
-        known = first.keys() if not others else first.keys() & set.intersection(*map(set, others))
-        return [i for i, photo in enumerate(self._photos) if photo not in known and i not in self._own]
+    def _find_pending(self) -> list[int]:
+        first, *others = self._rows.values()
+        complete = first.keys() if not others else first.keys() & set.intersection(*map(set, others))
+        return [i for i, key in enumerate(self._image_keys) if key not in complete and i not in self._uncached]
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
-        """Give out images that are not known and that nobody else is at work on, until all are known.
+        """Yield batches of images without all rows that no other process has claimed, until all images have them.
 
-        Between rounds nothing is claimed, so that processes which wait for each other do so in no circle.
+        Between rounds, no image is claimed. Processes that wait for each other can therefore not deadlock.
         """
         pause, longest = _PAUSES
-        while n_open := self.n_open:
-            yield self._batches(batch_size)
-            if self.n_open < n_open:
+        while n_pending := self.n_pending:
+            yield self._make_batches(batch_size)
+            if self.n_pending < n_pending:
                 pause = _PAUSES[0]
             else:
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
 
-    def _batches(self, batch_size: int) -> Iterator[Batch]:
-        once: set[bytes] = set()  # the second of two equal images is known in the next round
+    def _make_batches(self, batch_size: int) -> Iterator[Batch]:
+        batched: set[bytes] = set()  # the row of an equal image is cached in the next round
         positions: list[int] = []
-        for position in self._open():
-            photo = self._photos[position]
-            if photo not in once:
+        for position in self._find_pending():
+            image_key = self._image_keys[position]
+            if image_key not in batched:
                 positions.append(position)
-            if photo is not None:
-                once.add(photo)
+            if image_key is not None:
+                batched.add(image_key)
             if len(positions) == batch_size:
-                yield from self._claim(positions)
+                yield from self._claim_batch(positions)
                 positions = []
-        yield from self._claim(positions)
+        yield from self._claim_batch(positions)
 
-    def _claim(self, positions: list[int]) -> Iterator[Batch]:
-        photos = [photo for photo in (self._photos[position] for position in positions) if photo is not None]
-        found, mine = self._cache.claim(self._work, list(self._members), photos) if photos else ({}, set())
-        for kind, rows in found.items():
-            self._known[kind] |= rows
-        chosen = [position for position in positions if self._photos[position] in {None, *mine}]
+    def _claim_batch(self, positions: list[int]) -> Iterator[Batch]:
+        """Yield a batch of the images that could be claimed, with the union members whose rows are missing."""
+        keys = [key for key in (self._image_keys[position] for position in positions) if key is not None]
+        found, claimed = self._cache.claim_images(self._prefix_key, list(self._members), keys) if keys else ({}, set())
+        for steps_key, rows in found.items():
+            self._rows[steps_key] |= rows
+        chosen = [position for position in positions if self._image_keys[position] in {None, *claimed}]
         if chosen:
-            wanted = [self._photos[position] for position in chosen]
+            chosen_keys = [self._image_keys[position] for position in chosen]
             members = {
-                kind: self._members[kind]
-                for kind, known in self._known.items()
-                if any(photo not in known for photo in wanted)
+                steps_key: self._members[steps_key]
+                for steps_key, rows in self._rows.items()
+                if any(image_key not in rows for image_key in chosen_keys)
             }
-            yield Batch([*self._before, _Blocks(members)], chosen)
+            yield Batch([*self._prefix, _SeparateMembers(members)], chosen)
 
-    def add(self, part: Part) -> None:
-        """Take what came of a batch, and keep the rows of images that could be read and are still the same."""
-        fresh: dict[bytes, dict[bytes, Row]] = {kind: {} for kind in part.output}
-        done = []
-        for place, position in enumerate(part.positions):
-            photo, file = self._photos[position], self._files[position]
-            rows = {kind: Row(block[place], position in part.lost) for kind, block in part.output.items()}
-            if photo is not None:
-                done.append(photo)
-            if photo is None or position in part.skipped or (file is not None and not is_unchanged(file)):
-                known = {kind: self._known[kind].get(photo) for kind in self._members} if photo is not None else {}
-                self._own[position] = {**known, **rows}  # type: ignore[dict-item]  # each kind is in one of them
+    def add(self, result: BatchResult) -> None:
+        """Add the result of a batch. Cache the rows of images that were read and whose files have not changed."""
+        computed: dict[bytes, dict[bytes, CachedRow]] = {steps_key: {} for steps_key in result.output}
+        release = []
+        for place, position in enumerate(result.positions):
+            image_key, file = self._image_keys[position], self._files[position]
+            without_lesion = position in result.without_lesion
+            rows = {key: CachedRow(block[place], without_lesion) for key, block in result.output.items()}
+            if image_key is not None:
+                release.append(image_key)
+            if image_key is None or position in result.skipped or (file is not None and not is_unchanged(file)):
+                others = {} if image_key is None else {key: self._rows[key].get(image_key) for key in self._members}
+                self._uncached[position] = {**others, **rows}  # type: ignore[dict-item]  # each key is in one of them
             else:
-                for kind, row in rows.items():
-                    fresh[kind][photo] = row
-        for kind, of_photos in fresh.items():
-            self._known[kind] |= of_photos
-        self._cache.keep(fresh, work=self._work, done=done)
-        self._tell((), part.skipped)
+                for steps_key, row in rows.items():
+                    computed[steps_key][image_key] = row
+        for steps_key, by_image in computed.items():
+            self._rows[steps_key] |= by_image
+        self._cache.add_rows(computed, prefix_key=self._prefix_key, release=release)
+        self._record_warnings((), result.skipped)
 
     def output(self) -> Any:
-        """Return the rows of the first `n_done` images, in the container that the last step makes.
+        """Return the rows of the first `n_done` images, in the container of the last step.
 
         Raises
         ------
-        NotKeptError
-            If the members of a union make numbers of different types: tables hold both side by side.
+        NotCacheableError
+            If the members of a union return different dtypes: a table has both, but an array of all rows has not.
         """
         positions = range(self.n_done)
-        rows = [[self._row(position, kind) for position in positions] for kind in self._kinds]
-        self._tell((position for position, row in enumerate(rows[0]) if row.lost), {})
-        blocks = [np.array([row.numbers for row in of_kind]) for of_kind in rows]
+        rows = [[self._get_row(position, key) for position in positions] for key in self._steps_keys]
+        self._record_warnings((position for position, row in enumerate(rows[0]) if row.without_lesion), {})
+        blocks = [np.array([row.numbers for row in of_member]) for of_member in rows]
         if len({block.dtype for block in blocks}) > 1:
-            raise NotKeptError
+            raise NotCacheableError
         return wrap_rows(np.hstack(blocks), self._last)
 
-    def _row(self, position: int, kind: bytes) -> Row:
-        own = self._own.get(position)
-        return self._known[kind][self._photos[position]] if own is None else own[kind]  # type: ignore[index]
+    def _get_row(self, position: int, steps_key: bytes) -> CachedRow:
+        uncached = self._uncached.get(position)
+        if uncached is not None:
+            return uncached[steps_key]
+        return self._rows[steps_key][self._image_keys[position]]  # type: ignore[index]
 
 
-class _Blocks:
-    """A last step that returns the rows of each of some transformers on their own, by kind."""
+class _SeparateMembers:
+    """Last step that returns the rows of each member separately, by steps key."""
 
     def __init__(self, members: dict[bytes, Any]):
         self._members = members
 
     def transform(self, images: Any) -> dict[bytes, NDArray[Any]]:
-        return {kind: _numbers(member, member.transform(images)) for kind, member in self._members.items()}
+        return {key: _convert_rows(member, member.transform(images)) for key, member in self._members.items()}
 
 
-def _members(last: Any) -> list[Any]:
-    """Return what the rows of the last step are made of: for a plain union, its members, each kept on its own."""
+def _split_union(last: Any) -> list[Any]:
+    """Return the members of a plain union, whose rows are cached separately, or the step itself."""
     if type(last) is FeatureUnion and not last.transformer_weights:
         members = [member for _, member in last.transformer_list if member != "drop"]
         if members and all(hasattr(member, "get_feature_names_out") for member in members):
@@ -187,12 +194,12 @@ def _members(last: Any) -> list[Any]:
     return [last]
 
 
-def _numbers(member: Any, output: Any) -> NDArray[Any]:
-    """Return rows as an array, if they can be made from it again just as they are."""
+def _convert_rows(member: Any, output: Any) -> NDArray[Any]:
+    """Convert rows to an array, if `wrap_rows` restores the same container and dtypes from it."""
     with suppress(Exception):
         array = np.asarray(output)
         again = wrap_rows(array, member)
         same = type(again) is type(output) and list(getattr(again, "dtypes", ())) == list(getattr(output, "dtypes", ()))
         if array.ndim == 2 and array.dtype.kind in "biuf" and same:
             return array
-    raise NotKeptError
+    raise NotCacheableError

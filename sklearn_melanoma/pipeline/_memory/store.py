@@ -1,4 +1,4 @@
-"""Rows of numbers in one SQLite file, which any number of processes share."""
+"""Store of feature rows in one SQLite file that processes use together."""
 
 from __future__ import annotations
 
@@ -15,44 +15,48 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma.pipeline._memory.keys import Stamp
+from sklearn_melanoma.pipeline._memory.keys import FileStamp
 
-#: Size that the rows may come to, in bytes: half a million images with all features.
+#: Maximum size of the stored rows in bytes: half a million images with all features.
 MAX_BYTES = 2**30
 
-#: Seconds after which a claim lapses unless its owner, still at work, renews it.
+#: Seconds after which a claim expires. The owner renews its claims while it works.
 LEASE = 10.0
 
-_FILE = "rows-1.sqlite"  # another number where the tables below change
-_PATIENCE = 20.0  # seconds to wait for another process that writes
-_COARSE = 3600  # seconds: when a row was last used is noted no more often than that
-_MANY = 500  # SQLite takes 999 values in one statement, in old versions
+_FILE = "rows-2.sqlite"  # increase the number when the tables below change
+_TIMEOUT = 20.0  # seconds to wait for another process that writes
+_USED_INTERVAL = 3600  # seconds between two updates of the time of last use
+_CHUNK = 500  # old versions of SQLite accept 999 values in one statement
 _TABLES = (
-    """CREATE TABLE IF NOT EXISTS rows (kind BLOB, image BLOB, dtype TEXT, numbers BLOB, lost INTEGER, checksum INTEGER,
-    version INTEGER, used INTEGER, PRIMARY KEY (kind, image)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS rows (steps_key BLOB, image_key BLOB, dtype TEXT, numbers BLOB,
+    without_lesion INTEGER, checksum INTEGER, version INTEGER, last_used INTEGER, PRIMARY KEY (steps_key, image_key))
+    WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER,
     digest BLOB) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS claims (work BLOB, image BLOB, owner BLOB, until REAL, PRIMARY KEY (work, image))
-    WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS claims (prefix_key BLOB, image_key BLOB, owner BLOB, expires REAL,
+    PRIMARY KEY (prefix_key, image_key)) WITHOUT ROWID""",
 )
 
 
-class Row(NamedTuple):
-    """What is kept of an image: numbers, and whether no lesion was found in it."""
+class CachedRow(NamedTuple):
+    """Feature row of an image, and whether no lesion was found in it."""
 
     numbers: NDArray[Any]
-    lost: bool
+    without_lesion: bool
 
 
 class RowStore:
-    """An open file of rows. Every method may raise `sqlite3.Error` or `OSError`.
+    """Open SQLite file of cached rows. Every method may raise `sqlite3.Error` or `OSError`.
+
+    A row has two keys: the steps key is the digest of the steps that compute it, the image key is the digest of its
+    image. A claim reserves an image for one store while its rows are computed.
 
     Parameters
     ----------
     folder : str
-        Folder of the file; made where there is none.
+        Folder of the file. It is created if it does not exist.
     version : str
-        What made the rows that are added: those of other versions are the first to go.
+        Versions of the packages that compute the added rows. Rows of other versions are evicted first.
     """
 
     def __init__(self, folder: str, version: str = ""):
@@ -60,13 +64,11 @@ class RowStore:
         self._version = zlib.crc32(version.encode())
         self._owner = os.urandom(8)
         self._lock = threading.RLock()
-        self._done = threading.Event()
+        self._closing = threading.Event()
         self._renewal: threading.Thread | None = None
-        self._db = sqlite3.connect(
-            Path(folder, _FILE), timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        self._db = sqlite3.connect(Path(folder, _FILE), timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            self._write_ahead()
+            self._enable_wal()
             self._db.execute("PRAGMA synchronous = NORMAL")
             for table in _TABLES:
                 self._db.execute(table)
@@ -75,8 +77,8 @@ class RowStore:
             raise
 
     def close(self) -> None:
-        """Give back what is claimed and close the file."""
-        self._done.set()
+        """Release all claims of this store and close the file."""
+        self._closing.set()
         if self._renewal is not None:
             self._renewal.join()
             with suppress(sqlite3.Error), self._transaction():
@@ -84,146 +86,150 @@ class RowStore:
         with self._lock:
             self._db.close()
 
-    def find(self, kind: bytes, photos: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return the rows of one kind that are there, by image."""
+    def find_rows(self, steps_key: bytes, image_keys: Iterable[bytes]) -> dict[bytes, CachedRow]:
+        """Return the stored rows of some steps, by image key."""
         now = int(time.time())
-        found, stale = {}, []
-        for chunk, marks in _chunks(photos):
-            sql = f"SELECT image, dtype, numbers, lost, checksum, used FROM rows WHERE kind = ? AND image IN ({marks})"
+        found, outdated = {}, []
+        for chunk, marks in _split_chunks(image_keys):
+            sql = f"""SELECT image_key, dtype, numbers, without_lesion, checksum, last_used FROM rows
+            WHERE steps_key = ? AND image_key IN ({marks})"""
             with self._lock:
-                rows = self._db.execute(sql, (kind, *chunk)).fetchall()
-            for photo, dtype, numbers, lost, checksum, used in rows:
-                if checksum == _checksum(dtype, numbers):
-                    found[photo] = Row(np.frombuffer(numbers, dtype), bool(lost))
-                if used < now - _COARSE:
-                    stale.append((now, kind, photo))
-        if stale:
+                records = self._db.execute(sql, (steps_key, *chunk)).fetchall()
+            for image_key, dtype, numbers, without_lesion, checksum, last_used in records:
+                if checksum == _compute_checksum(dtype, numbers):
+                    found[image_key] = CachedRow(np.frombuffer(numbers, dtype), bool(without_lesion))
+                if last_used < now - _USED_INTERVAL:
+                    outdated.append((now, steps_key, image_key))
+        if outdated:
             with self._transaction():
-                self._db.executemany("UPDATE rows SET used = ? WHERE kind = ? AND image = ?", stale)
+                self._db.executemany("UPDATE rows SET last_used = ? WHERE steps_key = ? AND image_key = ?", outdated)
         return found
 
-    def find_files(self, paths: Iterable[str]) -> dict[str, tuple[Stamp, bytes]]:
-        """Return stamp and digest of the files that are known, by path."""
+    def find_files(self, paths: Iterable[str]) -> dict[str, tuple[FileStamp, bytes]]:
+        """Return the stored stamps and digests of files, by path."""
         found = {}
-        for chunk, marks in _chunks(map(os.fsencode, paths)):
+        for chunk, marks in _split_chunks(map(os.fsencode, paths)):
             sql = f"SELECT path, size, modified, changed, digest FROM files WHERE path IN ({marks})"
             with self._lock:
-                rows = self._db.execute(sql, chunk).fetchall()
-            found.update({os.fsdecode(path): (Stamp(*stamp), digest) for path, *stamp, digest in rows})
+                records = self._db.execute(sql, chunk).fetchall()
+            found.update({os.fsdecode(path): (FileStamp(*stamp), digest) for path, *stamp, digest in records})
         return found
 
-    def keep_files(self, files: Iterable[tuple[str, Stamp, bytes]]) -> None:
-        """Note path, stamp and digest of files."""
+    def add_files(self, files: Iterable[tuple[str, FileStamp, bytes]]) -> None:
+        """Store path, stamp and digest of files."""
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
                 [(os.fsencode(path), *stamp, digest) for path, stamp, digest in files],
             )
 
-    def claim(
-        self, work: bytes, kinds: Sequence[bytes], photos: Sequence[bytes]
-    ) -> tuple[dict[bytes, dict[bytes, Row]], set[bytes]]:
-        """Take on images that nobody is at work on.
+    def claim_images(
+        self, prefix_key: bytes, steps_keys: Sequence[bytes], image_keys: Sequence[bytes]
+    ) -> tuple[dict[bytes, dict[bytes, CachedRow]], set[bytes]]:
+        """Claim images with missing rows, if no other store has claimed them.
 
         Parameters
         ----------
-        work : bytes
-            What is to be done with them.
-        kinds : sequence of bytes
-            The kinds of rows that are wanted.
-        images : sequence of bytes
-            Images of which some of the rows were missing.
+        prefix_key : bytes
+            Key of all steps but the last. Claims of different prefixes are independent.
+        steps_keys : sequence of bytes
+            Steps keys of the requested rows.
+        image_keys : sequence of bytes
+            Images with missing rows.
 
         Returns
         -------
-        found : dict of dict of Row
-            What others have added, by kind and image.
-        mine : set of bytes
-            Images of which rows are still missing, and that this store has claimed.
+        found : dict of dict of CachedRow
+            Rows that were added meanwhile, by steps key and image key.
+        claimed : set of bytes
+            Image keys with missing rows that this store has claimed.
         """
         with self._transaction():
-            found = {kind: self.find(kind, photos) for kind in kinds}
-            missing = [photo for photo in photos if any(photo not in found[kind] for kind in kinds)]
+            found = {steps_key: self.find_rows(steps_key, image_keys) for steps_key in steps_keys}
+            missing = [key for key in image_keys if any(key not in found[steps_key] for steps_key in steps_keys)]
             now = time.time()
-            # A claim from the future was made before the clock was set back.
-            self._db.execute("DELETE FROM claims WHERE until NOT BETWEEN ? AND ?", (now, now + 2 * LEASE))
+            # A claim that expires too late was made before the clock was set back.
+            self._db.execute("DELETE FROM claims WHERE expires NOT BETWEEN ? AND ?", (now, now + 2 * LEASE))
             self._db.executemany(
                 "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?)",
-                [(work, photo, self._owner, now + LEASE) for photo in missing],
+                [(prefix_key, image_key, self._owner, now + LEASE) for image_key in missing],
             )
-            mine: set[bytes] = set()
-            for chunk, marks in _chunks(missing):
-                sql = f"SELECT image FROM claims WHERE work = ? AND owner = ? AND image IN ({marks})"
-                mine.update(photo for (photo,) in self._db.execute(sql, (work, self._owner, *chunk)))
-        if mine and self._renewal is None:
-            self._renewal = threading.Thread(target=self._renew, daemon=True)
+            claimed: set[bytes] = set()
+            for chunk, marks in _split_chunks(missing):
+                sql = f"SELECT image_key FROM claims WHERE prefix_key = ? AND owner = ? AND image_key IN ({marks})"
+                claimed.update(key for (key,) in self._db.execute(sql, (prefix_key, self._owner, *chunk)))
+        if claimed and self._renewal is None:
+            self._renewal = threading.Thread(target=self._renew_claims, daemon=True)
             self._renewal.start()
-        return found, mine
+        return found, claimed
 
-    def keep(self, rows: Iterable[tuple[bytes, bytes, Row]], *, work: bytes, done: Iterable[bytes]) -> None:
-        """Add rows as (kind, image, row), and give back the images that are done with."""
+    def add_rows(
+        self, rows: Iterable[tuple[bytes, bytes, CachedRow]], *, prefix_key: bytes, release: Iterable[bytes]
+    ) -> None:
+        """Store rows as (steps key, image key, row), and release the claims on the images `release`."""
         now = int(time.time())
-        values = []
-        for kind, photo, row in rows:
+        records = []
+        for steps_key, image_key, row in rows:
             dtype, numbers = row.numbers.dtype.str, row.numbers.tobytes()
-            checksum = _checksum(dtype, numbers)
-            values.append((kind, photo, dtype, numbers, row.lost, checksum, self._version, now))
+            checksum = _compute_checksum(dtype, numbers)
+            records.append((steps_key, image_key, dtype, numbers, row.without_lesion, checksum, self._version, now))
         with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
             self._db.executemany(
-                "DELETE FROM claims WHERE work = ? AND image = ? AND owner = ?",
-                [(work, photo, self._owner) for photo in done],
+                "DELETE FROM claims WHERE prefix_key = ? AND image_key = ? AND owner = ?",
+                [(prefix_key, image_key, self._owner) for image_key in release],
             )
-        while self._size() > MAX_BYTES and self._evict():
+        while self._count_used_bytes() > MAX_BYTES and self._evict_rows():
             pass
 
     def clear(self) -> None:
-        """Forget everything, and give the disk its space back; what others are at work on is not disturbed."""
+        """Delete all rows and shrink the file. Claims of other processes stay."""
         with self._transaction():
             self._db.execute("DELETE FROM rows")
             self._db.execute("DELETE FROM files")
         self._db.execute("VACUUM")
 
-    def _write_ahead(self) -> None:
-        """Let no reader wait for a writer, and nobody see what a killed process has not committed."""
-        # Where several open a new file at once, SQLite itself does not wait.
-        last = time.monotonic() + _PATIENCE
+    def _enable_wal(self) -> None:
+        """Enable the write-ahead log: readers don't wait for writers, and never see uncommitted rows."""
+        # SQLite's own timeout does not apply when several processes open a new file at once.
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             time.sleep(0.01)
 
-    def _evict(self) -> bool:
-        """Drop a fifth of the rows, those of other versions first, then those not used for longest."""
+    def _evict_rows(self) -> bool:
+        """Delete a fifth of the rows: rows of other versions first, then the least recently used."""
         with self._transaction():
-            self._db.execute("DELETE FROM files")  # found again by reading the images once
-            dropped = self._db.execute(
-                """DELETE FROM rows WHERE (kind, image) IN (SELECT kind, image FROM rows ORDER BY version = ?, used
+            self._db.execute("DELETE FROM files")  # reading the images once restores it
+            deleted = self._db.execute(
+                """DELETE FROM rows WHERE (steps_key, image_key) IN (
+                SELECT steps_key, image_key FROM rows ORDER BY version = ?, last_used
                 LIMIT (SELECT count(*) / 5 + 1 FROM rows))""",
                 (self._version,),
             )
-        return dropped.rowcount > 0
+        return deleted.rowcount > 0
 
-    def _size(self) -> int:
+    def _count_used_bytes(self) -> int:
         names = ("page_count", "freelist_count", "page_size")
         with self._lock:
             pages, free, page_size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
         return (pages - free) * page_size
 
-    def _renew(self) -> None:
-        while not self._done.wait(LEASE / 5):
-            with suppress(sqlite3.Error), self._transaction():  # if it fails, others do the work again
-                until = time.time() + LEASE
-                self._db.execute("UPDATE claims SET until = ? WHERE owner = ?", (until, self._owner))
+    def _renew_claims(self) -> None:
+        while not self._closing.wait(LEASE / 5):
+            with suppress(sqlite3.Error), self._transaction():  # if it fails, others compute the rows again
+                expires = time.time() + LEASE
+                self._db.execute("UPDATE claims SET expires = ? WHERE owner = ?", (expires, self._owner))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
-            if self._db.in_transaction:  # part of a larger one
+            if self._db.in_transaction:  # nested
                 yield
                 return
             self._db.execute("BEGIN IMMEDIATE")
@@ -236,13 +242,13 @@ class RowStore:
                 raise
 
 
-def _chunks(values: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
-    """Give out values a few at a time, with a question mark for each."""
+def _split_chunks(values: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
+    """Yield chunks of values, with one question mark per value for the SQL statement."""
     values = list(values)
-    for start in range(0, len(values), _MANY):
-        chunk = values[start : start + _MANY]
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK]
         yield chunk, ", ".join("?" * len(chunk))
 
 
-def _checksum(dtype: str, numbers: bytes) -> int:
+def _compute_checksum(dtype: str, numbers: bytes) -> int:
     return zlib.crc32(numbers, zlib.crc32(dtype.encode()))
