@@ -1,4 +1,4 @@
-"""The file of a saved model: the archive of skops, what is known about the model in front, a digest at the end."""
+"""File format of saved models: information about the model, an archive of skops, and a digest."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from sklearn_melanoma._typing import PathLike
 
-# The first entry. Its name is in the file twice, at the start and at the end: one is left of most damaged files.
+# The first entry of the archive. Its name is at the start and at the end of the file, so most damaged files have one.
 INFO = "sklearn_melanoma.json"
 FORMAT = 1
-_SEAL = b"sha256:"  # the archive's comment, which ends the file: this, and the digest of all before the digest
+_SEAL = b"sha256:"  # the file ends with the archive's comment: this text, and the digest of all previous bytes
 _DIGITS = 64
 
 
 def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
-    """Write a model's file; another one of that name stays as it is until the new one is complete.
+    """Write the file of a model. An existing file is replaced when the new one is complete.
 
     Parameters
     ----------
     path : path-like
-        Where to.
+        The file.
     info : str
-        What is known about the model, in JSON, with the `format`.
+        Information about the model in JSON, with the `format`.
     archive : bytes
-        What skops makes of the model.
+        Archive of skops with the model.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
             target.writestr(name, source.read(name))
     content = buffer.getvalue()[:-_DIGITS]
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # beside it: only within a disk is a file moved in one go
+    partial = path.with_name(f".{path.name}.{os.getpid()}")  # in the same folder: a move is atomic only within a disk
     try:
         with partial.open("wb") as file:
-            file.write(content + _digest(content))
+            file.write(content + _compute_digest(content))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -56,28 +56,28 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
 
 
 def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
-    """Read a model's file and check its digest; nothing in it is run.
+    """Read the file of a model and check its digest, without running code from it.
 
     Parameters
     ----------
     path : path-like
-        Where from.
+        The file.
 
     Returns
     -------
     info : dict
-        What is known about the model.
+        Information about the model.
     digest : str
-        Of the file.
+        Digest of the file.
     archive : bytes
-        The file as it is, in which skops finds what it needs.
+        Content of the file. skops reads its own entries from it.
 
     Raises
     ------
     ValueError
-        If it is no model's file, is damaged, or comes from a later version.
+        If the file is not a model of this package, is damaged, or has a later format.
     OSError
-        If it can't be read.
+        If the file can't be read.
     """
     content = Path(path).read_bytes()
     name = os.fspath(path)
@@ -85,7 +85,7 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
         kind = "the file is empty" if not content else "save_model did not write it"
         raise ValueError(f"{name!r} is not a model of this package: {kind}. Pass a file that save_model wrote.")
     body, digest = content[:-_DIGITS], content[-_DIGITS:]
-    if not body.endswith(_SEAL) or digest != _digest(body):
+    if not body.endswith(_SEAL) or digest != _compute_digest(body):
         raise ValueError(
             f"{name!r} is damaged: its content ({len(content)} bytes) does not agree with its digest. "
             "Copy it again from where it came from."
@@ -94,7 +94,7 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
         with ZipFile(BytesIO(content)) as archive:
             info = json.loads(archive.read(INFO))
         later = info["format"] > FORMAT
-    except Exception as error:  # the digest agrees: made by somebody else
+    except Exception as error:  # the digest agrees: another program wrote the file
         raise ValueError(f"{name!r} is not a model of this package: its first entry can't be read.") from error
     if later:
         raise ValueError(
@@ -104,5 +104,5 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
     return info, digest.decode(), content
 
 
-def _digest(content: bytes) -> bytes:
+def _compute_digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()

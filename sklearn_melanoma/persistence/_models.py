@@ -1,4 +1,4 @@
-"""Models in files: saved once, loaded where they are used."""
+"""Saving and loading of fitted models."""
 
 from __future__ import annotations
 
@@ -19,28 +19,33 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.persistence._file import FORMAT, read_model_file, write_model_file
-from sklearn_melanoma.persistence._portable import feature_names, portable, version_differences, versions
-from sklearn_melanoma.persistence._skops import import_skops, untrusted
+from sklearn_melanoma.persistence._portable import (
+    describe_version_differences,
+    get_feature_names,
+    get_versions,
+    make_portable,
+)
+from sklearn_melanoma.persistence._skops import find_untrusted, import_skops
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model's file says about the model.
+    """Information about a saved model.
 
     Parameters
     ----------
     classes : tuple or None
-        What a classifier tells apart, in the order of the columns of ``predict_proba``.
+        Classes of a classifier, in the order of the columns of ``predict_proba``.
     feature_names : tuple of str or None
-        The measures that the classifier is given.
+        Names of the features that the classifier was fitted with.
     threshold : Threshold, float or None
-        From which score on an image is of the second class.
+        Decision threshold: the least score at which the second class is predicted.
     summary : dict
-        What `save_model` was told of the training.
+        The `summary` of the training that was passed to `save_model`.
     versions : dict of str to str
         Versions of Python and of the packages that the model was saved with.
     digest : str
-        SHA-256 of the file, which tells one saved model from another.
+        SHA-256 of the file. It identifies a saved model.
     """
 
     classes: tuple[Any, ...] | None
@@ -58,30 +63,32 @@ def save_model(
     threshold: Threshold | float | None = None,
     summary: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a fitted model to a file that `load_model` reads without running code from it.
+    """Save a fitted model to a file that can be loaded without running code from it.
 
     Parameters
     ----------
     model : estimator
-        A fitted estimator of this package, or one that holds such: a :class:`~sklearn.pipeline.Pipeline`, a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier`, the ``best_estimator_`` of a search.
+        A fitted estimator of this package, or one that contains an estimator of this package: a
+        :class:`~sklearn.pipeline.Pipeline`, a :class:`~sklearn.model_selection.FixedThresholdClassifier`, or the
+        ``best_estimator_`` of a search.
     path : path-like
-        The file, by custom with the suffix ``.skops``. One that is there is replaced when the new one is complete.
+        The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete.
     threshold : Threshold or float, optional
-        The least probability of ``classes_[1]``, or score where there are no probabilities, at which the loaded
-        model predicts that class, as :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds it. The loaded
-        model is then a :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one.
+        Decision threshold: the loaded model predicts ``classes_[1]`` if its probability is at least this. For a model
+        without probabilities, its score is compared.
+        :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds a threshold. The loaded model is then a
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one.
     summary : mapping, optional
-        What users of the model should know of its training: numbers, strings, lists and mappings by name.
+        Information about the training for users of the model: numbers, strings, lists and mappings by name.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If `model` is no estimator, holds something that no file can hold, or `summary` does.
+        If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
-        If `model` holds no estimator of this package, or is a search, or the threshold is not for it.
+        If `model` contains no estimator of this package, is a search, or can't have a threshold.
     ImportError
         If skops is not installed.
     OSError
@@ -89,12 +96,12 @@ def save_model(
 
     See Also
     --------
-    load_model : Read the model back.
+    load_model : Load a saved model.
 
     Notes
     -----
-    Caches and progress bars do not travel: the `memory` of each step is None in the file. A prior that is a
-    pandas Series becomes the mapping that it stands for.
+    Caches and callbacks are not saved: the `memory` of each step is None in the file. A prior that is a
+    pandas Series is saved as a mapping.
 
     Examples
     --------
@@ -103,13 +110,13 @@ def save_model(
     >>> from sklearn_melanoma import make_melanoma_pipeline
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.persistence import load_model, read_model_info, save_model
-    >>> photos = make_lesions(20, random_state=0)
-    >>> model = make_melanoma_pipeline().fit(photos.images, photos.target)
+    >>> lesions = make_lesions(20, random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "model.skops")
     ...     save_model(model, path, threshold=0.3, summary={"images": 20})
     ...     loaded, info = load_model(path), read_model_info(path)
-    >>> bool((loaded.predict_proba(photos.images) == model.predict_proba(photos.images)).all())
+    >>> bool((loaded.predict_proba(lesions.images) == model.predict_proba(lesions.images)).all())
     True
     >>> info.threshold, info.summary, info.feature_names[:2]
     (0.3, {'images': 20}, ('area', 'perimeter_ratio'))
@@ -123,19 +130,19 @@ def save_model(
     info = {
         "format": FORMAT,
         "classes": getattr(model, "classes_", None),
-        "feature_names": feature_names(model),
+        "feature_names": get_feature_names(model),
         "threshold": threshold,
         "summary": dict(summary or {}),
-        "versions": versions(),
+        "versions": get_versions(),
     }
     try:
-        known = json.dumps(info, default=_plain, indent=1)
+        content = json.dumps(info, default=_convert_numpy, indent=1)
     except TypeError as error:
         raise TypeError(f"summary must hold what JSON can, numbers, strings, lists and mappings: {error}.") from error
     try:
-        archive = skops.dumps(portable(model))
+        archive = skops.dumps(make_portable(model))
         types = skops.get_untrusted_types(data=archive)
-        skops.loads(archive, trusted=types)  # it came from here; what can't be read back is found now
+        skops.loads(archive, trusted=types)  # raises if the archive can't be loaded; it was written here
     except Exception as error:
         raise TypeError(f"model must hold only what skops can save, got: {error}") from error
     if not any(name.startswith("sklearn_melanoma.") for name in types):
@@ -143,31 +150,32 @@ def save_model(
             f"model must hold an estimator of this package, got {type(model).__name__} without one. "
             "Save it by skops.io.dump."
         )
-    write_model_file(path, known, archive)
+    write_model_file(path, content, archive)
 
 
 def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
-    """Read a model that `save_model` wrote; no code from the file is run.
+    """Load a saved model, without running code from the file.
 
     Parameters
     ----------
     path : path-like
         The file.
     trusted : sequence of str, default=()
-        Full names of types beyond those of this package and of scikit-learn that the model may hold, such as
-        ``("mypackage.MyStep",)``.
+        Full names of other types that the model may contain, such as ``("mypackage.MyStep",)``. Types of this
+        package, and the estimators of scikit-learn that skops trusts, need not be listed.
 
     Returns
     -------
     estimator
-        The fitted model. Where it was saved with a threshold, a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier` that predicts by it; ``estimator`` is the model.
+        The fitted model. If it was saved with a threshold, it is a
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` with that threshold, whose ``estimator`` is the
+        original model.
 
     Raises
     ------
     ValueError
-        If the file is not a model of this package, is damaged, holds types that are not trusted, whose names the
-        message lists, or can't be rebuilt with the installed versions.
+        If the file is not a model of this package, is damaged, or can't be rebuilt with the installed versions. If
+        it holds types that are not trusted; the message lists their names.
     ImportError
         If skops is not installed.
     OSError
@@ -176,16 +184,16 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     Warns
     -----
     UserWarning
-        Once, if a package has another version, major or minor, than where the model was saved.
+        Once, if the major or minor version of a package differs from the one that the model was saved with.
 
     See Also
     --------
-    read_model_info : What the file says about the model.
+    read_model_info : Read the information about a saved model.
 
     Notes
     -----
-    All types are compared with a list before the first object is made. The digest tells a file that was damaged;
-    it is no signature, since whoever changes a file on purpose can write a new one.
+    All types are checked before the first object is created. The digest detects damaged files. It is not a
+    signature: an attacker can recompute the digest.
     """
     skops = import_skops()
     info, archive = _read(path)
@@ -194,12 +202,12 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
         types = skops.get_untrusted_types(data=archive)
     except Exception as error:
         raise ValueError(f"{name!r} is not a model of this package: skops can't read it ({error}).") from error
-    if unknown := untrusted(types, [trusted] if isinstance(trusted, str) else trusted):
+    if unknown := find_untrusted(types, [trusted] if isinstance(trusted, str) else trusted):
         raise ValueError(
             f"{name!r} holds types that are not trusted: {', '.join(unknown)}. If you know who made the file, and "
             f"what they do, load_model(path, trusted={tuple(unknown)!r}) loads it."
         )
-    if differences := version_differences(info.versions):
+    if differences := describe_version_differences(info.versions):
         warnings.warn(
             f"{name!r} was saved with {differences}. Its predictions may differ here: install the versions it "
             "was saved with, or fit it anew, and compare both on some images.",
@@ -207,7 +215,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InconsistentVersionWarning)  # said above, for all estimators at once
+            warnings.simplefilter("ignore", InconsistentVersionWarning)  # the warning above covers all estimators
             model = skops.loads(archive, trusted=types)
     except Exception as error:
         saved = ", ".join(f"{package} {version}" for package, version in info.versions.items())
@@ -221,7 +229,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
 
 
 def read_model_info(path: PathLike) -> ModelInfo:
-    """Read what a file of `save_model` says about its model, without loading it; skops need not be installed.
+    """Read the information about a saved model, without loading it. skops need not be installed.
 
     Parameters
     ----------
@@ -231,7 +239,7 @@ def read_model_info(path: PathLike) -> ModelInfo:
     Returns
     -------
     ModelInfo
-        Classes, names of features, threshold, summary, versions and digest.
+        Classes, feature names, threshold, summary, versions and digest.
 
     Raises
     ------
@@ -255,7 +263,7 @@ def _read(path: PathLike) -> tuple[ModelInfo, bytes]:
             versions={package: str(version) for package, version in content["versions"].items()},
             digest=digest,
         )
-    except (AttributeError, KeyError, TypeError) as error:  # the digest agrees: made by somebody else
+    except (AttributeError, KeyError, TypeError) as error:  # the digest agrees: another program wrote the file
         raise ValueError(
             f"{os.fspath(path)!r} is not a model of this package: what it says of its model can't be read."
         ) from error
@@ -284,7 +292,7 @@ def _is_fitted(model: Any) -> bool:
 
 
 def _with_threshold(model: Any, threshold: Threshold | float) -> FixedThresholdClassifier:
-    """Return the model as one that predicts by a threshold; its probabilities stay the same."""
+    """Return the model with a decision threshold. Its probabilities stay the same."""
     if isinstance(model, FixedThresholdClassifier):
         raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
     classes = getattr(model, "classes_", ())
@@ -296,8 +304,8 @@ def _with_threshold(model: Any, threshold: Threshold | float) -> FixedThresholdC
     return FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut))
 
 
-def _plain(value: Any) -> Any:
-    """Return numpy's numbers and arrays as Python's, for JSON."""
+def _convert_numpy(value: Any) -> Any:
+    """Convert numbers and arrays of numpy to Python's, for JSON."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"got a {type(value).__name__}")

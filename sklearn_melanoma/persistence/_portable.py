@@ -1,4 +1,4 @@
-"""What of a model travels in a file, and what is told about it."""
+"""Content of a model's file: a portable copy of the model, names of features, and versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-_PACKAGES = {  # by the module that knows its version
+_PACKAGES = {  # module with the version, by package
     "sklearn-melanoma": "sklearn_melanoma",
     "scikit-learn": "sklearn",
     "scikit-image": "skimage",
@@ -20,48 +20,50 @@ _PACKAGES = {  # by the module that knows its version
 }
 
 
-def portable(thing: Any) -> Any:
-    """Return a copy of an estimator without what belongs to one machine, and without pandas' own objects."""
-    import pandas as pd  # here: loading a model does without
+def make_portable(value: Any) -> Any:
+    """Return a copy of an estimator without caches, callbacks and objects of pandas."""
+    import pandas as pd  # imported here: loading a model does not need it
 
-    # Some that scikit-learn's estimators consist of are none themselves, such as those of a calibrated classifier.
-    if isinstance(thing, BaseEstimator) or type(thing).__module__ == "sklearn.calibration":
-        copy = object.__new__(type(thing))  # it takes all that fit left behind, where `clone` takes parameters only
-        travels = {name: value for name, value in vars(thing).items() if name != "_skl_callbacks"}  # progress bars
-        vars(copy).update({name: None if name == "memory" else portable(value) for name, value in travels.items()})
+    # A calibrated classifier holds objects of its module that are not estimators.
+    if isinstance(value, BaseEstimator) or type(value).__module__ == "sklearn.calibration":
+        copy = object.__new__(type(value))  # `clone` would drop the fitted attributes
+        attributes = {name: item for name, item in vars(value).items() if name != "_skl_callbacks"}
+        vars(copy).update(
+            {name: None if name == "memory" else make_portable(item) for name, item in attributes.items()}
+        )
         return copy
-    if isinstance(thing, pd.Series):
-        return thing.to_dict()
-    if isinstance(thing, pd.Index):  # FeatureUnion keeps the names of each part's columns
-        return thing.to_numpy(dtype=object)
-    if type(thing) is dict:
-        return {key: portable(value) for key, value in thing.items()}
-    if type(thing) in (list, tuple):
-        return type(thing)(map(portable, thing))
-    return thing
+    if isinstance(value, pd.Series):
+        return value.to_dict()
+    if isinstance(value, pd.Index):  # FeatureUnion holds the column names of its members
+        return value.to_numpy(dtype=object)
+    if type(value) is dict:
+        return {key: make_portable(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(make_portable, value))
+    return value
 
 
-def feature_names(model: Any) -> list[str] | None:
-    """Return the names of the columns that a model, or the classifier at its end, is given; None if it has no names."""
+def get_feature_names(model: Any) -> list[str] | None:
+    """Return the column names that a model, or its final classifier, was fitted with; None if it has no names."""
     if hasattr(model, "feature_names_in_"):
         return list(map(str, model.feature_names_in_))
     if isinstance(model, Pipeline):
-        return feature_names(model.steps[-1][1])
-    for attribute in ("pipeline_", "estimator_", "estimator"):
+        return get_feature_names(model.steps[-1][1])
+    for attribute in ("estimator_", "estimator"):
         if isinstance(inner := vars(model).get(attribute), BaseEstimator):
-            return feature_names(inner)
+            return get_feature_names(inner)
     return None
 
 
-def versions() -> dict[str, str]:
+def get_versions() -> dict[str, str]:
     """Return the versions of Python and of all packages that predictions depend on."""
     packages = {package: str(import_module(module).__version__) for package, module in _PACKAGES.items()}
     return {"python": platform.python_version(), **packages}
 
 
-def version_differences(saved: Mapping[str, str]) -> str:
-    """Return which packages have another major or minor version than the model was saved with, "" if none."""
-    here = versions()
+def describe_version_differences(saved: Mapping[str, str]) -> str:
+    """Describe the packages whose major or minor version differs from the saved one; "" if there are none."""
+    here = get_versions()
     return ", ".join(
         f"{package} {saved[package]} (here {here[package]})"
         for package in _PACKAGES

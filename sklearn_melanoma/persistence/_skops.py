@@ -1,23 +1,26 @@
-"""skops, and what it may bring to life from a file."""
+"""skops, and the types that it may create from a model's file."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
-_BUILTINS = {f"builtins.{kind.__name__}" for kind in (bool, dict, float, int, list, set, str, tuple)}
-# What estimators of scikit-learn consist of: the nodes of a tree, of which forests of pixels are made, and a
-# calibrated classifier's folds.
-_PARTS = {"sklearn.tree._tree.Tree", "sklearn.calibration._CalibratedClassifier"}
-# Classes that hold what they are given, and do nothing with it when they are made.
-_HOLDERS = (BaseEstimator, tuple, np.dtype, np.generic, np.random.BitGenerator)
-# Modules of scikit-learn that do something when they are imported; nothing in a model is defined there.
-_ACTIVE = {"conftest", "experimental", "externals", "tests"}
+# skops trusts the public estimators of scikit-learn, the numbers, arrays and ufuncs of numpy, and Python's containers.
+# It does not list these parts of fitted estimators. None of them runs code from the file. A malicious Tree can crash
+# the process; skops therefore leaves it out, but decision trees and forests of pixels need it.
+_TRUSTED_PARTS = {
+    "numpy.dtype",  # SimpleImputer
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.impute._iterative.IterativeImputer",
+    "sklearn.impute._iterative._ImputerTriplet",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.tree._tree.Tree",
+}
 
 
 def import_skops() -> Any:
@@ -30,25 +33,37 @@ def import_skops() -> Any:
         ) from error
 
 
-def untrusted(types: Iterable[str], trusted: Iterable[str] = ()) -> list[str]:
-    """Return those types that are neither harmless nor trusted, by their full names."""
-    known = {*_BUILTINS, *_PARTS, *trusted}
-    return [name for name in types if name not in known and not _is_harmless(name)]
+def find_untrusted(types: Iterable[str], trusted: Iterable[str] = ()) -> list[str]:
+    """Return the types that are not trusted, from those that skops does not trust itself.
+
+    Parameters
+    ----------
+    types : iterable of str
+        Full names of types, from `skops.io.get_untrusted_types`.
+    trusted : iterable of str
+        Full names of types that the user trusts.
+
+    Returns
+    -------
+    list of str
+        All names but those in `trusted`, parts of fitted estimators, and estimators and named tuples of this package.
+    """
+    known = {*_TRUSTED_PARTS, *trusted}
+    return [name for name in types if name not in known and not _is_own_class(name)]
 
 
-def _is_harmless(name: str) -> bool:
-    """Tell whether a type is an estimator, a named tuple or a number of the packages known here, or a ufunc."""
+def _is_own_class(name: str) -> bool:
+    """Tell whether a name is that of an estimator or named tuple defined in this package."""
     module, _, attribute = name.rpartition(".")
-    parts = module.split(".")
-    if parts[0] == "sklearn_melanoma" or (parts[0] == "sklearn" and not _ACTIVE.intersection(parts)):
-        try:
-            import_module(module)
-        except ImportError:
-            return False
-    elif parts[0] not in ("numpy", "scipy"):
+    if module.split(".")[0] != "sklearn_melanoma":
         return False
-    found = getattr(sys.modules.get(module), attribute, None)
-    if isinstance(found, np.ufunc):
-        return True
-    # Where it is defined counts: names of other modules, such as `os`, can be reached through those that import them.
-    return isinstance(found, type) and issubclass(found, _HOLDERS) and found.__module__.split(".")[0] == parts[0]
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ImportError:
+        return False
+    # `__module__` excludes classes that a module of this package only imports.
+    return (
+        isinstance(found, type)
+        and issubclass(found, (BaseEstimator, tuple))  # creating one runs no code of its own
+        and found.__module__.split(".")[0] == "sklearn_melanoma"
+    )

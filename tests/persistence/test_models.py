@@ -1,4 +1,4 @@
-"""Models saved to files and loaded again, and files that are none."""
+"""Saving and loading of models, and rejected files."""
 
 import json
 import os
@@ -13,15 +13,20 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 import skops.io
 from PIL import Image
+from sklearn import calibration
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -34,7 +39,7 @@ from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics import Threshold, threshold_at_sensitivity
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.persistence import _file, _portable, load_model, read_model_info, save_model
-from sklearn_melanoma.persistence._skops import untrusted
+from sklearn_melanoma.persistence._skops import find_untrusted
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import PixelClassifierSegmenter, WatershedSegmenter
 from sklearn_melanoma.semi_supervised import (
@@ -47,27 +52,27 @@ DIRECTIONS = feature_directions()["weight"]
 
 
 class OwnReader(ImageReader):
-    """A step of a user."""
+    """Transformer that is not part of the package."""
 
 
 @pytest.fixture(scope="module")
-def photos():
+def lesions():
     return make_lesions(24, image_size=(72, 96), random_state=0)
 
 
 @pytest.fixture(scope="module")
-def labels(photos):
-    return hide_labels(photos.target, 4, random_state=0)
+def labels(lesions):
+    return hide_labels(lesions.target, 4, random_state=0)
 
 
 @pytest.fixture(scope="module")
-def model(photos, labels):
-    return make_melanoma_pipeline().fit(photos.images, labels)
+def model(lesions, labels):
+    return make_melanoma_pipeline().fit(lesions.images, labels)
 
 
 @pytest.fixture(scope="module")
-def table(model, photos):
-    return model[:-1].transform(photos.images)
+def table(model, lesions):
+    return model[:-1].transform(lesions.images)
 
 
 @pytest.fixture
@@ -77,7 +82,7 @@ def path(tmp_path):
 
 @pytest.fixture(scope="module")
 def saved(model, tmp_path_factory):
-    """Return the bytes of a good file."""
+    """Return the content of a valid file."""
     path = tmp_path_factory.mktemp("models") / "model.skops"
     save_model(model, path)
     return path.read_bytes()
@@ -89,28 +94,28 @@ def save_and_load(model, path, **arguments):
 
 
 def dumps(thing):
-    return skops.io.dumps(_portable.portable(thing))
+    return skops.io.dumps(_portable.make_portable(thing))
 
 
 def make_file(path, thing, **info):
-    """Write a file whose digest is right, around anything: what somebody else could make."""
-    known = {"format": 1, "classes": None, "feature_names": None, "threshold": None, "summary": {}}
+    """Write a file with a valid digest and any content, as another program could."""
+    defaults = {"format": 1, "classes": None, "feature_names": None, "threshold": None, "summary": {}}
     archive = thing if isinstance(thing, bytes) else dumps(thing)
-    _file.write_model_file(path, json.dumps({**known, "versions": _portable.versions(), **info}), archive)
+    _file.write_model_file(path, json.dumps({**defaults, "versions": _portable.get_versions(), **info}), archive)
 
 
 # Round trips
 
 
 @pytest.mark.parametrize("features", ["all", "survey"])
-def test_pipelines_come_back(features, photos, labels, path):
-    model = make_melanoma_pipeline(features).fit(photos.images, labels)
+def test_loaded_pipelines_predict_the_same(features, lesions, labels, path):
+    model = make_melanoma_pipeline(features).fit(lesions.images, labels)
     for again in (save_and_load(model, path), pickle.loads(pickle.dumps(model))):
         assert type(again) is type(model)
-        np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
-        np.testing.assert_array_equal(again.predict(photos.images), model.predict(photos.images))
+        np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
+        np.testing.assert_array_equal(again.predict(lesions.images), model.predict(lesions.images))
         assert list(again[:-1].get_feature_names_out()) == list(model[:-1].get_feature_names_out())
-        pd.testing.assert_frame_equal(again[:-1].transform(photos.images), model[:-1].transform(photos.images))
+        pd.testing.assert_frame_equal(again[:-1].transform(lesions.images), model[:-1].transform(lesions.images))
         assert list(again["classify"].feature_names_in_) == list(model["classify"].feature_names_in_)
 
 
@@ -125,7 +130,7 @@ def test_pipelines_come_back(features, photos, labels, path):
     ],
     ids=lambda classifier: type(classifier).__name__,
 )
-def test_classifiers_of_tables_come_back(classifier, table, labels, path):
+def test_loaded_classifiers_predict_the_same(classifier, table, labels, path):
     fitted = clone(classifier).fit(table, labels)
     for again in (save_and_load(fitted, path), pickle.loads(pickle.dumps(fitted))):
         np.testing.assert_array_equal(again.predict_proba(table), fitted.predict_proba(table))
@@ -134,72 +139,72 @@ def test_classifiers_of_tables_come_back(classifier, table, labels, path):
     assert read_model_info(path).feature_names == tuple(table.columns)
 
 
-def test_a_classifier_of_views_comes_back(photos, labels, path):
+def test_loaded_augmented_classifier_predicts_the_same(lesions, labels, path):
     fitted = AugmentedClassifier(
         make_melanoma_pipeline("survey"), n_augmentations=1, n_test_augmentations=1, random_state=0
     )
-    fitted.fit(photos.images, labels)
+    fitted.fit(lesions.images, labels)
     for again in (save_and_load(fitted, path), pickle.loads(pickle.dumps(fitted))):
-        np.testing.assert_array_equal(again.predict_proba(photos.images[:6]), fitted.predict_proba(photos.images[:6]))
+        np.testing.assert_array_equal(again.predict_proba(lesions.images[:6]), fitted.predict_proba(lesions.images[:6]))
     assert len(read_model_info(path).feature_names) == 3
 
 
-def test_a_learned_segmenter_inside_comes_back(photos, labels, path):
+def test_loaded_pipeline_with_fitted_segmenter_predicts_the_same(lesions, labels, path):
     segmenter = PixelClassifierSegmenter(
         estimator=DecisionTreeClassifier(max_depth=3, random_state=0), n_pixels=50, random_state=0
     )
-    segmenter.fit(photos.images[:6], photos.masks[:6])
+    segmenter.fit(lesions.images[:6], lesions.masks[:6])
     model = make_melanoma_pipeline("survey").set_params(features__segment=FrozenEstimator(segmenter))
-    model.fit(photos.images, labels)
+    model.fit(lesions.images, labels)
     again = save_and_load(model, path)
-    np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
+    np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
 
 
-def test_transformers_and_named_labels_come_back(photos, path):
-    measure = ImagePipeline(
+def test_loaded_transformer_and_string_labels(lesions, path):
+    features = ImagePipeline(
         [("read", ImageReader()), ("find", WatershedSegmenter()), ("measure", MorphologyFeatures())]
     )
-    measure.fit(photos.images).set_output(transform="pandas")
+    features.fit(lesions.images).set_output(transform="pandas")
     pd.testing.assert_frame_equal(
-        save_and_load(measure, path).transform(photos.images), measure.transform(photos.images)
+        save_and_load(features, path).transform(lesions.images), features.transform(lesions.images)
     )
     assert read_model_info(path).classes is None
 
-    names = np.where(photos.target == 1, "melanoma", "nevus")
-    model = make_melanoma_pipeline("survey", LogisticRegression()).fit(photos.images, names)
+    names = np.where(lesions.target == 1, "melanoma", "nevus")
+    model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, names)
     again = save_and_load(model, path)
-    assert list(again.predict(photos.images)) == list(model.predict(photos.images))
+    assert list(again.predict(lesions.images)) == list(model.predict(lesions.images))
     assert read_model_info(path).classes == ("melanoma", "nevus")
 
 
-def test_what_scikit_learn_puts_around_a_model_comes_back(model, photos, labels, path):
+def test_loaded_search_result_and_calibrated_model(model, lesions, labels, path):
     search = GridSearchCV(
         make_melanoma_pipeline("survey"),
         {"classify__threshold": [0.8, 0.9]},
         cv=SemiSupervisedSplit(2),
         scoring="roc_auc",
         error_score="raise",
-    ).fit(photos.images, labels)
+    ).fit(lesions.images, labels)
     with pytest.raises(ValueError, match=r"got a GridSearchCV.*Save its best_estimator_"):
         save_model(search, path)
-    known = labels >= 0
+    labeled = labels >= 0
     calibrated = CalibratedClassifierCV(FrozenEstimator(model), ensemble=False, cv=2)
-    calibrated.fit([photos.images[i] for i in np.flatnonzero(known)], labels[known])
+    calibrated.fit([lesions.images[i] for i in np.flatnonzero(labeled)], labels[labeled])
     for whole in (search.best_estimator_, calibrated):
         again = save_and_load(whole, path)
-        np.testing.assert_array_equal(again.predict_proba(photos.images), whole.predict_proba(photos.images))
+        np.testing.assert_array_equal(again.predict_proba(lesions.images), whole.predict_proba(lesions.images))
 
 
-# The threshold
+# Thresholds
 
 
-def test_a_loaded_model_predicts_by_its_threshold(model, photos, path):
-    scores = model.predict_proba(photos.images)[:, 1]
-    cut = threshold_at_sensitivity(photos.target, scores, sensitivity=0.9)
+def test_loaded_model_predicts_with_threshold(model, lesions, path):
+    scores = model.predict_proba(lesions.images)[:, 1]
+    cut = threshold_at_sensitivity(lesions.target, scores, sensitivity=0.9)
     again = save_and_load(model, path, threshold=cut)
     assert 0 < np.count_nonzero(scores >= cut.threshold) < len(scores)
-    np.testing.assert_array_equal(again.predict(photos.images), (scores >= cut.threshold).astype(int))
-    np.testing.assert_array_equal(again.predict_proba(photos.images)[:, 1], scores)
+    np.testing.assert_array_equal(again.predict(lesions.images), (scores >= cut.threshold).astype(int))
+    np.testing.assert_array_equal(again.predict_proba(lesions.images)[:, 1], scores)
     assert list(again.classes_) == [0, 1]
     assert read_model_info(path).threshold == cut
     assert isinstance(read_model_info(path).threshold, Threshold)
@@ -207,39 +212,39 @@ def test_a_loaded_model_predicts_by_its_threshold(model, photos, path):
 
 
 @pytest.mark.parametrize("fit", [False, True])
-def test_a_threshold_that_a_model_has_is_told(model, photos, path, fit):
+def test_info_has_threshold_of_fixed_threshold_classifier(model, lesions, path, fit):
     whole = FixedThresholdClassifier(FrozenEstimator(model), threshold=0.7)
     if fit:
-        whole.fit(photos.images, photos.target)
+        whole.fit(lesions.images, lesions.target)
     again = save_and_load(whole, path)
-    np.testing.assert_array_equal(again.predict(photos.images), whole.predict(photos.images))
+    np.testing.assert_array_equal(again.predict(lesions.images), whole.predict(lesions.images))
     assert read_model_info(path).threshold == 0.7
     with pytest.raises(ValueError, match="threshold must not be given for a FixedThresholdClassifier"):
         save_model(whole, path, threshold=0.5)
 
 
-def test_wrong_thresholds_are_refused(model, photos, path):
+def test_wrong_thresholds_raise(model, lesions, path):
     for wrong in (np.nan, np.inf, True):
         with pytest.raises(ValueError, match="threshold must be a finite number"):
             save_model(model, path, threshold=wrong)
     with pytest.raises(ValueError, match="threshold must be left out where there are not two classes, got 0"):
         save_model(model["features"], path, threshold=0.5)
-    three = make_melanoma_pipeline("survey", LogisticRegression()).fit(photos.images, np.arange(24) % 3)
+    three = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, np.arange(24) % 3)
     with pytest.raises(ValueError, match="not two classes, got 3"):
         save_model(three, path, threshold=0.5)
 
 
-# What is told
+# Information about models
 
 
-def test_the_file_tells_what_is_in_it(model, path):
+def test_model_info(model, path):
     save_model(model, path, summary={"images": np.int64(24), "auc": np.float64(0.5), "by fold": np.array([0.25, 0.75])})
     info = read_model_info(path)
     assert info.classes == (0, 1)
     assert info.feature_names == tuple(model["classify"].feature_names_in_)
     assert info.threshold is None
     assert info.summary == {"images": 24, "auc": 0.5, "by fold": [0.25, 0.75]}
-    assert info.versions == _portable.versions()
+    assert info.versions == _portable.get_versions()
     assert list(info.versions) == [
         "python",
         "sklearn-melanoma",
@@ -255,44 +260,44 @@ def test_the_file_tells_what_is_in_it(model, path):
     assert read_model_info(path) == info
 
 
-def test_a_saved_model_is_an_ordinary_file_of_skops(model, photos, path):
+def test_skops_loads_the_file(model, lesions, path):
     save_model(model, path)
     types = skops.io.get_untrusted_types(file=path)
     assert all(name.startswith(("sklearn_melanoma.", "numpy.")) for name in types)
     again = skops.io.load(path, trusted=types)
-    np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
+    np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
 
 
-def test_saving_leaves_the_model_alone_and_the_cache_at_home(photos, labels, path, tmp_path):
+def test_save_drops_memory_and_does_not_change_the_model(lesions, labels, path, tmp_path):
     model = make_melanoma_pipeline().set_params(features__memory=str(tmp_path / "cache"), memory=str(tmp_path / "fits"))
-    model.fit(photos.images, labels)
+    model.fit(lesions.images, labels)
     before = model.get_params()
-    scores = model.predict_proba(photos.images)
+    scores = model.predict_proba(lesions.images)
     again = save_and_load(model, path)
     assert again.memory is None
     assert again["features"].memory is None
     after = model.get_params()
     assert before.keys() == after.keys()
     assert all(before[name] is after[name] for name in before)
-    np.testing.assert_array_equal(again.predict_proba(photos.images), scores)
+    np.testing.assert_array_equal(again.predict_proba(lesions.images), scores)
     with ZipFile(path) as archive:
         assert not any(str(tmp_path).encode() in archive.read(name) for name in archive.namelist())
 
 
 @pytest.mark.filterwarnings("ignore:The estimator .* does not support callbacks")
-def test_progress_bars_stay_at_home(photos, labels, path):
+def test_save_drops_callbacks(lesions, labels, path):
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 or newer")
-    model = make_melanoma_pipeline("survey").set_callbacks(callback.ProgressBar()).fit(photos.images, labels)
+    model = make_melanoma_pipeline("survey").set_callbacks(callback.ProgressBar()).fit(lesions.images, labels)
     again = save_and_load(model, path)
     assert not hasattr(again, "_skl_callbacks")
     assert len(model._skl_callbacks) == 1
-    np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
+    np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
 
 
-# What can't be saved
+# Models that can't be saved
 
 
-def test_what_can_not_be_saved_is_refused_before_a_file_is_there(model, photos, path):
+def test_invalid_models_raise_and_write_no_file(model, lesions, path):
     with pytest.raises(NotFittedError, match=r"model must be fitted, got a Pipeline that is not. Call its fit"):
         save_model(make_melanoma_pipeline(), path)
     with pytest.raises(NotFittedError, match="got a FixedThresholdClassifier that is not"):
@@ -304,11 +309,11 @@ def test_what_can_not_be_saved_is_refused_before_a_file_is_there(model, photos, 
     with pytest.raises(ValueError, match="must hold an estimator of this package, got LogisticRegression without"):
         save_model(LogisticRegression().fit([[0], [1]], [0, 1]), path)
     with pytest.raises(TypeError, match="model must hold only what skops can save"):
-        save_model(make_pipeline(FunctionTransformer(lambda X: X), model).fit(photos.images, photos.target), path)
+        save_model(make_pipeline(FunctionTransformer(lambda X: X), model).fit(lesions.images, lesions.target), path)
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(model, saved, path, monkeypatch):
+def test_failed_save_keeps_the_old_file(model, saved, path, monkeypatch):
     path.write_bytes(saved)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError("no space left")))
@@ -322,7 +327,7 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(model, saved, path, monkeyp
         save_model(model, path.parent / "no such folder" / "model.skops")
 
 
-# What is no model
+# Rejected files
 
 
 @pytest.mark.parametrize(
@@ -330,14 +335,14 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(model, saved, path, monkeyp
     [b"", b"image", b"PK\x03\x04", pickle.dumps(PriorLogisticRegression())],
     ids=["empty", "text", "zip's start", "pickle"],
 )
-def test_other_files_are_named(content, path):
+def test_other_files_are_rejected(content, path):
     path.write_bytes(content)
     for read in (load_model, read_model_info):
         with pytest.raises(ValueError, match=r"model\.skops' is not a model of this package: "):
             read(path)
 
 
-def test_other_archives_are_named(path, model):
+def test_other_archives_are_rejected(path, model):
     with ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", "a")
     with pytest.raises(ValueError, match="is not a model of this package: save_model did not write it"):
@@ -348,7 +353,7 @@ def test_other_archives_are_named(path, model):
             load_model(path)
 
 
-def test_missing_files_and_folders_are_named(tmp_path):
+def test_missing_files_and_folders_raise(tmp_path):
     for read in (load_model, read_model_info):
         with pytest.raises(FileNotFoundError, match="gone"):
             read(tmp_path / "gone.skops")
@@ -357,14 +362,14 @@ def test_missing_files_and_folders_are_named(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read every file")
-def test_a_file_that_may_not_be_read_is_named(saved, path):
+def test_unreadable_file_raises(saved, path):
     path.write_bytes(saved)
     path.chmod(0)
     with pytest.raises(PermissionError, match="model"):
         load_model(path)
 
 
-def test_damage_is_found_wherever_it_is(saved, path):
+def test_damage_is_detected_at_any_position(saved, path):
     draws = np.random.default_rng(0)
     for position in [0, 1, 40, len(saved) - 1, len(saved) - 70, *draws.integers(len(saved), size=200).tolist()]:
         changed = bytearray(saved)
@@ -382,13 +387,13 @@ def test_damage_is_found_wherever_it_is(saved, path):
 
 
 @pytest.mark.parametrize("info", [{"versions": None}, {"threshold": [1]}, {"summary": 1}, {"format": "x"}])
-def test_what_somebody_else_made_is_named(info, model, path):
+def test_invalid_info_is_rejected(info, model, path):
     make_file(path, model["features"], **info)
     with pytest.raises(ValueError, match="is not a model of this package: "):
         load_model(path)
 
 
-def test_other_things_in_a_right_file_are_named(path):
+def test_other_content_is_rejected(path):
     make_file(path, {"a": 1})
     with pytest.raises(ValueError, match="is not a model of this package: it holds a dict"):
         load_model(path)
@@ -400,17 +405,17 @@ def test_other_things_in_a_right_file_are_named(path):
         load_model(path)
 
 
-def test_a_later_format_is_named(model, path):
+def test_later_format_is_rejected(model, path):
     make_file(path, model["features"], format=2)
     with pytest.raises(ValueError, match=r"has format 2, and this version .* up to 1. Install a later version"):
         load_model(path)
 
 
-# Trust
+# Trusted types
 
 
 def with_node(node):
-    """Return a file of skops that holds a node of the writer's choice as a parameter of a step."""
+    """Return an archive of skops with any node as a parameter of a step."""
     source = BytesIO(skops.io.dumps(FunctionTransformer(np.abs)))
     target = BytesIO()
     with ZipFile(source) as before, ZipFile(target, "w") as after:
@@ -457,7 +462,7 @@ def call(module, name, *arguments):
         ("pandas", "read_pickle"),
     ],
 )
-def test_calls_are_refused_by_name_before_anything_runs(module, name, path, tmp_path):
+def test_untrusted_types_are_rejected_before_anything_runs(module, name, path, tmp_path):
     mark = tmp_path / "mark"
     for node in (
         call(module, name, f"touch {mark}"),
@@ -470,45 +475,105 @@ def test_calls_are_refused_by_name_before_anything_runs(module, name, path, tmp_
     assert not mark.exists()
 
 
-def test_the_file_of_those_tests_would_load(path):
+def test_loads_a_trusted_function(path):
     make_file(path, with_node({"__class__": "exp", "__module__": "numpy", "__loader__": "FunctionNode"}))
     assert load_model(path).func is np.exp
 
 
-def test_types_of_a_user_are_trusted_by_name(photos, path):
+def test_user_types_are_trusted_by_name(lesions, path):
     name = f"{OwnReader.__module__}.OwnReader"
     sys.modules.setdefault(OwnReader.__module__, sys.modules[__name__])
     model = make_melanoma_pipeline("survey").set_params(features__read=OwnReader(), classify=LogisticRegression())
-    model.fit(photos.images, photos.target)
+    model.fit(lesions.images, lesions.target)
     save_model(model, path)
     with pytest.raises(ValueError, match=f"types that are not trusted: {name}. .*trusted=\\('{name}',\\)"):
         load_model(path)
     for trusted in (name, (name,)):
         again = load_model(path, trusted=trusted)
-        np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
+        np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
 
 
-def test_what_is_harmless():
-    fine = [
-        "builtins.int",
-        "numpy.float64",
+def test_find_untrusted():
+    trusted = [
         "numpy.dtype",
-        "scipy.special._ufuncs.expit",
-        "sklearn.linear_model._logistic.LogisticRegression",
+        "sklearn.tree._tree.Tree",
         "sklearn_melanoma.pipeline._image_pipeline.ImagePipeline",
         "sklearn_melanoma.features._patches.Codes",
     ]
-    assert untrusted(fine) == []
-    bad = ["builtins.exec", "numpy.memmap", "sklearn.utils.Bunch", "sklearn_melanoma.features._patches.np", "thing", ""]
-    assert untrusted(bad) == bad
-    assert untrusted(bad, bad[:2]) == bad[2:]
+    assert find_untrusted(trusted) == []
+    others = [
+        "builtins.exec",
+        "numpy.memmap",
+        "sklearn.utils.Bunch",
+        "sklearn_melanoma.features._patches.np",
+        "sklearn_melanoma.pipeline._melanoma_pipeline.SimpleImputer",
+        "thing",
+        "",
+    ]
+    assert find_untrusted(others) == others
+    assert find_untrusted(others, others[:2]) == others[2:]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        int,
+        np.float64(1),
+        np.float64,
+        scipy.special.expit,
+        LogisticRegression(),
+        np.random.default_rng(0),
+        {"a": {1}},
+    ],
+    ids=str,
+)
+def test_skops_trusts_numbers_functions_and_estimators(value, path):
+    make_file(path, FunctionTransformer(kw_args={"value": value}))
+    assert type(load_model(path).kw_args["value"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "sigmoid",
+        "isotonic",
+        pytest.param(
+            "temperature",
+            marks=pytest.mark.skipif(
+                not hasattr(calibration, "_TemperatureScaling"), reason="scikit-learn 1.8 or newer"
+            ),
+        ),
+    ],
+)
+def test_calibrated_classifiers_are_trusted(method, table, labels, path):
+    labeled = labels >= 0
+    base = BalancedSelfTrainingClassifier(LogisticRegression())
+    fitted = CalibratedClassifierCV(base, method=method, cv=2).fit(table[labeled], labels[labeled])
+    again = save_and_load(fitted, path)
+    np.testing.assert_array_equal(again.predict_proba(table), fitted.predict_proba(table))
+
+
+def test_imputers_are_trusted(path):
+    X = np.where(np.eye(12, 4) == 1, np.nan, np.random.default_rng(0).normal(size=(12, 4)))
+    for imputer in (SimpleImputer(), IterativeImputer(random_state=0, tol=10)):
+        make_file(path, imputer.fit(X))
+        np.testing.assert_array_equal(load_model(path).transform(X), imputer.transform(X))
+
+
+@pytest.mark.filterwarnings("ignore:Label .* is present in all training examples")
+def test_one_vs_rest_classifier_with_a_constant_label_is_trusted(path):
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    classifier = OneVsRestClassifier(LogisticRegression()).fit(X, [[1, i % 2] for i in range(12)])
+    make_file(path, classifier)
+    np.testing.assert_array_equal(load_model(path).predict(X), classifier.predict(X))
 
 
 # Versions
 
 
-def test_other_versions_are_told_once(model, photos, path):
-    there = _portable.versions() | {"scikit-learn": "0.9.3", "numpy": "1.0"}
+def test_other_versions_warn_once(model, lesions, path):
+    there = _portable.get_versions() | {"scikit-learn": "0.9.3", "numpy": "1.0"}
     make_file(path, model, versions=there)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -518,17 +583,17 @@ def test_other_versions_are_told_once(model, photos, path):
     assert "was saved with scikit-learn 0.9.3 (here " in str(warning.message)
     assert ", numpy 1.0 (here " in str(warning.message)
     assert "install the versions it was saved with, or fit it anew, and compare" in str(warning.message)
-    np.testing.assert_array_equal(again.predict_proba(photos.images), model.predict_proba(photos.images))
+    np.testing.assert_array_equal(again.predict_proba(lesions.images), model.predict_proba(lesions.images))
 
 
-def test_another_patch_release_is_no_difference(model, path):
-    here = _portable.versions()
+def test_other_patch_versions_do_not_warn(model, path):
+    here = _portable.get_versions()
     there = {package: ".".join([*version.split(".")[:2], "99"]) for package, version in here.items()}
     make_file(path, model, versions=there)
     load_model(path)  # warnings are errors
 
 
-def test_scikit_learns_warnings_of_each_estimator_are_left_out(model, path, monkeypatch):
+def test_version_warnings_of_estimators_are_ignored(model, path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("sklearn.base.__version__", "1.0.0")
         archive = dumps(model)
@@ -538,7 +603,7 @@ def test_scikit_learns_warnings_of_each_estimator_are_left_out(model, path, monk
     load_model(path)  # warnings are errors
 
 
-def test_what_can_not_be_rebuilt_says_where_it_could(path):
+def test_model_that_can_not_be_rebuilt_names_saved_versions(path):
     gone = {"__class__": "exp", "__module__": "gone", "__loader__": "FunctionNode"}
     make_file(path, with_node(gone))
     with pytest.raises(ValueError, match=r"can't be rebuilt here \(ModuleNotFoundError: .*It was saved with python 3"):
@@ -553,19 +618,19 @@ def in_new_process(code, *arguments):
     return run.stdout.split()
 
 
-def test_a_fresh_process_predicts_the_same(saved, model, photos, path, tmp_path):
+def test_new_process_predicts_the_same(saved, model, lesions, path, tmp_path):
     path.write_bytes(saved)
-    np.save(tmp_path / "photo.npy", photos.images[0])
+    np.save(tmp_path / "image.npy", lesions.images[0])
     code = (
         "import sys, numpy; from sklearn_melanoma.persistence import load_model; "
         "print(load_model(sys.argv[1]).predict_proba([numpy.load(sys.argv[2])])[0, 1].hex())"
     )
-    assert in_new_process(code, path, tmp_path / "photo.npy") == [model.predict_proba(photos.images[:1])[0, 1].hex()]
+    assert in_new_process(code, path, tmp_path / "image.npy") == [model.predict_proba(lesions.images[:1])[0, 1].hex()]
 
 
-def test_the_example_answers_each_photo(saved, model, photos, path, tmp_path):
+def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path):
     path.write_bytes(saved)
-    Image.fromarray(photos.images[0]).save(tmp_path / "first.png")
+    Image.fromarray(lesions.images[0]).save(tmp_path / "first.png")
     paths = [str(tmp_path / name) for name in ("first.png", "gone.png", "first.png")]
     script = Path(__file__).parents[2] / "docs" / "examples" / "serve.py"
     run = subprocess.run(
@@ -579,7 +644,7 @@ def test_the_example_answers_each_photo(saved, model, photos, path, tmp_path):
     assert len([line for line in script.read_text("utf-8").splitlines() if line]) == 10
 
 
-def test_without_skops_the_message_says_what_to_install(saved, path, monkeypatch):
+def test_missing_skops_names_what_to_install(saved, path, monkeypatch):
     path.write_bytes(saved)
     for name in [name for name in sys.modules if name.split(".")[0] == "skops"]:
         monkeypatch.delitem(sys.modules, name)
@@ -589,11 +654,11 @@ def test_without_skops_the_message_says_what_to_install(saved, path, monkeypatch
     assert read_model_info(path).classes == (0, 1)
 
 
-def test_functions_beside_steps_are_trusted_by_name(table, labels, path):
+def test_functions_are_trusted_by_name(table, labels, path):
     table = table.iloc[:, :20]
     model = make_pipeline(StandardScaler(), SelectKBest(k=5), PriorLogisticRegression())
-    known = labels >= 0
-    model.set_output(transform="pandas").fit(table[known], labels[known])
+    labeled = labels >= 0
+    model.set_output(transform="pandas").fit(table[labeled], labels[labeled])
     save_model(model, path)
     score = "sklearn.feature_selection._univariate_selection.f_classif"
     with pytest.raises(ValueError, match=f"types that are not trusted: {score}"):
