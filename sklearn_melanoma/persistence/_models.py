@@ -184,7 +184,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     Warns
     -----
     UserWarning
-        Once, if the major or minor version of a package differs from the one that the model was saved with.
+        Once, if the major or minor version of a package has changed since the model was saved.
 
     See Also
     --------
