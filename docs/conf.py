@@ -3,6 +3,7 @@
 import inspect
 import os
 import runpy
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ import matplotlib as mpl
 import sklearn_melanoma
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for _gallery
 
 project = "sklearn-melanoma"
 author = "The sklearn-melanoma developers"
@@ -23,6 +25,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
 # The build needs no network. Where there is one, DOCS_ONLINE=1 links to the documentation of the libraries below.
 if os.environ.get("DOCS_ONLINE"):
@@ -36,7 +39,7 @@ if os.environ.get("DOCS_ONLINE"):
     }
 
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery"]
 templates_path = ["_templates"]
 default_role = "literal"
 # Links to the package's own names have to lead somewhere; those to other libraries need the network.
@@ -50,6 +53,24 @@ autosummary_generate = True
 toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings name the types, in words
 numpydoc_show_class_members = False  # the template of a class lists them
+
+# Scripts in gallery run during the build. Reference pages link to the examples that use a name.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
+    "backreferences_dir": "reference/generated/backreferences",
+    "doc_module": ("sklearn_melanoma",),
+    "prefer_full_module": {r"sklearn_melanoma\."},
+    "reference_url": {"sklearn_melanoma": None},
+    "image_scrapers": ("matplotlib", "_gallery.save_figures"),
+    "reset_modules": ("matplotlib",),
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn-melanoma {version}"

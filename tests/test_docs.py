@@ -1,7 +1,7 @@
-"""The Python blocks of the README and of every page run, and the reference lists every public name.
+"""Tests of the Python blocks of all pages, the scripts of the gallery, and the names on the reference pages.
 
-A block is left out by a line ``% not run: <reason>`` just before it, and with older versions by one
-``% needs: scikit-learn 1.9``.
+A line ``% not run: <reason>`` just before a block excludes it. A line ``% needs: scikit-learn 1.9`` excludes it with
+older versions.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import runpy
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,14 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GALLERY = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 BLOCK = re.compile(
     r"(?P<skip>^% not run: .+\n)?(?:^% needs: scikit-learn (?P<version>\S+)\n)?^```python\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 STAGES = [
     "datasets",
+    "experimental",
     "features",
     "images",
     "inspection",
@@ -37,7 +41,7 @@ STAGES = [
 
 
 def read_blocks(text: str) -> list[tuple[int, str]]:
-    """Return the line before each block that is to be run, and its code."""
+    """Return the line before each block to run, and the code of the block."""
     found = (m for m in BLOCK.finditer(text) if not m["skip"])
     here = Version(sklearn.__version__)
     return [(text[: m.start("code")].count("\n"), m["code"]) for m in found if here >= Version(m["version"] or "0")]
@@ -49,9 +53,9 @@ def page_params() -> list[object]:
 
 
 def run_block(code: str, line: int, page: Path, namespace: dict[str, object]) -> None:
-    """Run one block; of a session with prompts, compare the output as well."""
+    """Run one block. For a session with prompts, compare the output too."""
     if not code.startswith(">>>"):
-        # Line numbers of the page, so that a traceback points into it.
+        # The empty lines make the line numbers of a traceback those of the page.
         exec(compile("\n" * line + code, page, "exec"), namespace)
         return
     session = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line)
@@ -61,12 +65,26 @@ def run_block(code: str, line: int, page: Path, namespace: dict[str, object]) ->
     assert not runner.failures, "".join(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", page_params())
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, code in read_blocks(page.read_text("utf-8")):
         run_block(code, line, page, namespace)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
+def test_example_runs(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runpy.run_path(str(script), run_name="__main__")
+    assert not list(tmp_path.iterdir())
+
+
+def test_examples_are_found():
+    assert {"plot_1_segment_folder", "plot_2_choose_segmenter", "plot_3_few_labels"} <= {path.stem for path in GALLERY}
 
 
 def test_pages_are_found():
@@ -98,6 +116,5 @@ def test_reference_lists_every_public_name(stage):
 
 def test_every_stage_has_a_reference_page():
     package = ROOT / "sklearn_melanoma"
-    public = {path.parent.name for path in package.glob("*/__init__.py")}
-    public |= {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")} - {"cli"}
-    assert public == set(STAGES)
+    names = {path.parent.name for path in package.glob("*/__init__.py")} | {path.stem for path in package.glob("*.py")}
+    assert {name for name in names if not name.startswith("_")} - {"cli"} == set(STAGES)

@@ -1,20 +1,20 @@
-"""Copies of one drawn image: what a classifier learns from beside it."""
+"""One synthetic image and four augmented copies of it."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import make_lesions
-from sklearn_melanoma.experimental._augmentation import make_view
+from sklearn_melanoma.experimental._augmentation import augment_lesion
 
 
 def draw() -> Figure:
-    photos = make_lesions(1, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=1, random_state=11)
-    lesion = Lesion(photos.images[0], photos.masks[0])
-    views = [make_view(lesion, np.random.RandomState(seed)) for seed in range(4)]
+    data = make_lesions(1, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=1, random_state=11)
+    lesion = Lesion(data.images[0], data.masks[0])
+    copies = [augment_lesion(lesion, np.random.RandomState(seed)) for seed in range(4)]
 
     figure = Figure(figsize=(10, 2.4), layout="constrained")
-    for number, (axes, shown) in enumerate(zip(figure.subplots(1, 5), [lesion, *views], strict=True)):
+    for number, (axes, shown) in enumerate(zip(figure.subplots(1, 5), [lesion, *copies], strict=True)):
         axes.imshow(shown.image)
         axes.contour(shown.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
         axes.set_title(f"copy {number}" if number else "image", fontsize="medium")

@@ -1,4 +1,4 @@
-"""Picture of the page on features: where colors, lines and spots are found on a drawn image."""
+"""Picture of the page on features: where colors, lines and spots are found on a synthetic image."""
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -19,8 +19,8 @@ SHOWN = ("#ffffff", "#d9534f", "#d2a679", "#7a4a2b", "#7f93b2", "#111111")
 
 
 def draw() -> Figure:
-    photos = make_lesions(6, image_size=(288, 384), hair=0, vignette=0, ruler=0, melanoma_fraction=1, random_state=5)
-    lesion = Lesion(photos.images[SEEN], photos.masks[SEEN])
+    data = make_lesions(6, image_size=(288, 384), hair=0, vignette=0, ruler=0, melanoma_fraction=1, random_state=5)
+    lesion = Lesion(data.images[SEEN], data.masks[SEEN])
     crop, structures = lesion.shared(Crop), lesion.shared(Structures.of)
 
     figure = Figure(figsize=(10, 3.5), layout="constrained")
@@ -35,7 +35,7 @@ def draw() -> Figure:
     ring.flat[crop.ring] = True
     panels[0].contour(crop.mask, levels=[0.5], colors="w", linewidths=1.5)
     panels[0].contourf(ring, levels=[0.5, 1], colors=["C0"], alpha=0.35)
-    row, column = np.add(crop.shape.moments.centroid, [part.start for part in crop.inner])
+    row, column = np.add(crop.morphology.moments.centroid, [part.start for part in crop.inner])
     for angle in np.pi / N_SECTORS * (2 * np.arange(N_SECTORS) + 1):
         reach = 0.75 * crop.root
         panels[0].plot([column, column + reach * np.cos(angle)], [row, row + reach * np.sin(angle)], "k:", lw=1)
@@ -44,10 +44,10 @@ def draw() -> Figure:
     colors = np.full(crop.mask.shape, np.nan)
     colors.flat[crop.pixels] = name_colors(crop.rgb, crop.skin_rgb)
     panels[1].imshow(colors, cmap=ListedColormap(SHOWN), vmin=-0.5, vmax=5.5, interpolation="nearest")
-    shares = np.bincount(colors[crop.mask].astype(int), minlength=6) / len(crop.pixels)
+    fractions = np.bincount(colors[crop.mask].astype(int), minlength=6) / len(crop.pixels)
     handles = [
-        Patch(facecolor=face, edgecolor="0.6", label=f"{label} {share:.0%}")
-        for face, label, share in zip(SHOWN, LABELS, shares, strict=True)
+        Patch(facecolor=face, edgecolor="0.6", label=f"{label} {fraction:.0%}")
+        for face, label, fraction in zip(SHOWN, LABELS, fractions, strict=True)
     ]
     panels[1].legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False, fontsize=7)
 

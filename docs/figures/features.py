@@ -1,10 +1,10 @@
-"""Picture of the page on features: what the shape measures are measured on."""
+"""Picture of the page on features: circle, hull, diameters and axes of an outline."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 
-from sklearn_melanoma.features import measure_shape, minimum_enclosing_circle
+from sklearn_melanoma.features import measure_morphology, minimum_enclosing_circle
 from sklearn_melanoma.features._hull import convex_hull
 from sklearn_melanoma.features._moments import Moments
 
@@ -17,7 +17,7 @@ def lesion_like_mask() -> np.ndarray:
 
 
 def support_lines(hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return an edge of the hull that the least width is measured from, and the vertex opposite."""
+    """Return a point on the edge with the least width of the hull, and the opposite vertex."""
     edges = np.roll(hull, -1, axis=0) - hull
     normals = np.column_stack([edges[:, 1], -edges[:, 0]]) / np.hypot(*edges.T)[:, np.newaxis]
     reach = hull @ normals.T
@@ -29,7 +29,7 @@ def support_lines(hull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def draw() -> Figure:
     mask = lesion_like_mask()
-    hull, moments, found = convex_hull(mask), Moments(mask), measure_shape(mask)
+    hull, moments, found = convex_hull(mask), Moments(mask), measure_morphology(mask)
     row, column, radius = minimum_enclosing_circle(mask)
 
     figure = Figure(figsize=(9, 5.2))

@@ -1,4 +1,4 @@
-"""What the directions of the literature say of drawn images before any label, and how labels correct it."""
+"""Weights and scores of synthetic images without labels, and how labels correct them."""
 
 import warnings
 
@@ -15,16 +15,16 @@ LABELS = (0, 3, 10)
 
 
 def draw() -> Figure:
-    photos = make_lesions(80, melanoma_fraction=0.5, random_state=0)
+    data = make_lesions(80, melanoma_fraction=0.5, random_state=0)
     model = make_melanoma_pipeline()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No lesion was found")
-        table = model["features"].fit_transform(photos.images)
+        table = model["features"].fit_transform(data.images)
     known = feature_directions()
     known = known[known["weight"] != 0]
     weights, scores = {}, {}
     for n_labels in LABELS:
-        few = hide_labels(photos.target, n_labels, random_state=1) if n_labels else np.full(80, -1)
+        few = hide_labels(data.target, n_labels, random_state=1) if n_labels else np.full(80, -1)
         fitted = model[1:].fit(table, few)
         found = pd.Series(fitted["classify"].coef_[0], fitted["classify"].feature_names_in_)
         weights[n_labels] = (
@@ -42,11 +42,11 @@ def draw() -> Figure:
     left.invert_yaxis()
     left.legend(fontsize="small")
     for axes, n_labels in zip(panels, LABELS, strict=True):
-        score, hidden = scores[n_labels]
+        score, unlabeled = scores[n_labels]
         bins = np.linspace(*np.percentile(score, [0, 100]), 16)
         for target, color, name in ((0, "C7", "nevi"), (1, "C3", "melanomas")):
-            axes.hist(score[hidden & (photos.target == target)], bins, color=color, alpha=0.6, label=name)
-        axes.set(title=f"{n_labels} labels of each class", xlabel="log-odds", yticks=[])
+            axes.hist(score[unlabeled & (data.target == target)], bins, color=color, alpha=0.6, label=name)
+        axes.set(title=f"{n_labels} labels per class", xlabel="log-odds", yticks=[])
         axes.title.set_fontsize("medium")
     panels[0].set_ylim(0, 1.4 * panels[0].get_ylim()[1])
     panels[0].legend(fontsize="small")

@@ -11,10 +11,10 @@ SIDES = (1024, 384, 192)
 
 
 def draw() -> Figure:
-    photo = make_lesions(1, image_size=(768, 1024), hair=0, vignette=0, random_state=11).images
+    images = make_lesions(1, image_size=(768, 1024), hair=0, vignette=0, random_state=11).images
     figure = Figure(figsize=(10, 3.1), layout="constrained")
     for axes, side in zip(figure.subplots(1, len(SIDES)), SIDES, strict=True):
-        (lesion,) = WatershedSegmenter().transform(ImageReader(max_side=side).transform(photo))
+        (lesion,) = WatershedSegmenter().transform(ImageReader(max_side=side).transform(images))
         ((area,),) = MorphologyFeatures(["area"]).transform([lesion])
         axes.imshow(lesion.image)
         axes.contour(lesion.mask, levels=[0.5], colors="white", linewidths=1.5)

@@ -9,9 +9,9 @@ from sklearn_melanoma.model_selection import hide_labels
 
 
 def draw() -> Figure:
-    photos = make_lesions(160, hair=0, vignette=0, ruler=0, random_state=0)
-    labels = hide_labels(photos.target[:80], 15, random_state=0)
-    model = make_melanoma_pipeline().fit(photos.images[:80], labels)
+    data = make_lesions(160, hair=0, vignette=0, ruler=0, random_state=0)
+    labels = hide_labels(data.target[:80], 15, random_state=0)
+    model = make_melanoma_pipeline().fit(data.images[:80], labels)
     return FeatureImportanceDisplay.from_estimator(
-        model, photos.images[80:], photos.target[80:], n_repeats=5, random_state=0, max_features=12
+        model, data.images[80:], data.target[80:], n_repeats=5, random_state=0, max_features=12
     ).figure_

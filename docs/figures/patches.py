@@ -1,4 +1,4 @@
-"""What a patch encoder learns from drawn images: its codes, and where one of them is found."""
+"""Codes of a patch encoder from synthetic images, and where two of them are found."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,10 +29,10 @@ def activity_map(image: np.ndarray, codes: Codes) -> np.ndarray:
 
 
 def draw() -> Figure:
-    photos = make_lesions(40, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=0.5, random_state=3)
-    lesions = [Lesion(*pair) for pair in zip(photos.images, photos.masks, strict=True)]
+    data = make_lesions(40, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=0.5, random_state=3)
+    lesions = [Lesion(*pair) for pair in zip(data.images, data.masks, strict=True)]
     encoder = PatchEncoder(n_codes=N_CODES, patch_side=SIDE, random_state=0).fit(lesions)
-    codes, shown = encoder.codes_, lesions[int(np.argmax(photos.target))]
+    codes, shown = encoder.codes_, lesions[int(np.argmax(data.target))]
     zoom = encoder.lesion_side / np.sqrt(shown.area_px)
     found = activity_map(ndi.zoom(shown.image, (zoom, zoom, 1), order=1), codes)
     core, _, border, _ = encoder.transform([shown])[0].reshape(4, N_CODES)

@@ -8,5 +8,5 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 
 
 def draw() -> Figure:
-    photos = make_lesions(8, random_state=0)
-    return BorderDisplay.from_estimator(WatershedSegmenter(), photos.images, photos.masks).figure_
+    data = make_lesions(8, random_state=0)
+    return BorderDisplay.from_estimator(WatershedSegmenter(), data.images, data.masks).figure_

@@ -11,34 +11,36 @@ from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_arti
 
 
 def draw() -> Figure:
-    photos = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
-    photo, truth = photos.images[0], photos.masks[0]
-    surround = find_artifacts(photo)
-    cleaned = erase_dark_lines(photo)
-    view = _regions.view_channel(lambda i: _regions.smooth(cleaned[:, :, i]), "blue", surround, even_light=True)
-    gray, binary = view.gray, view.dark
+    data = make_lesions(1, image_size=(144, 192), hair=1, vignette=1, random_state=6)
+    image, truth = data.images[0], data.masks[0]
+    surround = find_artifacts(image)
+    cleaned = erase_dark_lines(image)
+    channel = _regions.make_channel(
+        lambda i: _regions.smooth_levels(cleaned[:, :, i]), "blue", surround, even_light=True
+    )
+    gray, binary = channel.gray, channel.dark
     core = _regions.choose_region(binary)
     side = max(core.shape)
     band = ~core & (ndi.distance_transform_edt(~core) <= _watershed._BAND * side)
     slope = ndi.gaussian_gradient_magnitude(gray, _regions.SMOOTHING * side, truncate=3)
-    found = segment_watershed(photo)
+    found = segment_watershed(image)
 
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     panels = {
-        "image": photo,
+        "image": image,
         "1, 2  gray levels: blue, smoothed,\neven light, artifacts out": np.ma.masked_array(gray, surround),
         "3  darker than Otsu's threshold": binary,
         "4  the one region, holes filled": core,
         "5  watershed on the slope,\nin the narrow band only": slope,
-        f"6  border, half way in color\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": photo,
+        f"6  border, half way in color\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": image,
     }
     grid = figure.subplots(2, 3).ravel()
-    for axes, (title, image) in zip(grid, panels.items(), strict=True):
-        axes.imshow(image, cmap="gray")
+    for axes, (title, shown) in zip(grid, panels.items(), strict=True):
+        axes.imshow(shown, cmap="gray")
         axes.set_title(title, fontsize="medium")
         axes.set_axis_off()
     grid[4].imshow(np.where(band, 1.0, np.nan), cmap="autumn", alpha=0.35)
-    grid[4].contour(segment_watershed(photo, level=None), levels=[0.5], colors="#ffd400", linewidths=1.5)
+    grid[4].contour(segment_watershed(image, level=None), levels=[0.5], colors="#ffd400", linewidths=1.5)
     grid[5].contour(found, levels=[0.5], colors="#ffd400", linewidths=1.5)
     grid[5].contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
     return figure

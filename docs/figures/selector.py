@@ -9,16 +9,16 @@ from sklearn_melanoma.segmentation._selector import default_segmenters
 
 
 def draw() -> Figure:
-    photos = make_lesions(7, image_size=(144, 192), random_state=4)
-    photo, truth = photos.images[6], photos.masks[6]
-    panels = {name: segmenter.predict([photo])[0] for name, segmenter in default_segmenters()}
-    (lesion,) = SegmenterSelector().transform([photo])
+    data = make_lesions(7, image_size=(144, 192), random_state=4)
+    image, truth = data.images[6], data.masks[6]
+    panels = {name: segmenter.predict([image])[0] for name, segmenter in default_segmenters()}
+    (lesion,) = SegmenterSelector().transform([image])
     panels["consensus"] = lesion.mask
 
     figure = Figure(figsize=(8.5, 7), layout="constrained")
     grid = figure.subplots(3, 3).ravel()
     for axes, (name, mask) in zip(grid, panels.items(), strict=True):
-        axes.imshow(photo)
+        axes.imshow(image)
         axes.contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
         if mask.any():
             axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)

@@ -1,4 +1,4 @@
-"""How sure of drawn images a classifier is, with and without the prevalence; and labels that views do not believe."""
+"""Probabilities of synthetic images with and without the prevalence; trust of the views in right and wrong labels."""
 
 import warnings
 
@@ -21,27 +21,27 @@ from sklearn_melanoma.semi_supervised import (
     PriorLogisticRegression,
 )
 
-FAMILIES = {"shape": MorphologyFeatures, "color": ColorFeatures, "texture": TextureFeatures, "abcd": AbcdFeatures}
+FAMILIES = {"morphology": MorphologyFeatures, "color": ColorFeatures, "texture": TextureFeatures, "abcd": AbcdFeatures}
 
 
 def draw() -> Figure:
-    photos = make_lesions(100, melanoma_fraction=0.2, random_state=0)
+    data = make_lesions(100, melanoma_fraction=0.2, random_state=0)
     prior = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
     model = make_melanoma_pipeline(classifier=prior)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No lesion was found")
-        table = model["features"].fit_transform(photos.images)
+        table = model["features"].fit_transform(data.images)
     rows = model[1:-1].fit_transform(table)
-    few = hide_labels(photos.target, 10, random_state=0)
-    hidden = few == -1
+    few = hide_labels(data.target, 10, random_state=0)
+    unlabeled = few == -1
 
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    balanced = BalancedSelfTrainingClassifier(prior, prevalence=float(photos.target[hidden].mean()))
+    balanced = BalancedSelfTrainingClassifier(prior, prevalence=float(data.target[unlabeled].mean()))
     for classifier, name, color in ((prior, "the default", "C7"), (balanced, "with self-training", "C0")):
-        probability = np.sort(classifier.fit(rows, few).predict_proba(rows)[hidden, 1])[::-1]
+        probability = np.sort(classifier.fit(rows, few).predict_proba(rows)[unlabeled, 1])[::-1]
         left.plot(probability, color=color, label=f"{name}: mean {probability.mean():.2f}")
-    left.axvline(photos.target[hidden].sum(), color="black", lw=0.8, ls="--", label="number of melanomas")
+    left.axvline(data.target[unlabeled].sum(), color="black", lw=0.8, ls="--", label="number of melanomas")
     left.set(xlabel="images without a label, the likeliest melanomas first", ylabel="probability", ylim=(0, 1))
     left.legend(fontsize="small")
 
@@ -51,7 +51,7 @@ def draw() -> Figure:
     given = np.where(wrong, 1 - few, few)
     views = {name: family.FEATURES for name, family in FAMILIES.items()}
     trust = CoTrainingClassifier(prior, views).fit(rows, given).label_trust_
-    order = np.flatnonzero(~hidden)[np.argsort(trust[~hidden])]
+    order = np.flatnonzero(~unlabeled)[np.argsort(trust[~unlabeled])]
     right.bar(np.arange(len(order)), trust[order], color=np.where(wrong[order], "C3", "C0"))
     right.bar([0], [0], color="C3", label="wrong labels")
     right.set(xlabel="the 20 labels", ylabel="trust of the views", ylim=(0, 1), xticks=[])

@@ -1,4 +1,4 @@
-"""Why measures are scaled anew among images of another kind: the same measure by two cameras, before and after."""
+"""One feature of images from two cameras, before and after it is scaled among each kind."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 
-MEASURE = "area"
+FEATURE = "area"
 
 
 def draw() -> Figure:
@@ -15,7 +15,7 @@ def draw() -> Figure:
         "old images": make_lesions(50, melanoma_fraction=0.5, image_size=(150, 200), hair=0, random_state=0),
         "new images": make_lesions(50, melanoma_fraction=0.5, image_size=(225, 300), hair=0, random_state=1),
     }
-    tables = {name: model["features"].fit_transform(photos.images) for name, photos in sets.items()}
+    tables = {name: model["features"].fit_transform(lesions.images) for name, lesions in sets.items()}
     scale = model[1:-1].fit(tables["old images"])
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
@@ -26,10 +26,10 @@ def draw() -> Figure:
     }
     classes = ("nevi", "C7"), ("melanomas", "C3")
     for axes, (title, found) in zip(panels, scaled_as.items(), strict=True):
-        for place, (name, photos) in enumerate(sets.items()):
-            values = found[name][MEASURE].to_numpy()
+        for place, (name, lesions) in enumerate(sets.items()):
+            values = found[name][FEATURE].to_numpy()
             for target, (label, color) in enumerate(classes):
-                chosen = values[photos.target == target]
+                chosen = values[lesions.target == target]
                 height = place + 0.18 * (2 * target - 1) + np.random.default_rng(0).uniform(-0.12, 0.12, len(chosen))
                 axes.plot(chosen, height, ".", color=color, alpha=0.7, label=label if place else None)
         axes.set(title=title, yticks=[0, 1], yticklabels=list(sets))

@@ -1,0 +1,114 @@
+"""
+Learn from few labels
+=====================
+
+This example trains a classifier on 80 images, of which only ten have a diagnosis. It then shows how the score changes
+with the number of labels.
+"""
+
+# %%
+# A folder with few diagnoses
+# ---------------------------
+#
+# The table ``labels.csv`` names the diagnosis of ten images. All other images have none.
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from sklearn_melanoma.datasets import load_folder, make_lesions
+from sklearn_melanoma.inspection import LabelEfficiencyDisplay
+from sklearn_melanoma.model_selection import hide_labels
+from sklearn_melanoma.pipeline import make_melanoma_pipeline
+
+temporary = TemporaryDirectory()
+folder = Path(temporary.name)
+(folder / "images").mkdir()
+
+synthetic = make_lesions(
+    80,
+    image_size=(144, 192),
+    melanoma_fraction=0.4,
+    hair=0,
+    vignette=0,
+    random_state=0,
+)
+names = [f"{number:02d}.png" for number in range(80)]
+for name, image in zip(names, synthetic.images, strict=True):
+    Image.fromarray(image).save(folder / "images" / name)
+
+few = hide_labels(synthetic.target, 5, random_state=0)
+diagnoses = np.where(few == 1, "melanoma", "nevus")
+labels = pd.DataFrame({"image": names, "diagnosis": diagnoses})[few != -1]
+labels.to_csv(folder / "labels.csv", index=False)
+
+data = load_folder(folder / "images")
+for target, name in ((1, "melanomas"), (0, "others"), (-1, "unlabeled")):
+    print(np.sum(data.target == target), name)
+
+# %%
+# Fit the pipeline
+# ----------------
+#
+# The default pipeline reads and segments the images, computes 181 features, and starts from the literature: it knows
+# for 77 features whether more of them is worse. The unlabeled images, -1 in ``data.target``, serve to scale the
+# features.
+
+model = make_melanoma_pipeline()
+model.fit(data.images, data.target)
+
+# %%
+# Score the unlabeled images
+# --------------------------
+#
+# The true diagnoses of the synthetic images are known, so the scores can be checked.
+
+unlabeled = data.target == -1
+probability = model.predict_proba(data.images)[unlabeled, 1]
+truth = synthetic.target[unlabeled]
+
+figure = Figure(figsize=(7, 3), layout="constrained")
+axes = figure.subplots()
+bins = np.linspace(0, 1, 16)
+for target, name, color in ((0, "other", "C7"), (1, "melanoma", "C3")):
+    axes.hist(probability[truth == target], bins, alpha=0.6, color=color, label=name)
+axes.set(xlabel="probability of melanoma", ylabel="unlabeled images")
+axes.set_title(f"ROC AUC {roc_auc_score(truth, probability):.2f}", fontsize="medium")
+axes.legend()
+
+# %%
+# How many labels are needed?
+# ---------------------------
+#
+# The features are computed once. :class:`~sklearn_melanoma.inspection.LabelEfficiencyDisplay` then removes most labels
+# at random, again and again, and scores each method on images that it was not fitted on. The first method is the
+# pipeline's classifier; the second is scikit-learn's self-training, which knows nothing before the first label.
+
+features = model["features"].transform(data.images)
+logistic = LogisticRegression(class_weight="balanced", max_iter=1000)
+self_training = SelfTrainingClassifier(logistic)
+methods = {
+    "prior knowledge": model[1:],
+    "self-training": make_melanoma_pipeline(classifier=self_training)[1:],
+}
+display = LabelEfficiencyDisplay.from_estimators(
+    methods,
+    features,
+    synthetic.target,
+    labels_per_class=(0, 3, 10),
+    n_repeats=8,
+    random_state=0,
+)
+temporary.cleanup()
+
+# %%
+# **What to look at:** the left end of the curves. The classifier with prior knowledge has a score without any label;
+# the other needs labels to reach it. The bands show how much depends on which images have labels.
+# :doc:`/guide/few_labels` has the results on real images.
