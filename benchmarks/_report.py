@@ -21,6 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("sklearn-melanoma", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow", "pandas", "joblib")
 
+DRAWS_NOTE = (
+    "Brackets: Student's 95 % interval over the draws. It shows the effect of the draw, not the scores on another data "
+    "set. Differences are paired."
+)
 SYNTHETIC = "synthetic"  # name of the images that `make_lesions` draws where there are no real ones
 SYNTHETIC_NOTE = (
     "**No real images were given.** These are synthetic images of `make_lesions`; their scores say nothing about "

@@ -27,7 +27,7 @@ from benchmarks._timing import find_least_time
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures, ColorFeatures
 from sklearn_melanoma.pipeline._memory import cache as row_cache
-from sklearn_melanoma.pipeline._memory.keys import digest_file, digest_steps, name_image
+from sklearn_melanoma.pipeline._memory.keys import digest_file, digest_steps, identify_image
 
 SETS = ("ph2", "isic2017")
 MAX_RATIO = 1.3
@@ -173,7 +173,7 @@ def measure_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
         ("table of cached rows, in this process", lambda: cached.transform(paths), 20, n_images / 1e6, IMAGE_US),
         ("the same, first call of a process", transform_in_new_process, 20, n_images / 1e6, IMAGE_US),
         (f"digest of a file of {file_size:.1f} MB, once", digest_files, 3, n_images / 1e3, IMAGE_MS),
-        ("digest of an array, 768 × 576, every time", lambda: name_image(array), 20, 1 / 1e3, IMAGE_MS),
+        ("digest of an array, 768 × 576, every time", lambda: identify_image(array), 20, 1 / 1e3, IMAGE_MS),
         ("digest of the steps", lambda: digest_steps(cached._active()), 20, 1 / 1e3, CALL_MS),
         ("digest of a forest of 100 trees, 2 000 samples", lambda: digest_steps([forest]), 5, 1 / 1e3, CALL_MS),
     ]
@@ -184,7 +184,9 @@ def measure_parts(paths: Sequence[str], folder: str) -> list[dict[str, Any]]:
     return [dict(zip(COST_COLUMNS, cost, strict=True)) for cost in costs]
 
 
-def run(sets: dict[str, tuple[list[str], Any]], *, candidates: int, rounds: int, progress: Progress) -> list[Section]:
+def measure_sets(
+    sets: dict[str, tuple[list[str], Any]], *, candidates: int, rounds: int, progress: Progress
+) -> list[Section]:
     """Time searches on all data sets, and the parts of the cache on the first one."""
     task = progress.add_task("searches", total=2 * len(sets) + 2)
     searches = []
@@ -229,7 +231,7 @@ def main(
             name: (save_images(lesions.images, Path(folder)), lesions.target)
             for name, lesions in load_sets(data, SETS).items()
         }
-        sections = run(sets, candidates=candidates, rounds=rounds, progress=progress)
+        sections = measure_sets(sets, candidates=candidates, rounds=rounds, progress=progress)
     intro = [*fill_in(INTRO, candidates=candidates, folds=FOLDS, rounds=rounds), *synthetic_note(sets)]
     write_report("cache", title="Cached rows", intro=intro, sections=sections, folder=results)
 

@@ -44,7 +44,7 @@ SPEED_NOTES = (
     "be read after they have ended.",
 )
 MISSING = "**{name} is not installed** and was left out."
-TRANSFER_NOTE = "Bytes as pickled by joblib. Images are read by the workers."
+TRANSFER_NOTE = "Sizes of the pickles that joblib makes. The workers read the images."
 KILL_NOTE = "SIGKILL after half of the images were handed out."
 
 SPEED_COLUMNS = {

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks._data import describe_sets, load_sets, resize_mask
 from benchmarks._options import DataOption, JobsOption, RepeatsOption, ResultsOption
-from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from benchmarks._simple_features import N_SIMPLE, compute_simple_features
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
@@ -50,14 +50,13 @@ COST_IMAGES, COST_ROUNDS = 40, 5
 
 INTRO = (
     "Five folds with all labels and no lesion on both sides. The predictions of the five folds are pooled. {repeats} "
-    "draws of the folds, the same for all rows ({tree_repeats} for trees). Brackets: Student's 95 % interval over the "
-    "draws. It shows the effect of the draw, not the scores on another data set. Differences are paired. "
-    f"*{SIMPLE}*: the features in `_simple_features.py`. Classifier: logistic regression after imputing and ranking, "
-    f"with C = {C} for all rows, and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: "
-    "`WatershedSegmenter()`. Patches learn from all images, without labels.",
+    f"draws of the folds, the same for all rows ({{tree_repeats}} for trees). {DRAWS_NOTE} *{SIMPLE}*: the features in "
+    f"`_simple_features.py`. Classifier: logistic regression after imputing and ranking, with C = {C} for all rows, "
+    f"and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: `WatershedSegmenter()`. Patches learn from all "
+    "images, without labels.",
     "*Cost*: one thread, images at the reader's size, masks given, nothing computed before. The rows take turns, each "
-    f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families share some "
-    "computations, so all four together cost less than their sum.",
+    f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families reuse some "
+    "results of each other, so all four together cost less than their sum.",
 )
 SPEED_NOTE = "From file to all features with two processes: {speed:.0f} images per second."
 

@@ -22,7 +22,7 @@ from benchmarks._data import count_images, describe_sets, load_sets
 from benchmarks._draws import Labels, describe_missing_draws, draw_few_labels
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
-from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, compute_table
 from sklearn_melanoma import make_melanoma_pipeline
@@ -31,10 +31,9 @@ from sklearn_melanoma.metrics import mean_interval
 LABELS_PER_CLASS = (0, 3, 5, 10, 25)
 
 INTRO = (
-    "A third of the lesions is held out with all their images. Of the other images, a few labels per class are kept "
-    "and all others are hidden. Every method learns from these images and is scored on the held-out third. {repeats} "
-    "draws, the same for all rows. Brackets: Student's 95 % interval over the draws. It shows the effect of the draw, "
-    "not the scores on another data set. Differences are paired. All scores but the AUC are at a probability of 0.5.",
+    "A third of the lesions is held out with all their images. A few labels per class of the other images are kept, "
+    "and the rest are hidden. Every method learns from these images and is scored on the held-out third. {repeats} "
+    f"draws, the same for all rows. {DRAWS_NOTE} All scores but the AUC are at a probability of 0.5.",
     "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the last have the same features and logistic "
     "regressions with balanced classes. *Labels alone*: fitted on the labeled images alone. *Labels, all images "
     "scale*: the same, but imputed and scaled on all images to learn from, as in the pipeline and in the following "

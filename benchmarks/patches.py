@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks._data import count_images, describe_sets, load_sets
 from benchmarks._draws import draw_labels
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
-from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
 from sklearn_melanoma import Lesion
@@ -44,11 +44,10 @@ METHODS = {
 }
 
 INTRO = (
-    "A third of the groups is held out, {repeats} times. Of the other images, a few per class keep their label. All of "
-    "them serve to learn patches, to find projections, to impute and to scale. A logistic regression is fitted on the "
-    "labeled ones. Brackets: Student's 95 % interval over the repeats. It shows the effect of the draw, not the scores "
-    "on another data set. Differences are paired. If a class has fewer labels than a row needs, the row is left out. "
-    "The defaults and the regularization were chosen on 506 images of HAM10000.",
+    "A third of the groups is held out, {repeats} times. A few of the other images per class keep their label, and all "
+    "of them serve to learn patches, to find projections, to impute and to scale. A logistic regression is fitted on "
+    f"the labeled ones. {DRAWS_NOTE} If a class has fewer labels than a row needs, the row is left out. The defaults "
+    "and the regularization were chosen on 506 images of HAM10000.",
     "*Hand-made*: the four families morphology, color, texture and ABCD. *Patches*: `PatchEncoder()`. *Projection*: "
     "`InvariantProjection`, its columns not scaled. *On augmented images*: the held-out images are rotated, and get "
     "another light and another border, like the copies that the projection learns from.",
@@ -120,7 +119,7 @@ def run_set(
             if drawn is None or min(np.bincount(target[test], minlength=2)) < MIN_HELD_OUT:
                 continue
             for name, rows in tables.items():
-                score = fit(rows[train, 0], drawn, METHODS[name], scaled=not name.startswith("projection"))
+                score = fit_regression(rows[train, 0], drawn, METHODS[name], scaled=not name.startswith("projection"))
                 for kind, copy in (("auc", 0), ("altered_auc", -1)):
                     auc = roc_auc_score(target[test], score(rows[test, copy]))
                     scores.setdefault((n_per_class, name, kind), []).append(auc)
@@ -128,7 +127,7 @@ def run_set(
     return summarize(scores, columns, repeats)
 
 
-def fit(rows: Rows, labels: NDArray[Any], strength: float, *, scaled: bool) -> Callable[[Rows], Rows]:
+def fit_regression(rows: Rows, labels: NDArray[Any], strength: float, *, scaled: bool) -> Callable[[Rows], Rows]:
     """Impute and scale on all rows, fit a logistic regression on the labeled ones, and return its decision function."""
     steps = [SimpleImputer(strategy="median", keep_empty_features=True), *([StandardScaler()] if scaled else [])]
     prepare = make_pipeline(*steps).fit(rows)

@@ -104,7 +104,9 @@ def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str
     return {"features": f'"{features}"', **dict(zip(STAGES, map(find_quartiles, seconds * 1e3), strict=True))}
 
 
-def run(images: Sequence[Any], *, rounds: int, progress: Progress) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def time_widths(
+    images: Sequence[Any], *, rounds: int, progress: Progress
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Time every method and every stage of our pipelines at every width."""
     methods = make_methods()
     records, stages = [], []
@@ -143,7 +145,7 @@ def main(
         source, chosen = SET, load_sets(data, (SET,))[SET].images[:images]
     cv2.setNumThreads(1)
     with threadpool_limits(1), progress_bar() as progress:
-        records, stages = run(chosen, rounds=rounds, progress=progress)
+        records, stages = time_widths(chosen, rounds=rounds, progress=progress)
     intro = [*fill_in(INTRO, n_images=len(chosen), source=source, rounds=rounds), *synthetic_note([source])]
     sections = [Section("Time", COLUMNS, records), Section("Stages", STAGE_COLUMNS, stages, [STAGE_NOTE])]
     packages = ("opencv-python-headless",)

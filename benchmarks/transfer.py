@@ -22,7 +22,7 @@ from benchmarks._data import describe_sets, load_sets
 from benchmarks._draws import Labels, describe_missing_draws, draw_few_labels
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
-from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, compute_table
 from sklearn_melanoma import make_melanoma_pipeline
@@ -39,11 +39,9 @@ INFORMATIVE = 0.1  # difference of a column's AUC from 0.5
 INTRO = (
     "Old images have all their labels, new images few or none. A third of the new lesions is held out with all their "
     "images and scored. {repeats} draws, the same for all rows. The table gives the ROC AUC by the number of labels "
-    "per class among the new images. Brackets: Student's 95 % interval over the draws. It shows the effect of the "
-    "draw, not the scores on another data set. Differences are paired. Sensitivity and specificity are at a "
-    "probability of 0.5, where half of the images are expected to be melanomas. If HAM10000 is new, half of its "
-    "lesions are used: `transfer_pipeline` was chosen on the other half, and on all of PH² and ISIC 2017. No image is "
-    "in two data sets.",
+    f"per class among the new images. {DRAWS_NOTE} Sensitivity and specificity are at a probability of 0.5, where half "
+    "of the images are expected to be melanomas. If HAM10000 is new, half of its lesions are used: `transfer_pipeline` "
+    "was chosen on the other half, and on all of PH² and ISIC 2017. No image is in two data sets.",
     "*Labels alone*: ridge logistic regression on the new labels, without the old images. *Directions*: "
     "`make_melanoma_pipeline()` on the new images, also without the old ones. *Old model*: the same pipeline, fitted "
     "to the old images. *Scaled anew*: its columns are imputed and ranked among the new images, as in all following "
