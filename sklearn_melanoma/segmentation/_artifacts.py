@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of, grow_by_disk
-from sklearn_melanoma.segmentation._light import find_dark_corners, upper_median
+from sklearn_melanoma.segmentation._field_of_view import find_surround
+from sklearn_melanoma.segmentation._light import upper_median
 
 # Melanin and blood absorb mostly blue and green light, so skin and lesions are redder than they are blue or green. A
 # pixel is cool if its larger ratio of blue or green to red exceeds the first number. A blue-white veil stays below. The
@@ -38,7 +39,7 @@ _LINE = 0.025
 def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """Find artifacts of an image: dark corners, stickers, cards of rulers and ink on the frame.
 
-    Dark corners are found by :func:`find_dark_corners`. The other artifacts are connected parts
+    Dark corners are found by :func:`find_surround`. The other artifacts are connected parts
     that reach the frame. Their color does not occur in skin or lesions: it is bluer or greener
     than red, or both vivid and bright.
 
@@ -62,7 +63,7 @@ def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     >>> find_artifacts(image)[45, [0, 24, 60]]
     array([ True,  True, False])
     """
-    artifacts = find_dark_corners(image)
+    artifacts = find_surround(image)
     # The ratios of dark pixels are noise. Adding 8 levels keeps them near those of gray.
     red, green, blue = (image[:, :, i].astype(np.float32) + 8 for i in range(3))
     for odd in (_find_cool_colors(red, green, blue), _find_vivid_colors(red, green, blue)):

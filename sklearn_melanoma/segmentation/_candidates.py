@@ -10,7 +10,8 @@ from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of
 from sklearn_melanoma._validation import check_image, check_mask
-from sklearn_melanoma.segmentation._light import find_dark_corners, flatten_light
+from sklearn_melanoma.segmentation._field_of_view import find_surround
+from sklearn_melanoma.segmentation._light import flatten_light
 from sklearn_melanoma.segmentation._regions import SMOOTHING
 
 #: Names of the features that `describe_candidates` computes for each candidate.
@@ -98,7 +99,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     image = check_image(image)
     height, width = image.shape[:2]
     candidates = [check_mask(mask, shape=(height, width)) for mask in masks]
-    surround = find_dark_corners(image)
+    surround = find_surround(image)
     seen = np.ones((height, width), dtype=bool) if surround is None else ~surround
     sigma = SMOOTHING * max(height, width)
     colors = ndi.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), truncate=3)

@@ -14,6 +14,7 @@ from sklearn_melanoma._io.reading import resize_mask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval, StrOptions
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
+from sklearn_melanoma.segmentation._field_of_view import find_content
 from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS
 from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watershed
 
@@ -21,9 +22,21 @@ from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watersh
 class Segmenter(LesionTransformer):
     """Base class of the segmenters; subclasses add the mask to a lesion and, if they have one, the probability."""
 
-    @abstractmethod
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        """Return `lesion` with a mask, all False if nothing was found."""
+        content = find_content(lesion.image)
+        if lesion.image[content].shape == lesion.image.shape:
+            return self._segment_content(lesion)
+        found = self._segment_content(Lesion(lesion.image[content], source=lesion.source))
+        mask, probability = np.zeros(lesion.image.shape[:2], dtype=bool), None
+        mask[content] = found.mask
+        if found.probability is not None:
+            probability = np.zeros(mask.shape, dtype=np.float32)
+            probability[content] = found.probability
+        return lesion.with_mask(mask, probability)
+
+    @abstractmethod
+    def _segment_content(self, lesion: Lesion) -> Lesion:
+        """Return a lesion whose image has no frame with a mask, all False if nothing was found."""
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Return the masks at the original size of the images.
@@ -155,7 +168,7 @@ class WatershedSegmenter(Segmenter):
         self.margin = margin
         self.n_jobs = n_jobs
 
-    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+    def _segment_content(self, lesion: Lesion) -> Lesion:
         mask = segment_watershed(
             lesion.image,
             channel=self.channel,

@@ -1,4 +1,4 @@
-"""Dark corners and uneven light of an image."""
+"""Uneven light on an image."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from sklearn_melanoma._geometry import frame_of
 
-# Light and field of view vary slowly, so blocks of 1/24 of the longest side suffice for both.
+# Light and the field of view vary slowly: blocks of 1/24 of the longest side suffice for both.
 _BLOCKS = 24
 
 # The powers of y and of x in the terms 1, x, y, x², y² and xy of a quadratic surface; the first three make a plane.
@@ -18,50 +17,6 @@ _OF_Y, _OF_X = [0, 0, 1, 0, 2, 1], [0, 1, 0, 2, 0, 1]
 
 # Added to the diagonal of the normal equations, which sum over hundreds of blocks.
 _RIDGE = 1e-9
-
-
-def find_dark_corners(image: NDArray[np.uint8], *, darkness: float = 0.25) -> NDArray[np.bool_] | None:
-    """Find the dark surround that a round lens leaves in the corners of an image.
-
-    A block is dark if its brightest channel is below `darkness` times that of the median block.
-    Dark blocks are the surround if they reach at least two corners of the frame. A dark lesion
-    can lie in one corner, but a surround never does. The areas found are grown by one block,
-    which covers the gradual transition at their edge.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, 3), dtype uint8
-        RGB image.
-    darkness : float, default=0.25
-        Fraction of the median brightness below which a block is dark.
-
-    Returns
-    -------
-    ndarray of shape (height, width), dtype bool, or None
-        True on the surround; None if there is none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> image = np.full((90, 120, 3), 200, dtype=np.uint8)
-    >>> find_dark_corners(image) is None
-    True
-    >>> image[:, :10] = 0
-    >>> find_dark_corners(image)[0, [0, 60, 119]]
-    array([ True, False, False])
-    """
-    height, width = image.shape[:2]
-    blocks = _average_blocks(np.maximum(np.maximum(image[:, :, 0], image[:, :, 1]), image[:, :, 2]))
-    dark = blocks < darkness * upper_median(blocks)
-    corners = [0, 0, -1, -1], [0, -1, 0, -1]
-    if np.count_nonzero(dark[corners]) < 2:
-        return None
-    labels, _ = ndi.label(dark)
-    surround = np.isin(labels, labels[corners]) & dark
-    surround = ndi.binary_dilation(surround, np.ones((3, 3), dtype=bool))
-    rows = np.arange(height) * len(surround) // height
-    columns = np.arange(width) * surround.shape[1] // width
-    return surround[rows][:, columns]
 
 
 def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -123,8 +78,8 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     >>> light[60, [0, 80, 159]].round(-1)
     array([100., 150., 200.], dtype=float32)
     """
-    log_blocks = np.log(_average_blocks(gray) + 1)
-    visible = np.ones(log_blocks.shape, dtype=bool) if surround is None else _average_blocks(surround) < 0.1
+    log_blocks = np.log(average_blocks(gray) + 1)
+    visible = np.ones(log_blocks.shape, dtype=bool) if surround is None else average_blocks(surround) < 0.1
     if np.count_nonzero(visible) < 12:  # twice as many as a quadratic surface has coefficients
         visible[:] = True
     y, x = _compute_powers(gray.shape, _choose_block_size(gray.shape))
@@ -171,7 +126,7 @@ def _choose_block_size(shape: tuple[int, ...]) -> int:
     return min(max(round(max(shape) / _BLOCKS), 1), *shape)
 
 
-def _average_blocks(array: NDArray[np.generic]) -> NDArray[np.float32]:
+def average_blocks(array: NDArray[np.generic]) -> NDArray[np.float32]:
     """Average the square blocks of an image; remaining pixels at the right and at the bottom are dropped."""
     size = _choose_block_size(array.shape)
     rows, columns = (n // size for n in array.shape)

@@ -23,6 +23,7 @@ from sklearn_melanoma._typing import Mask
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
+from sklearn_melanoma.segmentation._field_of_view import find_content, scale_box
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
@@ -178,7 +179,7 @@ class PixelClassifierSegmenter(Segmenter):
         samples, tuning = [], []
         for order, position in enumerate(labeled):
             task.begin_part("image")
-            lesion, mask = read_pair(images, masks, position)
+            lesion, mask = _crop_pair(*read_pair(images, masks, position))
             pixels = self._describe_pixels(lesion)
             samples.append(_sample_pixels(pixels, mask, self.n_pixels, rng))
             if order in tuning_orders:
@@ -248,7 +249,7 @@ class PixelClassifierSegmenter(Segmenter):
         learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.base_probability.shape).astype(np.float32)
         return (1 - self.base_weight_) * learned + self.base_weight_ * pixels.base_probability
 
-    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+    def _segment_content(self, lesion: Lesion) -> Lesion:
         pixels = self._describe_pixels(lesion)
         probability = resize_map(self._predict_probability(pixels, self.estimator_), lesion.image.shape[:2])
         probability = np.clip(probability, 0, 1)
@@ -262,6 +263,14 @@ class PixelClassifierSegmenter(Segmenter):
         tags.requires_fit = True
         tags.target_tags.required = True
         return tags
+
+
+def _crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask]:
+    """Cut uniform frames off an image and its mask, which may have another size."""
+    content = find_content(lesion.image)
+    if lesion.image[content].shape == lesion.image.shape:
+        return lesion, mask
+    return Lesion(lesion.image[content], source=lesion.source), mask[scale_box(content, lesion.image.shape, mask.shape)]
 
 
 def _sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:

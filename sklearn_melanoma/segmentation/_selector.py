@@ -224,7 +224,7 @@ class SegmenterSelector(Segmenter, Composite):
         self.ranker_ = _fit_ranker(ranker, rows, jaccard, range(len(positions)))
         task.end_part()
 
-    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+    def _segment_content(self, lesion: Lesion) -> Lesion:
         small = _shrink_to_mask_side(lesion)
         masks = [_predict_mask(segmenter, small) for segmenter in self._get_segmenters()]
         ranker = getattr(self, "ranker_", None)

@@ -10,10 +10,10 @@ from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
 from sklearn_melanoma._geometry import grow_by_square, padded_box
-from sklearn_melanoma._io.reading import resize_map, shrink_by_steps
+from sklearn_melanoma._io.reading import WORKING_SIDE, resize_map, shrink
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts, lies_along_frame
-from sklearn_melanoma.segmentation._light import find_dark_corners
+from sklearn_melanoma.segmentation._field_of_view import find_content, find_surround, scale_box
 from sklearn_melanoma.segmentation._refine import refine_by_color
 from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, find_core, find_region, smooth_levels
 
@@ -43,7 +43,8 @@ def segment_watershed(
 
     The steps follow the survey's system: gray levels, binarization (Otsu), watershed.
 
-    1. Hairs and other thin dark lines are erased. Dark corners, stickers and ink on the frame
+    1. Uniform frames around the image are cut off. Hairs and other thin dark lines are erased.
+       The dark surround of a round lens, stickers and ink on the frame
        are left out. A dark region that lies along the frame, far from the center, is left out
        too if another region is found.
     2. The gray levels of one channel are smoothed, and the uneven light is divided out.
@@ -118,8 +119,30 @@ def segment_watershed(
         raise ValueError(f"level must lie between 0 and 1, or be None for no refinement, got {level!r}.")
     if not 0 <= margin <= MAX_MARGIN:
         raise ValueError(f"margin must lie in 0..{MAX_MARGIN}, got {margin!r}. It is a fraction of the longest side.")
-    small = shrink_by_steps(image, MASK_SIDE)
-    artifacts = find_artifacts(small) if leave_out_artifacts else find_dark_corners(small)
+    options = channel, even_light, leave_out_artifacts, level, margin
+    read = shrink(image, WORKING_SIDE)  # a reader before this step does not change the result
+    content = find_content(read)
+    if read[content].shape == read.shape:
+        return _segment_content(read, image.shape[:2], *options)
+    content = scale_box(content, read.shape, image.shape)
+    mask = np.zeros(image.shape[:2], dtype=bool)
+    inner = image[content]
+    mask[content] = _segment_content(shrink(inner, WORKING_SIDE), inner.shape[:2], *options)
+    return mask
+
+
+def _segment_content(
+    image: NDArray[np.uint8],
+    shape: tuple[int, int],
+    channel: str,
+    even_light: bool,
+    leave_out_artifacts: bool,
+    level: float | None,
+    margin: float,
+) -> NDArray[np.bool_]:
+    """Segment the lesion of an image without frames; return the mask at another size."""
+    small = shrink(image, MASK_SIDE)
+    artifacts = find_artifacts(small) if leave_out_artifacts else find_surround(small)
     if leave_out_artifacts:
         small = erase_dark_lines(small)
     colors = cache(lambda color: smooth_levels(small[:, :, color]))
@@ -130,16 +153,15 @@ def segment_watershed(
         if second.any():
             chosen, region, artifacts = second_chosen, second, others
     if not region.any():
-        return np.zeros(image.shape[:2], dtype=bool)
+        return np.zeros(shape, dtype=bool)
     if level is not None:
         region = find_core(chosen.gray, region, artifacts)
         rgb = chosen.correct_light(np.stack([colors(color) for color in range(3)]))
         region = refine_by_color(rgb, _flood_region(chosen.gray, region), artifacts, level=level)
     region = _flood_region(chosen.gray, region)
     # The border is interpolated to the full size by the distance from the lesion.
-    height, width = image.shape[:2]
     margin *= max(region.shape)
-    return resize_map(_measure_distance(region, reach=margin + 2), (height, width)) <= margin
+    return resize_map(_measure_distance(region, reach=margin + 2), shape) <= margin
 
 
 def _flood_region(gray: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -299,8 +299,9 @@ def test_clone_and_pickle(data, fitted):
 
 def test_grid_search_with_few_masks(data):
     masks = [mask if i % 2 else None for i, mask in enumerate(data.masks[:16])]
+    too_wide = WatershedSegmenter(margin=0.1)
     search = GridSearchCV(
-        PixelClassifierSegmenter(estimator=quick(), random_state=0),
+        PixelClassifierSegmenter(estimator=quick(), base_segmenter=too_wide, random_state=0),
         {"prior_masks": [0, 1e9], "estimator__logisticregression__C": [1e-9, 0.01]},
         cv=SemiSupervisedSplit(2),
         error_score="raise",

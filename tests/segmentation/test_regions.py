@@ -50,7 +50,7 @@ def test_keeps_region_without_core(region, core, dark):
 def test_finds_lesion_in_shadow(make_lesion):
     lesion = make_lesion(288, 384, center=(-0.03, 0.02), radii=(0.05, 0.06), noise=1.0)
     y, x = np.mgrid[:288, :384]
-    shadow = (x > 120) & (x < 270) & (y < 200) | (y < 40) | (np.abs(x - 150) < 12)
+    shadow = (x > 120) & (x < 270) & (y < 200) | (y < 30 + x / 20) | (np.abs(x - 150) < 12)
     image = (lesion.image * np.where(shadow, 0.75, 1.0)[:, :, np.newaxis]).astype(np.uint8)
     assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=False)) > 0.8
     assert mask_jaccard(lesion.mask, segment_watershed(image, even_light=False, level=None)) < 0.3
