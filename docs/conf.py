@@ -60,7 +60,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "reference/generated/backreferences",
     "doc_module": ("sklearn_melanoma",),
-    "prefer_full_module": {r"sklearn_melanoma\."},
     "reference_url": {"sklearn_melanoma": None},
     "image_scrapers": ("matplotlib", "_gallery.save_figures"),
     "reset_modules": ("matplotlib",),

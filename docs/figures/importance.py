@@ -1,4 +1,4 @@
-"""What the default pipeline loses without each feature, and without each family."""
+"""Importance of single features and of families for the default pipeline."""
 
 from matplotlib.figure import Figure
 

@@ -68,8 +68,8 @@ print(len(list(found.iterdir())), "masks saved")
 # Compute features
 # ----------------
 #
-# Each lesion becomes one row: its area in pixels, its perimeter relative to the perimeter of the smallest circle around
-# it, and its largest diameter in pixels.
+# Each lesion becomes one row with three features: the area in pixels, the perimeter divided by that of the smallest
+# circle around the lesion, and the largest diameter in pixels.
 
 features = MorphologyFeatures("survey").set_output(transform="pandas")
 table = features.fit_transform(lesions)

@@ -57,9 +57,9 @@ for target, name in ((1, "melanomas"), (0, "others"), (-1, "unlabeled")):
 # Fit the pipeline
 # ----------------
 #
-# The default pipeline reads and segments the images, computes 181 features, and starts from the literature: it knows
-# for 77 features whether more of them is worse. The unlabeled images, -1 in ``data.target``, serve to scale the
-# features.
+# The default pipeline reads and segments the images and computes 181 features. Its classifier starts from the
+# literature: it knows for 77 features whether a higher value is worse. The unlabeled images, -1 in ``data.target``,
+# serve to scale the features.
 
 model = make_melanoma_pipeline()
 model.fit(data.images, data.target)
