@@ -119,6 +119,7 @@ def kill_once(number, killers, flag):
     return number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killers", [(0,), (5,), (0, 5)])
 def test_repeats_tasks_of_killed_process(killers, tmp_path):
     with parallel_config("loky"), pytest.warns(UserWarning, match="A worker process was lost") as warned:
@@ -133,6 +134,7 @@ def kill_at_three(number):
     return number
 
 
+@pytest.mark.slow
 def test_task_that_kills_all_processes_raises():
     results = []
     with (

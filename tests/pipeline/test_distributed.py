@@ -114,6 +114,7 @@ class KillsAWorker(Sequence):
         return self.paths[index]
 
 
+@pytest.mark.slow
 def test_killed_worker_changes_no_row(paths, dask):
     many = paths * 10
     killed = next(iter(dask.run(os.getpid).values()))

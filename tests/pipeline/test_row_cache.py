@@ -802,6 +802,7 @@ def test_processes_share_the_work(make_pipeline, log, paths, tmp_path):
         np.testing.assert_array_equal(np.load(tmp_path / f"{i}.npy"), expected)
 
 
+@pytest.mark.slow
 def test_rows_of_a_killed_process_stay(make_pipeline, log, paths, tmp_path):
     run = start_process(paths, tmp_path, log, 0.1, "killed.npy")
     deadline = time.monotonic() + 60
