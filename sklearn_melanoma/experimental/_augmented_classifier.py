@@ -33,7 +33,7 @@ from sklearn_melanoma.experimental._augmented_features import AugmentedFeatures
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._stack import stack_parts
 from sklearn_melanoma.pipeline._warnings import SkippedImagesWarning
-from sklearn_melanoma.semi_supervised._wrapped import takes
+from sklearn_melanoma.semi_supervised._input import takes
 
 
 class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
