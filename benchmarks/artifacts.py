@@ -1,4 +1,4 @@
-"""Artifacts (hair, dark corners, rulers, bubbles, light): loss of accuracy, and gain by the step against each."""
+"""Artifacts (hair, dark corners, rulers, bubbles, light, frames): loss of accuracy, and gain by the steps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
 from benchmarks._data import describe_sets, load_sets
+from benchmarks._frames import FRAME_COLUMNS, FRAME_NOTE, RIM_COLUMNS, RIM_NOTE, run_frames, run_rim
 from benchmarks._options import DataOption, MaxImagesOption, ResultsOption
 from benchmarks._report import (
     RESULTS,
@@ -248,6 +249,7 @@ def main(
     data: DataOption = None,
     max_images: MaxImagesOption = None,
     synthetic: Annotated[int, typer.Option(min=2, help="Number of synthetic lesions.")] = 300,
+    frames: Annotated[int, typer.Option(min=2, help="Number of images of each set that get frames.")] = 100,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Measure the loss of accuracy by each artifact, and the gain by the step against it."""
@@ -260,6 +262,16 @@ def main(
             Section("Synthetic: color features under the cast, true masks", CAST_COLUMNS, cast),
         ]
         sections += [Section(name, REAL_COLUMNS, run_real(lesions, progress, name)) for name, lesions in sets.items()]
+        sections += [
+            Section(
+                f"{name}: uniform frames around {min(frames, sum(mask is not None for mask in lesions.masks))} images",
+                FRAME_COLUMNS,
+                run_frames(lesions, frames, progress, f"{name}: frames"),
+                [FRAME_NOTE],
+            )
+            for name, lesions in sets.items()
+        ]
+        sections.append(Section("Black lesion at the rim of a round field of view", RIM_COLUMNS, run_rim(), [RIM_NOTE]))
     intro = [*INTRO, *(describe_sets(sets) if sets else [])]
     write_report("artifacts", title="Artifacts", intro=intro, sections=sections, folder=results)
 
