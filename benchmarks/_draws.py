@@ -64,9 +64,9 @@ def draw_labels(target: Labels, n_per_class: int, seed: int) -> Labels | None:
 
 
 def describe_missing_draws(n_per_class: int, n_found: int, repeats: int) -> list[str]:
-    """Return a note if some draws have too few labels."""
+    """Return a note if some draws have too few labels per class or too few held-out melanomas."""
     if n_found < 2:
-        return [f"{n_per_class} labels per class: left out, because a class has too few labels."]
+        return [f"{n_per_class} labels per class: left out, because the data set has too few labels or melanomas."]
     if n_found < repeats:
-        return [f"{n_per_class} labels per class: {n_found} draws. In the other draws a class has too few labels."]
+        return [f"{n_per_class} labels per class: {n_found} draws. The other draws have too few labels or melanomas."]
     return []
