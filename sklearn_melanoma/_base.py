@@ -17,9 +17,9 @@ from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._parallel import run_in_parallel
-from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin
+from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin, wrap_rows
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma._validation import check_images, element_errors, require_mask
+from sklearn_melanoma._validation import check_images, element_errors, require_mask, source_name
 
 
 class Composite(BaseComposition):
@@ -66,6 +66,22 @@ def tag_image_input(tags: Tags) -> Tags:
     tags.input_tags.string = True
     tags.target_tags.required = False
     return tags
+
+
+def set_index(table: Any, X: Any) -> Any:
+    """Set the index of a pandas table that was made of images: that of `X`, else their paths, else their positions."""
+    if not hasattr(table, "iloc"):
+        return table
+    index = getattr(X, "index", None) if hasattr(X, "iloc") else _list_paths(X)
+    return table if index is None else table.set_axis(index, axis=0)
+
+
+def _list_paths(images: Any) -> list[str] | None:
+    """Return the path of each image; None if one has none, or if elements may be computed when they are asked for."""
+    if not isinstance(images, list | tuple | np.ndarray) or getattr(images, "ndim", 1) != 1:
+        return None
+    paths = [source for image in images if (source := source_name(image)) is not None]
+    return paths if 0 < len(paths) == len(images) else None
 
 
 # Number of images that a process gets at a time. It is the default batch size of `ImagePipeline`.
@@ -226,7 +242,8 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         Returns
         -------
         ndarray of shape (n_images, n_features), dtype float64
-            One row per lesion; a table with feature names after ``set_output``.
+            One row per lesion. After ``set_output(transform="pandas")`` a table with feature names, whose index is
+            that of `X` if `X` is a Series, else the paths of the images if all have one, else their positions.
 
         Raises
         ------
@@ -241,7 +258,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         for chunk in self._transform_chunks(images):
             rows[done : done + len(chunk)] = chunk
             done += len(chunk)
-        return rows
+        return set_index(wrap_rows(rows, self), X)
 
     def _transform_chunk(self, start: int, images: Sequence[Any]) -> Array:
         names = self._feature_names()

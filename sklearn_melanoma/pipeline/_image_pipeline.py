@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import Composite, tag_image_input
+from sklearn_melanoma._base import Composite, set_index, tag_image_input
 from sklearn_melanoma._callbacks import Countdown, FitTask, learns, n_parts
 from sklearn_melanoma._parallel import run_in_parallel
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, with_callbacks
@@ -169,7 +169,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                 steps, images, Countdown(task, "batch", len(images), self.batch_size)
             )
         warn_about_images(outcome, self.memory)
-        return rows
+        return set_index(rows, X)
 
     def _fit_steps(self, steps: list[Any], images: Sequence[Any], task: FitTask) -> None:
         for position, (name, step) in enumerate(self._named()):
@@ -188,7 +188,8 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Returns
         -------
         ndarray of shape (n_images, n_features), DataFrame, or list
-            Output of the last step for all images, in the order of `X`.
+            Output of the last step for all images, in the order of `X`. The index of a DataFrame is that of `X` if `X`
+            is a Series, else the paths of the images if all have one, else their positions.
 
         Raises
         ------
@@ -208,7 +209,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         steps, images = self._check_steps(), check_images(X)
         outcome, rows = self._transform_images(steps, images)
         warn_about_images(outcome, self.memory)
-        return rows
+        return set_index(rows, X)
 
     def clear_memory(self) -> Self:
         """Delete all cached rows in the folder of `memory`, including those of other pipelines.

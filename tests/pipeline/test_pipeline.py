@@ -28,7 +28,7 @@ from sklearn_melanoma.features import (
     TextureFeatures,
     feature_directions,
 )
-from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.images import ImageReader, read_image
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import ImagePipeline, SkippedImagesWarning
 from sklearn_melanoma.segmentation import WatershedSegmenter
@@ -665,3 +665,66 @@ def test_polars_output(lesions, few_labels):
 def test_unknown_features_raise():
     with pytest.raises(ValueError, match="features must be 'all' or 'survey', got 'some'"):
         make_melanoma_pipeline("some")
+
+
+# Index of tables
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Return paths of three images, their lesions, and a pipeline that makes a table of them."""
+    paths = []
+    for number, image in enumerate(make_lesions(3, image_size=(48, 64), random_state=0).images):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(image).save(paths[-1])
+    return paths, make_melanoma_pipeline("survey", memory=tmp_path / "rows")["features"]
+
+
+def test_index_is_the_paths(measured):
+    paths, pipeline = measured
+    names = list(map(str, paths))
+    for X in (paths, names, tuple(names), np.array(names), np.array(names, dtype=object)):
+        for _ in range(2):  # computed, then from the cache
+            assert list(pipeline.fit_transform(X).index) == names
+    lesions = pipeline[:-1].transform(paths)
+    assert list(pipeline[-1].transform(lesions).index) == names
+    assert list(pipeline.set_params(batch_size=2, memory=None).transform(paths).index) == names
+
+
+def test_index_is_that_of_a_series(measured):
+    paths, pipeline = measured
+    series = pd.Series(paths, index=["a", "b", "a"])
+    assert list(pipeline.transform(series).index) == ["a", "b", "a"]
+    lesions = pd.Series(pipeline[:-1].transform(paths), index=[7, 8, 9])
+    assert list(pipeline[-1].transform(lesions).index) == [7, 8, 9]
+
+
+def test_index_is_the_positions_where_a_path_is_missing(measured):
+    paths, pipeline = measured
+    images = [read_image(path) for path in paths]
+    for X in (images, [paths[0], *images[1:]], np.stack(images)):
+        assert list(pipeline.transform(X).index) == [0, 1, 2]
+
+
+def test_index_reaches_the_classifier(measured):
+    paths, _ = measured
+    model = make_melanoma_pipeline("survey").fit(paths, [0, 1, -1])
+    table = model[:-1].transform(paths)
+    assert list(table.index) == list(map(str, paths))
+    assert model.predict_proba(paths).shape == (3, 2)
+
+
+def test_lazy_images_are_asked_for_once(measured):
+    paths, pipeline = measured
+    asked = []
+
+    class Lazy(Sequence):
+        def __len__(self):
+            return len(paths)
+
+        def __getitem__(self, position):
+            asked.append(position)
+            return read_image(paths[position])
+
+    assert list(pipeline.set_params(memory=None).transform(Lazy()).index) == [0, 1, 2]
+    assert sorted(asked) == [0, 1, 2]
