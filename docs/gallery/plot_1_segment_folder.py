@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -36,7 +37,8 @@ for number, image in enumerate(synthetic.images):
     Image.fromarray(image).save(folder / "images" / f"{number:02d}.png")
     Image.fromarray(synthetic.masks[number]).save(folder / "masks" / f"{number:02d}_mask.png")
 
-data = load_folder(folder / "images")
+diagnoses = pd.Series(synthetic.diagnosis, index=[f"{number:02d}" for number in range(12)])
+data = load_folder(folder / "images", labels=diagnoses)
 print(len(data.images), "images, the first one is", Path(data.images[0]).name)
 
 # %%

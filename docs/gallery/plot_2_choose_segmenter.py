@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.model_selection import GridSearchCV
@@ -48,7 +49,8 @@ for number, image in enumerate(synthetic.images):
     Image.fromarray(image).save(folder / "images" / f"{number:02d}.png")
     Image.fromarray(synthetic.masks[number]).save(folder / "masks" / f"{number:02d}_mask.png")
 
-data = load_folder(folder / "images")
+diagnoses = pd.Series(synthetic.diagnosis, index=[f"{number:02d}" for number in range(30)])
+data = load_folder(folder / "images", labels=diagnoses)
 train_images, train_masks = data.images[:10], data.masks[:10]
 test_images, test_masks = data.images[10:], data.masks[10:]
 

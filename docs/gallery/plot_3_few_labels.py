@@ -45,8 +45,8 @@ for name, image in zip(names, synthetic.images, strict=True):
     Image.fromarray(image).save(folder / "images" / name)
 
 few = hide_labels(synthetic.target, 5, random_state=0)
-diagnoses = np.where(few == 1, "melanoma", "nevus")
-labels = pd.DataFrame({"image": names, "diagnosis": diagnoses})[few != -1]
+diagnoses = [{1: "melanoma", 0: "nevus", -1: "unknown"}[label] for label in few]
+labels = pd.DataFrame({"image": names, "diagnosis": diagnoses})
 labels.to_csv(folder / "labels.csv", index=False)
 
 data = load_folder(folder / "images")

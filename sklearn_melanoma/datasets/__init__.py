@@ -1,7 +1,7 @@
 """Synthetic dermoscopic images, loaders of public data sets, and a loader of image folders.
 
 Each function returns a :class:`~sklearn.utils.Bunch` with `images`, `masks`, `target` (1 = melanoma,
-0 = other, -1 = unlabeled), `diagnosis`, `groups` and `DESCR`.
+0 = other, -1 = unlabeled), `diagnosis`, `groups`, `frame`, `split`, `label_mapping` and `DESCR`.
 """
 
 from sklearn_melanoma.datasets._folder import load_folder

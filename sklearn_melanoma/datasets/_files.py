@@ -5,16 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._labels import describe_mapping
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Environment variable with the parent folder of all data sets, the default of every loader.
 DATA_VARIABLE = "SKLEARN_MELANOMA_DATA"
+
+#: Folders in lower case that hold no images of a data set.
+JUNK_FOLDERS = frozenset(
+    {
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@tmp",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "__macosx",
+        "__pycache__",
+        "lost+found",
+        "lost.dir",
+        "system volume information",
+    }
+)
 
 
 class Layout(NamedTuple):
@@ -89,16 +111,44 @@ def make_layout_error(folder: Path, title: str, contents: str) -> ValueError:
     )
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return all image files under a folder, sorted, without the files that macOS adds to archives."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith("._")
-        and "__MACOSX" not in path.parts
-        and path.is_file()
-    )
+def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
+    """Return all image files under a folder, sorted.
+
+    Linked folders are followed; each folder is visited once, so loops end. Hidden files and folders, and folders that
+    systems and programs make (trash, thumbnails, checkpoints), hold no images. The folder `without` is left out.
+    """
+    seen = {_identify(os.stat(without))} if without is not None else set()
+    found: list[Path] = []
+    folders = [os.fspath(folder)]
+    while folders:  # real folders first, so that an image has the path without a link
+        linked = [link for top in folders for link in _walk(top, seen, found)]
+        folders = sorted(linked)
+    return sorted(found)
+
+
+def _identify(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
+    """Add the images of a folder that was not seen, and of its real subfolders, and return the linked ones."""
+    links: list[str] = []
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        identity = _identify(os.stat(folder))
+        if identity in seen:
+            continue
+        seen.add(identity)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.casefold() in JUNK_FOLDERS:
+                    continue
+                if entry.is_dir():
+                    (links if entry.is_symlink() else pending).append(entry.path)
+                elif entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file():
+                    found.append(Path(entry.path))
+    return links
 
 
 def pair_masks(images: Iterable[Path], masks: Iterable[Path], *, ending: str = "_segmentation") -> dict[str, Files]:
@@ -139,11 +189,15 @@ def make_bunch(
     diagnosis: Sequence[str],
     groups: Sequence[str],
     left_out: dict[str, int],
-    **extra: object,
+    label_mapping: dict[str, int],
+    values: Sequence[str | None] | None = None,
+    frame: pd.DataFrame | None = None,
+    split: Sequence[str] | None = None,
 ) -> Bunch:
-    """Make the Bunch of a loader, with the counts added to the description.
+    """Make the Bunch of a loader, with the counts and the meaning of labels added to the description.
 
-    `left_out` holds the numbers of things without a place in the Bunch, by their name.
+    `left_out` holds the numbers of things without a place in the Bunch, by their name. `values` are the values that
+    `label_mapping` maps; they default to the diagnoses.
     """
     labels = np.asarray(target, dtype=int)
     masks = [None if mask is None else str(mask) for _, mask in files]
@@ -155,12 +209,15 @@ def make_bunch(
     )
     for what, number in left_out.items():
         counts += f" Left out: {number} {what}." if number else ""
+    meaning = describe_mapping(diagnosis if values is None else values, label_mapping)
     return Bunch(
         images=[str(image) for image, _ in files],
         masks=masks if n_masks else None,
         target=labels,
         diagnosis=list(diagnosis),
         groups=np.asarray(groups, dtype=object),
-        DESCR=f"{description.strip()}\n\n{counts}\n",
-        **extra,
+        frame=frame,
+        split=None if split is None else np.asarray(split, dtype=object),
+        label_mapping=label_mapping,
+        DESCR=f"{description.strip()}\n\n{counts}\n{meaning}\n",
     )

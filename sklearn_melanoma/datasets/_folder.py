@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+import os
+import warnings
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._columns import (
+    find_class_folders,
+    find_column,
+    find_image_column,
+    find_label_columns,
+    find_split,
+)
 from sklearn_melanoma.datasets._files import Files, check_folder, list_images, make_bunch
+from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups
+from sklearn_melanoma.datasets._labels import Labels, Rule, check_melanoma, decide_labels
+from sklearn_melanoma.datasets._matching import (
+    MASK_ENDINGS,
+    Found,
+    ImageNames,
+    find_mask_folder,
+    format_paths,
+    match_masks,
+    sort_files,
+)
+from sklearn_melanoma.datasets._tables import TABLE_NAMES, Table, convert_table, is_table_path, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MASK_ENDINGS = ("_segmentation", "_mask", "_lesion", "_seg")
-LABEL_COLUMNS = ("diagnosis", "dx", "label", "class", "target", "melanoma")
-GROUP_COLUMNS = ("lesion_id", "patient_id", "lesion", "patient")
-
-# Meanings of labels in lower case. Any other text is a diagnosis other than melanoma.
-MELANOMA = {"mel", "melanoma", "malignant melanoma", "melanoma in situ", "invasive melanoma"}
-UNKNOWN = {"", "unknown"}
-FLAGS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "-1": -1, "-1.0": -1}
-FLAG_NAMES = {1: "melanoma", 0: "other", -1: "unknown"}
 
 
 class _Columns(NamedTuple):
@@ -35,45 +45,64 @@ class _Columns(NamedTuple):
     group: str | None
 
 
-class _Row(NamedTuple):
-    """Texts of a table row; an empty text is a missing value."""
+class _Masks(NamedTuple):
+    """Masks of images."""
 
-    label: str
-    group: str
+    by_image: dict[Path, Path]
+    n_unmatched: int
+    n_ignored: int
 
 
 def load_folder(
     folder: PathLike,
     *,
-    labels: PathLike | None = None,
+    labels: PathLike | pd.DataFrame | pd.Series | None = None,
     masks: PathLike | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    melanoma: str | Collection[Any] | Mapping[Any, int] | None = None,
 ) -> Bunch:
     r"""Load the images of a folder, with labels and masks where they exist.
 
     Parameters
     ----------
     folder : path
-        Folder of images (JPEG, PNG, BMP, TIFF, WebP), including its subfolders.
-    labels : path, optional
-        CSV table of diagnoses with comma-, semicolon- or tab-separated values. Defaults to
-        ``labels.csv`` in `folder` or beside it, if that file exists.
+        Folder of images (JPEG, PNG, BMP, TIFF, WebP), including its subfolders. Linked folders are
+        followed. Hidden files and folders, and folders that systems make (``@eaDir``, ``__MACOSX``,
+        recycle bins), are ignored.
+    labels : path, DataFrame or Series, optional
+        Table of diagnoses. A file holds comma-, semicolon-, tab- or bar-separated text in UTF-8,
+        UTF-16 or cp1252, or an Excel sheet (``.xlsx``, needs the extra ``excel``). A Series has the
+        names of the images as its index. Defaults to the file ``labels`` (``.csv``, ``.tsv``,
+        ``.tab``, ``.txt`` or ``.xlsx``) in `folder` or beside it, if there is one. Without a table,
+        subfolders named by diagnoses, such as ``melanoma`` and ``nevus``, are the labels.
     masks : path, optional
         Folder of masks. A mask has the name of its image, optionally followed by
         ``_segmentation``, ``_mask``, ``_lesion`` or ``_seg``. Suffixes do not matter. Defaults to
-        the folder ``masks`` in `folder` or beside it. Without such a folder, files with one of
-        these endings beside their images are masks.
+        the folder ``masks`` in `folder` or beside it. Without such a folder, masks are the files in
+        all subfolders named after masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``)
+        and the files with one of these endings beside their images. Superpixels and masks of
+        dermoscopic attributes are ignored.
     image_column : str, optional
         Column with the paths in `folder`, file names, or names without suffix of the images.
-        Defaults to the column with the most values that name an image.
+        Defaults to the column with the most values that name an image. A name that differs in
+        case or in its Unicode form matches if no other does exactly.
     label_column : str, optional
-        Column of diagnoses. Defaults to the first existing column of diagnosis, dx, label, class,
-        target and melanoma.
+        Column of diagnoses. Defaults to the first existing column of diagnosis, dx, diagnostic,
+        label and class, completed by the columns melanoma, target, benign_malignant and
+        diagnosis_1 … diagnosis_5 of the ISIC Archive; these must not contradict each other. A
+        table with one column of 0 and 1 per diagnosis (MEL, NV, BCC, …) is understood too.
     group_column : str, optional
-        Column with the lesion or patient of each image. Defaults to the first existing column of
-        lesion_id, patient_id, lesion and patient. Without any, each image is a group of its own.
+        Column with the group of each image. Defaults to the patient (the column patient_id,
+        patient or subject_id), where it is known, else to the lesion (lesion_id or lesion). Ids of
+        lesions may repeat in different patients. Without any, each image is a group of its own.
+    melanoma : str, collection or mapping, optional
+        Meaning of values that the vocabulary does not understand, or that you understand in
+        another way. A value or a collection holds the values that mean melanoma; all others mean
+        another diagnosis, but for the words for unknown. A mapping gives values 1 (melanoma), 0
+        (other) or -1 (unknown), and leaves all others to the vocabulary. Case, accents, spaces and
+        punctuation do not matter. Pass ``()`` if no value means melanoma.
 
     Returns
     -------
@@ -86,27 +115,51 @@ def load_folder(
             Paths of the masks. An image without a mask has None. The whole field is None if no
             image has a mask.
         target : ndarray of shape (n_images,), dtype int
-            1 for melanoma, 0 for another diagnosis, -1 without a diagnosis. The labels 1, true,
-            mel, melanoma, malignant melanoma, invasive melanoma and melanoma in situ mean
-            melanoma, in upper or lower case.
+            1 for melanoma, 0 for another diagnosis, -1 without a diagnosis.
         diagnosis : list of str
             The labels of the table. The labels 1 and 0 become "melanoma" and "other". Without a
             label, the diagnosis is "unknown".
         groups : ndarray of shape (n_images,), dtype object
-            The values of the group column. An image without a value has its path in `folder`.
+            The patient, the lesion, or the path in `folder` of each image.
+        frame : :class:`~pandas.DataFrame` or None
+            All columns of the table, one row per image; missing values for an image without a row.
+            None without a table.
+        split : ndarray of shape (n_images,), dtype object, or None
+            "training", "validation" or "test", if all images lie in folders of these names.
+        label_mapping : dict
+            The values of the table, or the names of the folders, and the 1, 0 or -1 they became.
         DESCR : str
-            The folder and the counts.
+            The folder, the counts and the meaning of the labels.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
         If `folder`, `labels` or `masks` does not exist.
+    ImportError
+        If `labels` is an Excel file and openpyxl is not installed.
     TypeError
-        If `folder`, `labels` or `masks` is not a path.
+        If `folder`, `labels`, `masks` or `melanoma` has the wrong type.
     ValueError
         If there are no images, a column is not found, a name matches more than one image or mask,
-        an image is listed twice, no label or no mask matches any image, or a label is a number
-        other than 1, 0 and -1.
+        an image is listed twice, no label or no mask matches any image, or a table can't be read.
+        Also if a value could mean melanoma or not ("malignant", "melanoma?", an unknown word), if
+        columns contradict each other, or if no value means melanoma; the error lists the values
+        with their counts.
+
+    Warns
+    -----
+    UserWarning
+        If rows name no image or images have no row, if no image is labeled, or if `melanoma`
+        leaves out values that look like melanoma.
+
+    Notes
+    -----
+    The vocabulary knows the words and codes of the public dermoscopy sets (ISIC Archive and
+    challenges, HAM10000, PH², PAD-UFES-20, derm7pt, MILK10k) and words of several languages.
+    Melanoma are its types and stages, melanoma in situ, lentigo maligna and metastases of melanoma.
+    Diagnoses that pathologists leave open (atypical melanocytic proliferation) are unknown, and so
+    are "?", "-", "pending", "none" and the like. "malignant" also holds carcinoma, and a suspicion
+    is no diagnosis: these are refused unless `melanoma` gives their meaning.
 
     Examples
     --------
@@ -117,234 +170,210 @@ def load_folder(
     >>> folder = Path(tempfile.mkdtemp())
     >>> for name in ("a.png", "a_mask.png", "b.png", "c.png"):
     ...     Image.new("RGB", (8, 8)).save(folder / name)
-    >>> _ = (folder / "labels.csv").write_text("image,diagnosis\na,Melanoma\nb,nevus\n")
+    >>> _ = (folder / "labels.csv").write_text("image,diagnosis\na,Melanoma\nb,nevus\nc,?\n")
     >>> lesions = load_folder(folder)
     >>> lesions.target, lesions.diagnosis
     (array([ 1,  0, -1]), ['Melanoma', 'nevus', 'unknown'])
+    >>> lesions.label_mapping
+    {'Melanoma': 1, 'nevus': 0, '?': -1}
     >>> [None if mask is None else Path(mask).name for mask in lesions.masks]
     ['a_mask.png', None, None]
     """
     root = check_folder(folder, name="folder", hint="Check the spelling.")
-    mask_root = (
-        _find_beside(root, "masks") if masks is None else check_folder(masks, name="masks", hint="Leave it out.")
-    )
-    table_path = _find_beside(root, "labels.csv") if labels is None else _check_table_path(labels)
+    mask_root = find_mask_folder(root) if masks is None else check_folder(masks, name="masks", hint="Leave it out.")
+    rule = check_melanoma(melanoma)
+    table = _read_labels(labels, root)
     columns = _Columns(image_column, label_column, group_column)
-
-    images, mask_by_image, n_unmatched_masks = _find_images(root, mask_root)
-    left_out = {"masks that fit no image": n_unmatched_masks}
-    rows: dict[Path, _Row] = {}
-    if table_path is not None:
-        rows, n_unmatched_rows = _read_rows(table_path, columns, images, root)
-        left_out["rows of labels that fit no image"] = n_unmatched_rows
-    elif any(columns):
+    if table is None and any(columns):
         raise ValueError(
             "labels must be given where a column is named, got None, and no 'labels.csv' in folder or beside it. "
             "Pass the table."
         )
-    row_by_image = {image: rows.get(image, _Row("", "")) for image in images}
-    target, diagnosis = _parse_labels((row.label for row in row_by_image.values()), table_path)
+    images, found_masks = _find_images(root, mask_root)
+    rows: list[int | None] = [None] * len(images)
+    image_name = None
+    if table is not None:
+        for name, column in zip(("image_column", "label_column", "group_column"), columns, strict=True):
+            find_column(table, column, (), name)
+        rows, image_name = _match_rows(table, columns, images, root)
+    label_columns = _decide_labels(table, rows, image_name, columns, images, root, rule)
+    paths = [image.relative_to(root).as_posix() for image in images]
+    for message in _list_warnings(table, rows, paths, label_columns, root):
+        warnings.warn(message, UserWarning, stacklevel=2)
     return make_bunch(
         f"Images of the folder {str(root)!r}.",
-        files=[Files(image, mask_by_image.get(image)) for image in images],
-        target=target,
-        diagnosis=diagnosis,
-        groups=[row.group or image.relative_to(root).as_posix() for image, row in row_by_image.items()],
-        left_out=left_out,
+        files=[Files(image, found_masks.by_image.get(image)) for image in images],
+        target=label_columns.target,
+        diagnosis=label_columns.diagnosis,
+        groups=paths if table is None else _group_images(table, rows, columns, paths),
+        left_out={
+            "masks that fit no image": found_masks.n_unmatched,
+            "images of superpixels or attributes": found_masks.n_ignored,
+            "rows of labels that fit no image": 0 if table is None else len(table) - len(images) + rows.count(None),
+        },
+        label_mapping=label_columns.mapping,
+        values=label_columns.values,
+        frame=None if table is None else table.pick_rows(rows),
+        split=find_split(images, root),
     )
 
 
-def _find_beside(root: Path, name: str) -> Path | None:
-    """Return the file or folder with a name in a folder or beside it, or None."""
-    places = (root / name, root.absolute().parent / name)
-    return next((path for path in places if (path.is_file() if path.suffix else path.is_dir())), None)
-
-
-def _check_table_path(path: PathLike) -> Path:
-    try:
-        file = Path(path)
-    except TypeError as error:
-        raise TypeError(f"labels must be the path of a table, got {type(path).__name__}. Save it as CSV.") from error
+def _read_labels(labels: Any, root: Path) -> Table | None:
+    """Return the given table, or the one in the folder or beside it, or None."""
+    if labels is None:
+        path = _find_table(root)
+        return None if path is None else read_table(path)
+    if hasattr(labels, "iloc"):
+        return convert_table(labels)
+    if not is_table_path(labels):
+        raise TypeError(
+            f"labels must be the path of a table, got {type(labels).__name__}. Pass a path, a pandas DataFrame, or a "
+            "pandas Series with the names of the images as its index."
+        )
+    file = Path(labels)
     if not file.is_file():
         raise FileNotFoundError(f"labels must be a file that exists, got {str(file)!r}. Check the spelling.")
-    return file
+    return read_table(file)
 
 
-def _find_images(root: Path, mask_root: Path | None) -> tuple[list[Path], dict[Path, Path], int]:
-    """Return the images of a folder, the mask of each image that has one, and the number of other masks."""
-    files = list_images(root)
+def _find_table(root: Path) -> Path | None:
+    """Return the only file named labels in a folder, or else beside it."""
+    for place in (root, root.absolute().parent):
+        if not os.access(place, os.R_OK):
+            continue
+        names = sorted(name for name in os.listdir(place) if name.lower() in TABLE_NAMES)
+        found = [place / name for name in names if (place / name).is_file()]
+        if len(found) > 1:
+            raise ValueError(f"labels must be one table, got {format_paths(found)}. Pass one of them as labels.")
+        if found:
+            return found[0]
+    return None
+
+
+def _find_images(root: Path, mask_root: Path | None) -> tuple[list[Path], _Masks]:
+    """Return the images of a folder and their masks."""
     separate = mask_root is not None and mask_root.resolve() != root.resolve()
-    if mask_root is not None and separate:
-        files = [path for path in files if mask_root.resolve() not in path.resolve().parents]
-    stems = {(path.parent, path.stem) for path in files}
-    is_mask = {path: any((path.parent, stem) in stems for stem in _strip_mask_endings(path)) for path in files}
-    images = [path for path in files if not is_mask[path]]
+    inside = sort_files(list_images(root, without=mask_root if separate else None), root)
+    images = inside.images
     if not images:
         raise ValueError(
-            f"folder must hold at least one image ({', '.join(IMAGE_SUFFIXES)}), got {str(root)!r} without any. "
-            "Pass the folder that holds them."
+            f"folder must hold at least one image ({', '.join(IMAGE_SUFFIXES)}), got {str(root)!r} without any"
+            f"{f' but with {len(inside.masks)} masks' if inside.masks else ''}. Pass the folder that holds them."
         )
-    if mask_root is not None and separate:
-        masks, mask_base = list_images(mask_root), mask_root
+    if separate and mask_root is not None:
+        given = sort_files(list_images(mask_root), mask_root)
+        found = Found([], sorted((*given.images, *given.masks)), inside.n_ignored + given.n_ignored)
+        by_image = match_masks(images, root, found.masks, mask_root)
+        n_masks = len(found.masks) + len(inside.masks)
     else:
-        masks, mask_base = [path for path in files if is_mask[path]], root
-    mask_by_image = _match_masks(images, root, masks, mask_base)
-    if mask_root is not None and not mask_by_image:
+        found = inside
+        by_image = match_masks(images, root, found.masks, root)
+        n_masks = len(found.masks)
+    if not by_image and (mask_root is not None or len(found.masks) > 1):
         raise ValueError(
             f"masks must hold a mask named like an image, such as {images[0].stem + MASK_ENDINGS[0]!r}, got "
-            f"{[path.name for path in masks[:3]]} in {str(mask_root)!r}. Rename the masks, or pass their folder."
+            f"{[path.name for path in found.masks[:3]]} in {str(mask_root or root)!r}. Rename the masks, or pass their "
+            "folder."
         )
-    return images, mask_by_image, len(masks) - len(mask_by_image)
+    return images, _Masks(by_image, n_masks - len(by_image), found.n_ignored)
 
 
-def _strip_mask_endings(mask: Path) -> list[str]:
-    """Return the possible stems of the image that a mask with a usual ending belongs to."""
-    return [mask.stem[: -len(ending)] for ending in MASK_ENDINGS if mask.stem.lower().endswith(ending)]
-
-
-def _match_masks(images: list[Path], root: Path, masks: list[Path], mask_root: Path) -> dict[Path, Path]:
-    """Return the mask of each image that has one.
-
-    If several images have the same name, a mask belongs to the image in the same subfolder.
-    """
-    images_by_stem = defaultdict(list)
-    for image in images:
-        images_by_stem[image.stem].append(image)
-    found: dict[Path, Path] = {}
-    for mask in masks:
-        stems = [stem for stem in (mask.stem, *_strip_mask_endings(mask)) if stem in images_by_stem][:1]
-        fitting = [image for stem in stems for image in images_by_stem[stem]]
-        if len(fitting) > 1:
-            place = mask.parent.relative_to(mask_root)
-            fitting = [image for image in fitting if image.parent.relative_to(root) == place] or fitting
-        if len(fitting) > 1:
-            raise ValueError(
-                f"a mask must fit one image, got {str(mask)!r} for {_format_paths(fitting)}. "
-                "Give the images different names."
-            )
-        if fitting and fitting[0] in found:
-            raise ValueError(
-                f"an image must have one mask, got {_format_paths([found[fitting[0]], mask])} for {str(fitting[0])!r}. "
-                "Take one of them away."
-            )
-        found.update(dict.fromkeys(fitting, mask))
-    return found
-
-
-def _read_rows(table_path: Path, columns: _Columns, images: list[Path], root: Path) -> tuple[dict[Path, _Row], int]:
-    """Return the row of each image that the table lists, and the number of other rows."""
-    table = _read_table(table_path)
-    number_by_image = _match_rows(table, images, root, table_path, columns.image)
-    label_name = _pick_column(table, columns.label, LABEL_COLUMNS, "label_column", table_path)
-    group_name = _pick_column(table, columns.group, GROUP_COLUMNS, "group_column", table_path)
-    labels = list(table[label_name])
-    groups = [""] * len(table) if group_name is None else list(table[group_name])
-    rows = {image: _Row(labels[number].strip(), groups[number].strip()) for image, number in number_by_image.items()}
-    return rows, len(table) - len(rows)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    """Read a table of strings; empty cells are empty strings."""
-    import pandas as pd
-
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    separator = max(",;\t", key=header.count)
-    table = pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig", index_col=False)
-    return table.fillna("")
-
-
-def _match_rows(
-    table: pd.DataFrame, images: list[Path], root: Path, table_path: Path, image_column: str | None
-) -> dict[Path, int]:
-    """Return the row number of each image that the table lists."""
-    names = defaultdict(list)
-    for image in images:
-        relative = image.relative_to(root)
-        for name in {relative.as_posix(), relative.with_suffix("").as_posix(), image.name, image.stem}:
-            names[name].append(image)
-    if image_column is None:
-        hits = {
-            column: sum(bool(_find_named_images(cell, names)) for cell in table[column]) for column in table.columns
-        }
-        image_column = max(hits, key=lambda column: hits[column], default="")
-    else:
-        _pick_column(table, image_column, (), "image_column", table_path)
-    cells = list(table[image_column]) if image_column else []
+def _match_rows(table: Table, columns: _Columns, images: list[Path], root: Path) -> tuple[list[int | None], str]:
+    """Return the row of each image, or None, and the name of the column of images."""
+    names = ImageNames(images, root)
+    column = find_image_column(table, names, columns.image, len(images))
     rows: dict[Path, int] = {}
-    for row, cell in enumerate(cells):
-        fitting = _find_named_images(cell, names)
+    for row, cell in enumerate(table.cells(column) if column else []):
+        fitting = names.find(cell) if cell else []
         if len(fitting) > 1:
             raise ValueError(
-                f"{str(table_path)!r} must name one image in each row, got {cell!r} for {_format_paths(fitting)}. "
+                f"{table.name} must name one image in each row, got {cell!r} for {format_paths(fitting)}. "
                 "Write the path in folder instead."
             )
         if fitting and fitting[0] in rows:
             raise ValueError(
-                f"{str(table_path)!r} must list an image once, got {str(fitting[0])!r} in rows {rows[fitting[0]] + 1} "
+                f"{table.name} must list an image once, got {str(fitting[0])!r} in rows {rows[fitting[0]] + 1} "
                 f"and {row + 1}. Take one of them away, or name the column of images with image_column."
             )
         rows.update(dict.fromkeys(fitting, row))
-    if not rows:
+    if not rows or column is None:
         raise ValueError(
-            f"{str(table_path)!r} must name images of folder, such as {images[0].name!r}, got columns "
-            f"{list(table.columns)} and no name that fits. Write file names, with or without suffix, in one of them."
+            f"{table.name} must name images of folder, such as {images[0].name!r}, got columns "
+            f"{table.columns} and no name that fits. Write file names, with or without suffix, in one of them."
         )
-    return rows
+    return [rows.get(image) for image in images], column
 
 
-def _find_named_images(cell: str, names: Mapping[str, list[Path]]) -> list[Path]:
-    """Return the images that a cell names by path or file name; the suffix may differ from the file's."""
-    cell = cell.strip().replace("\\", "/").removeprefix("./")
-    base = cell.rpartition("/")[2]
-    stem, dot, suffix = base.rpartition(".")
-    for name in (cell, base, stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else base):
-        if name in names:
-            return names[name]
-    return []
-
-
-def _pick_column(
-    table: pd.DataFrame, column: str | None, usual: tuple[str, ...], argument: str, table_path: Path
-) -> str | None:
-    """Return the given column, or else the first existing usual column; only a label column is required."""
-    if column is not None:
-        if column not in table.columns:
-            raise ValueError(
-                f"{argument} must be a column of {str(table_path)!r}, one of {list(table.columns)}, got {column!r}."
-            )
-        return column
-    by_name = {str(name).strip().lower(): name for name in table.columns}
-    found = next((by_name[name] for name in usual if name in by_name), None)
-    if found is None and argument == "label_column":
+def _decide_labels(
+    table: Table | None,
+    rows: list[int | None],
+    image_name: str | None,
+    columns: _Columns,
+    images: list[Path],
+    root: Path,
+    rule: Rule | None,
+) -> Labels:
+    """Return the labels from the table, or else from the names of folders."""
+    if table is not None:
+        group_names = [_find_group_column(table, usual) for usual in (PATIENT_COLUMNS, LESION_COLUMNS)]
+        used = [name for name in (image_name, columns.group, *group_names) if name is not None]
+        found = find_label_columns(table, columns.label, rule, used)
+        source = table.name if len(found.cells) > 1 else f"{table.name}, column {next(iter(found.cells))!r},"
+        return decide_labels(found.cells, found.kinds, rows, rule=rule, source=source)
+    classes = find_class_folders(images, root, rule)
+    if classes is not None:
+        numbers = range(len(images))
+        named = [row if any(values[row] for values in classes.cells.values()) else None for row in numbers]
+        return decide_labels(
+            classes.cells, classes.kinds, named, rule=rule, source=f"the names of the folders in {str(root)!r}"
+        )
+    if rule is not None:
         raise ValueError(
-            f"{str(table_path)!r} must have a column of diagnoses ({', '.join(usual)}), got {list(table.columns)}. "
-            "Name it with label_column."
+            "melanoma must give the meaning of values of labels, got no labels and no folder of such a name in "
+            f"{str(root)!r}. Pass labels."
         )
-    return found
+    return Labels([-1] * len(images), ["unknown"] * len(images), [None] * len(images), {}, [])
 
 
-def _parse_labels(labels: Iterable[str], table_path: Path | None) -> tuple[list[int], list[str]]:
-    """Return the target and the diagnosis of each label."""
-    target, names = [], []
-    for label in labels:
-        key = label.lower()
-        if key in FLAGS:
-            target.append(FLAGS[key])
-            names.append(FLAG_NAMES[FLAGS[key]])
-        elif key in UNKNOWN:
-            target.append(-1)
-            names.append("unknown")
-        elif key.replace(".", "", 1).lstrip("+-").isdigit():
-            raise ValueError(
-                f"{str(table_path)!r} must hold diagnoses as text, or 1 (melanoma), 0 (other) and -1 (unknown), "
-                f"got {label!r}. Name another column with label_column, or write the numbers out."
+def _find_group_column(table: Table, usual: tuple[str, ...]) -> str | None:
+    return find_column(table, None, usual, "group_column")
+
+
+def _group_images(table: Table, rows: list[int | None], columns: _Columns, paths: list[str]) -> list[str]:
+    """Return the group of each image."""
+
+    def pick(column: str | None) -> list[str]:
+        cells = [] if column is None else table.cells(column)
+        return ["" if column is None or row is None else cells[row] for row in rows]
+
+    if columns.group is not None:
+        given = find_column(table, columns.group, (), "group_column")
+        return make_groups(pick(given), pick(None), paths)
+    return make_groups(
+        pick(_find_group_column(table, PATIENT_COLUMNS)), pick(_find_group_column(table, LESION_COLUMNS)), paths
+    )
+
+
+def _list_warnings(
+    table: Table | None, rows: list[int | None], paths: list[str], labels: Labels, root: Path
+) -> list[str]:
+    """Return what the user should know about the match of table and images."""
+    messages = list(labels.warnings)
+    if table is not None:
+        without_row = [path for path, row in zip(paths, rows, strict=True) if row is None]
+        n_rows = len(table) - len(paths) + len(without_row)
+        parts = [f"{n_rows} of {len(table)} rows name no image of {str(root)!r}"] if n_rows else []
+        if without_row:
+            parts.append(
+                f"{len(without_row)} of {len(paths)} images have no row, such as {without_row[0]!r}, and are unlabeled"
             )
-        else:
-            target.append(int(key in MELANOMA))
-            names.append(label)
-    return target, names
-
-
-def _format_paths(paths: list[Path]) -> str:
-    return " and ".join(repr(str(path)) for path in paths)
+        if parts:
+            messages.append(f"{table.name}: {'; '.join(parts)}.")
+    if all(label == -1 for label in labels.target):
+        source = (
+            f"All values of {table.name} mean unknown. Check label_column."
+            if table is not None
+            else "Pass a table as labels, or name subfolders by diagnoses, such as 'melanoma' and 'nevus'."
+        )
+        messages.append(f"no image of {str(root)!r} is labeled: all targets are -1. {source}")
+    return messages

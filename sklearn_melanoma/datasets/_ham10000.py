@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sklearn.utils import Bunch
 
@@ -16,9 +15,8 @@ from sklearn_melanoma.datasets._files import (
     make_bunch,
     pair_masks,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sklearn_melanoma.datasets._labels import decide_labels
+from sklearn_melanoma.datasets._tables import Table, read_table
 
 DESCRIPTION = """
 HAM10000 ("Human Against Machine with 10 000 training images"): dermoscopic images of pigmented lesions from Vienna and
@@ -68,23 +66,28 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
             Paths of the masks. An image without a mask has None. The whole field is None if no
             image has a mask.
         target : ndarray of shape (n_images,), dtype int
-            1 for melanoma, 0 for another diagnosis.
+            1 for melanoma, 0 for another diagnosis. A table with other words or codes than the
+            official ones is read by the vocabulary of :func:`load_folder`.
         diagnosis : list of str
             The seven codes of the set: "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc".
         groups : ndarray of shape (n_images,), dtype object
             Ids of the lesions. Keep images of one lesion on one side of any split.
         frame : :class:`~pandas.DataFrame`
             The table rows, with the method of diagnosis, age, sex and body site.
+        split : None
+            The data set has no official split.
+        label_mapping : dict
+            The codes and the 1 or 0 they became.
         DESCR : str
-            Source, citation, terms and counts.
+            Source, citation, terms, counts and the meaning of the codes.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If the layout differs, the table lacks a column, two images have the same name, or neither
-        `folder` nor the environment variable is given.
+        If the layout differs, the table lacks a column, a diagnosis is not understood, two images
+        have the same name, or neither `folder` nor the environment variable is given.
 
     Examples
     --------
@@ -94,40 +97,45 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     (10015, 1113)
     """
     root, (tables, image_folders) = find_dataset(folder, LAYOUT)
-    files = pair_masks((path for part in image_folders for path in list_images(part)), list_images(root / MASKS))
+    files = pair_masks(
+        (path for part in image_folders for path in list_images(part)),
+        list_images(root / MASKS) if (root / MASKS).is_dir() else [],
+    )
     table = _read_table(tables[0])
-    frame = table[table["image_id"].isin(list(files))].reset_index(drop=True)
-    if frame.empty:
+    ids = table.cells("image_id")
+    rows = [row for row, image_id in enumerate(ids) if image_id in files]
+    if not rows:
         raise ValueError(
-            f"the images must be named as in {tables[0].name!r}, such as {table['image_id'].iloc[0]!r}, got "
+            f"the images must be named as in {tables[0].name!r}, such as {ids[0]!r}, got "
             f"{[image.name for image, _ in list(files.values())[:3]]}. Put table and images of the same set together."
-            if len(table)
-            else f"{str(tables[0])!r} must hold at least one row, got none. Download the table anew."
         )
+    # The official codes are known, so a part without a melanoma is no sign of a misread table.
+    labels = decide_labels(
+        {"dx": table.cells("dx")}, {"dx": None}, rows, rule=None, source=table.name, needs_melanoma=False
+    )
+    lesions = table.cells("lesion_id")
     return make_bunch(
         DESCRIPTION,
-        files=[files[image_id] for image_id in frame["image_id"]],
-        target=[int(dx == "mel") for dx in frame["dx"]],
-        diagnosis=list(frame["dx"]),
-        groups=list(frame["lesion_id"]),
-        left_out=count_left_out(files, n_rows=len(table), n_used=len(frame)),
-        frame=frame,
+        files=[files[ids[row]] for row in rows],
+        target=labels.target,
+        diagnosis=labels.diagnosis,
+        groups=[lesions[row] for row in rows],
+        left_out=count_left_out(files, n_rows=len(table), n_used=len(rows)),
+        label_mapping=labels.mapping,
+        frame=table.pick_rows(rows),
     )
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    with path.open(encoding="utf-8") as file:
-        separator = "\t" if "\t" in file.readline() else ","
-    table = pd.read_csv(path, sep=separator)
+def _read_table(path: Path) -> Table:
+    table = read_table(path)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise ValueError(
-            f"{str(path)!r} must have the columns {', '.join(COLUMNS)}, got {list(table.columns)}. "
+            f"{str(path)!r} must have the columns {', '.join(COLUMNS)}, got {table.columns}. "
             "Use the metadata of HAM10000."
         )
-    if table[list(COLUMNS)].isna().any(axis=None) or table["image_id"].duplicated().any():
+    ids = table.cells("image_id")
+    if not all(all(table.cells(name)) for name in COLUMNS) or len(set(ids)) < len(ids):
         raise ValueError(
             f"{str(path)!r} must hold each image_id once, with a lesion_id and a dx, got missing or repeated ones. "
             "Download the table anew."

@@ -17,6 +17,7 @@ from sklearn_melanoma.datasets._files import (
     make_layout_error,
     pair_masks,
 )
+from sklearn_melanoma.datasets._tables import decode_table
 
 DESCRIPTION = """
 PH²: dermoscopic images of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
@@ -77,8 +78,12 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
             The experts' annotations. `asymmetry` is 0 (symmetric), 1 or 2 (axes of asymmetry).
             The dermoscopic criteria are "T" (typical), "AT" (atypical), "A" (absent) or "P"
             (present). `colors` is a tuple of names.
+        split : None
+            The data set has no official split.
+        label_mapping : dict
+            The three diagnoses and the 1 or 0 they became.
         DESCR : str
-            Source, citation, terms and counts.
+            Source, citation, terms, counts and the meaning of the diagnoses.
 
     Raises
     ------
@@ -118,6 +123,7 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
         diagnosis=diagnosis,
         groups=ids,
         left_out=count_left_out(files, n_rows=len(rows), n_used=len(ids)),
+        label_mapping={name: int(name == "melanoma") for name in DIAGNOSES},
         frame=pd.DataFrame(present, columns=COLUMNS),
     )
 
@@ -129,7 +135,7 @@ def _read_table(path: Path) -> list[dict[str, object]]:
     """
     rows: list[dict[str, object]] = []
     seen = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(decode_table(path).splitlines(), start=1):
         cells = [cell.strip() for cell in re.split(r"\|+", line.strip().strip("|"))]
         if not re.fullmatch(r"IMD\d+", cells[0]):
             continue

@@ -6,6 +6,13 @@ from PIL import Image
 
 from sklearn_melanoma.datasets import load_folder
 
+# Most tests label a part of the images, or none; tests of the warnings catch them themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*images have no row"),
+    pytest.mark.filterwarnings("ignore:.*rows name no image"),
+    pytest.mark.filterwarnings("ignore:no image of .* is labeled"),
+]
+
 
 def put(path):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +121,7 @@ def test_finds_mask_folder(image_folder, place, ending):
 def test_finds_masks_beside_images(image_folder, given):
     put(image_folder / "a_mask.png")
     put(image_folder / "clinic" / "c_segmentation.png")
-    put(image_folder / "e_mask.png")  # an image, because there is no image e
+    put(image_folder / "e_mask.png")  # an image in color, because there is no image e
     bunch = load_folder(image_folder, masks=image_folder if given else None)
     assert get_names(bunch.images) == ["a.jpg", "b.PNG", "c.tif", "d.bmp", "e_mask.png"]
     assert get_names(bunch.masks) == ["a_mask.png", None, "c_segmentation.png", None, None]
@@ -154,6 +161,7 @@ def test_masks_without_images_raise(image_folder):
     [
         ("image,diagnosis\nz,mel\n", {}, "must name images of folder, such as 'a.jpg'"),
         ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list an image once, got .*in rows 1 and 2"),
+        ("image,diagnosis\na,mel\na.JPG,mel\n", {}, "must list an image once, got .*in rows 1 and 2"),
         ("image,color\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'color'\].*label_column"),
         ("image,diagnosis\na,3\n", {}, "must hold diagnoses as text, or 1 .*got '3'"),
         ("image,diagnosis\na,mel\n", {"label_column": "dx"}, "label_column must be a column of .*got 'dx'"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2
+from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.images import read_image, read_mask
 
 PH2_HEADER = (
@@ -214,7 +214,8 @@ def test_ham10000_repeated_image_raises(ham):
         (HAM_TABLE.replace("ISIC_2", "ISIC_1"), "each image_id once"),
         (HAM_TABLE.replace("HAM_2", ""), "with a lesion_id and a dx"),
         (HAM_TABLE.replace("ISIC_", "IMD"), "images must be named as in 'HAM10000_metadata.csv', such as 'IMD2'"),
-        (HAM_TABLE.partition("\n")[0] + "\n", "must hold at least one row"),
+        (HAM_TABLE.partition("\n")[0] + "\n", "must hold a header and at least one row, got only a header"),
+        (HAM_TABLE.replace(",bkl,", ",malignant,"), r"got 'malignant' \(2\), which could mean melanoma or not"),
     ],
 )
 def test_ham10000_invalid_table_raises(ham, table, message):
@@ -272,3 +273,80 @@ def test_real_data_sets(load, name, n_images, n_melanomas, n_groups):
     assert len(set(bunch.groups)) == n_groups
     for i in (0, n_images // 2, n_images - 1):
         assert read_mask(bunch.masks[i]).shape == read_image(bunch.images[i]).shape[:2]
+
+
+@pytest.mark.parametrize(("code", "target"), [("MEL", 1), ("melanoma", 1), (" Mel", 1), ("NV", 0), ("akiec", 0)])
+def test_ham10000_codes_in_other_spelling(ham, code, target):
+    (ham / "HAM10000_metadata.csv").write_text(HAM_TABLE.replace(",mel,", f",{code},"))
+    lesions = load_ham10000(ham)
+    assert lesions.target[2] == target
+    assert lesions.label_mapping[code.strip()] == target
+    assert f"'{code.strip()}' (1)" in lesions.DESCR
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_loaders_read_tables_in_other_encodings(ham, ph2, tmp_path, encoding):
+    (ham / "HAM10000_metadata.csv").write_bytes(HAM_TABLE.encode(encoding))
+    (ph2 / "PH2_dataset.txt").write_bytes((PH2_HEADER + PH2_ROWS).encode(encoding))
+    put_isic_split(tmp_path, "Training", ["ISIC_1"])
+    rows = "image_id,melanoma,seborrheic_keratosis\nISIC_1,1.0,0.0\n"
+    (tmp_path / "ISIC-2017_Training_Part3_GroundTruth.csv").write_bytes(rows.encode(encoding))
+    assert list(load_ham10000(ham).target) == [0, 0, 1]
+    assert list(load_ph2(ph2).target) == [0, 0, 1]
+    assert list(load_isic_2017(tmp_path).target) == [1]
+
+
+def test_isic_frame_has_all_columns(tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_1", "ISIC_2"], labels=["ISIC_1,1.0,0.0\n", "ISIC_2,0.0,1.0\n"])
+    put_isic_split(tmp_path, "Validation", ["ISIC_3"])
+    metadata = "image_id,age_approximate,sex\nISIC_2,unknown,female\nISIC_1,45,unknown\n"
+    (tmp_path / "ISIC-2017_Training_Data" / "ISIC-2017_Training_Data_metadata.csv").write_text(metadata)
+    frame = load_isic_2017(tmp_path).frame
+    assert list(frame.columns) == ["image_id", "melanoma", "seborrheic_keratosis", "age_approximate", "sex"]
+    assert list(frame["image_id"]) == ["ISIC_1", "ISIC_2", "ISIC_3"]
+    np.testing.assert_array_equal(frame["age_approximate"], [45, np.nan, np.nan])
+    assert list(frame["sex"][:2]) == ["unknown", "female"]
+    assert frame["sex"].isna()[2]
+    np.testing.assert_array_equal(frame["melanoma"], [1, 0, np.nan])
+
+
+def test_isic_label_mapping(tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_1", "ISIC_2"], labels=["ISIC_2,1,0\n"])
+    lesions = load_isic_2017(tmp_path)
+    assert lesions.label_mapping == {"melanoma": 1, "seborrheic keratosis": 0, "nevus": 0, "unknown": -1}
+    assert "melanoma = 'melanoma' (1)" in lesions.DESCR
+    assert "unknown = 'unknown' (1)" in lesions.DESCR
+
+
+FIELDS = ["images", "masks", "target", "diagnosis", "groups", "frame", "split", "label_mapping", "DESCR"]
+
+
+def test_all_datasets_have_the_same_fields(ph2, ham, tmp_path):
+    put_isic_split(tmp_path, "Training", ["ISIC_1"])
+    put(tmp_path / "folder" / "melanoma" / "a.png")
+    bunches = [load_ph2(ph2), load_ham10000(ham), load_isic_2017(tmp_path), load_folder(tmp_path / "folder")]
+    for lesions in (*bunches, make_lesions(2, image_size=(32, 32))):
+        assert set(FIELDS) <= set(lesions)
+        assert set(lesions.label_mapping.values()) <= {1, 0, -1}
+        lengths = {len(lesions[name]) for name in ("images", "target", "diagnosis", "groups")}
+        assert lengths == {len(lesions.images)}
+        assert lesions.frame is None or len(lesions.frame) == len(lesions.images)
+
+
+@pytest.mark.parametrize("junk", [".ipynb_checkpoints", "@eaDir", ".Trash-1000", ".thumbnails", "__MACOSX", "#recycle"])
+def test_loaders_ignore_junk_folders(ph2, ham, tmp_path, junk):
+    put_isic_split(tmp_path, "Training", ["ISIC_1"])
+    put(ham / "HAM10000_images_part_1" / junk / "ISIC_1.jpg")
+    put(tmp_path / "ISIC-2017_Training_Data" / junk / "ISIC_1.jpg")
+    put(ph2 / "PH2 Dataset images" / "IMD003" / "IMD003_Dermoscopic_Image" / junk / "IMD003.bmp")
+    put(ph2 / "PH2 Dataset images" / junk / "IMD003_Dermoscopic_Image" / "IMD003.bmp")
+    assert len(load_ham10000(ham).images) == 3
+    assert len(load_isic_2017(tmp_path).images) == 1
+    assert len(load_ph2(ph2).images) == 3
+
+
+@pytest.mark.real_data
+def test_real_isic_metadata(real_data):
+    frame = load_isic_2017(real_data("isic2017")).frame
+    assert {"age_approximate", "sex", "melanoma"} <= set(frame.columns)
+    assert frame["age_approximate"].between(0, 90).sum() == 517

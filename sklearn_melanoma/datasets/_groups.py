@@ -1,0 +1,50 @@
+"""Groups of images that must stay together: patients, else lesions, else single images."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sklearn_melanoma.datasets._vocabulary import is_unknown
+
+PATIENT_COLUMNS = ("patient_id", "patient", "patientid", "subject_id", "subject", "participant_id", "person_id")
+LESION_COLUMNS = ("lesion_id", "lesion", "lesionid", "case_num", "case_id", "case")
+
+
+def make_groups(patients: Sequence[str], lesions: Sequence[str], images: Sequence[str]) -> list[str]:
+    """Return the patient of each image, else its lesion, else the image.
+
+    Parameters
+    ----------
+    patients, lesions : sequence of str
+        Ids of each image. An empty id, or a word such as "unknown", is none. Ids of lesions may repeat in other
+        patients.
+    images : sequence of str
+        Ids of the images.
+
+    Returns
+    -------
+    list of str
+        The ids. Where an id of a lesion is also the id of a patient, "lesion" stands before it; likewise "image".
+    """
+    patients = ["" if is_unknown(patient) else patient for patient in patients]
+    lesions = ["" if is_unknown(lesion) else lesion for lesion in lesions]
+    owners = defaultdict(set)
+    for patient, lesion in zip(patients, lesions, strict=True):
+        if patient and lesion:
+            owners[lesion].add(patient)
+    taken = set(patients)
+    groups = []
+    for patient, lesion, image in zip(patients, lesions, images, strict=True):
+        owner = owners.get(lesion, set()) if lesion else set()
+        if patient or len(owner) == 1:  # a lesion of a known patient, in a row without the patient
+            groups.append(patient or next(iter(owner)))
+        elif lesion:
+            groups.append(f"lesion {lesion}" if lesion in taken else lesion)
+        else:
+            groups.append(image)
+    ids = taken | {lesion for lesion in lesions if lesion}
+    return [
+        f"image {image}" if group == image and not patient and not lesion and image in ids else group
+        for group, image, patient, lesion in zip(groups, images, patients, lesions, strict=True)
+    ]
