@@ -123,7 +123,7 @@ def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     while folders:  # real folders first, so that an image has the path without a link
         linked = [link for top in folders for link in _walk(top, seen, found)]
         folders = sorted(linked)
-    return sorted(found)
+    return sorted(found, key=lambda path: path.parts)
 
 
 def _identify(status: os.stat_result) -> tuple[int, int]:

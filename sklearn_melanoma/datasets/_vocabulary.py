@@ -56,7 +56,8 @@ UNKNOWN = _split("""
     atypical spitz tumor compound, atypical spitz tumor dermal, atypical spitz tumor junctional
 """)
 _OPEN = re.compile(
-    r"(pending|awaiting|waiting for|not yet) .*|.*\buncertain (malignant potential|significance)"
+    r"(pending|awaiting|waiting for|not yet) .*|unknown (diagnosis|histology|result|lesion|label)"
+    r"|.*\buncertain (malignant potential|significance)"
     r"|atypical (\w+ )*melanocytic (proliferation|hyperplasia|neoplasm|lesion|tumou?r)s?"
 )
 
@@ -86,12 +87,22 @@ QUALIFIERS = _split_words("""
     desmoplastic amelanotic hypomelanotic pigmented heavily neurotropic spitzoid nevoid naevoid polypoid verrucous
     epithelioid spindle balloon cell mucosal subungual ungual periungual ocular uveal choroidal conjunctival vulvar anal
     oral recurrent persistent regressed regressing regressive ulcerated thin thick early advanced
-    stage level clark breslow thickness depth less more than to over under mm cm v
+    stage level clark clarks breslow thickness depth less more than to over under mm cm v
     left right upper lower back trunk torso chest abdomen arm forearm leg thigh calf face head neck scalp foot hand nail
     toe finger nose ear cheek heel sole palm palms soles shoulder extremity limb
 """)
-_MEASURED = {"mm", "cm", "stage", "level", "breslow", "clark", "thickness", "depth"}  # numbers may stand beside these
-_STAGE = re.compile(r"p?t(is|[1-4][ab]?)|(i{1,3}|iv)[abcd]?")
+_MEASURED = {
+    "mm",
+    "cm",
+    "stage",
+    "level",
+    "breslow",
+    "clark",
+    "clarks",
+    "thickness",
+    "depth",
+}  # numbers may stand beside these
+_STAGE = re.compile(r"p?t(is|[1-4][ab]?)|p?[nm][0-3x][abc]?|(i{1,3}|iv)[abcd]?")
 # Parts of a phrase about a melanoma that neither deny it nor put it in doubt.
 _HARMLESS = re.compile(
     r"\b(?:"
@@ -257,7 +268,7 @@ def _read_melanoma_phrase(phrase: str) -> Meaning:
         rest = negation["rest"]
         sure = not rest or _read_phrase(rest) in (Meaning.BENIGN, Meaning.CANCER, Meaning.OTHER)
         return Meaning.NOT_MELANOMA if sure else Meaning.DOUBTFUL
-    words = set(_HARMLESS.sub(" ", phrase).split())
+    words = set(_HARMLESS.sub(" ", re.sub(r"(?<=\d)(?=[mc]m\b)", " ", phrase)).split())
     if not words & MELANOMA_WORDS:
         return Meaning.DOUBTFUL
     measured = bool(words & _MEASURED)

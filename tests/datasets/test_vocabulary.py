@@ -8,11 +8,13 @@ Melanoma in-situ | lentigo maligna (melanoma) | acral lentiginous melanoma | met
 mélanome | Mélanome malin | malignes Melanom | MELANOMA IN SITU | Melanoma_in_situ | melanoma  in  situ | "melanoma"
 melanoma (in situ) | melanoma (less than 0.76 mm) | melanoma (0.76 to 1.5 mm) | melanoma (more than 1.5 mm)
 SSM | LMM | ALM | LM | lentigo maligna | Lentigo Maligna Melanoma | Melanoma, superficial spreading | Melanoma (MEL)
-amelanotic melanoma | desmoplastic melanoma | melanoma pT1a | melanoma stage IIIB | Breslow 1.2 mm melanoma
+amelanotic melanoma | desmoplastic melanoma | melanoma pT1a | melanoma stage IIIB | Invasive melanoma, 1.2mm
+melanoma pT2a N0 M0 | Clark's level IV melanoma | Breslow 1.2 mm melanoma
 non-invasive melanoma | melanoma without ulceration | melanoma arising in a congenital nevus | C43.5 | D03.9
 melanoma associated with a nevus | recurrent/persistent melanoma, in situ | invasive melanoma | Mel in situ
 Malignant melanocytic proliferations (Melanoma) | Melanoma Invasive, Blue nevus-like | Melanoma Invasive, Nodular
-Melanoma Invasive, On chronically sun-exposed skin or lentigo maligna melanoma | Melanoma in situ, Lentigo maligna type
+Melanoma Invasive, On chronically sun-exposed skin or lentigo maligna melanoma
+Melanoma in situ, Lentigo maligna type
 Melanoma Invasive, Pigmented spindle cell nevus like | Melanoma Invasive, originating from blue nevus
 Malignant::Malignant melanocytic proliferations (Melanoma)::Melanoma in situ | melanoma of the left arm
 Malignant:Malignant melanocytic proliferations (Melanoma):Melanoma metastasis | меланома | melanoma: yes
@@ -55,9 +57,10 @@ Flat melanotic pigmentations - not melanocytic nevus | cafe-au-lait macule | muc
 """
 UNKNOWN = """
 ? | - | pending | none | indeterminate | unknown | n/a | nan | not available | to be determined | #N/A | <NA> | -- | …
-UNK | AIMP | atypical spitz tumor | atypical melanocytic proliferation | NA | null | N.A. | pending histology | -1 | ???
+UNK | AIMP | atypical spitz tumor | atypical melanocytic proliferation | NA | null | N.A. | pending histology | -1
+???
 Atypical melanocytic neoplasm | Indeterminate:Indeterminate melanocytic proliferations | k. A. | TBD | uncertain
-Melanocytic tumor of uncertain malignant potential | awaiting biopsy | Unknown.
+Melanocytic tumor of uncertain malignant potential | awaiting biopsy | unknown diagnosis | Unknown.
 """
 FOREIGN = "foo | melanona | yes | positive | 3 | + | patient1 | 2021-03-04 | nodular | in situ | train | 0.83"
 
