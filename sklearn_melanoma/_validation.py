@@ -5,6 +5,7 @@ Other checks of input are in the modules that need them.
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from sklearn_melanoma._arrays import explain_shape, find_shape, make_array
+from sklearn_melanoma._byte_levels import convert_to_bytes
+from sklearn_melanoma._mask_levels import cut_levels, select_labels
 
 
 def is_missing(value: object) -> bool:
@@ -82,7 +87,7 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     TypeError
         If `X` is a single image, a table or not a sequence.
     ValueError
-        If `X` is an array that is neither 1-D nor 4-D.
+        If `X` is an array that is neither 1-D nor 4-D, in any container: a NumPy or Dask array, a tensor, nested lists.
     """
     way_out = f"Pass a list of images; for one image, [{name}]."
     if isinstance(X, str | bytes | os.PathLike):
@@ -92,13 +97,12 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
             f"{name} must be a sequence of images, got a table with columns {list(X.columns)!r}. "
             "Pass the one column that holds the images, such as table['path']."
         )
-    if isinstance(X, np.ndarray):
-        if X.ndim not in (1, 4):
-            raise ValueError(
-                f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
-                f"got shape {X.shape}. {way_out}"
-            )
-        return X  # type: ignore[return-value]  # the package uses only what an array has, too
+    shape = find_shape(X)
+    if shape is not None and len(shape) not in (1, 4):
+        raise ValueError(
+            f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
+            f"got shape {shape}. {way_out}"
+        )
     if hasattr(X, "iloc"):
         return X.to_numpy()
     if not (hasattr(X, "__len__") and hasattr(X, "__getitem__")) or isinstance(X, dict | set):
@@ -124,9 +128,32 @@ def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
     Raises
     ------
     TypeError, ValueError
-        If `y` is not a sequence, as in `check_images`.
+        If `y` is not a sequence, as in `check_images`, or holds diagnoses.
     """
-    return y if getattr(y, "ndim", None) == 3 else check_images(y, name=name)
+    shape = find_shape(y)
+    if shape is not None and len(shape) == 2 and isinstance(y, np.ndarray | list | tuple):
+        raise ValueError(
+            f"{name} must hold one mask for each image, got an array of shape {shape}. "
+            f"For one mask, pass [{name}]. Diagnoses, also one column per class, are no masks."
+        )
+    masks = y if shape is not None and len(shape) == 3 else check_images(y, name=name)
+    if not (isinstance(masks, np.ndarray) and masks.ndim > 1):
+        for position in range(len(masks)):
+            _refuse_diagnosis(masks[position], position, name)
+    return masks
+
+
+def _refuse_diagnosis(mask: Any, position: int, name: str) -> None:
+    """Raise an error if a mask is a number, or a word that is no path."""
+    if isinstance(mask, str) and mask and not os.path.splitext(mask)[1]:
+        wrong = not any(mark in mask for mark in "/\\") and "\0" not in mask and not os.path.exists(mask)
+    else:
+        wrong = isinstance(mask, numbers.Number | np.bool_) and not is_missing(mask)
+    if wrong:
+        raise ValueError(
+            f"{name} must hold masks (arrays or paths; None for a missing one), got {mask!r} at position {position}, "
+            "which looks like a diagnosis. Segmenters learn from masks; diagnoses are the y of a classifier."
+        )
 
 
 def require_mask(mask: NDArray[np.bool_] | None, consumer: object) -> NDArray[np.bool_]:
@@ -145,7 +172,7 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     Parameters
     ----------
     image : array-like of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4)
-        Gray, RGB or RGBA, as uint8, as uint16, as float in 0..1 or as bool. Transparent
+        Gray, RGB or RGBA, as uint8, as uint16, as wider integers in 0..255, as float in 0..1 or as bool. Transparent
         pixels are laid over black, which segmenters exclude from the field of view.
     name : str, default="image"
         Name of the image in errors.
@@ -160,14 +187,22 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     TypeError
         If the image has another dtype.
     ValueError
-        If the image has another shape or no pixel, or a float is NaN, infinite or outside 0..1.
+        If the image has another shape, no pixel or masked pixels, an integer is outside 0..255, or a float is NaN,
+        infinite or outside 0..1.
+
+    Warns
+    -----
+    UserWarning
+        If the image is almost black, as 12-bit levels in uint16 are.
     """
-    array = np.asarray(image)
+    array = make_array(image, name)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))):
-        raise ValueError(f"{name} must have shape (height, width, 3), got {array.shape}. Convert it to RGB first.")
+        raise ValueError(
+            f"{name} must have shape (height, width, 3), got {array.shape}. {explain_shape(array.shape, name)}"
+        )
     if 0 in array.shape:
         raise ValueError(f"{name} must have at least one pixel, got shape {array.shape}. Leave it out.")
-    array = _to_uint8(array, name=name)
+    array = convert_to_bytes(array, name=name)
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
     if array.shape[2] == 1:
@@ -178,40 +213,22 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     return array
 
 
-def _to_uint8(array: NDArray[Any], *, name: str) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
-        return (array >> 8).astype(np.uint8)
-    if np.issubdtype(array.dtype, np.floating):
-        low, high = float(array.min()), float(array.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(f"{name} must hold finite numbers, got NaN or infinity. Fill the missing pixels first.")
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{name} of dtype {array.dtype} must lie in 0..1, got {low:g}..{high:g}. "
-                "Divide it by its full scale, or convert it to uint8."
-            )
-        return np.rint(array * 255).astype(np.uint8)
-    raise TypeError(
-        f"{name} must be of dtype uint8, uint16, float or bool, got {array.dtype}. Convert it to uint8 first."
-    )
-
-
-def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: str = "mask") -> NDArray[np.bool_]:
+def check_mask(
+    mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: str = "mask", lesion_label: Any = None
+) -> NDArray[np.bool_]:
     """Return a mask as a 2-D bool array.
 
     Parameters
     ----------
     mask : array-like of shape (height, width) or (height, width, 1)
-        True, 1 or 255 on the lesion, False or 0 elsewhere. Gray levels above half of the
-        largest belong to the lesion, and floats above 0.5.
+        True, 1 or 255 on the lesion, False or 0 elsewhere. Floats in 0..1 are probabilities, cut at 0.5. Gray levels
+        of borders and of JPEG's noise are cut at half of the largest level.
     shape : tuple of int, optional
         Height and width that the mask must have.
     name : str, default="mask"
         Name of the mask in errors.
+    lesion_label : int or collection of int, optional
+        Labels of the lesion in a label image.
 
     Returns
     -------
@@ -221,28 +238,32 @@ def check_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None, name: s
     Raises
     ------
     ValueError
-        If the mask is not 2-D, has no pixel, contains NaN or has another shape than required.
+        If the mask is not 2-D, has no pixel, contains NaN, masked or negative pixels, has another shape than required,
+        or holds labels or gray levels of an image.
     TypeError
         If the mask holds neither bools nor numbers.
     """
-    array = np.asarray(mask)
+    array = make_array(mask, name)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must have shape (height, width), got {array.shape}. Pass one channel.")
+        got = array.shape if array.ndim or array.dtype != object else type(mask).__name__
+        raise ValueError(f"{name} must have shape (height, width), got {got}. {_explain_mask_shape(array.shape)}")
     if shape is not None and array.shape != tuple(shape):
         raise ValueError(
             f"{name} must have the shape of its image, {tuple(shape)}, got {array.shape}. Resize it to the image."
         )
-    if array.dtype == np.bool_:
-        return array
-    if np.issubdtype(array.dtype, np.floating):
-        if np.isnan(array).any():
-            raise ValueError(f"{name} must hold no NaN. Set the pixels that are not lesion to 0.")
-        return array > 0.5
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold bools or numbers, got dtype {array.dtype}. Convert it to bool first.")
-    return array > array.max() / 2
+    if lesion_label is not None:
+        return select_labels(array, lesion_label)
+    return array if array.dtype == np.bool_ else cut_levels(array, name=name)
+
+
+def _explain_mask_shape(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] == 1:
+        return "Pass its first element."
+    return "Pass one channel." if len(shape) == 3 else "Pass a 2-D array, such as lesion.mask."
 
 
 def check_probability(probability: ArrayLike, *, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -68,6 +68,75 @@ def gray_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: int) -
     return tiff(tags, bytes(256), **options)
 
 
+def color_tiff(
+    *more: tuple[int, int, int, int], bits: int = 8, n_channels: int = 3, side: int = 8, n_planes: int = 0
+) -> bytes:
+    """Return an RGB TIFF of `side` x `side` pixels of the bytes 7, 128; with planes, one per channel."""
+    data = b"\7\x80" * (side * side * n_channels)
+    tags = {256: (3, 1, side), 257: (3, 1, side), 259: (3, 1, 1), 262: (3, 1, 2), 277: (3, 1, n_channels)}
+    tags |= {tag: (kind, count, value) for tag, kind, count, value in more}
+    end = 8 + 2 + 12 * (len(tags) + 2) + 4
+    extra = struct.pack(f"<{n_channels}H", *[bits] * n_channels)
+    start = end + len(extra) + 4 * n_planes
+    tags[258] = (3, n_channels, end)
+    plane = len(data) // n_channels
+    starts = [start + plane * position for position in range(n_planes)]
+    tags[273] = (4, n_planes, end + len(extra)) if n_planes else (4, 1, start)
+    extra += struct.pack(f"<{n_planes}I", *starts)
+    return tiff([(tag, *tags[tag]) for tag in sorted(tags)], extra + data)
+
+
+def srgb_curve(levels: np.ndarray) -> np.ndarray:
+    """Return linear light from levels of sRGB in 0..1."""
+    return np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+
+
+# Red, green and blue in XYZ, adapted to D50, and the curve from levels to light.
+COLOR_SPACES = {
+    "sRGB": (
+        ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)),
+        srgb_curve,
+    ),
+    "Display P3": (
+        ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)),
+        srgb_curve,
+    ),
+    "Adobe RGB": (
+        ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)),
+        lambda levels: levels ** (563 / 256),
+    ),
+}
+
+
+def profile(name: str, *, space: bytes = b"RGB ", kind: bytes = b"mntr") -> bytes:
+    """Return a color profile (ICC, version 2) of a color space with three primaries, or of gray with its curve."""
+
+    def xyz(values: tuple[float, ...]) -> bytes:
+        return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65_536) for value in values))
+
+    primaries, curve = COLOR_SPACES[name]
+    light = np.rint(curve(np.linspace(0, 1, 1024)) * 65_535).astype(">u2").tobytes()
+    table = b"curv\0\0\0\0" + struct.pack(">I", 1024) + light
+    text = name.encode() + b"\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78),
+        b"cprt": b"text\0\0\0\0none\0",
+        b"wtpt": xyz((0.9642, 1, 0.8249)),
+    }
+    if space == b"GRAY":
+        tags[b"kTRC"] = table
+    else:
+        tags |= {bytes([letter]) + b"XYZ": xyz(color) for letter, color in zip(b"rgb", primaries, strict=True)}
+        tags |= {bytes([letter]) + b"TRC": table for letter in b"rgb"}
+    start, entries, body = 132 + 12 * len(tags), b"", b""
+    for tag, data in tags.items():
+        entries += tag + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s", start + len(body), b"none", 0x0240_0000, kind, space, b"XYZ ")
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + xyz((0.9642, 1, 0.8249))[8:]
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + body
+
+
 def exif(orientation: object = 6, *, padding: int = 0) -> bytes:
     """Return EXIF data with an orientation and an optional long comment."""
     data = Image.Exif()
@@ -138,13 +207,20 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
             yield f"{mode}.{SUFFIXES[kind]}", plain(make, kind)
     for kind in ("PNG", "TIFF"):
         yield f"16-bit.{SUFFIXES[kind]}", plain(lambda: _levels("u2", 0, 65_535), kind)
-    yield "signed.tif", plain(lambda: _levels("i2", -30_000, 30_000).convert("I"), "TIFF")
-    yield "32-bit.tif", plain(lambda: _levels("i4", -(2**31), 2**31 - 1), "TIFF")
+    yield "32-bit.tif", plain(lambda: _levels("i4", 0, 65_535), "TIFF")
+    yield "bytes in 32 bits.tif", plain(lambda: _levels("i4", 0, 255), "TIFF")
+    yield "white is zero.tif", lambda: gray_tiff((258, 3, 1, 16), (262, 3, 1, 0))
+    yield "12-bit.tif", lambda: gray_tiff((258, 3, 1, 12))
+    yield "planes.tif", lambda: color_tiff((284, 3, 1, 2), bits=16, n_planes=3)
+    yield "fourth channel.tif", lambda: color_tiff((338, 3, 1, 0), bits=8, n_channels=4)
+    for name in COLOR_SPACES:
+        yield f"{name}.jpg", lambda name=name: saved(spot(), "JPEG", icc_profile=profile(name))
+    yield "gray profile.png", lambda: saved(spot().convert("L"), "PNG", icc_profile=profile("sRGB", space=b"GRAY"))
     yield "float.tif", plain(_floats, "TIFF")
     for color, transparent in ((0, b"\0\7"), (2, b"\0\7" * 3)):
         yield f"transparent {color}.png", lambda c=color, t=transparent: png(9, 7, color=c, before=chunk(b"tRNS", t))
     yield "transparent 16-bit.png", lambda: png(9, 7, depth=16, before=chunk(b"tRNS", b"\0\0"))
-    yield "16-bit color.png", lambda: png(9, 7, depth=16, color=6)
+    yield "16-bit color.png", lambda: png(9, 7, depth=16, color=6, rows=(b"\0" + b"\x80\7" * 36) * 7)
     for kind in ("PNG", "TIFF", "WEBP"):
         frames = [Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")]
         yield f"animated.{SUFFIXES[kind]}", lambda k=kind, f=frames: saved(spot(), k, save_all=True, append_images=f)
@@ -192,6 +268,10 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "negative.bmp", lambda: bmp(-8, 8, bytes(192))
     for marker, name in ((b"\xff\xc3", "lossless"), (b"\xff\xc5", "differential"), (b"\xff\xcb", "both")):
         yield f"{name}.jpg", lambda marker=marker: _frame(marker)
+    yield "signed.tif", lambda: saved(_levels("i2", -30_000, 30_000).convert("I"), "TIFF")
+    yield "signed 32-bit.tif", lambda: saved(_levels("i4", -(2**31), 2**31 - 1), "TIFF")
+    yield "signed bytes.tif", lambda: gray_tiff((339, 3, 1, 2))
+    yield "inverted floats.tif", lambda: gray_tiff((258, 3, 1, 32), (262, 3, 1, 0), (339, 3, 1, 3))
     yield "12-bit.jpg", lambda: _frame(b"\xff\xc0", precision=12)
     for name, value in {"NaN": np.nan, "infinite": -np.inf, "above one": 2.0}.items():  # the last two are valid masks
         yield f"{name}.tif", lambda value=value: saved(_floats(value), "TIFF")

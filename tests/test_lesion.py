@@ -134,7 +134,7 @@ def test_copies_drop_cache(copy_lesion):
     ("arguments", "kind", "message"),
     [
         ({"image": np.zeros((6, 8, 2))}, ValueError, r"image must have shape .*got \(6, 8, 2\)"),
-        ({"image": np.zeros((6, 8), int)}, TypeError, "image must be of dtype"),
+        ({"image": np.zeros((6, 8), complex)}, TypeError, "image must be of dtype"),
         ({"mask": np.zeros((8, 6))}, ValueError, r"mask must have the shape of its image, \(6, 8\), got \(8, 6\)"),
         ({"mask": np.zeros((6, 8, 3))}, ValueError, r"mask must have shape \(height, width\)"),
         ({"probability": np.zeros((8, 6))}, ValueError, r"probability must have the shape of its image, \(6, 8\)"),

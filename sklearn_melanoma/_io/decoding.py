@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageEr
 from sklearn_melanoma._io.files import read_bytes
 from sklearn_melanoma._io.headers import check_header
 from sklearn_melanoma._io.pixels import ORIENTATIONS, Box
+from sklearn_melanoma._io.tiff import prepare_tiff
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import source_name
 
@@ -73,6 +74,7 @@ class Loaded(NamedTuple):
     height: int
     box: Box | None  # part of `image` that shows the whole picture; None for all of it
     orientation: int  # 1 to 8, as in EXIF
+    deep: bool = False  # whether the file has 16 bits per level; Pillow keeps the upper 8 of colors
 
 
 def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
@@ -111,12 +113,15 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
 
 def load_image(image: Image.Image, source: object) -> Loaded:
     """Decode the pixels of an open image; the error names its source."""
+    with source_errors(source):
+        prepare_tiff(image)
+    deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
     try:
         image.load()
     except DECODER_ERRORS as error:
         reason = "the file ends early" if "truncated" in str(error) else "its data are damaged"
         raise ValueError(_describe_unreadable(source, f"{reason} ({_get_reason(error)})")) from error
-    return Loaded(image, image.width, image.height, None, _read_orientation(image))
+    return Loaded(image, image.width, image.height, None, _read_orientation(image), deep)
 
 
 @contextmanager

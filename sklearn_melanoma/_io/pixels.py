@@ -6,13 +6,17 @@ Copies of a whole large image would take gigabytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sklearn_melanoma._validation import check_image, check_mask
+from sklearn_melanoma._byte_levels import convert_to_bytes, hint_dark
+from sklearn_melanoma._io.profiles import apply_transform, find_transform
+from sklearn_melanoma._io.tiff import find_bits, is_inverted
+from sklearn_melanoma._validation import check_image
 
 Box = tuple[float, float, float, float]
 Convert = Callable[[Image.Image], NDArray[Any]]
@@ -32,6 +36,14 @@ _AS_STORED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 LYING = (5, 6, 7, 8)  # orientations with a quarter turn, which swaps height and width
 ORIENTATIONS = tuple(_AS_STORED)
+
+
+class Levels(NamedTuple):
+    """Meaning of the levels of an image."""
+
+    shift: int = 0  # bits to drop from integers of more than 8 bits
+    inverted: bool = False  # whether 0 means white
+    transform: Any = None  # from the colors of a profile to sRGB
 
 
 def extract_rgb(
@@ -55,23 +67,55 @@ def extract_rgb(
     ndarray of shape (height, width, 3), dtype uint8
         Upright pixels.
     """
+    levels = _find_levels(image)
+    convert = partial(_convert_to_rgb, levels=levels)
     if max_side is not None:
-        image = _shrink(image, max_side, box)
-    return _convert_bands(image, _convert_to_rgb, orientation=orientation)
+        image = _shrink(image, max_side, box, convert)
+    pixels = convert_bands(image, convert, orientation=orientation)
+    if levels.transform is None or levels.transform.input_mode == "CMYK":
+        return pixels
+    return apply_transform(pixels, levels.transform)
 
 
-def extract_mask(image: Image.Image) -> NDArray[np.bool_]:
-    """Return the pixels of a mask, in the orientation of its file."""
-    # These modes take four bytes per pixel, so that only the bool result of each band is kept.
+def turn_upright(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Return an array in the order of its file, turned upright from an EXIF orientation."""
+    if orientation == 1:
+        return stored
+    height, width = stored.shape[:2]
+    upright = np.empty((width, height) if orientation in LYING else (height, width), stored.dtype)
+    _AS_STORED[orientation](upright)[...] = stored
+    return upright
+
+
+def _find_levels(image: Image.Image) -> Levels:
+    """Return what the levels of an image mean; warn if a 16-bit image seems to have another scale."""
+    transform = find_transform(image)
+    if image.mode.startswith("I;16"):
+        bits, inverted = find_bits(image), is_inverted(image)
+        if bits == 16 and not inverted:
+            hint_dark(_find_largest(image), 65_535, "the image")
+        return Levels(bits - 8, inverted, transform)
+    if image.mode == "I":  # 32 bits, and Pillow's mode for some 16-bit files
+        low, high = image.getextrema()
+        if low < 0 or high > 65_535 or high == 1:  # type: ignore[operator]  # one channel, so two numbers
+            raise ValueError(f"image must hold levels in 0..255 or 0..65535, got {low}..{high}. Convert it to 8 bits.")
+        if high > 255:  # type: ignore[operator]
+            hint_dark(float(high), 65_535, "the image")  # type: ignore[arg-type]
+            return Levels(8, transform=transform)
     if image.mode == "F":
-        return _convert_bands(image, lambda band: check_mask(np.asarray(band)))
-    if image.mode == "I":
-        half = image.getextrema()[1] / 2  # type: ignore[operator]  # one channel, so two numbers
-        return _convert_bands(image, lambda band: np.asarray(band) > half)
-    return check_mask(_convert_bands(image, _read_levels))
+        hint_dark(_find_largest(image), 1, "the image")
+    return Levels(transform=transform)
 
 
-def _shrink(image: Image.Image, max_side: int, box: Box | None) -> Image.Image:
+def _find_largest(image: Image.Image) -> float:
+    """Return the largest level of an image of one channel, in any mode."""
+    width, height = image.size
+    rows = max(BAND_PIXELS // width, 1)
+    bands = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
+    return max(float(np.asarray(band).max()) for band in bands)
+
+
+def _shrink(image: Image.Image, max_side: int, box: Box | None, convert: Convert) -> Image.Image:
     width, height = box[2:] if box else image.size
     factor = max_side / max(width, height)
     size = max(round(width * factor), 1), max(round(height * factor), 1)
@@ -80,11 +124,11 @@ def _shrink(image: Image.Image, max_side: int, box: Box | None) -> Image.Image:
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         image = image.reduce(blocks)
     else:
-        image = Image.fromarray(_convert_bands(image, lambda band: _reduce(_convert_to_rgb(band), blocks), blocks))
+        image = Image.fromarray(convert_bands(image, lambda band: _reduce(convert(band), blocks), blocks))
     return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width / blocks, height / blocks))
 
 
-def _convert_bands(image: Image.Image, convert: Convert, step: int = 1, *, orientation: int = 1) -> NDArray[Any]:
+def convert_bands(image: Image.Image, convert: Convert, step: int = 1, *, orientation: int = 1) -> NDArray[Any]:
     """Apply `convert` to bands of rows and return the result, turned upright from an EXIF orientation.
 
     `convert` makes one row of `step` rows.
@@ -110,23 +154,25 @@ def _reduce(pixels: NDArray[np.uint8], blocks: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).reduce(blocks))
 
 
-def _convert_to_rgb(band: Image.Image) -> NDArray[np.uint8]:
-    if band.mode == "La":  # Pillow converts La to LA only
-        band = band.convert("LA")
+def _convert_to_rgb(band: Image.Image, levels: Levels) -> NDArray[np.uint8]:
+    band = prepare_mode(band)
     if band.mode in ("P", "PA", "LA", "RGBA") or ("transparency" in band.info and band.mode[0] not in "IF"):
         band = band.convert("RGBA").convert("RGBa")  # multiplied by alpha, which means over black
-    elif band.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+    elif band.mode == "CMYK" and levels.transform is not None:
+        band = levels.transform.apply(band)
+    elif band.mode in ("CMYK", "RGBX", "YCbCr", "LAB", "HSV"):
         band = band.convert("RGB")
     pixels = np.asarray(band)
-    if band.mode == "I":  # Pillow's mode for some 16-bit files
-        pixels = np.clip(pixels, 0, 65535).astype(np.uint16)
-    elif band.mode.startswith("I;16"):
-        pixels = pixels.astype(np.uint16)
+    if band.mode[0] == "I":
+        pixels = pixels.astype(np.int32) >> levels.shift
+        pixels = (255 - pixels if levels.inverted else pixels).astype(np.uint8)
+    elif band.mode == "F":
+        pixels = convert_to_bytes(pixels, hint=False)
     elif band.mode == "RGBa":
         pixels = np.ascontiguousarray(pixels[:, :, :3])
     return check_image(pixels)
 
 
-def _read_levels(band: Image.Image) -> NDArray[Any]:
-    # Conversion to 8 bits would clip images of more bits.
-    return np.asarray(band if band.mode[0] in "IF" else band.convert("L"))
+def prepare_mode(image: Image.Image) -> Image.Image:
+    """Return an image of gray and alpha in a mode that Pillow converts to others: La only to LA."""
+    return image.convert("LA") if image.mode == "La" else image

@@ -13,10 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from sklearn_melanoma._io.decoding import Loaded, load_file, load_image, source_errors
-from sklearn_melanoma._io.pixels import LYING, extract_mask, extract_rgb
+from sklearn_melanoma._io.files import is_url
+from sklearn_melanoma._io.masks import extract_mask
+from sklearn_melanoma._io.pixels import LYING, extract_rgb
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_image, check_mask, source_name
+from sklearn_melanoma._warn import warn_user
 
 #: Default longest side of working images, in pixels.
 WORKING_SIDE = 384
@@ -33,7 +36,9 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     ----------
     source : path, array-like or PIL.Image.Image
         A JPEG, PNG, BMP, TIFF or WebP file; gray, RGB or RGBA pixels as uint8, uint16, float
-        in 0..1 or bool; or a PIL image. Transparent pixels are laid over black.
+        in 0..1 or bool, or as wider integers in 0..255; or a PIL image. Transparent pixels are
+        laid over black. Colors with a profile (Display P3, Adobe RGB, CMYK) are converted to
+        sRGB, relative colorimetric.
     max_side : int, optional
         Longest side of the result, in pixels. Smaller images are left as they are.
 
@@ -46,11 +51,17 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     ------
     ValueError
         If the file is empty, damaged, cut short or of another format, or exceeds a limit: 89 478 485 pixels, 65 535
-        pixels on one side. If an array has a wrong shape or values.
+        pixels on one side. If an array has a wrong shape or values, or a PIL image was closed.
     TypeError
         If `source` is none of the above.
     OSError
         If the file does not exist, must not be opened, or is a folder, a pipe or a device.
+
+    Warns
+    -----
+    UserWarning
+        If a 16-bit image is almost black, as images with 8- or 12-bit levels are; or if a color profile is damaged or
+        for another kind of image, and therefore ignored.
 
     Examples
     --------
@@ -62,25 +73,46 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     return read_lesion(source, max_side=max_side).image
 
 
-def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
+def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any = None) -> NDArray[np.bool_]:
     """Read a mask from a file, an array or a PIL image, at its own size.
+
+    A mask has two levels, 0 and that of the lesion. Gray pixels of a resized border and the
+    noise of a JPEG are cut at half of the largest level, floats in 0..1 are probabilities and
+    are cut at 0.5. An image, a label image and other levels are refused.
 
     Parameters
     ----------
     source : path, array-like or PIL.Image.Image
-        White (255), 1 or True on the lesion. Gray levels above half of the brightest one belong to the lesion.
+        White (255), 1 or True on the lesion, in any format of :func:`read_image`. A file in
+        colors must be gray, or have one color on black. With an alpha channel, either the
+        colors or the alpha channel hold the mask.
+    lesion_label : int or collection of int, optional
+        Labels of the lesion in a label image: gray levels, or indices of a palette. All other
+        pixels are not lesion. Use 0 for a black lesion on white.
 
     Returns
     -------
     ndarray of shape (height, width), dtype bool
-        True on the lesion.
+        True on the lesion, turned upright according to the EXIF orientation.
 
     Raises
     ------
     ValueError
-        If the file can't be read or the mask is not 2-D.
+        If the file can't be read, the mask is not 2-D, or it has NaN, masked (``numpy.ma``) or
+        negative pixels, more than two levels, several colors or a background that is not 0.
+    TypeError
+        If `source` holds neither bools nor numbers, or `lesion_label` no integers.
     OSError
         If the file does not exist or must not be opened.
+
+    Warns
+    -----
+    UserWarning
+        If no pixel has a label of `lesion_label`.
+
+    See Also
+    --------
+    write_mask : Write a mask that `read_mask` reads unchanged.
 
     Examples
     --------
@@ -88,15 +120,105 @@ def read_mask(source: PathLike | ArrayLike | Image.Image) -> NDArray[np.bool_]:
     >>> read_mask([[0, 255], [0, 0]])
     array([[False,  True],
            [False, False]])
+
+    A label image, where 1 is the lesion and 2 is the skin:
+
+    >>> read_mask([[2, 1], [2, 0]], lesion_label=1)
+    array([[False,  True],
+           [False, False]])
     """
+    return load_mask(source, lesion_label=lesion_label)
+
+
+def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> NDArray[np.bool_]:
+    """Read a mask as `read_mask` does; errors about arrays call it by another name."""
     if isinstance(source, str | os.PathLike):
         loaded = load_file(source)
     elif isinstance(source, Image.Image):
-        loaded = load_image(source, source)
+        loaded = load_pil(source)
     else:
-        return check_mask(source)
+        mask = check_mask(source, name=name, lesion_label=lesion_label)
+        _warn_missing_label(mask, lesion_label, name)
+        return mask
     with source_errors(source):
-        return extract_mask(loaded.image)
+        _check_exact(loaded, lesion_label)
+        mask = extract_mask(loaded.image, orientation=loaded.orientation, lesion_label=lesion_label)
+    _warn_missing_label(mask, lesion_label, source_name(source) or name)
+    return mask
+
+
+def _check_exact(loaded: Loaded, lesion_label: Any) -> None:
+    """Raise an error if the decoded levels are not those that were written, and this may change the mask."""
+    image = loaded.image
+    jpeg = image.format in ("JPEG", "MPO")
+    if jpeg and lesion_label is not None:
+        raise ValueError("lesion_label needs exact levels, and JPEG changes them. Save labels as PNG.")
+    cut = loaded.deep and not image.mode.startswith("I")
+    if not jpeg and not cut:
+        return
+    extrema: Any = image.getextrema()
+    largest = max(np.ravel(extrema))
+    if jpeg and 0 < largest < 32:
+        raise ValueError(f"its largest level is {largest}, and JPEG changes levels by as much. Save the mask as PNG.")
+    if cut and (largest < 16 or lesion_label is not None):
+        raise ValueError("it has 16 bits per color, of which only the upper 8 are read. Save the mask as a gray PNG.")
+
+
+def _warn_missing_label(mask: NDArray[np.bool_], lesion_label: Any, name: str) -> None:
+    if lesion_label is not None and not mask.any():
+        warn_user(f"{name} has no pixel with lesion_label={lesion_label!r}, so the mask is empty.")
+
+
+def write_mask(mask: ArrayLike, path: PathLike) -> None:
+    """Write a mask as a PNG of 0 and 255.
+
+    PNG keeps every pixel; JPEG would blur the border. An existing file is replaced.
+
+    Parameters
+    ----------
+    mask : array-like of shape (height, width)
+        Bool, or numbers as in :func:`read_mask`.
+    path : path
+        Local path with the suffix ``.png``. Its folder must exist.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not one that :func:`read_mask` accepts, or the path has another suffix or is a URL.
+    TypeError
+        If `path` is no path, or `mask` is one.
+    OSError
+        If the file can't be written.
+
+    See Also
+    --------
+    read_mask : Read it again.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_melanoma.images import read_mask, write_mask
+    >>> mask = np.array([[False, True], [False, False]])
+    >>> with TemporaryDirectory() as folder:
+    ...     write_mask(mask, Path(folder, "mask.png"))
+    ...     read_mask(Path(folder, "mask.png"))
+    array([[False,  True],
+           [False, False]])
+    """
+    if not isinstance(path, str | os.PathLike) or isinstance(mask, str | os.PathLike):
+        raise TypeError(
+            f"write_mask needs a mask and a path, got {type(mask).__name__} and {type(path).__name__}. "
+            "Pass the mask first: write_mask(mask, 'mask.png')."
+        )
+    name = os.fsdecode(path)
+    if is_url(name):
+        raise ValueError(f"path must be a local path, got {name!r}. Write the file there, then copy it.")
+    if os.path.splitext(name)[1].lower() != ".png":
+        raise ValueError(f"path must end in .png, got {name!r}. Masks are written as PNG, which keeps every pixel.")
+    pixels = check_mask(mask).astype(np.uint8) * np.uint8(255)
+    Image.fromarray(pixels).save(name, format="PNG")
 
 
 def as_lesion(image: Any) -> Lesion:
@@ -124,7 +246,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
     if isinstance(image, str | os.PathLike):
         pixels, shape = _extract_pixels(load_file(image, max_side), image, max_side)
     elif isinstance(image, Image.Image):
-        pixels, shape = _extract_pixels(load_image(image, image), image, max_side)
+        pixels, shape = _extract_pixels(load_pil(image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
         array = check_image(image)
         pixels, shape = shrink(array, max_side), array.shape[:2]
@@ -134,6 +256,24 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             "Convert it to an array first."
         )
     return Lesion(pixels, mm_per_pixel=mm_per_pixel, source=source_name(image), source_shape=shape)
+
+
+def load_pil(image: Image.Image) -> Loaded:
+    """Decode a PIL image; refuse one that was closed."""
+    file, path = getattr(image, "fp", None), source_name(image)
+    closed = bool(getattr(image, "tile", None)) and (file is None or getattr(file, "closed", False))
+    try:
+        image.im  # noqa: B018
+    except AssertionError:  # not decoded yet
+        pass
+    except ValueError:  # closed after decoding
+        closed = True
+    if closed:
+        raise ValueError(
+            f"could not read {'the image' if path is None else repr(path)}: the PIL image was closed. "
+            "Pass its path, or call image.load() inside the with block."
+        )
+    return load_image(image, image)
 
 
 def shrink(image: NDArray[np.uint8], max_side: int | None) -> NDArray[np.uint8]:
@@ -171,4 +311,9 @@ def _extract_pixels(loaded: Loaded, source: object, max_side: int | None) -> tup
         max_side = None
     with source_errors(source):
         pixels = extract_rgb(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+        if loaded.deep and not loaded.image.mode.startswith("I") and not (pixels > 15).any():
+            warn_user(
+                f"{source_name(source) or 'the image'} is almost black, although it has 16 bits per color. It may hold "
+                "8- or 12-bit levels. Divide them by their full scale and save them with 8 bits."
+            )
     return pixels, (width, height) if loaded.orientation in LYING else (height, width)

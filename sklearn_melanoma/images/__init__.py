@@ -1,6 +1,6 @@
-"""Reading of images and masks, small, upright and in RGB."""
+"""Reading of images and masks, small, upright and in RGB; writing of masks."""
 
-from sklearn_melanoma._io.reading import read_image, read_mask
+from sklearn_melanoma._io.reading import read_image, read_mask, write_mask
 from sklearn_melanoma.images._estimators import ImageReader
 
-__all__ = ["ImageReader", "read_image", "read_mask"]
+__all__ = ["ImageReader", "read_image", "read_mask", "write_mask"]

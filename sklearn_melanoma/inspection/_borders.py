@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._io.reading import read_lesion, read_mask, resize_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._validation import check_images, element_errors, is_missing
+from sklearn_melanoma._validation import check_images, check_mask, check_masks, element_errors, is_missing
 from sklearn_melanoma.metrics import mask_jaccard
 
 FOUND_COLOR = "#ffd400"  # both contrast with skin and pigment, and with each other for color-blind people
@@ -43,6 +43,11 @@ class BorderDisplay:
     axes_ : ndarray of matplotlib.axes.Axes
         One axes for each image, after :meth:`plot`.
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer true masks than lesions, or one has another shape than its image.
+
     Examples
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
@@ -56,7 +61,14 @@ class BorderDisplay:
 
     def __init__(self, lesions: Sequence[Lesion], true_masks: Sequence[NDArray[np.bool_] | None] | None = None):
         self.lesions = list(lesions)
-        self.true_masks = [None] * len(self.lesions) if true_masks is None else list(true_masks)
+        self.true_masks: list[NDArray[np.bool_] | None] = (
+            [None] * len(self.lesions) if true_masks is None else list(true_masks)
+        )
+        _check_length(len(self.lesions), len(self.true_masks), "lesions", "true_masks")
+        for position, (lesion, truth) in enumerate(zip(self.lesions, self.true_masks, strict=True)):
+            if truth is not None:
+                with element_errors(position, lesion, name="true_masks"):
+                    self.true_masks[position] = check_mask(truth, shape=lesion.image.shape[:2])
         self.jaccard = [
             float("nan") if truth is None or lesion.mask is None else mask_jaccard(truth, lesion.mask)
             for lesion, truth in zip(self.lesions, self.true_masks, strict=True)
@@ -93,7 +105,8 @@ class BorderDisplay:
         X : sequence of Lesion
             Images with the found masks.
         y : sequence of masks, optional
-            True masks as arrays or paths, of any size; None for missing ones.
+            True masks as arrays or paths, at the size of the image or another size in the same proportions;
+            None for missing ones.
         n_columns : int, default=4
             Images per row.
 
@@ -101,14 +114,23 @@ class BorderDisplay:
         -------
         BorderDisplay
             The display, already drawn.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer masks than images, a mask can't be read, or it has other proportions than its
+            image.
         """
         images = check_images(X)
         lesions = [read_lesion(images[i]) for i in range(len(images))]
         masks: list[NDArray[np.bool_] | None] = [None] * len(lesions)
-        for position, truth in enumerate([] if y is None else check_images(y, name="y")):
+        truths: Sequence[Any] = masks if y is None else check_masks(y)
+        _check_length(len(lesions), len(truths), "X", "y")
+        for position, lesion in enumerate(lesions):
+            truth = truths[position]
             if not is_missing(truth):
                 with element_errors(position, truth, name="y"):
-                    masks[position] = resize_mask(read_mask(truth), lesions[position].image.shape[:2])
+                    masks[position] = _fit_mask(read_mask(truth), lesion)
         return cls(lesions, masks).plot(n_columns=n_columns)
 
     def plot(self, *, n_columns: int = 4) -> Self:
@@ -154,6 +176,26 @@ class BorderDisplay:
             else "Found border"
         )
         return self
+
+
+def _check_length(n_images: int, n_masks: int, images: str, masks: str) -> None:
+    if n_images != n_masks:
+        raise ValueError(
+            f"{images} and {masks} must have the same length, got {n_images} and {n_masks}. "
+            "Pass None for an image without a mask."
+        )
+
+
+def _fit_mask(mask: NDArray[np.bool_], lesion: Lesion) -> NDArray[np.bool_]:
+    """Resize a mask to the image of a lesion; refuse other proportions, which are those of another image."""
+    height, width = lesion.source_shape
+    factor = max(mask.shape) / max(height, width)
+    if max(abs(mask.shape[0] - height * factor), abs(mask.shape[1] - width * factor)) > 1:
+        raise ValueError(
+            f"mask must have the shape of its image, {(height, width)}, or its proportions, got {mask.shape}. "
+            "Pass the mask that was drawn on this image."
+        )
+    return resize_mask(mask, lesion.image.shape[:2])
 
 
 def check_matplotlib(what: str) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_melanoma._validation import check_mask
+from sklearn_melanoma._io.reading import load_mask
+from sklearn_melanoma._typing import PathLike
 
 
-def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the Jaccard index of two masks.
 
     :math:`J = |T \cap P| / |T \cup P|`, the intersection over the union. Two empty masks have an index of 1.
 
     Parameters
     ----------
-    y_true : array-like of shape (height, width)
-        True mask. Bool, or numbers as in :func:`~sklearn_melanoma.images.read_mask`.
-    y_pred : array-like of shape (height, width)
+    y_true : path or array-like of shape (height, width)
+        True mask: a path, bools, or numbers as in :func:`~sklearn_melanoma.images.read_mask`.
+    y_pred : path or array-like of shape (height, width)
         Predicted mask.
 
     Returns
@@ -28,7 +29,9 @@ def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If a mask is not 2-D or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
 
     See Also
     --------
@@ -46,7 +49,7 @@ def mask_jaccard(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return both / union if union else 1.0
 
 
-def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float = 0.65) -> float:
+def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike, *, threshold: float = 0.65) -> float:
     """Compute the thresholded Jaccard index of two masks.
 
     The Jaccard index if it reaches `threshold`, else 0. Task 1 of the ISIC 2018 challenge [1]_ ranked by this metric
@@ -54,9 +57,9 @@ def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float 
 
     Parameters
     ----------
-    y_true : array-like of shape (height, width)
-        True mask.
-    y_pred : array-like of shape (height, width)
+    y_true : path or array-like of shape (height, width)
+        True mask, as in :func:`mask_jaccard`.
+    y_pred : path or array-like of shape (height, width)
         Predicted mask.
     threshold : float, default=0.65
         Lowest Jaccard index that counts.
@@ -69,7 +72,9 @@ def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float 
     Raises
     ------
     ValueError
-        If a mask is not 2-D or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
 
     References
     ----------
@@ -89,7 +94,7 @@ def threshold_jaccard(y_true: ArrayLike, y_pred: ArrayLike, *, threshold: float 
     return jaccard if jaccard >= threshold else 0.0
 
 
-def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the Dice coefficient of two masks.
 
     :math:`D = 2 |T \cap P| / (|T| + |P|)`, the F1 score of the pixels. With the Jaccard index :math:`J`,
@@ -97,9 +102,9 @@ def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
     Parameters
     ----------
-    y_true : array-like of shape (height, width)
-        True mask.
-    y_pred : array-like of shape (height, width)
+    y_true : path or array-like of shape (height, width)
+        True mask, as in :func:`mask_jaccard`.
+    y_pred : path or array-like of shape (height, width)
         Predicted mask.
 
     Returns
@@ -110,7 +115,9 @@ def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If a mask is not 2-D or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
 
     Examples
     --------
@@ -123,16 +130,16 @@ def mask_dice(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return 2 * both / (union + both) if union else 1.0
 
 
-def mask_sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the sensitivity of a mask: how much of the lesion was found.
 
     :math:`|T \cap P| / |T|`, over pixels. It is 1 if there is no lesion.
 
     Parameters
     ----------
-    y_true : array-like of shape (height, width)
-        True mask.
-    y_pred : array-like of shape (height, width)
+    y_true : path or array-like of shape (height, width)
+        True mask, as in :func:`mask_jaccard`.
+    y_pred : path or array-like of shape (height, width)
         Predicted mask.
 
     Returns
@@ -143,7 +150,9 @@ def mask_sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If a mask is not 2-D or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
 
     Examples
     --------
@@ -156,7 +165,7 @@ def mask_sensitivity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return _count_pixels(y_true & y_pred) / positive if positive else 1.0
 
 
-def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+def mask_specificity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the specificity of a mask: how much of the skin around the lesion was left out.
 
     :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. It is 1 if the lesion fills the image. The value depends
@@ -164,9 +173,9 @@ def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
     Parameters
     ----------
-    y_true : array-like of shape (height, width)
-        True mask.
-    y_pred : array-like of shape (height, width)
+    y_true : path or array-like of shape (height, width)
+        True mask, as in :func:`mask_jaccard`.
+    y_pred : path or array-like of shape (height, width)
         Predicted mask.
 
     Returns
@@ -177,7 +186,9 @@ def mask_specificity(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If a mask is not 2-D or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
 
     Examples
     --------
@@ -201,8 +212,10 @@ def _count_pixels(mask: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(mask))  # NumPy 2 may return its own int type, which would appear in every score
 
 
-def _check_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    y_true, y_pred = check_mask(y_true, name="y_true"), check_mask(y_pred, name="y_pred")
+def _check_pair(
+    y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    y_true, y_pred = load_mask(y_true, name="y_true"), load_mask(y_pred, name="y_pred")
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_pred must have the shape of y_true, {y_true.shape}, got {y_pred.shape}. "

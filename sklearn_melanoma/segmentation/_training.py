@@ -33,7 +33,7 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     Raises
     ------
     ValueError
-        If there are more or fewer masks than images.
+        If there are more or fewer masks than images, or `y` holds diagnoses.
     """
     if y is None:
         return [None] * n_images, []

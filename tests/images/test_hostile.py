@@ -55,8 +55,8 @@ def test_reads_valid_files(files, tmp_path, name):
     assert image.shape[2] == 3
     assert max(image.shape) <= 384
     whole = read_image(tmp_path / name)
-    if name != "LAB.tif":
-        assert read_mask(tmp_path / name).size * 3 == whole.size
+    mask = read_or_refuse(read_mask, tmp_path / name)  # most are images, which are no masks
+    assert isinstance(mask, str) or mask.size * 3 == whole.size
 
 
 @every_broken

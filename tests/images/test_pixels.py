@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from sklearn_melanoma._io import pixels
-from sklearn_melanoma._io.pixels import ORIENTATIONS, extract_mask, extract_rgb
+from sklearn_melanoma._io import masks, pixels
+from sklearn_melanoma._io.masks import extract_mask
+from sklearn_melanoma._io.pixels import ORIENTATIONS, extract_rgb
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "I", "I;16", "F")
 
@@ -26,19 +27,32 @@ def make_noise():
 
 @pytest.fixture(params=[1, 53, 200, 1000])
 def narrow_bands(request, monkeypatch):
-    return lambda: monkeypatch.setattr(pixels, "BAND_PIXELS", request.param)
+    return lambda: [monkeypatch.setattr(module, "BAND_PIXELS", request.param) for module in (pixels, masks)]
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_bands_equal_whole_image(make_noise, narrow_bands, mode):
     image = make_noise(mode)
     sides = (None, 53, 40, 17, 7, 1)
-    whole, mask = [extract_rgb(image, side) for side in sides], extract_mask(image) if mode != "RGBa" else None
+    whole = [extract_rgb(image, side) for side in sides]
     narrow_bands()
     for side, expected in zip(sides, whole, strict=True):
         np.testing.assert_array_equal(extract_rgb(image, side), expected)
-    if mask is not None:
-        np.testing.assert_array_equal(extract_mask(image), mask)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", MODES)
+def test_bands_of_masks_equal_whole_mask(narrow_bands, mode, orientation):
+    mask = np.zeros((37, 53), bool)
+    mask[5:20, 10:45] = True
+    if mode in ("I", "I;16", "F"):
+        image = Image.fromarray(mask.astype({"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode]))
+    else:
+        gray = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+        image = gray.convert("LA").convert("PA") if mode == "PA" else gray.convert("RGBA").convert(mode)
+    narrow_bands()
+    expected = mask if orientation == 1 else np.rot90(mask, -1)
+    np.testing.assert_array_equal(extract_mask(image, orientation=orientation), expected)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
