@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import IO
+import time
+from functools import partial
+from io import BytesIO
+from typing import IO, Any
 
+from sklearn_melanoma._io.timeouts import call_with_timeout
 from sklearn_melanoma._typing import PathLike
 
 #: Suffixes of image files, in lower case.
@@ -14,6 +18,11 @@ IMAGE_SUFFIXES = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".we
 
 # Examples: s3://bucket/image.jpg and zip://image.jpg::s3://bucket/images.zip. One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z\d+.-]+(::.+)?://")
+
+#: Seconds after which reading a URL is given up: enough for a dermoscopic image of 10 MB at 2 Mbit/s.
+MAX_SECONDS = 60.0
+
+_BLOCK = 1 << 20  # bytes to read from a store at once: a larger block would be in memory several times
 
 
 def is_url(path: object) -> bool:
@@ -41,9 +50,10 @@ def read_bytes(path: PathLike, limit: int) -> bytes:
     Raises
     ------
     OSError
-        If the file does not exist, must not be opened, is not a regular file or is larger than the limit.
+        If the file does not exist, must not be opened, is not a regular file or is larger than the limit. A
+        TimeoutError if reading a URL takes longer than `MAX_SECONDS`.
     ValueError
-        If the path is invalid, or its protocol is unknown.
+        If the path is invalid, or its protocol is unknown or caches files.
     ImportError
         If a package that reading the URL needs is not installed.
     """
@@ -72,17 +82,17 @@ def _read_file(path: PathLike, limit: int) -> bytes:
 
 def _read_url(url: str, limit: int) -> bytes:
     try:
-        from fsspec.core import url_to_fs
-        from fsspec.implementations.local import LocalFileSystem
+        import fsspec.core  # noqa: F401
     except ImportError as error:
         message = f"could not open {url!r}: reading URLs needs fsspec. pip install 'sklearn-melanoma[remote]'"
         raise ImportError(message) from error
     try:
-        system, path = url_to_fs(url)
-        if isinstance(system, LocalFileSystem):
-            return _read_file(path, limit)
-        with system.open(path, "rb") as file:
-            return _read_stream(file, limit)
+        _check_protocols(url, limit)
+        deadline = time.monotonic() + MAX_SECONDS
+        return call_with_timeout(partial(_fetch_url, url, limit, deadline), MAX_SECONDS)
+    except TimeoutError as error:
+        reason = error.strerror or str(error) or "the server did not answer in time"
+        raise TimeoutError(0, f"{reason}. Copy the file to a disk first") from error
     except (OSError, ValueError):
         raise
     except ImportError as error:
@@ -91,11 +101,41 @@ def _read_url(url: str, limit: int) -> bytes:
         raise OSError(0, f"{type(error).__name__}: {error}") from error
 
 
-def _read_stream(file: IO[bytes], limit: int) -> bytes:
-    blocks, size = [], 0
-    while block := file.read(limit + 1 - size):  # a network may return fewer bytes than requested
-        blocks.append(block)
-        size += len(block)
-        if size > limit:
+def _check_protocols(url: str, limit: int) -> None:
+    """Refuse protocols that copy whole files to this disk when they are opened, whatever their size."""
+    from fsspec.implementations.cached import CachingFileSystem
+    from fsspec.registry import get_filesystem_class, known_implementations, registry
+
+    for part in url.split("::"):
+        protocol = part.partition("://")[0]
+        known = protocol in known_implementations or protocol in registry
+        if known and issubclass(get_filesystem_class(protocol), CachingFileSystem):
+            raise ValueError(
+                f"the protocol {protocol!r} copies whole files to this disk, also files of more than {limit:,} bytes. "
+                f"Leave out '{protocol}::', or copy the file to a disk first"
+            )
+
+
+def _fetch_url(url: str, limit: int, deadline: float) -> bytes:
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    system, path = url_to_fs(url)
+    if isinstance(system, LocalFileSystem):
+        return _read_file(path, limit)
+    # By default, fsspec asks HTTP servers for ranges of bytes, and accepts answers of any length. Zero means a stream.
+    streams = "http" in ([system.protocol] if isinstance(system.protocol, str) else system.protocol)
+    options: dict[str, Any] = {"block_size": 0} if streams else {}
+    with system.open(path, "rb", **options) as file:
+        return _read_stream(file, limit, deadline)
+
+
+def _read_stream(file: IO[bytes], limit: int, deadline: float = float("inf")) -> bytes:
+    content = BytesIO()
+    while block := file.read(min(limit + 1 - content.tell(), _BLOCK)):  # a network may return fewer bytes
+        content.write(block)
+        if content.tell() > limit:
             raise OSError(0, f"it has more than {limit:,} bytes")
-    return b"".join(blocks)
+        if time.monotonic() > deadline:  # nobody waits for the content any more
+            raise TimeoutError
+    return content.getvalue()

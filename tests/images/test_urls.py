@@ -3,20 +3,29 @@
 import io
 import os
 import re
+import socket
 import sys
+import threading
+import time
 import zipfile
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
 
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.cached import WholeFileCacheFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
 from joblib import parallel_config
 from PIL import Image
 
 from sklearn_melanoma import make_melanoma_pipeline
-from sklearn_melanoma._io import decoding, files
+from sklearn_melanoma._io import decoding, files, timeouts
 from sklearn_melanoma._io.files import is_url, read_bytes
 from sklearn_melanoma.images import ImageReader, read_image, read_mask
+from sklearn_melanoma.pipeline import SkippedImagesWarning
 
 
 @pytest.fixture
@@ -101,7 +110,7 @@ def test_workers_read_urls(archive, tmp_path, png):
     local = features.transform([str(tmp_path / "one.png")] * 3)
     urls = [f"file://{tmp_path}/one.png", f"zip://an image.png::{archive}", f"zip://an image.png::file://{archive}"]
     with parallel_config("loky", n_jobs=2):
-        assert features.transform(urls).equals(local)
+        np.testing.assert_array_equal(features.transform(urls), local)
 
 
 @pytest.mark.parametrize(
@@ -198,5 +207,284 @@ def test_does_not_cache_rows_of_urls(memory, png, make_image, tmp_path):
     Image.fromarray(make_image(radii=(0.1, 0.1))).save(file, "PNG")
     memory.pipe("/one.png", file.getvalue())
     second = features.transform(["memory://one.png"])
-    assert second["area"][0] < first["area"][0]
+    assert second["area"].iloc[0] < first["area"].iloc[0]
     assert second.equals(features.set_params(memory=None).transform(["memory://one.png"]))
+
+
+# Limits of protocols
+
+
+CACHES = ("filecache", "simplecache", "blockcache", "cached")
+
+
+class OwnCache(WholeFileCacheFileSystem):
+    """Store of another package that keeps copies of files."""
+
+    protocol = "owncache"
+
+
+@pytest.fixture
+def register():
+    """Return a function that registers a store of fsspec for one test."""
+    names = []
+
+    def add(name, system):
+        names.append(name)
+        fsspec.register_implementation(name, system, clobber=True)
+
+    yield add
+    for name in names:
+        sys.modules["fsspec.registry"]._registry.pop(name, None)
+
+
+@pytest.mark.parametrize("protocol", [*CACHES, "owncache"])
+@pytest.mark.parametrize("url", ["{}::memory://one.png", "{}://one.png", "zip://an image.png::{}::file://{archive}"])
+def test_refuses_caching_protocols_before_anything_is_copied(memory, register, png, archive, tmp_path, protocol, url):
+    register("owncache", OwnCache)
+    memory.pipe("/one.png", png)
+    url = url.format(protocol, archive=archive)
+    reason = f"could not open {url!r}: the protocol {protocol!r} copies whole files to this disk"
+    with pytest.raises(ValueError, match=rf"{re.escape(reason)}.* Leave out '{protocol}::', or copy the file to a"):
+        read_image(url)
+    features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
+    with pytest.warns(SkippedImagesWarning):
+        features.transform([url])
+
+
+class Server:
+    """Server on this machine that accepts connections, and sends one byte now and then or nothing."""
+
+    def __init__(self, pause, greeting=b""):
+        self._pause, self._greeting = pause, greeting
+        self._closed = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self):
+        with suppress(OSError):
+            while not self._closed.is_set():
+                connection = self._socket.accept()[0]
+                self._threads.append(threading.Thread(target=self._answer, args=(connection,)))
+                self._threads[-1].start()
+
+    def _answer(self, connection):
+        with connection, suppress(OSError):
+            connection.sendall(self._greeting)
+            while not self._closed.wait(self._pause or 0.05):
+                if self._pause:
+                    connection.sendall(b"2")
+
+    def close(self):
+        self._closed.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Return a function that starts a slow server, with a time limit of half a second."""
+    monkeypatch.setattr(files, "MAX_SECONDS", 0.5)
+    servers = []
+
+    def start(*arguments):
+        servers.append(Server(*arguments))
+        return servers[-1].address
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+class Sockets(AbstractFileSystem):
+    """Store that reads from a socket until it is closed."""
+
+    protocol = "sockets"
+    cachable = False
+
+    def _open(self, path, **options):
+        host, port = path.split("/")[0].split(":")
+        connection = socket.create_connection((host, int(port)))
+        with connection:
+            return connection.makefile("rb", buffering=0)
+
+
+class ConnectsFirst(Sockets):
+    """Store that reads when it is created, as stores of archives do."""
+
+    protocol = "first"
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        with socket.create_connection(("127.0.0.1", options["port"])) as connection:
+            connection.makefile("rb").read(1000)
+
+    @staticmethod
+    def _get_kwargs_from_urls(url):
+        return {"port": int(url.split(":")[-1].split("/")[0])}
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize("pause", [None, 0.1], ids=["silent", "slow"])
+@pytest.mark.parametrize(
+    ("protocol", "greeting"),
+    [
+        ("ftp", b""),
+        ("ftp", b"220 hello\r\n"),
+        ("sockets", b""),
+        ("first", b""),
+        ("zip://one.png::first", b"PK"),
+        ("http", HEAD + b"X-Long: "),
+        ("http", HEAD + b"\r\n"),
+    ],
+)
+def test_gives_up_slow_servers(register, serve, pause, protocol, greeting):
+    if protocol == "http":
+        pytest.importorskip("aiohttp", reason="fsspec needs aiohttp for http")
+    register("sockets", Sockets)
+    register("first", ConnectsFirst)
+    url = f"{protocol}://{serve(pause, greeting)}/one.png"
+    started = time.monotonic()
+    reason = rf"could not open '{re.escape(url)}': it took more than 0\.5 seconds\. Copy the file to a disk first"
+    with pytest.raises(TimeoutError, match=reason):
+        read_bytes(url, 1000)
+    with pytest.raises(OSError, match=rf"^X\[0\] \('.*'\): {reason}"):
+        ImageReader().fit_transform([url])
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("status", [200, 206])
+@pytest.mark.parametrize("announced", [True, False])
+def test_reads_from_http_no_more_than_limit(png, status, announced):
+    pytest.importorskip("aiohttp", reason="fsspec needs aiohttp for http")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = png if self.path == "/one.png" else bytes(5_000_000)
+            self.send_response(status)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Range", "bytes 0-99/100")  # a lie
+            if announced or self.path == "/one.png":
+                self.send_header("Content-Length", len(content))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(content)
+
+        def do_HEAD(self):
+            self.send_response(200)
+            self.send_header("Content-Length", 100)
+            self.send_header("Accept-Ranges", "bytes")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            assert read_bytes(f"{address}/one.png", 10**6) == png
+            with pytest.raises(OSError, match="it has more than 1,000,000 bytes"):
+                read_bytes(f"{address}/large.png", 10**6)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_goes_on_after_slow_server(memory, serve, png):
+    memory.pipe("/one.png", png)
+    features = make_melanoma_pipeline("survey")["features"].set_params(on_error="skip")
+    with pytest.warns(SkippedImagesWarning) as caught:
+        rows = features.transform([f"ftp://{serve(0.1)}/one.png", "memory://one.png"])
+    assert list(caught[0].message.skipped) == [0]
+    assert rows["area"].isna().tolist() == [True, False]
+
+
+def test_gives_up_endless_stream_that_stays_below_limit(register, monkeypatch):
+    class Endless(AbstractFileSystem):
+        protocol = "endless"
+        stopped = threading.Event()
+
+        def _open(self, path, **options):
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.stopped.set()
+
+        def read(self, size):
+            time.sleep(0.01)
+            return b"x"
+
+    register("endless", Endless)
+    monkeypatch.setattr(files, "MAX_SECONDS", 0.3)
+    with pytest.raises(TimeoutError, match="it took more than"):
+        read_bytes("endless://one.png", 10**9)
+    assert Endless.stopped.wait(20)  # the thread in the background ends too
+
+
+def test_time_limit_of_store_itself(memory, monkeypatch):
+    def fail(*arguments, **options):
+        raise TimeoutError
+
+    monkeypatch.setattr(MemoryFileSystem, "open", fail)
+    with pytest.raises(TimeoutError, match=r"could not open 'memory://a': the server did not answer in time\. Copy"):
+        read_bytes("memory://a", 10)
+
+
+def test_thread_of_urls_is_kept_and_ends_with_its_caller(memory, png):
+    memory.pipe("/one.png", png)
+    threads = set()
+
+    def read():
+        before = set(threading.enumerate())
+        for _ in range(3):
+            read_image("memory://one.png")
+            threads.update(set(threading.enumerate()) - before)
+
+    caller = threading.Thread(target=read)
+    caller.start()
+    caller.join()
+    (worker,) = threads
+    worker.join(20)
+    assert not worker.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_reads_urls_after_fork(memory, png):
+    memory.pipe("/one.png", png)
+    read_image("memory://one.png")
+    child = os.fork()
+    if not child:
+        os._exit(0 if read_image("memory://one.png").ndim == 3 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_interrupted_read_leaves_no_busy_thread(memory, png, monkeypatch):
+    memory.pipe("/one.png", png)
+
+    class Interrupted(SimpleQueue):
+        def get(self, **options):
+            raise KeyboardInterrupt
+
+    release = threading.Event()
+    with monkeypatch.context() as patch:
+        read_image("memory://one.png")  # starts the thread
+        patch.setattr(timeouts, "SimpleQueue", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            timeouts.call_with_timeout(lambda: release.wait(60), 60)
+    assert read_image("memory://one.png").ndim == 3
+    release.set()
+
+
+def test_time_limit_is_a_minute():
+    assert files.MAX_SECONDS == 60
