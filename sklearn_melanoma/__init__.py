@@ -21,9 +21,38 @@ The subpackages, in the order in which an image passes them:
 The package is a research tool and not a medical device.
 """
 
+from importlib import import_module
+from typing import Any
+
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 
 __version__ = "0.1.0"
 
 __all__ = ["Lesion", "__version__", "make_melanoma_pipeline"]
+
+_STAGES = (
+    "datasets",
+    "experimental",
+    "features",
+    "images",
+    "inspection",
+    "metrics",
+    "model_selection",
+    "persistence",
+    "pipeline",
+    "preprocessing",
+    "segmentation",
+    "semi_supervised",
+)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_STAGES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a stage when it is first asked for, as scikit-learn does."""
+    if name in _STAGES:
+        return import_module(f"sklearn_melanoma.{name}")
+    raise AttributeError(f"module 'sklearn_melanoma' has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._parallel import run_in_parallel
-from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin, wrap_rows
+from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin, Interval, wrap_rows
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma._validation import check_images, element_errors, require_mask, source_name
 
@@ -83,6 +84,9 @@ def _list_paths(images: Any) -> list[str] | None:
     paths = [source for image in images if (source := source_name(image)) is not None]
     return paths if 0 < len(paths) == len(images) else None
 
+
+#: Values of `n_jobs`, as in joblib: a number of processes, or below 0 the number of processors plus 1 plus it.
+N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]
 
 # Number of images that a process gets at a time. It is the default batch size of `ImagePipeline`.
 _CHUNK = 16

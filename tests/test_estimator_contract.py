@@ -660,3 +660,19 @@ def test_in_grid_search(estimator, lesions):
     alone = clone(search).set_params(n_jobs=None).fit(lesions, diagnosis)
     np.testing.assert_array_equal(parallel.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
     assert set(parallel.predict(lesions)) <= {"nevus", "melanoma"}
+
+
+@pytest.mark.parametrize("n_jobs", [0, "2", 2.5])
+@every
+def test_wrong_n_jobs_raises(estimator, n_jobs, lesions):
+    with pytest.raises(ValueError, match=f"'n_jobs' parameter of {type(estimator).__name__} must be an int"):
+        clone(estimator).set_params(n_jobs=n_jobs).fit(lesions)
+
+
+def test_stages_are_attributes_of_the_package():
+    public = {module.name for module in pkgutil.iter_modules(sklearn_melanoma.__path__) if module.name[0] != "_"}
+    assert {name for name in dir(sklearn_melanoma) if inspect.ismodule(getattr(sklearn_melanoma, name))} == public - {
+        "cli"
+    }
+    with pytest.raises(AttributeError, match="module 'sklearn_melanoma' has no attribute 'featurs'"):
+        sklearn_melanoma.featurs  # noqa: B018

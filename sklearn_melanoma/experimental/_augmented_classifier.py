@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import tag_image_input
 from sklearn_melanoma._callbacks import FitTask
+from sklearn_melanoma._labels import find_labeled
 from sklearn_melanoma._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -28,15 +29,16 @@ from sklearn_melanoma._sklearn_compat import (
     wrap_rows,
 )
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma._validation import check_images, find_labeled
+from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.experimental._augmented_features import AugmentedFeatures
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._stack import stack_parts
 from sklearn_melanoma.pipeline._warnings import SkippedImagesWarning
 from sklearn_melanoma.semi_supervised._input import takes
+from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
 
-class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Pipeline that also learns from augmented copies of the labeled images, or averages its predictions over copies.
 
     An augmented copy shows the lesion rotated, possibly mirrored, in another light and with a slightly different
@@ -252,7 +254,8 @@ class AugmentedClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMi
     def __sklearn_tags__(self) -> Tags:
         tags = tag_image_input(super().__sklearn_tags__())
         tags.target_tags.required = True
-        tags.classifier_tags = get_tags(self.estimator).classifier_tags
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            tags.classifier_tags = get_tags(self.estimator).classifier_tags
         return tags
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, one_blas_thread
@@ -87,7 +88,7 @@ class InvariantProjection(LearnedFeatures):
         "n_augmentations": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": [Interval(Real, 0, 1, closed="right")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

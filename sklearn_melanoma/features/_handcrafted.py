@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import FeatureTransformer
+from sklearn_melanoma._base import N_JOBS, FeatureTransformer
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._names import LesionFeatures, check_names
 
@@ -19,7 +18,7 @@ class HandcraftedFeatures(FeatureTransformer):
     _lesion_features: ClassVar[type[LesionFeatures]]  # computes them
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "features": [str, list, tuple],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, features: str | Sequence[str] = "all", *, n_jobs: int | None = None):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread
@@ -92,7 +93,7 @@ class PatchEncoder(LearnedFeatures):
         "lesion_side": [Interval(Integral, 8, None, closed="left")],
         "n_patches": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

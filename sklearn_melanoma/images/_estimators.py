@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import LesionTransformer
+from sklearn_melanoma._base import N_JOBS, LesionTransformer
 from sklearn_melanoma._io.reading import WORKING_SIDE, read_lesion
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval
@@ -41,7 +41,7 @@ class ImageReader(LesionTransformer):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_side": [Interval(Integral, 1, None, closed="left"), None],
         "mm_per_pixel": [Interval(Real, 0, None, closed="neither"), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

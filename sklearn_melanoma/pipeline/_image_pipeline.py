@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import Composite, set_index, tag_image_input
+from sklearn_melanoma._base import N_JOBS, Composite, set_index, tag_image_input
 from sklearn_melanoma._callbacks import Countdown, FitTask, learns, n_parts
 from sklearn_melanoma._parallel import run_in_parallel
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, with_callbacks
@@ -97,7 +97,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "steps": [list, tuple],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "on_error": [StrOptions({"raise", "skip"})],
         "memory": [str, os.PathLike, HasMethods("cache"), None],
     }

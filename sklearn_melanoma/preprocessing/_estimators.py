@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
-from sklearn_melanoma._base import LesionTransformer
+from sklearn_melanoma._base import N_JOBS, LesionTransformer
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma.preprocessing._color import normalize_color
@@ -51,7 +51,7 @@ class HairRemover(LesionTransformer):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "min_contrast": [Interval(Real, 0, 1, closed="right")],
         "min_length": [Interval(Real, 0, 1, closed="right")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, *, min_contrast: float = 0.05, min_length: float = 0.12, n_jobs: int | None = None):
@@ -94,7 +94,7 @@ class ColorNormalizer(LesionTransformer):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "norm": [Interval(Real, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, *, norm: float = 6, n_jobs: int | None = None):

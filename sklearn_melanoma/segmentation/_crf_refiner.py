@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
+from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma._validation import require_mask
@@ -86,7 +87,7 @@ class CRFRefiner(Segmenter):
         "color_radius": [Interval(Real, 0, None, closed="neither")],
         "smoothness_radius": [Interval(Real, 0, None, closed="neither")],
         "threshold": [Interval(Real, 0, 1, closed="neither")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

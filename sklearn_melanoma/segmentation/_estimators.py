@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._base import LesionTransformer
+from sklearn_melanoma._base import N_JOBS, LesionTransformer
 from sklearn_melanoma._io.reading import resize_mask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval, StrOptions
@@ -148,7 +148,7 @@ class WatershedSegmenter(Segmenter):
         "leave_out_artifacts": ["boolean"],
         "level": [Interval(Real, 0, 1, closed="neither"), None],
         "margin": [Interval(Real, 0, MAX_MARGIN, closed="both")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

@@ -15,6 +15,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
 
+from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._io.reading import resize_map, resize_mask
 from sklearn_melanoma._lesion import Lesion
@@ -117,7 +118,7 @@ class PixelClassifierSegmenter(Segmenter):
         "base_segmenter": [HasMethods(["fit", "transform"]), None],
         "prior_masks": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_melanoma._base import Composite
+from sklearn_melanoma._base import N_JOBS, Composite
 from sklearn_melanoma._callbacks import FitTask, learns
 from sklearn_melanoma._io.reading import resize_map, resize_mask, shrink_by_steps
 from sklearn_melanoma._lesion import Lesion
@@ -133,7 +133,7 @@ class SegmenterSelector(Segmenter, Composite):
         "ranker": [HasMethods(["fit", "predict"]), None],
         "n_best": [Interval(Integral, 1, None, closed="left"), None],
         "vote_threshold": [Interval(Real, 0, 1, closed="neither")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
     }
 
