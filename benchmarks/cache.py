@@ -98,9 +98,9 @@ def time_search(
     on_images, on_table = (partial(make_search, features, X, target) for X in (list(paths), table))
     real = {
         "classifier": LogisticRegression(max_iter=1000),
-        "grid": {"classify__C": np.geomspace(1e-3, 1e2, candidates)},
+        "grid": {"classify__estimator__C": np.geomspace(1e-3, 1e2, candidates)},
     }
-    idle = {"classifier": DummyClassifier(), "grid": {"classify__random_state": range(candidates)}}
+    idle = {"classifier": DummyClassifier(), "grid": {"classify__estimator__random_state": range(candidates)}}
     times: dict[str, float] = {}
     for _ in range(rounds):
         with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Checks of images, masks and labels, and names of elements in errors.
+"""Checks of images and masks, and names of elements in errors.
 
 Other checks of input are in the modules that need them.
 """
@@ -24,46 +24,6 @@ def is_missing(value: object) -> bool:
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
     return value is None or type(value).__name__ == "NAType"  # by name, so that pandas need not be imported
-
-
-def find_labeled(y: ArrayLike) -> NDArray[np.bool_]:
-    """Return which samples are labeled; the integer -1 marks a missing label.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Numbers or strings; -1 for a missing label, also among strings.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), dtype bool
-        True for labeled samples.
-
-    Raises
-    ------
-    ValueError
-        If a value is None, NaN, the string "-1", or neither a number nor a string; the message gives its position.
-
-    Examples
-    --------
-    >>> find_labeled([0, -1, 1])
-    array([ True, False,  True])
-    """
-    if isinstance(y, np.ndarray) and y.dtype.kind in "biuf" and not np.isnan(y).any():
-        return np.asarray(y != -1)
-    values = y.tolist() if isinstance(y, np.ndarray) else list(y)  # type: ignore[arg-type]
-    return np.array([_is_label(position, value) for position, value in enumerate(values)], dtype=bool)
-
-
-def _is_label(position: int, value: Any) -> bool:
-    if is_missing(value) or (isinstance(value, str) and value == "-1"):
-        raise ValueError(
-            f"y[{position}]: a missing label must be the integer -1, got {value!r}. "
-            "Replace it; among strings, that takes an array of dtype object."
-        )
-    if not np.isscalar(value):
-        raise ValueError(f"y[{position}]: a label must be a number or a string, got {type(value).__name__}.")
-    return bool(value != -1)
 
 
 def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:

@@ -278,7 +278,7 @@ def test_reports_batches_in_pipeline(data, recorder, n_jobs):
     model.set_params(features__batch_size=4, impute="passthrough").set_callbacks(recorder)
     model.fit(data.images, data.target)
     inner = expect_events("fit-transform", "batch", "batch", "batch")[1:-1]
-    assert recorder.events()[:9] == ["setup Pipeline fit", "begin Pipeline fit", *inner[:7]]
+    assert recorder.events()[:9] == ["setup MelanomaPipeline fit", "begin MelanomaPipeline fit", *inner[:7]]
     assert not recorder.find_unpaired()
     expected = clone(model).set_callbacks().fit(data.images, data.target).predict_proba(data.images)
     np.testing.assert_array_equal(model.predict_proba(data.images), expected)
@@ -319,10 +319,11 @@ def test_search_continues_after_failing_image(data, recorder):
 
 
 @since_callbacks
-def test_progress_bar_shows_batches(data, capsys):
+def test_progress_bar_shows_batches(data, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # room for the names of all steps
     bar = ProgressBar(max_propagation_depth=None)
     model = make_melanoma_pipeline("survey", LogisticRegression()).set_params(impute="passthrough")
-    search = GridSearchCV(model, {"classify__C": [0.1, 1]}, cv=2, n_jobs=2).set_callbacks(bar)
+    search = GridSearchCV(model, {"classify__estimator__C": [0.1, 1]}, cv=2, n_jobs=2).set_callbacks(bar)
     search.fit(data.images, data.target)
     lines = [line for line in capsys.readouterr().out.splitlines() if "ImagePipeline - fit-transform" in line]
     assert len(lines) == 5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from sklearn_melanoma import Lesion, _validation
+from sklearn_melanoma import Lesion
 from sklearn_melanoma._validation import (
     check_image,
     check_images,
@@ -20,7 +20,6 @@ from sklearn_melanoma._validation import (
     element_errors,
     element_label,
     element_of_error,
-    find_labeled,
     is_missing,
     rebase_error,
     source_name,
@@ -37,72 +36,6 @@ def test_is_missing(value):
 )
 def test_is_not_missing(value):
     assert not is_missing(value)
-
-
-# Labels
-
-
-@pytest.mark.parametrize(
-    ("y", "expected"),
-    [
-        (np.array([-1, 0, 1, -2]), [False, True, True, True]),
-        (np.array([-1, 0, 1], np.int8), [False, True, True]),
-        (np.array([0, 1, 255], np.uint8), [True, True, True]),
-        (np.array([-1.0, 0.0, 0.5]), [False, True, True]),
-        (np.array([-1, np.inf], np.float32), [False, True]),
-        (np.array([True, False]), [True, True]),
-        (np.array(["melanoma", -1, "nevus"], dtype=object), [True, False, True]),
-        (np.array(["a", -1.0, np.int64(-1), True], dtype=object), [True, False, False, True]),
-        (np.array(["melanoma", "nevus"]), [True, True]),
-        (["melanoma", -1], [True, False]),
-        ([1, -1, 0], [True, False, True]),
-        (pd.Series([-1, 1], index=[7, 3]), [False, True]),
-        (pd.Series(["nevus", -1], index=[7, 3]), [True, False]),
-        (np.empty(0), []),
-        ([], []),
-    ],
-)
-def test_finds_labeled(y, expected):
-    labeled = find_labeled(y)
-    assert labeled.dtype == bool
-    assert labeled.tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("y", "message"),
-    [
-        (
-            np.array(["a", "-1"]),
-            r"^y\[1\]: a missing label must be the integer -1, got '-1'\. Replace it; among strings",
-        ),
-        (np.array(["a", "-1"], dtype=object), r"^y\[1\]: a missing label must be the integer -1, got '-1'\."),
-        (["a", "b", "-1"], r"^y\[2\]: a missing label must be the integer -1, got '-1'\."),
-        ([0, 1, None], r"^y\[2\]: a missing label must be the integer -1, got None\."),
-        (np.array([None, "a"], dtype=object), r"^y\[0\]: a missing label must be the integer -1, got None\."),
-        (np.array([0, 1, np.nan]), r"^y\[2\]: a missing label must be the integer -1, got nan\."),
-        ([0, np.nan, 1], r"^y\[1\]: a missing label must be the integer -1, got nan\."),
-        (["a", pd.NA], r"^y\[1\]: a missing label must be the integer -1, got <NA>\."),
-        (["a", ["b"]], r"^y\[1\]: a label must be a number or a string, got list\.$"),
-        (np.array([0, (1, 2)], dtype=object), r"^y\[1\]: a label must be a number or a string, got tuple\.$"),
-        (np.array([[0, 1], [1, 0]], dtype=object), r"^y\[0\]: a label must be a number or a string, got list\.$"),
-    ],
-)
-def test_refuses_wrong_label(y, message):
-    with pytest.raises(ValueError, match=message):
-        find_labeled(y)
-
-
-def test_numeric_labels_are_not_checked_one_by_one(monkeypatch):
-    def refuse(position, value):
-        raise AssertionError(f"checked y[{position}]")
-
-    monkeypatch.setattr(_validation, "_is_label", refuse)
-    y = np.tile([-1, 0, 1, -1], 250_000)
-    for kind in (np.int64, np.int8, np.float64):
-        labeled = find_labeled(y.astype(kind))
-        assert labeled.shape == (1_000_000,)
-        assert labeled.sum() == 500_000
-        np.testing.assert_array_equal(np.flatnonzero(labeled)[:4], [1, 2, 5, 6])
 
 
 # Sequences

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.inspection._families import assign_families, check_names
 from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
-from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
+from sklearn_melanoma.metrics._positive import find_pos_label, recode_positive
+from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, find_labeled_or_masked
 
 
 class FeatureImportanceDisplay:
@@ -97,6 +98,7 @@ class FeatureImportanceDisplay:
         *,
         n_repeats: int = 10,
         scoring: str | Callable[..., float] = "roc_auc",
+        pos_label: Any = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         families: Mapping[str, str] | None = None,
@@ -120,6 +122,9 @@ class FeatureImportanceDisplay:
             Number of permutations.
         scoring : str or callable, default="roc_auc"
             One of scikit-learn's scorers. For more than two classes, use ``"roc_auc_ovr"``, for example.
+        pos_label : label, optional
+            Label of the positive class, for a `scoring` by name and labels of two classes. Defaults to what the
+            classifier says, else to 1 or True for the labels 0 and 1, or False and True. Other labels need it.
         random_state : int, RandomState instance or None, default=None
             Seed of the permutations. Pass an int to get the same ones each time.
         n_jobs : int, optional
@@ -139,14 +144,15 @@ class FeatureImportanceDisplay:
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         ValueError, TypeError
-            If nothing is labeled, the columns have no names, `X` and `y` differ in length, or the score does not suit
-            the number of classes.
+            If nothing is labeled, the columns have no names, `X` and `y` differ in length, the score does not suit
+            the number of classes, or nothing says which class is the positive one.
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib("FeatureImportanceDisplay")
         check_is_fitted(estimator)
         check_consistent_length(X, y)
+        check_classes_without_unlabeled(estimator)
         labeled, labels = find_labeled_or_masked(y)
         if labels is None:
             raise ValueError("y must hold labels, got masks. Pass the diagnoses.")
@@ -156,7 +162,11 @@ class FeatureImportanceDisplay:
                 f"scoring='roc_auc' needs labels of two classes in y, got {n_classes}. "
                 "Label some of each class; for more than two, use scoring='roc_auc_ovr'."
             )
+        positive = None
+        if isinstance(scoring, str) and n_classes == len(getattr(estimator, "classes_", ())) == 2:
+            positive = find_pos_label(np.unique(labels), pos_label, estimator=estimator)
         table, names, classifier = split_at_table(estimator, X, np.flatnonzero(labeled))
+        classifier, labels = recode_positive(classifier, labels, positive)
         family_of = assign_families(names, families)
         members: dict[str, list[int]] = {}
         for column, family in enumerate(family_of):

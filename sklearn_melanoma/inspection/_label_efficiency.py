@@ -75,7 +75,8 @@ class LabelEfficiencyDisplay:
         Parameters
         ----------
         estimators : mapping of str to classifier
-            Classifiers by their names in the legend. Each must accept -1 as a missing label.
+            Classifiers by their names in the legend. Each must know -1 as a missing label; others go into
+            :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
         X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
             Input of the classifiers.
         y : array-like of shape (n_samples,)
@@ -88,8 +89,8 @@ class LabelEfficiencyDisplay:
             One of scikit-learn's scorers.
         **options : dict
             Other parameters of :func:`~sklearn_melanoma.model_selection.label_efficiency`: `groups`,
-            `labels_per_class`, `n_repeats`, `test_size`, `random_state`, `n_jobs`, `verbose`, and `results`, the file
-            from which a stopped run continues.
+            `labels_per_class`, `n_repeats`, `test_size`, `pos_label`, `random_state`, `n_jobs`, `verbose`, and
+            `results`, the file from which a stopped run continues.
 
         Returns
         -------

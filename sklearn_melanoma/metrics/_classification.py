@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from scipy.stats import rankdata
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
-from sklearn_melanoma._validation import find_labeled
+from sklearn_melanoma._labels import find_labeled, list_labels
+from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma.metrics._positive import find_pos_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,18 +43,23 @@ class Threshold(NamedTuple):
     expected_sensitivity: float
 
 
-def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivity: float = 0.95) -> Threshold:
+def threshold_at_sensitivity(
+    y_true: ArrayLike, y_score: ArrayLike, *, sensitivity: float = 0.95, pos_label: Any = None
+) -> Threshold:
     r"""Find the highest threshold that reaches a sensitivity on unseen samples, in expectation.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        1 for positive samples, 0 for others, -1 for unlabeled ones. Samples with -1 or a score of NaN are ignored.
+        Labels of two classes, -1 for unlabeled samples. Samples with -1 or a score of NaN are ignored.
     y_score : array-like of shape (n_samples,)
         Scores of samples that the model was not fitted on, such as those of
         :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`. Higher scores mean positive.
     sensitivity : float, default=0.95
         Fraction of the unseen positive samples that should be at or above the threshold, above 0 and up to 1.
+    pos_label : label, optional
+        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
+        and True; other labels need it.
 
     Returns
     -------
@@ -63,27 +70,35 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
     Raises
     ------
     ValueError
-        If a class is missing, a label is not 1, 0 or -1, or `sensitivity` is out of range.
+        If a class is missing, there are more than two, a missing label is not -1, nothing says which class is the
+        positive one, or `sensitivity` is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If there are too few positive samples for the requested sensitivity: fewer than :math:`s / (1 - s)`.
 
     Notes
     -----
     Let the threshold be the :math:`k`-th smallest of :math:`m` positive scores. A new positive score is below it with
     probability :math:`k / (m + 1)`, for any distribution of scores, so the expected sensitivity is
-    :math:`1 - k / (m + 1)`. With fewer than 19 positive samples it is below 0.95 even at the lowest score. The
-    sensitivity on the given samples is higher, and a threshold chosen by it misses more unseen samples than intended.
+    :math:`1 - k / (m + 1)`. Even at the lowest score it is at most :math:`m / (m + 1)`: below 0.95 with fewer than 19
+    positive samples, and below 1 with any number. The sensitivity on the given samples is higher, and a threshold
+    chosen by it misses more unseen samples than intended.
 
     Examples
     --------
     >>> from sklearn_melanoma.metrics import threshold_at_sensitivity
-    >>> found = threshold_at_sensitivity([0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    >>> found = threshold_at_sensitivity([0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], sensitivity=0.75)
     >>> found.threshold, found.sensitivity, round(found.specificity, 2), found.expected_sensitivity
     (0.3, 1.0, 0.67, 0.75)
     """
-    positive, scores, _ = _select_scored(y_true, y_score)
+    positive, scores, _ = _select_scored(y_true, y_score, pos_label, "y_score")
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must lie above 0 and be 1 at most, got {sensitivity!r}.")
     of_positive = np.sort(scores[positive])
     n_positive = len(of_positive)
+    _warn_of_few_positives(n_positive, sensitivity)
     # Rounded, because a twentieth of 20 would be less than one in floating point.
     allowed = int(np.floor(round((1 - sensitivity) * (n_positive + 1), 9)))
     threshold = float(of_positive[max(allowed, 1) - 1])
@@ -96,10 +111,25 @@ def threshold_at_sensitivity(y_true: ArrayLike, y_score: ArrayLike, *, sensitivi
     )
 
 
+def _warn_of_few_positives(n_positive: int, sensitivity: float) -> None:
+    """Warn if no threshold has the expected sensitivity."""
+    best = n_positive / (n_positive + 1)
+    if best >= sensitivity - 1e-9:
+        return
+    advice = "No number of samples is enough for 1"
+    if sensitivity < 1:
+        advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))}"
+    warn_user(
+        f"{n_positive} labeled positive samples are too few for a sensitivity of {sensitivity:g}: even with the lowest "
+        f"of their scores as threshold, {best:.3f} is expected on unseen samples. {advice}, or ask for less."
+    )
+
+
 def score_report(
     y_true: ArrayLike,
     y_probability: ArrayLike,
     *,
+    pos_label: Any = None,
     threshold: float = 0.5,
     groups: ArrayLike | None = None,
     n_bins: int = 5,
@@ -110,10 +140,12 @@ def score_report(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        1 for positive samples, 0 for others, -1 for unlabeled ones. Samples with -1 or a probability of NaN are
-        ignored.
+        Labels of two classes, -1 for unlabeled samples. Samples with -1 or a probability of NaN are ignored.
     y_probability : array-like of shape (n_samples,)
         Predicted probability of the positive class, for samples that the model was not fitted on.
+    pos_label : label, optional
+        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
+        and True; other labels need it.
     threshold : float, default=0.5
         Lowest probability that counts as positive.
     groups : array-like of shape (n_samples,), optional
@@ -135,7 +167,8 @@ def score_report(
     Raises
     ------
     ValueError
-        If a class is missing, a label is not 1, 0 or -1, a probability is not in 0..1, or a parameter is out of range.
+        If a class is missing, there are more than two, a missing label is not -1, nothing says which class is the
+        positive one, a probability is not in 0..1, or a parameter is out of range.
 
     See Also
     --------
@@ -166,11 +199,11 @@ def score_report(
     """
     import pandas as pd
 
-    positive, probability, kept = _select_scored(y_true, y_probability)
+    positive, probability, kept = _select_scored(y_true, y_probability, pos_label, "y_probability")
     if probability.min() < 0 or probability.max() > 1:
         raise ValueError(
             f"y_probability must lie in 0..1, got {probability.min():g} to {probability.max():g}. "
-            "Pass predict_proba(X)[:, 1]."
+            "Pass the column of predict_proba(X) for the positive class."
         )
     if n_bins < 1 or not 0 < confidence < 1:
         raise ValueError(f"n_bins must be at least 1 and confidence in 0..1, got {n_bins!r} and {confidence!r}.")
@@ -275,18 +308,24 @@ def _brier_score(positive: NDArray[np.bool_], probability: NDArray[np.float64]) 
 
 
 def _select_scored(
-    y_true: ArrayLike, y_score: ArrayLike
+    y_true: ArrayLike, y_score: ArrayLike, pos_label: Any, score_name: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]:
     """Return the classes and scores of the samples with a label and a score, and their positions."""
-    labels = column_or_1d(y_true)
-    scores = np.asarray(column_or_1d(y_score), dtype=np.float64)
-    check_consistent_length(labels, scores)
-    if not np.isin(labels, (0, 1, -1)).all():
+    labeled = find_labeled(y_true, name="y_true")
+    values = list(list_labels(y_true))
+    scores = np.asarray(y_score, dtype=np.float64)
+    if scores.ndim == 2 and scores.shape[1] == 1:
+        scores = scores[:, 0]
+    if scores.ndim != 1:
         raise ValueError(
-            f"y_true must hold 1, 0 and -1, got {np.unique(labels).tolist()}. Pass y == 'melanoma' for strings."
+            f"{score_name} must hold one number for each sample, got shape {scores.shape}. "
+            "Pass the column of predict_proba(X) for the positive class: that of pos_label in classes_."
         )
-    kept = np.flatnonzero(find_labeled(labels) & ~np.isnan(scores))
-    positive = labels[kept] == 1
+    check_consistent_length(values, scores)
+    classes = np.unique([values[position] for position in np.flatnonzero(labeled)])
+    pos_label = find_pos_label(classes, pos_label, name="y_true")
+    kept = np.flatnonzero(labeled & ~np.isnan(scores))
+    positive = np.array([values[position] == pos_label for position in kept], dtype=bool)
     if not 0 < positive.sum() < len(kept):
         raise ValueError(
             f"y_true must hold both classes, got {int(positive.sum())} positive samples of {len(kept)}. "

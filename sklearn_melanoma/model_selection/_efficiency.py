@@ -16,9 +16,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import mean_interval
+from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label, recode_positive
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
-from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
+from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, read_labels
 from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, hash_setting, read_scores
+from sklearn_melanoma.model_selection._split import check_search_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,7 @@ def label_efficiency(
     n_repeats: int = 30,
     test_size: float = 1 / 3,
     scoring: str | Callable[..., float] = "roc_auc",
+    pos_label: Any = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -48,7 +51,8 @@ def label_efficiency(
     Parameters
     ----------
     estimators : mapping of str to classifier
-        Classifiers by the names that tables and figures show. Each must accept -1 as a missing label.
+        Classifiers by the names that tables and figures show. Each must know -1 as a missing label; others go into
+        :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the classifiers. Images are read again for each fit. It is faster to compute their features once and
         to pass the table to ``pipeline[1:]``.
@@ -64,6 +68,9 @@ def label_efficiency(
         Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers.
+    pos_label : label, optional
+        Label of the positive class, for a `scoring` by name and labels of two classes. Defaults to what the
+        classifiers say, else to 1 or True for the labels 0 and 1, or False and True. Other labels need it.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int to get the same draws each time; `results` needs one.
     n_jobs : int, optional
@@ -82,9 +89,10 @@ def label_efficiency(
     Raises
     ------
     ValueError
-        Before any fit: if `y` has too few labels of a class; a parameter is out of range; or `results` holds scores of
-        the same names for other draws, another table or other parameters of the classifiers. After a fit: if a
-        classifier takes -1 for a class.
+        Before any fit: if `y` has too few labels of a class, or holds masks; nothing says which class is the positive
+        one, or two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range; or
+        `results` holds scores of the same names for other draws, another table or other parameters of the classifiers.
+        After a fit: if a classifier takes -1 for a class.
 
     See Also
     --------
@@ -105,8 +113,7 @@ def label_efficiency(
     """
     import pandas as pd
 
-    y = np.asarray(y)
-    find_labeled_or_masked(y)  # refuses wrong labels
+    y, labeled = read_labels(y)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
     check_consistent_length(X, y, groups)
     numbers = _check_label_numbers(labels_per_class)
@@ -116,6 +123,9 @@ def label_efficiency(
         raise ValueError(f"n_repeats must be at least 1, got {n_repeats!r}.")
     for estimator in estimators.values():
         check_scoring(estimator, scoring=scoring)
+        check_search_split(estimator)
+    classes = np.unique(y[labeled].tolist()).tolist()
+    positive = _find_positive(estimators, classes, pos_label) if isinstance(scoring, str) else None
     if results is not None and not isinstance(random_state, Integral):
         raise ValueError(
             f"random_state must be an int where results are kept in a file, got {random_state!r}: "
@@ -124,7 +134,7 @@ def label_efficiency(
     seeds = check_random_state(random_state).randint(2**31, size=n_repeats)
     draws = [draw_few_labels(y, groups, max(numbers), test_size=test_size, random_state=seed) for seed in seeds]
     settings = {
-        name: hash_setting(draws, X, estimator, numbers=max(numbers), scoring=scoring)
+        name: hash_setting(draws, X, estimator, numbers=max(numbers), scoring=scoring, pos_label=pos_label)
         for name, estimator in estimators.items()
     }
     tasks = [(name, number, repeat) for name in estimators for number in numbers for repeat in range(n_repeats)]
@@ -132,7 +142,7 @@ def label_efficiency(
     # In the order of repeats, so that all classifiers have the same draws if the run is stopped.
     missing = sorted((task for task in tasks if task not in scores), key=lambda task: task[2])
     jobs = (
-        delayed(_score_draw)(name, estimators[name], X, y, draws[repeat], number, scoring)
+        delayed(_score_draw)(name, estimators[name], X, y, draws[repeat], number, scoring, positive)
         for name, number, repeat in missing
     )
     found = Parallel(n_jobs, return_as="generator", verbose=verbose)(jobs)
@@ -221,8 +231,20 @@ def _check_label_numbers(labels_per_class: Sequence[int]) -> list[int]:
     return [int(number) for number in numbers]
 
 
+def _find_positive(estimators: Mapping[str, Any], classes: list[Any], pos_label: Any) -> Any:
+    """Return the label of the positive class, the same for all classifiers; None for more than two classes."""
+    if len(classes) > 2:
+        return None
+    said = {name: get_pos_label(clone(estimator)) for name, estimator in estimators.items()}
+    said = {name: label for name, label in said.items() if label in classes}
+    if pos_label is None and len(set(said.values())) > 1:
+        raise ValueError(f"estimators must agree on the positive class, got {said!r}. Pass pos_label.")
+    given = pos_label if pos_label is not None else next(iter(said.values()), None)
+    return find_pos_label(classes, given)
+
+
 def _score_draw(
-    name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any
+    name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any, positive: Any
 ) -> float:
     train, test = safe_indexing(X, draw.train), safe_indexing(X, draw.test)
     try:
@@ -231,10 +253,7 @@ def _score_draw(
         if number == 0:
             return float("nan")
         raise
-    if -1 in np.asarray(getattr(model, "classes_", [])).tolist():
-        raise ValueError(
-            f"estimators must know -1 as a missing label, but {name!r} took it for a class. "
-            "To learn from the labeled samples alone, pass SelfTrainingClassifier(…, max_iter=0)."
-        )
+    check_classes_without_unlabeled(model, name)
     y_true = np.array(y[draw.test].tolist())
+    model, y_true = recode_positive(model, y_true, positive)
     return float(check_scoring(model, scoring=scoring)(model, test, y_true))

@@ -11,7 +11,8 @@ from PIL import Image
 from sklearn.utils import check_random_state
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
-from sklearn_melanoma._validation import find_labeled, is_missing
+from sklearn_melanoma._labels import find_labeled, list_labels
+from sklearn_melanoma._validation import is_missing
 
 
 def hide_labels(
@@ -84,7 +85,7 @@ def find_labeled_or_masked(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | No
     """Return which samples have a label or a mask, and their labels; None instead of labels if `y` holds masks."""
     if y is None:
         raise ValueError("y must hold labels, with -1 for a missing one, or masks, with None; got None itself.")
-    values = list(y)
+    values = list(y) if getattr(y, "ndim", 1) > 2 else list(list_labels(y))
     if any(_is_mask(value) for value in values):
         return _find_masked(values), None
     none_given = all(is_missing(value) for value in values)
@@ -94,6 +95,57 @@ def find_labeled_or_masked(y: Any) -> tuple[NDArray[np.bool_], NDArray[Any] | No
             f"y must hold at least one label or mask, got none in {len(values)} samples. Label some of each class."
         )
     return labeled, np.array([values[position] for position in np.flatnonzero(labeled)])
+
+
+def read_labels(y: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels as an array that keeps -1 a number, and which samples are labeled.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Labels, -1 for unlabeled samples.
+
+    Returns
+    -------
+    labels : ndarray
+        `y` itself if it is an array; with strings and -1, an array of dtype object.
+    labeled : ndarray of shape (n_samples,), dtype bool
+        True for labeled samples.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds masks or anything that is no label.
+
+    Examples
+    --------
+    >>> read_labels(["nevus", -1])
+    (array(['nevus', -1], dtype=object), array([ True, False]))
+    """
+    if getattr(y, "ndim", 1) > 2 or (isinstance(y, list | tuple) and any(map(_is_mask, y))):
+        raise ValueError("y must hold labels, got masks. Pass the diagnoses; masks are scored by make_mask_scorer.")
+    labeled = find_labeled(y)
+    if isinstance(y, np.ndarray):
+        return y, labeled
+    values = list(list_labels(y))
+    if any(isinstance(value, str) for value in values):
+        return np.array(values, dtype=object), labeled
+    return np.array(values), labeled
+
+
+def take_labels(labels: NDArray[Any], positions: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some labels, all of them given, in an array of their own type instead of dtype object."""
+    chosen = labels[positions]
+    return np.array(chosen.tolist()) if chosen.dtype.kind == "O" and len(chosen) else chosen
+
+
+def check_classes_without_unlabeled(model: Any, name: str | None = None) -> None:
+    """Raise an error if a fitted classifier took -1 for a class."""
+    if -1 in np.asarray(getattr(model, "classes_", [])).tolist():
+        raise ValueError(
+            f"estimators must know -1 as a missing label, but {name or type(model).__name__!r} took it for a class. "
+            "To learn from the labeled samples alone, pass LabeledOnlyClassifier(…)."
+        )
 
 
 def _is_mask(value: Any) -> bool:

@@ -11,7 +11,9 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._sklearn_compat import safe_indexing
-from sklearn_melanoma.model_selection._split import SemiSupervisedSplit
+from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores, make_class_count_error
+from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, read_labels
+from sklearn_melanoma.model_selection._split import SemiSupervisedSplit, check_search_split
 
 
 def out_of_fold_scores(
@@ -21,6 +23,7 @@ def out_of_fold_scores(
     *,
     cv: Any = 5,
     groups: ArrayLike | None = None,
+    pos_label: Any = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
     """Score each labeled sample by a copy of a classifier that saw neither its label nor its group.
@@ -30,7 +33,9 @@ def out_of_fold_scores(
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba` or `decision_function`. Copies of it are fitted.
+        Binary, with `predict_proba` or `decision_function`, and it must know -1 as a missing label, if there is any
+        (:class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier` makes that of others). Copies of it are
+        fitted.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the classifier.
     y : array-like of shape (n_samples,)
@@ -39,19 +44,25 @@ def out_of_fold_scores(
         Split of the labeled samples, as in :class:`SemiSupervisedSplit`.
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample, never in training and test at once.
+    pos_label : label, optional
+        Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
+        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
+        the labels 0 and 1, or False and True. Other labels need it.
     n_jobs : int, optional
         Number of processes.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        Probability of the second class, or the decision function; NaN for unlabeled samples. If several splits score
-        a sample, the mean.
+        Probability of the positive class, or the decision function, higher for the positive class; NaN for unlabeled
+        samples. If several splits score a sample, the mean.
 
     Raises
     ------
     ValueError
-        If a class has fewer labels than there are folds, before any fit, or there are not two classes.
+        Before any fit: if a class has fewer labels than there are folds, there are more than two classes, a missing
+        label is not -1, nothing says which class is the positive one, `cv` splits by groups and there are none, or
+        `estimator` is a search whose `cv` takes -1 for a class. After a fit: if the classifier takes -1 for a class.
 
     See Also
     --------
@@ -67,10 +78,13 @@ def out_of_fold_scores(
     >>> out_of_fold_scores(PriorLogisticRegression(), X, [0, 0, -1, 1, 1], cv=2).round(2)
     array([0.14, 0.41,  nan, 0.59, 0.86])
     """
-    y = np.asarray(y)
+    y, labeled = read_labels(y)
     check_consistent_length(X, y)
+    find_pos_label(np.unique(y[labeled].tolist()), pos_label, estimator=clone(estimator))  # raises before any fit
     splits = list(SemiSupervisedSplit(cv).split(X, y, groups))
-    found = Parallel(n_jobs)(delayed(_score_fold)(estimator, X, y, train, test) for train, test in splits)
+    if not labeled.all():
+        check_search_split(estimator)
+    found = Parallel(n_jobs)(delayed(_score_fold)(estimator, X, y, train, test, pos_label) for train, test in splits)
     sums, counts = np.zeros(len(y)), np.zeros(len(y))
     for (_, test), scores in zip(splits, found, strict=True):
         sums[test] += scores
@@ -79,10 +93,13 @@ def out_of_fold_scores(
 
 
 def _score_fold(
-    estimator: Any, X: Any, y: NDArray[Any], train: NDArray[np.intp], test: NDArray[np.intp]
+    estimator: Any, X: Any, y: NDArray[Any], train: NDArray[np.intp], test: NDArray[np.intp], pos_label: Any
 ) -> NDArray[np.float64]:
     model = clone(estimator).fit(safe_indexing(X, train), y[train])
-    if len(model.classes_) != 2:
-        raise ValueError(f"y must hold labels of two classes, got {model.classes_.tolist()}. Join classes.")
-    rows = safe_indexing(X, test)
-    return model.predict_proba(rows)[:, 1] if hasattr(model, "predict_proba") else model.decision_function(rows)
+    check_classes_without_unlabeled(model)
+    classes = np.asarray(model.classes_).tolist()
+    if len(classes) > 2:
+        raise make_class_count_error(classes)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold labels of two classes, got {len(classes)} class(es): {classes}. Label both.")
+    return get_positive_scores(model, safe_indexing(X, test), find_pos_label(classes, pos_label, estimator=model))

@@ -22,10 +22,13 @@ COLUMNS = ["estimator", "labels_per_class", "repeat", "score"]
 Task = tuple[str, int, int]  # the first three columns
 
 
-def hash_setting(draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: int, scoring: Any) -> str:
-    """Return a hash of all that a score depends on: draws, table, classifier and scoring."""
+def hash_setting(
+    draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: int, scoring: Any, pos_label: Any
+) -> str:
+    """Return a hash of all that a score depends on: draws, table, classifier, scoring and positive class."""
     first = draws[0]
     words = [_describe(scoring), _describe(estimator), str(numbers)]
+    words += [] if pos_label is None else [repr(pos_label)]
     words += [str(part.tolist()) for part in (first.train, first.test, *first.label_order)]
     if hasattr(X, "shape"):  # a table; for images, the draws suffice
         words.append(joblib.hash(np.ascontiguousarray(X)))

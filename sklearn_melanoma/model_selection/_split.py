@@ -16,6 +16,7 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
@@ -154,6 +155,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         if isinstance(self.cv, list | tuple | PredefinedSplit):
             pairs = _select_labeled(self.cv, labeled)
         else:
+            _check_groups_given(self.cv, codes)
             pairs = self._split_labeled(labeled, labels, codes)
         splits = []
         for number, (train, test) in enumerate(pairs):
@@ -226,6 +228,34 @@ def _check_counts(n_folds: int, n_labeled: int, labels: NDArray[Any] | None, cod
             raise ValueError(
                 f"{n_folds} folds need at least {n_folds} {unit} {kind}, got {count}. Use fewer folds, or label more."
             )
+
+
+def _check_groups_given(cv: Any, codes: Indices | None) -> None:
+    """Raise an error if a splitter of groups gets none."""
+    if codes is not None or isinstance(cv, SemiSupervisedSplit) or not hasattr(cv, "get_metadata_routing"):
+        return
+    if get_routing_for_object(cv).split.requests.get("groups") is True:
+        raise ValueError(
+            f"groups must be given, because cv={cv} splits by groups, got None. Pass the lesion or patient of each "
+            "sample, as in search.fit(X, y, groups=groups) or cross_validate(…, groups=groups)."
+        )
+
+
+def is_search(estimator: Any) -> bool:
+    """Return whether an estimator is a search over parameters, such as `GridSearchCV`."""
+    return all(hasattr(estimator, name) for name in ("estimator", "cv", "refit", "error_score"))
+
+
+def check_search_split(estimator: Any) -> None:
+    """Raise an error if a search, or one at the end of a pipeline, takes -1 for a class when it splits samples."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    if is_search(estimator) and not isinstance(estimator.cv, SemiSupervisedSplit):
+        folds = estimator.cv if isinstance(estimator.cv, int) else 5
+        raise ValueError(
+            f"cv of {type(estimator).__name__} must be a SemiSupervisedSplit where labels are missing, got "
+            f"{estimator.cv!r}, which takes -1 for a class and scores it. Pass cv=SemiSupervisedSplit({folds})."
+        )
 
 
 def _encode_groups(groups: ArrayLike) -> Indices:

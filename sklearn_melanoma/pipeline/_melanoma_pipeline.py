@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sklearn.base import BaseEstimator
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.metaestimators import available_if
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.features import (
@@ -18,10 +23,93 @@ from sklearn_melanoma.features import (
     feature_directions,
 )
 from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.model_selection._labels import read_labels, take_labels
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised._labeled import check_classes, check_scored, select_labeled
+from sklearn_melanoma.semi_supervised._labeled_only import learns_from_labels_alone, needs_labels, wrap_classifier
+
+
+class MelanomaPipeline(Pipeline):
+    """A :class:`~sklearn.pipeline.Pipeline` that ends in a classifier which knows -1 as a missing label.
+
+    `fit` checks the labels before the first image is read. `score` leaves out unlabeled samples. In all else it is
+    scikit-learn's pipeline, with its parameters.
+    """
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Fit all steps, after a check of the labels.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Labeled and unlabeled images, or what the first step takes.
+        y : array-like of shape (n_samples,)
+            Labels, -1 for unlabeled samples. Among strings, -1 is the integer.
+        **params : dict
+            As in scikit-learn's pipeline.
+
+        Returns
+        -------
+        self
+            The fitted pipeline.
+
+        Raises
+        ------
+        ValueError
+            If a missing label is not -1, the classifier would take -1 for a class, or there are fewer classes than it
+            needs.
+        """
+        last = self.steps[-1][1]
+        if is_classifier(last) and not isinstance(last, FrozenEstimator):
+            y = self._check_labels(y, last)
+        super().fit(X, y, **params)
+        return self
+
+    def _check_labels(self, y: Any, classifier: Any) -> Any:
+        """Return the labels, words in an array of dtype object, where -1 stays a number."""
+        labels, labeled = read_labels(y)
+        if needs_labels(classifier):
+            check_classes(take_labels(labels, np.flatnonzero(labeled)), len(labeled), classifier)
+        if not labeled.all() and learns_from_labels_alone(classifier):
+            raise ValueError(
+                f"{self.steps[-1][0]} must know -1 as a missing label, got {type(classifier).__name__}, which takes it "
+                f"for a class. Pass LabeledOnlyClassifier({type(classifier).__name__}(…))."
+            )
+        return labels.astype(object) if labels.dtype.kind in "OU" else y
+
+    @available_if(lambda self: hasattr(self.steps[-1][1], "score"))
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
+        """Return the score of the classifier on the labeled samples.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Any images, or what the first step takes.
+        y : array-like of shape (n_samples,)
+            True labels, -1 for unlabeled samples, which are left out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+        **params : dict
+            As in scikit-learn's pipeline.
+
+        Returns
+        -------
+        float
+            The score.
+
+        Raises
+        ------
+        ValueError
+            If nothing is labeled, or a missing label is not -1.
+        """
+        if not is_classifier(self.steps[-1][1]):
+            return float(super().score(X, y, sample_weight, **params))
+        part = select_labeled(X, y, sample_weight=sample_weight, **params)
+        check_scored(part)
+        return float(super().score(part.X, part.y, **part.params))
 
 
 def make_melanoma_pipeline(
@@ -43,9 +131,11 @@ def make_melanoma_pipeline(
         segments, and computes morphology, color, texture and ABCD features at 384 pixels. Its classifier
         starts from the expected direction of each feature.
     classifier : estimator, optional
-        Any scikit-learn classifier. If it does not accept -1 as a missing label, wrap it in
-        :class:`~sklearn.semi_supervised.SelfTrainingClassifier`. The default for "survey" is self-training with a
-        logistic regression, which accepts labels of any kind. The default for "all" is a
+        Any scikit-learn classifier. If it would take -1, the missing label, for a class, it becomes the `estimator` of
+        a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`, whose notes say which classifiers need
+        that. It then learns from the labeled images alone, and its parameters are called ``classify__estimator__…``.
+        The default for "survey" is self-training with a logistic regression, which accepts labels of any kind but
+        needs some of each class. The default for "all" is a
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior
         :func:`~sklearn_melanoma.features.feature_directions`. Its labels are 1 = melanoma, 0 = other and
         -1 = unlabeled, and all may be unlabeled. For other labels, use
@@ -61,12 +151,16 @@ def make_melanoma_pipeline(
     Pipeline
         Steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
         ``measure``), ``impute``, ``scale`` and ``classify``. Parameters of a search have names such as
-        ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names.
+        ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names. It checks
+        labels before it reads images, and its `score` leaves out unlabeled images.
 
     Raises
     ------
     ValueError
-        If `features` is neither "all" nor "survey".
+        If `features` is neither "all" nor "survey", or `classifier` is a search over a classifier that knows -1, but
+        its `cv` does not.
+    TypeError
+        If `classifier` is a class or a regressor.
 
     Notes
     -----
@@ -106,11 +200,11 @@ def make_melanoma_pipeline(
     else:
         raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")
     image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
-    return Pipeline(
+    return MelanomaPipeline(
         [
             ("features", ImagePipeline(image_steps, n_jobs=n_jobs, memory=memory)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", scale),
-            ("classify", default if classifier is None else classifier),
+            ("classify", default if classifier is None else wrap_classifier(classifier)),
         ]
     ).set_output(transform="pandas")

@@ -12,12 +12,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma.metrics._positive import find_pos_label
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.semi_supervised._prior import split_priors
 from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLogisticRegression
 
 
-def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = None) -> Pipeline:
+def transfer_pipeline(
+    model: Pipeline, X_new: Any, y_few: ArrayLike | None = None, *, pos_label: Any = None
+) -> Pipeline:
     """Transfer a fitted pipeline to images of another kind, with few labels or none.
 
     All steps between the features and the classifier, such as imputing and scaling, are fitted to the new images.
@@ -36,6 +39,9 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
     y_few : array-like of shape (n_images,), default=None
         Labels of the new images, among the classes of the model; the integer -1 is a missing label. None means that
         all images are unlabeled.
+    pos_label : label, optional
+        Label of the positive class. Defaults to what the old classifier says, else to 1 or True for the labels 0 and 1,
+        or False and True. Other labels need it.
 
     Returns
     -------
@@ -49,8 +55,8 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
     ------
     ValueError, TypeError
         If `model` is not a Pipeline, is not fitted, or does not end in a linear classifier of two classes on named
-        columns. If a step before the classifier makes other columns, as PCA does. If images or labels are not as
-        described.
+        columns. If a step before the classifier makes other columns, as PCA does. If nothing says which class is the
+        positive one, or images or labels are not as described.
 
     See Also
     --------
@@ -86,7 +92,8 @@ def transfer_pipeline(model: Pipeline, X_new: Any, y_few: ArrayLike | None = Non
     else:
         new = PriorLogisticRegression()
     if new.classes is None:
-        new.set_params(classes=old.classes_.tolist())
+        positive = find_pos_label(old.classes_, pos_label, estimator=old)
+        new.set_params(classes=sorted(old.classes_.tolist(), key=lambda label: label == positive))
     new_steps = [
         (key, FrozenEstimator(step) if isinstance(step, ImagePipeline) else clone(step)) for key, step in steps
     ]

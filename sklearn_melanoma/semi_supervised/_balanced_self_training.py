@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
+from sklearn_melanoma.metrics._positive import get_pos_label
 from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, log_odds
 from sklearn_melanoma.semi_supervised._pseudo_labels import (
     calibrate_scores,
@@ -38,9 +39,10 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
         Binary, with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
         labels, as :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
     prevalence : float or mapping from one label to float, default=None
-        The fraction of one class among the unlabeled samples, between 0 and 1. A float stands for the larger of two
-        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; string labels need it. None estimates
-        the prevalence roughly: pass it if it is known.
+        The fraction of one class among the unlabeled samples, between 0 and 1. A float stands for the positive class
+        that `estimator` names, as :class:`PriorLogisticRegression` with `classes` does, else for the larger of two
+        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; other string labels need it. None
+        estimates the prevalence roughly: pass it if it is known.
     pseudo_weight : float, default=10.0
         Upper bound of the weight of all pseudo-labels together, in labels. With 0, pseudo-labels are not used, and
         only the probabilities are moved to the prevalence.
@@ -53,6 +55,9 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
         The copy fitted last.
     classes_ : ndarray of shape (2,)
         The classes, sorted.
+    pos_label_ : label or None
+        The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
+        else 1 or True for the labels 0 and 1, or False and True, else None.
     transduction_ : ndarray of shape (n_samples,)
         A label for every sample seen in `fit`: the given one, or the predicted one.
     prevalence_ : float or None
@@ -141,8 +146,10 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
         if isinstance(given, Mapping):
             if len(given) == 1 and next(iter(given)) in classes and 0 < next(iter(given.values())) < 1:
                 return float(given[classes[1]] if classes[1] in given else 1 - given[classes[0]])
-        elif given is None or isinstance(classes[1], int | float):
-            return given
+        elif given is None:
+            return None
+        elif (positive := get_pos_label(self.estimator_)) is not None or isinstance(classes[1], int | float):
+            return given if positive is None or positive == classes[1] else 1 - given
         raise ValueError(
             f"prevalence must name one of {classes!r} and its fraction, between 0 and 1, got {given!r}. "
             f"Write such as {{{classes[1]!r}: 0.1}}."

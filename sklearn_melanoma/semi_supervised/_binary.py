@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils import Tags
 
+from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
-class BinaryScoreMixin:
+
+class BinaryScoreMixin(LabeledScoreMixin):
     """Predictions from `decision_function`, the log-odds of ``classes_[1]``; goes before `ClassifierMixin`."""
+
+    accepts_unlabeled: ClassVar[bool] = True
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class.

@@ -49,6 +49,9 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         The copy of each view, which learned from the others.
     classes_ : ndarray of shape (2,)
         The classes, sorted.
+    pos_label_ : label or None
+        The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
+        else 1 or True for the labels 0 and 1, or False and True, else None.
     label_trust_ : ndarray of shape (n_samples,)
         Probability that each given label is right, by all views; NaN for unlabeled samples.
     transduction_ : ndarray of shape (n_samples,)

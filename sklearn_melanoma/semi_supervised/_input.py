@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._labeled_only import LabeledOnlyClassifier
 
 
 def check_weights(sample_weight: ArrayLike | None, rows: Array) -> Array:
@@ -30,6 +31,8 @@ def check_weights(sample_weight: ArrayLike | None, rows: Array) -> Array:
 
 def takes(classifier: Any, name: str) -> bool:
     """Tell whether the `fit` of a classifier takes a parameter, directly or by metadata routing."""
+    while isinstance(classifier, LabeledOnlyClassifier):  # it passes on what the classifier inside takes
+        classifier = classifier.estimator
     if get_config()["enable_metadata_routing"] and get_routing_for_object(classifier).consumes("fit", [name]):
         return True
     return bool(has_fit_parameter(classifier, name))

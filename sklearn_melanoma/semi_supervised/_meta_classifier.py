@@ -15,10 +15,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma._validation import find_labeled
+from sklearn_melanoma.metrics._positive import get_pos_label, make_class_count_error
+from sklearn_melanoma.model_selection._labels import take_labels
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._input import check_weights, takes
+from sklearn_melanoma.semi_supervised._labeled import check_samples
 
 # The usual number of folds. With few labels, more folds make no measurable difference.
 N_FOLDS = 5
@@ -69,6 +71,7 @@ class SemiSupervisedMetaClassifier(
     estimator: Any
     estimator_: Any
     classes_: NDArray[Any]
+    pos_label_: Any
     offset_: float = 0.0
 
     @one_task
@@ -103,6 +106,7 @@ class SemiSupervisedMetaClassifier(
         self._validate_params()
         samples = self._check_input(X, y, sample_weight, groups)
         self._fit_samples(samples)
+        self.pos_label_ = self._find_pos_label()
         self.transduction_ = self._decide(self._compute_scores(samples.X))
         self.transduction_[samples.labeled] = samples.labels
         return self
@@ -111,28 +115,30 @@ class SemiSupervisedMetaClassifier(
         """Set `estimator_`, `classes_` and the attributes of the subclass."""
         raise NotImplementedError
 
+    def _find_pos_label(self) -> Any:
+        """Return the label of the positive class; None if nothing says which it is."""
+        said = get_pos_label(self.estimator_)
+        if said is not None or list(self.classes_) != [0, 1]:
+            return said
+        return 1
+
     def _check_input(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> Samples:
         if not takes(self.estimator, "sample_weight"):
             raise TypeError(
                 f"estimator must take sample_weight in fit, got {type(self.estimator).__name__}, for which "
                 "pseudo-labels would be labels. Choose another; a Pipeline takes it by metadata routing."
             )
-        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        rows, labels, has_label = check_samples(self, X, y)
         weights = check_weights(sample_weight, rows)
         groups = np.arange(len(rows)) if groups is None else column_or_1d(groups)
         check_consistent_length(rows, groups)
-        has_label = find_labeled(labels)
         labeled, unlabeled = (np.flatnonzero(part & (weights > 0)) for part in (has_label, ~has_label))
-        # Through a list, the labels get a dtype of their own: that of `y` also holds -1.
-        own = np.array(labels[labeled].tolist()) if len(labeled) else labels[:0]
+        own = take_labels(labels, labeled)
         if len(own):
             check_classification_targets(own)
         found = np.unique(own)
         if len(found) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. y must hold labels of 2 classes, got {len(found)}: "
-                f"{found.tolist()!r}. Join classes."
-            )
+            raise make_class_count_error(found)
         return Samples(_keep_names(X, rows), own, labeled, unlabeled, weights, groups)
 
     def _fit_labeled(self, samples: Samples, X: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -16,10 +15,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._labels import find_labeled
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
-from sklearn_melanoma._validation import find_labeled
+from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma.metrics._positive import make_class_count_error
+from sklearn_melanoma.model_selection._labels import take_labels
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._input import check_weights
+from sklearn_melanoma.semi_supervised._labeled import check_samples
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
 
@@ -71,6 +74,9 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         Intercept, which is not penalized.
     classes_ : ndarray of shape (2,)
         The classes, sorted.
+    pos_label_ : label or None
+        The label of the positive class: the second of `classes`. Without `classes`, 1 or True for the labels 0 and 1,
+        or False and True, and None for others.
     prior_coef_ : ndarray of shape (1, n_features)
         The prior weights that labels correct, of all priors together.
     prior_weights_ : ndarray of shape (n_priors,)
@@ -173,10 +179,10 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             labels and prior are both missing; or a parameter or the input is not as described.
         """
         self._validate_params()
-        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        rows, labels, labeled = check_samples(self, X, y)
         weights = check_weights(sample_weight, rows)
-        used = find_labeled(labels) & (weights > 0)
-        rows, labels, weights = rows[used], np.array(labels[used].tolist()), weights[used]
+        used = np.flatnonzero(labeled & (weights > 0))
+        rows, labels, weights = rows[used], take_labels(labels, used), weights[used]
         pair = self._find_classes(labels)
         positive = labels == pair[1]
         priors = self._read_priors(pair)
@@ -188,10 +194,9 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             found = fit_correction(rows, rows @ prior, positive, weights, self.alpha * self.n_features_in_)
             coefficients, intercept, self.n_iter_ = prior + found.shift, found.intercept, found.n_iter
             if found.n_iter == MAX_STEPS:
-                warnings.warn(
+                warn_user(
                     f"The minimum was not reached in {MAX_STEPS} steps. Standardize the columns of X.",
                     ConvergenceWarning,
-                    stacklevel=2,
                 )
             labeled_fraction = weights[positive].sum() / weights.sum()
         elif len(priors):
@@ -206,6 +211,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             intercept += logit(self.prevalence) - logit(labeled_fraction)
 
         self.classes_ = np.unique(pair)
+        self.pos_label_ = self._find_pos_label(pair)
         sign = 1.0 if self.classes_[1] == pair[1] else -1.0
         self.coef_, self.prior_coef_ = sign * coefficients[np.newaxis], sign * prior[np.newaxis]
         self.intercept_ = np.array([sign * intercept])
@@ -228,10 +234,7 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             check_classification_targets(labels)
         found = np.unique(labels)
         if len(found) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. y must hold two classes, got {found.tolist()!r}. "
-                "Merge classes."
-            )
+            raise make_class_count_error(found)
         if self.classes is None:
             if len(found) < 2:
                 raise ValueError(
@@ -244,15 +247,25 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
                     "Pass the other one first, such as classes=('nevus', 'melanoma')."
                 )
             return found[0], found[1]
-        classes = np.asarray(self.classes)
-        if classes.shape != (2,) or classes[0] == classes[1] or not find_labeled(classes).all():
+        classes = np.asarray(self.classes).tolist()
+        if (
+            np.shape(self.classes) != (2,)
+            or classes[0] == classes[1]
+            or not find_labeled(classes, name="classes").all()
+        ):
             raise ValueError(f"classes must be two different labels, neither of them -1, got {self.classes!r}.")
-        if not np.isin(found, classes).all():
+        if any(label not in classes for label in found.tolist()):  # numpy's isin takes "1" for 1
             raise ValueError(
-                f"y must hold labels among classes={classes.tolist()!r}, or -1, got {found.tolist()!r}. "
+                f"y must hold labels among classes={classes!r}, or -1, got {found.tolist()!r}. "
                 "Write both alike, or name the labels of y in classes."
             )
         return classes[0], classes[1]
+
+    def _find_pos_label(self, classes: tuple[Any, Any]) -> Any:
+        """Return the label of the positive class; None if nothing says which it is."""
+        if self.classes is not None:
+            return classes[1]
+        return 1 if list(classes) == [0, 1] else None
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the log-odds of ``classes_[1]``.

@@ -25,6 +25,7 @@ from sklearn_melanoma.inspection import FeatureImportanceDisplay
 from sklearn_melanoma.inspection._families import FAMILIES, find_family
 from sklearn_melanoma.model_selection import hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 MORPHOLOGY, COLOR = ["area", "solidity"], ["a_std", "b_std"]
 from_estimator = FeatureImportanceDisplay.from_estimator
@@ -389,3 +390,28 @@ def test_from_estimator_is_already_drawn(model, table):
     assert len(read_bars(display.axes_[0])) == 3
     assert read_bars(display.axes_[1])["color"] == round(display.family_importances["color"].mean(), 6)
     assert display.axes_[1].get_xlabel() == "loss of roc_auc"
+
+
+# The positive class
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "f1"])
+def test_importances_for_words_are_those_for_numbers(table, scoring):
+    X, y = table
+    words = np.array(["nevus", "melanoma"])[y]
+    by_number, by_word = (LogisticRegression().fit(X, labels) for labels in (y, words))
+    options = {"random_state": 0, "n_repeats": 2, "scoring": scoring}
+    expected = from_estimator(by_number, X, y, **options)
+    given = from_estimator(by_word, X, words, pos_label="melanoma", **options)
+    np.testing.assert_allclose(given.importances, expected.importances, atol=1e-6)
+    said = from_estimator(PriorLogisticRegression(classes=("nevus", "melanoma")).fit(X, words), X, words, **options)
+    assert said.importances[2:].mean() > 0.1 * given.importances[2:].mean()
+    with pytest.raises(ValueError, match=r"pos_label must say which of the labels \['melanoma', 'nevus'\]"):
+        from_estimator(by_word, X, words, **options)
+
+
+def test_refuses_a_classifier_of_missing_labels(table):
+    X, y = table
+    few = hide_labels(y, 20, random_state=0)
+    with pytest.raises(ValueError, match="but 'RandomForestClassifier' took it for a class"):
+        from_estimator(RandomForestClassifier(5, random_state=0).fit(X, few), X, few)

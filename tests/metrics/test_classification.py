@@ -1,6 +1,8 @@
 """Decision thresholds and the report on probabilities."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
@@ -16,6 +18,7 @@ def sample():
     return positive.astype(int), 1 / (1 + np.exp(-random.normal(2 * positive - 1.5, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:19 labeled positive samples are too few for a sensitivity of 1")
 @pytest.mark.parametrize(("wanted", "rank"), [(1, 1), (0.95, 1), (0.9, 2), (0.5, 10)])
 def test_threshold_matches_the_expected_sensitivity(wanted, rank):
     y = np.repeat([0, 1], [20, 19])
@@ -39,6 +42,58 @@ def test_expected_sensitivity_holds_on_unseen_samples():
     assert np.mean(reached) == pytest.approx(np.mean(expected), abs=0.006)
 
 
+@pytest.mark.parametrize(
+    ("n_positive", "sensitivity", "needed"),
+    [(17, 0.95, 19), (18, 0.95, 19), (8, 0.9, 9), (1, 0.6, 2), (98, 0.99, 99), (1, 0.51, 2)],
+)
+def test_warns_of_too_few_positive_samples(n_positive, sensitivity, needed):
+    y = np.repeat([0, 1], [30, n_positive])
+    with pytest.warns(UserWarning, match=rf"^{n_positive} .* sensitivity of {sensitivity}: .* least {needed}, or") as w:
+        found = threshold_at_sensitivity(y, np.arange(float(len(y))), sensitivity=sensitivity)
+    assert w[0].filename == __file__
+    assert found.threshold == 30  # the lowest positive score
+    assert found.expected_sensitivity == pytest.approx(n_positive / (n_positive + 1))
+    enough = np.repeat([0, 1], [30, needed])  # warnings are errors
+    found = threshold_at_sensitivity(enough, np.arange(float(len(enough))), sensitivity=sensitivity)
+    assert found.expected_sensitivity >= sensitivity - 1e-9
+
+
+def test_no_number_of_samples_shows_a_sensitivity_of_one():
+    with pytest.warns(UserWarning, match="No number of samples is enough for 1, or ask for less"):
+        threshold_at_sensitivity(np.repeat([0, 1], 500), np.arange(1000.0), sensitivity=1)
+
+
+@pytest.mark.parametrize(
+    "kind", [list, np.array, pd.Series, pl.Series], ids=lambda kind: kind.__module__ + "." + kind.__name__
+)
+def test_words_need_the_positive_one(sample, kind):
+    y, probability = sample
+    few = np.where(np.arange(len(y)) % 3 == 0, -1, y)
+    expected = score_report(few, probability)
+    words = [-1 if label == -1 else ("nevus", "melanoma")[label] for label in few.tolist()]
+    if kind is np.array:
+        words = np.array(words, dtype=object)
+    elif kind is pd.Series:
+        words = pd.Series(words, index=range(7, 7 + len(words)))
+    elif kind is pl.Series:
+        words = pl.Series(words, dtype=pl.Object)
+    pd.testing.assert_frame_equal(score_report(words, probability, pos_label="melanoma"), expected)
+    cut = threshold_at_sensitivity(words, probability, pos_label="melanoma")
+    assert cut == threshold_at_sensitivity(few, probability)
+    other = score_report(words, 1 - probability, pos_label="nevus")
+    assert other.loc["ROC AUC", "value"] == pytest.approx(expected.loc["ROC AUC", "value"])
+
+
+@pytest.mark.parametrize(
+    ("y", "pos_label"),
+    [([False, True, True], None), ([0.0, 1.0, 1.0], None), ([1, 2, 2], 2), ([2, 1, 1], 1), ([[0], [1], [1]], None)],
+    ids=str,
+)
+def test_positive_class_of_numbers(y, pos_label):
+    y = np.array(y)
+    assert threshold_at_sensitivity(y, [0.1, 0.2, 0.3], sensitivity=0.5, pos_label=pos_label)[:3] == (0.2, 1, 1)
+
+
 def test_equal_scores_are_not_separated():
     found = threshold_at_sensitivity([0, 1, 1, 1, 1], [0, 5, 5, 5, 9], sensitivity=0.5)
     assert found == (5, 1.0, 1.0, pytest.approx(0.8))
@@ -46,7 +101,9 @@ def test_equal_scores_are_not_separated():
 
 def test_ignores_samples_without_label_or_score():
     y, scores = np.array([0, 1, -1, 1, 0]), np.array([0.1, 0.9, 0.2, np.nan, 0.3])
-    assert threshold_at_sensitivity(y, scores) == threshold_at_sensitivity([0, 1, 0], [0.1, 0.9, 0.3])
+    few, clean = ((labels, values, 0.5) for labels, values in ((y, scores), ([0, 1, 0], [0.1, 0.9, 0.3])))
+    found, expected = (threshold_at_sensitivity(a, b, sensitivity=c) for a, b, c in (few, clean))
+    assert found == expected
     assert score_report(y, scores).equals(score_report([0, 1, 0], [0.1, 0.9, 0.3]))
 
 
@@ -106,8 +163,14 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
     ("y", "scores", "options", "message"),
     [
         ([0, 0], [0.1, 0.2], {}, "y_true must hold both classes, got 0 positive samples of 2"),
-        ([0, 2], [0.1, 0.2], {}, r"y_true must hold 1, 0 and -1, got \[0, 2\]"),
-        (["a", "b"], [0.1, 0.2], {}, "Pass y == 'melanoma' for strings"),
+        ([0, 2], [0.1, 0.2], {}, r"pos_label must say which of the labels \[0, 2\] in y_true is the positive class"),
+        ([1, 2], [0.1, 0.2], {}, r"pos_label must say which of the labels \[1, 2\] in y_true is the positive class"),
+        (["a", "b"], [0.1, 0.2], {}, "such as pos_label='melanoma'"),
+        (["0", "1"], [0.1, 0.2], {}, r"pos_label must say which of the labels \['0', '1'\]"),
+        (["a", "b"], [0.1, 0.2], {"pos_label": "c"}, r"pos_label must be one of the labels \['a', 'b'\] in y_true"),
+        ([0, 1, 2], [0.1, 0.2, 0.3], {}, r"got 3: \[0, 1, 2\]\. Merge classes"),
+        ([0, 1, None], [0.1, 0.2, 0.3], {}, r"y_true\[2\]: a missing label must be the integer -1, got None"),
+        ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, r"y_probability must hold one number .* got shape \(2, 2\)"),
         ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),
         ([0, 1], [0.1, 0.2], {"n_bins": 0}, "n_bins must be at least 1"),
         ([0, 1], [0.1, 0.2], {"confidence": 1}, "confidence in 0..1"),

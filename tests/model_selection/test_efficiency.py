@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma.inspection import LabelEfficiencyDisplay
 from sklearn_melanoma.model_selection import label_efficiency, summarize_efficiency
 from sklearn_melanoma.model_selection._draws import draw_few_labels
-from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import LabeledOnlyClassifier, PriorLogisticRegression
 
 GROUPS = np.repeat(np.arange(60), 3)
 
@@ -111,8 +112,75 @@ def test_no_score_without_labels_if_labels_are_needed(data, methods):
 
 
 def test_refuses_a_classifier_that_takes_missing_labels_for_a_class(data):
-    with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'plain' took it for a class"):
+    message = r"must know -1 as a missing label, but 'plain' took it for a class\. .*pass LabeledOnlyClassifier"
+    with pytest.raises(ValueError, match=message):
         label_efficiency({"plain": LogisticRegression()}, *data, labels_per_class=(3,), n_repeats=1)
+    wrapped = {"plain": LabeledOnlyClassifier(LogisticRegression())}
+    assert label_efficiency(wrapped, *data, labels_per_class=(3,), n_repeats=1)["score"].item() > 0.6
+
+
+# The positive class
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "f1", "recall", "balanced_accuracy"])
+@pytest.mark.parametrize("kind", [np.array, list, pd.Series], ids=lambda kind: kind.__name__)
+def test_words_score_like_numbers(data, methods, scoring, kind):
+    X, y = data
+    words = kind(np.array(["nevus", "melanoma"], dtype=object)[y])
+    options = {"labels_per_class": (3, 10), "n_repeats": 2, "random_state": 0, "scoring": scoring}
+    flipped = {"ridge": PriorLogisticRegression(), "plain": methods["plain"]}
+    expected = label_efficiency(flipped, X, y, **options)
+    scores = label_efficiency(flipped, X, words, pos_label="melanoma", **options)
+    assert scores["score"].between(0, 1).all()
+    said = {"ridge": PriorLogisticRegression(classes=("nevus", "melanoma")), "plain": methods["plain"]}
+    pd.testing.assert_frame_equal(label_efficiency(said, X, words, **options), scores)
+    # The draws differ, since the classes are in another order, but both are scores of the melanomas.
+    assert scores["score"].mean() == pytest.approx(expected["score"].mean(), abs=0.15)
+
+
+def test_unknown_positive_class(data, methods):
+    X, y = data
+    words = np.array(["nevus", "melanoma"])[y]
+    options = {"labels_per_class": (3,), "n_repeats": 1}
+    for labels in (words, y + 1):
+        with pytest.raises(ValueError, match="pos_label must say which of the labels"):
+            label_efficiency(methods, X, labels, **options)
+        with pytest.raises(ValueError, match="pos_label must say which of the labels"):
+            LabelEfficiencyDisplay.from_estimators(methods, X, labels, **options)
+    pairs = (("nevus", "melanoma"), ("melanoma", "nevus"))
+    two = {pair[1]: PriorLogisticRegression(classes=pair) for pair in pairs}
+    with pytest.raises(
+        ValueError, match=r"estimators must agree on the positive class, got \{'melanoma': 'melanoma', "
+    ):
+        label_efficiency(two, X, words, **options)
+    assert len(label_efficiency(two, X, words, pos_label="melanoma", **options)) == 2
+    assert len(label_efficiency(methods, X, words, scoring=lambda *_: 0.0, **options)) == 2
+
+
+def test_three_classes_need_no_positive_one(data):
+    X, y = data
+    words = np.where(X[:, 0] > 1, "keratosis", np.array(["nevus", "melanoma"])[y])
+    model = {"forest": LabeledOnlyClassifier(LogisticRegression())}
+    scores = label_efficiency(model, X, words, labels_per_class=(5,), n_repeats=2, scoring="roc_auc_ovr")
+    assert scores["score"].mean() > 0.6
+
+
+def test_positive_class_is_part_of_the_setting(data, methods, tmp_path):
+    options = {"labels_per_class": (3,), "n_repeats": 1, "results": tmp_path / "scores.csv", "random_state": 0}
+    label_efficiency(methods, *data, **options)
+    with pytest.raises(ValueError, match="results must hold scores of the same draws"):
+        label_efficiency(methods, *data, pos_label=0, **options)
+
+
+def test_masks_and_plain_folds_are_refused(data, methods):
+    X, y = data
+    with pytest.raises(
+        ValueError, match=r"y must hold labels, got masks\. Pass the diagnoses; masks are scored by make_m"
+    ):
+        label_efficiency(methods, X, [np.ones((4, 4), dtype=bool)] * len(X), scoring="accuracy")
+    search = {"search": GridSearchCV(methods["ridge"], {"alpha": [1]}, cv=3)}
+    with pytest.raises(ValueError, match=r"takes -1 for a class and scores it\. Pass cv=SemiSupervisedSplit\(3\)"):
+        label_efficiency(search, X, y, labels_per_class=(5,))
 
 
 @pytest.mark.parametrize("names", [("ridge", "plain"), ("10", "NA")])

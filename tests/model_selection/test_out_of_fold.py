@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs, make_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import FixedThresholdClassifier, cross_val_predict
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -16,7 +16,7 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.metrics import threshold_at_sensitivity
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels, out_of_fold_scores, which_to_label
-from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import LabeledOnlyClassifier, PriorLogisticRegression
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,86 @@ def test_refuses_too_few_labels_before_any_fit(data):
 
     with pytest.raises(ValueError, match="5"):
         out_of_fold_scores(Untouched(), X, hide_labels(y, 3, random_state=0))
-    with pytest.raises(ValueError, match="y must hold labels of two classes, got"):
-        out_of_fold_scores(LogisticRegression(), X, np.arange(200) % 3)
+    with pytest.raises(ValueError, match=r"labels of two classes, got 3: \[0, 1, 2\]\. Merge classes"):
+        out_of_fold_scores(Untouched(), X, np.arange(200) % 3)
+
+
+# The positive class
+
+WORDS = np.array(["nevus", "melanoma", -1], dtype=object)
+
+
+def test_scores_are_those_of_the_positive_class(data):
+    X, _, few = data
+    words = WORDS[few]
+    numbers = out_of_fold_scores(PriorLogisticRegression(), X, few)
+    said = out_of_fold_scores(PriorLogisticRegression(classes=("nevus", "melanoma")), X, words)
+    np.testing.assert_allclose(said, numbers, atol=1e-6)
+    given = out_of_fold_scores(PriorLogisticRegression(), X, words, pos_label="melanoma")
+    np.testing.assert_allclose(given, numbers, atol=1e-6)
+    other = out_of_fold_scores(PriorLogisticRegression(), X, words, pos_label="nevus")
+    np.testing.assert_allclose(other, 1 - numbers, atol=1e-6)
+    for container in (words.tolist(), pd.Series(words)):
+        again = out_of_fold_scores(PriorLogisticRegression(), X, container, pos_label="melanoma")
+        np.testing.assert_array_equal(again, given)
+    found = threshold_at_sensitivity(words, said, sensitivity=0.9, pos_label="melanoma")
+    assert found == pytest.approx(threshold_at_sensitivity(few, numbers, sensitivity=0.9), abs=1e-6)
+
+
+def test_decision_function_is_higher_for_the_positive_class(data):
+    X, y, _ = data
+    scores = out_of_fold_scores(RidgeClassifier(), X, WORDS[y].astype(str), pos_label="melanoma")
+    np.testing.assert_allclose(scores, out_of_fold_scores(RidgeClassifier(), X, y), atol=1e-6)
+
+
+def test_refuses_an_unknown_positive_class_before_any_fit(data):
+    X, y, few = data
+
+    class Untouched(LogisticRegression):
+        def fit(self, X, y):
+            raise AssertionError
+
+    for labels in (WORDS[y].tolist(), y + 1, 2 * y):
+        with pytest.raises(ValueError, match="pos_label must say which of the labels"):
+            out_of_fold_scores(Untouched(), X, labels)
+    with pytest.raises(ValueError, match=r"pos_label must be one of the labels \['melanoma', 'nevus'\] in y, got 1"):
+        out_of_fold_scores(Untouched(), X, WORDS[y], pos_label=1)
+    with pytest.raises(ValueError, match="positive class of PriorLogisticRegression must be one of the labels"):
+        out_of_fold_scores(PriorLogisticRegression(classes=("benign", "malignant")), X, WORDS[few])
+
+
+def test_refuses_classifiers_that_take_missing_labels_for_a_class(data):
+    X, y, few = data
+    with pytest.raises(ValueError, match=r"but 'LogisticRegression' took it for a class\. .*LabeledOnlyClassifier"):
+        out_of_fold_scores(LogisticRegression(), X, few)
+    with pytest.raises(ValueError, match="but 'LogisticRegression' took it for a class"):
+        out_of_fold_scores(LogisticRegression(), X, np.where(y, 1, -1), cv=[(range(150), range(150, 200))])
+    scores = out_of_fold_scores(LabeledOnlyClassifier(LogisticRegression()), X, few)
+    np.testing.assert_array_equal(np.isnan(scores), few == -1)
+
+
+def test_refuses_plain_folds_in_a_search(data):
+    X, y, few = data
+    search = GridSearchCV(make_pipeline(StandardScaler(), PriorLogisticRegression()), {}, cv=3)
+    with pytest.raises(ValueError, match=r"cv of GridSearchCV must be a SemiSupervisedSplit .* got 3, .*Split\(3\)"):
+        out_of_fold_scores(search, X, few, cv=2)
+    assert not np.isnan(out_of_fold_scores(search, X, y, cv=2)).any()
+    right = search.set_params(cv=SemiSupervisedSplit(3))
+    assert np.isnan(out_of_fold_scores(right, X, few, cv=2)).sum() == 160
+
+
+def test_groups_are_needed_by_splitters_of_groups(data):
+    X, _, few = data
+    with pytest.raises(ValueError, match=r"groups must be given, because cv=GroupKFold.* splits by groups, got None"):
+        out_of_fold_scores(PriorLogisticRegression(), X, few, cv=GroupKFold(3))
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, "-1"], ids=repr)
+def test_other_marks_of_missing_labels(data, missing):
+    X, _, few = data
+    words = [missing if label == -1 else ("nevus", "melanoma")[label] for label in few.tolist()]
+    with pytest.raises(ValueError, match="a missing label must be the integer -1"):
+        out_of_fold_scores(PriorLogisticRegression(), X, words, pos_label="melanoma")
 
 
 # Active learning

@@ -209,6 +209,17 @@ class TestErrors:
             (2, [0, 0, 1, 1], [0, 1], "inconsistent numbers of samples"),
             (2, [0, 1, np.nan], None, r"y\[2\]: a missing label must be the integer -1, got nan"),
             (KFold(2), [0, 0, 1], [5, 5, 5], "nothing labeled to train on in split 0"),
+            (GroupKFold(2), [0, 1, 0, 1], None, "groups must be given, because cv=GroupKFold"),
+            (StratifiedGroupKFold(2), [0, 1, 0, 1], None, "groups must be given, because cv=StratifiedGroupKFold"),
+            (GroupShuffleSplit(2), [0, 1, -1, 1], None, "groups must be given, because cv=GroupShuffleSplit"),
+            (LeaveOneGroupOut(), [0, 1, -1, 1], None, r"as in search\.fit\(X, y, groups=groups\)"),
+            (
+                2,
+                ["nevus", 1, "nevus", 1],
+                None,
+                "labels of one type, got strings such as 'nevus' and numbers such as 1",
+            ),
+            (2, ["nevus", "nan", "nevus", "nan"], None, r"y\[1\]: a missing label must be the integer -1, got 'nan'"),
         ],
     )
     def test_raised_at_the_call(self, cv, y, groups, message):

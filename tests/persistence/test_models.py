@@ -200,7 +200,7 @@ def test_loaded_search_result_and_calibrated_model(model, lesions, labels, path)
 
 def test_loaded_model_predicts_with_threshold(model, lesions, path):
     scores = model.predict_proba(lesions.images)[:, 1]
-    cut = threshold_at_sensitivity(lesions.target, scores, sensitivity=0.9)
+    cut = threshold_at_sensitivity(lesions.target, scores, sensitivity=0.8)
     again = save_and_load(model, path, threshold=cut)
     assert 0 < np.count_nonzero(scores >= cut.threshold) < len(scores)
     np.testing.assert_array_equal(again.predict(lesions.images), (scores >= cut.threshold).astype(int))
@@ -298,7 +298,7 @@ def test_save_drops_callbacks(lesions, labels, path):
 
 
 def test_invalid_models_raise_and_write_no_file(model, lesions, path):
-    with pytest.raises(NotFittedError, match=r"model must be fitted, got a Pipeline that is not. Call its fit"):
+    with pytest.raises(NotFittedError, match=r"model must be fitted, got a MelanomaPipeline that is not. Call its fit"):
         save_model(make_melanoma_pipeline(), path)
     with pytest.raises(NotFittedError, match="got a FixedThresholdClassifier that is not"):
         save_model(FixedThresholdClassifier(make_melanoma_pipeline(), threshold=0.5), path)

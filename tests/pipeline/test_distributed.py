@@ -148,7 +148,7 @@ def test_cached_rows_are_not_requested_from_workers(paths, dask, sent, tmp_path)
 
 def test_grid_search(lesions, paths, client):
     model = make_melanoma_pipeline("survey", LogisticRegression()).set_params(features__batch_size=BATCH_SIZE)
-    search = GridSearchCV(model, {"classify__C": [0.1, 10]}, cv=2, scoring="roc_auc", error_score="raise")
+    search = GridSearchCV(model, {"classify__estimator__C": [0.1, 10]}, cv=2, scoring="roc_auc", error_score="raise")
     search.fit(paths, lesions.target)
     scores, probability = search.cv_results_["mean_test_score"], search.predict_proba(paths)
     with joblib.parallel_config("dask"):

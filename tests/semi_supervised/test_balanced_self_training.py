@@ -281,7 +281,7 @@ def test_invalid_input():
             r"y must hold labels of both classes, got 0 class\(es\): \[\]\. Label some of each, or pass",
         ),
         (X, np.where(few == 0, 0, -1), r"labels of both classes, got 1 class\(es\): \[0\]"),
-        (X, three, r"Only binary classification is supported.*got 3: \[0, 1, 2\]\. Join classes"),
+        (X, three, r"Only binary classification is supported.*got 3: \[0, 1, 2\]\. Merge classes"),
         (X, np.where(few == -1, "-1", "nevus"), "a missing label must be the integer -1, got '-1'. Replace it"),
         (np.where(X > 2.5, np.nan, X), few, "contains NaN"),
         (X, few[:-1], "inconsistent numbers of samples"),

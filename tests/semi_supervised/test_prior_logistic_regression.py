@@ -174,8 +174,10 @@ def test_strings_need_classes(data):
 
 
 def test_refuses_the_string_of_a_missing_label(data):
+    words = ["nevus", "melanoma", -1] * 100
     with pytest.raises(ValueError, match="must be the integer -1, got '-1'"):
-        PriorLogisticRegression().fit(data[0], ["nevus", "melanoma", -1] * 100)
+        PriorLogisticRegression().fit(data[0], np.array(words))
+    assert PriorLogisticRegression().fit(data[0], words).classes_.tolist() == ["melanoma", "nevus"]
 
 
 # Prevalence

@@ -1,0 +1,203 @@
+"""The positive class: which label it is, and the scores of a classifier for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
+
+# Where a fitted or unfitted estimator holds the one that predicts.
+_INNER = ("best_estimator_", "estimator_", "estimator")
+
+
+def get_pos_label(estimator: Any) -> Any:
+    """Return the label that a classifier takes for the positive class; None if it does not say.
+
+    A classifier says so by its attribute `pos_label_`, its parameter `pos_label`, or as the second of its parameter
+    `classes`. Pipelines are asked for their last step; searches, calibrated and other meta-estimators for the
+    classifier inside.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier, fitted or not.
+
+    Returns
+    -------
+    label or None
+        The label of the positive class.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import FixedThresholdClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> get_pos_label(FixedThresholdClassifier(LogisticRegression(), pos_label="melanoma"))
+    'melanoma'
+    """
+    while estimator is not None and not isinstance(estimator, str):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+            continue
+        for attribute in ("pos_label_", "pos_label"):
+            label = getattr(estimator, attribute, None)
+            if label is not None:
+                return _as_python(label)
+        if len(classes := _list_labels(getattr(estimator, "classes", None))) == 2:
+            return classes[1]
+        calibrated = getattr(estimator, "calibrated_classifiers_", None)
+        if calibrated:
+            estimator = calibrated[0].estimator
+        else:
+            inner = (getattr(estimator, name, None) for name in _INNER)
+            estimator = next((found for found in inner if found is not None), None)
+    return None
+
+
+def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None, name: str = "y") -> Any:
+    """Return the label of the positive class.
+
+    Parameters
+    ----------
+    classes : sequence of labels
+        The classes, two at most.
+    pos_label : label, optional
+        The label that the caller gave.
+    estimator : estimator, optional
+        A classifier that may know it.
+    name : str, default="y"
+        Name of the argument that holds the labels, for errors.
+
+    Returns
+    -------
+    label
+        `pos_label` if it is given, what the classifier says otherwise, else 1 or True for the labels 0 and 1, or
+        False and True.
+
+    Raises
+    ------
+    ValueError
+        If there are more than two classes, the label is not among two classes, or nothing says which it is.
+
+    Examples
+    --------
+    >>> find_pos_label([0, 1])
+    1
+    >>> find_pos_label(["melanoma", "nevus"], "melanoma")
+    'melanoma'
+    """
+    found = _list_labels(classes)
+    if len(found) > 2:
+        raise make_class_count_error(found, name=name)
+    said = _as_python(pos_label) if pos_label is not None else get_pos_label(estimator)
+    if said is not None:
+        if len(found) == 2 and said not in found:
+            source = "pos_label" if pos_label is not None else f"the positive class of {type(estimator).__name__}"
+            raise ValueError(
+                f"{source} must be one of the labels {found!r} in {name}, got {said!r}. Write both alike, or pass "
+                "pos_label."
+            )
+        return said
+    if all(label in (0, 1) for label in found):
+        return 1
+    raise ValueError(
+        f"pos_label must say which of the labels {found!r} in {name} is the positive class, got None. "
+        "Pass the label that means melanoma, such as pos_label='melanoma'."
+    )
+
+
+def make_class_count_error(classes: Any, *, name: str = "y") -> ValueError:
+    """Return the error for more than two classes."""
+    found = _list_labels(classes)
+    return ValueError(
+        f"Only binary classification is supported. {name} must hold labels of two classes, got {len(found)}: "
+        f"{found!r}. Merge classes, and write -1 for unlabeled samples."
+    )
+
+
+def get_positive_scores(model: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:
+    """Return the scores of a fitted binary classifier for its positive class.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted to two classes, with `predict_proba` or `decision_function`.
+    X : sequence of samples
+        Input of the classifier.
+    pos_label : label
+        One of its classes.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Probabilities of the positive class, or values of the decision function that are higher for it.
+    """
+    column = _list_labels(model.classes_).index(pos_label)
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), dtype=np.float64)[:, column]
+    scores = np.asarray(model.decision_function(X), dtype=np.float64)
+    return scores if column == 1 else -scores
+
+
+class _RecodedClassifier(ClassifierMixin, BaseEstimator):
+    """A fitted binary classifier whose classes are called 1 (positive) and 0, for scorers that expect these."""
+
+    def __init__(self, classifier: Any, pos_label: Any):
+        self.classifier = classifier
+        self.pos_label = pos_label
+        self.classes_ = np.array([0, 1])
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # scorers ask for it; the classifier is fitted
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        return np.array([label == self.pos_label for label in self.classifier.predict(X)], dtype=int)
+
+    @available_if(lambda self: hasattr(self.classifier, "predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        column = _list_labels(self.classifier.classes_).index(self.pos_label)
+        return np.asarray(self.classifier.predict_proba(X))[:, [1 - column, column]]
+
+    @available_if(lambda self: hasattr(self.classifier, "decision_function"))
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        scores = np.asarray(self.classifier.decision_function(X), dtype=np.float64)
+        return scores if _list_labels(self.classifier.classes_).index(self.pos_label) == 1 else -scores
+
+
+def recode_positive(model: Any, y: NDArray[Any], pos_label: Any) -> tuple[Any, NDArray[Any]]:
+    """Return a binary classifier and true labels with 1 for the positive class and 0 for the other.
+
+    scikit-learn's scorers by name, such as "average_precision", expect these.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted.
+    y : ndarray of shape (n_samples,)
+        True labels.
+    pos_label : label or None
+        Label of the positive class.
+
+    Returns
+    -------
+    model, y
+        As they are if there are not two classes, `pos_label` is None, or the classes are 0 and 1 already.
+    """
+    classes = _list_labels(getattr(model, "classes_", None))
+    if len(classes) != 2 or pos_label not in classes or (classes == [0, 1] and pos_label == 1):
+        return model, y
+    return _RecodedClassifier(model, pos_label), np.array([label == pos_label for label in y], dtype=int)
+
+
+def _as_python(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _list_labels(classes: Any) -> list[Any]:
+    if classes is None or isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray):
+        return []
+    return [_as_python(label) for label in classes]
