@@ -15,10 +15,12 @@ from benchmarks._file_formats import (
     PNG_SIGNATURE,
     build_bmp,
     build_chunk,
+    build_color_tiff,
     build_exif,
     build_gray_tiff,
     build_jpeg,
     build_png,
+    build_profile,
     build_progressive_jpeg,
     build_tiff,
     draw_spot,
@@ -39,6 +41,8 @@ def build_corpus() -> dict[str, bytes]:
         *(_encode_plain(kind) for kind in SUFFIXES),
         _encode_modes(),
         _encode_depths(),
+        _encode_masks(),
+        _encode_profiles(),
         _encode_variants(),
         _list_other_content(),
         *(_cut(kind) for kind in SUFFIXES),
@@ -96,12 +100,53 @@ def _encode_depths() -> NamedFiles:
     for kind in ("PNG", "TIFF"):
         yield f"16-bit.{SUFFIXES[kind]}", encode(_scale_levels("u2", 0, 65_535), kind)
     yield "signed.tif", encode(_scale_levels("i2", -30_000, 30_000).convert("I"), "TIFF")
-    yield "32-bit.tif", encode(_scale_levels("i4", -(2**31), 2**31 - 1), "TIFF")
+    yield "32-bit.tif", encode(_scale_levels("i4", 0, 65_535), "TIFF")
+    yield "bytes in 32 bits.tif", encode(_scale_levels("i4", 0, 255), "TIFF")
+    yield "signed 32-bit.tif", encode(_scale_levels("i4", -(2**31), 2**31 - 1), "TIFF")
+    yield "12 bits in 16.png", encode(_scale_levels("u2", 0, 4095), "PNG")
+    yield "12-bit.tif", build_gray_tiff((258, 3, 1, 12))
+    yield "white is zero.tif", build_gray_tiff((258, 3, 1, 16), (262, 3, 1, 0))
+    yield "signed bytes.tif", build_gray_tiff((339, 3, 1, 2))
+    yield "inverted floats.tif", build_gray_tiff((258, 3, 1, 32), (262, 3, 1, 0), (339, 3, 1, 3))
+    yield "planes.tif", build_color_tiff(16, planes=True)
+    yield "interleaved.tif", build_color_tiff(16)
     yield "float.tif", encode(_scale_levels("f4", 0, 1), "TIFF")
     for color, transparent in ((0, b"\0\7"), (2, b"\0\7" * 3)):
         yield f"transparent {color}.png", build_png(9, 7, color=color, before=build_chunk(b"tRNS", transparent))
     yield "transparent 16-bit.png", build_png(9, 7, depth=16, before=build_chunk(b"tRNS", b"\0\0"))
     yield "16-bit color.png", build_png(9, 7, depth=16, color=6)
+
+
+def _encode_masks() -> NamedFiles:
+    """Yield masks and label images."""
+    gray = np.asarray(draw_spot().convert("L"))
+    mask = Image.fromarray((gray < 150).astype(np.uint8) * np.uint8(255))
+    labels = Image.fromarray((gray < 150).astype(np.uint8) + np.uint8(1))
+    white = Image.new("L", mask.size, 255)
+    yield "mask.png", encode(mask, "PNG")
+    yield "mask.jpg", encode(mask, "JPEG")
+    yield "mask of 16 bits.tif", encode(Image.fromarray(np.asarray(mask).astype(np.uint16) * np.uint16(257)), "TIFF")
+    yield "turned mask.png", encode(mask, "PNG", exif=build_exif(6))
+    yield "mask in alpha.png", encode(Image.merge("LA", [white, mask]), "PNG")
+    yield "mask in alpha of colors.png", encode(Image.merge("RGBA", [white, white, white, mask]), "PNG")
+    yield "doubtful alpha.png", encode(Image.merge("LA", [mask, Image.eval(mask, lambda level: 255 - level)]), "PNG")
+    yield "labels.png", encode(labels, "PNG")
+    labels.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    yield "labels with palette.png", encode(labels, "PNG")
+
+
+def _encode_profiles() -> NamedFiles:
+    """Yield images with color profiles, and with damaged ones."""
+    profile = build_profile()
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        yield f"wide profile.{SUFFIXES[kind]}", encode_spot(kind, icc_profile=profile)
+    for name, data in {
+        "cut": profile[:300],
+        "text": b"no profile",
+        "gray": profile.replace(b"RGB ", b"GRAY", 1),
+        "CMYK": profile.replace(b"RGB ", b"CMYK", 1),
+    }.items():
+        yield f"{name} profile.jpg", encode_spot("JPEG", icc_profile=data)
 
 
 def _encode_variants() -> NamedFiles:
@@ -189,6 +234,21 @@ def _make_plain(mode: str, width: int, height: int, kind: str, **options: Any) -
     return lambda: encode(Image.new(mode, (width, height), color), kind, **options)
 
 
+def _make_mask(mode: str) -> Callable[[], bytes]:
+    """Return a maker of a large mask, a square with a gray border."""
+
+    def make() -> bytes:
+        mask = Image.new("L", (9459, 9459))
+        mask.paste(128, (2000, 3000, 7000, 7001))
+        mask.paste(255, (2001, 3001, 6999, 7000))
+        if mode == "RGBA":
+            white = Image.new("L", mask.size, 255)
+            return encode(Image.merge("RGBA", [white, white, white, mask]), "PNG", compress_level=1)
+        return encode(mask.convert(mode), "PNG", compress_level=1)
+
+    return make
+
+
 def _list_large_uncompressed() -> Makers:
     """Return makers of large PNG, TIFF and BMP files."""
     colors, clear = build_chunk(b"PLTE", b"\1\2\3" * 256), build_chunk(b"tRNS", bytes(range(256)))
@@ -203,6 +263,12 @@ def _list_large_uncompressed() -> Makers:
         "9459 × 9459 TIFF, CMYK, LZW": _make_plain("CMYK", 9459, 9459, "TIFF", compression="tiff_lzw"),
         "9459 × 9459 TIFF, float, LZW": _make_plain("F", 9459, 9459, "TIFF", compression="tiff_lzw"),
         "9459 × 9459 TIFF, 32 bits, LZW": _make_plain("I", 9459, 9459, "TIFF", compression="tiff_lzw"),
+        "9459 × 9459 PNG, mask": _make_mask("L"),
+        "9459 × 9459 PNG, mask in colors": _make_mask("RGB"),
+        "9459 × 9459 PNG, mask in alpha": _make_mask("RGBA"),
+        "9459 × 9459 PNG, RGB with a color profile": _make_plain(
+            "RGB", 9459, 9459, "PNG", icc_profile=build_profile(), compress_level=1
+        ),
         "9459 × 9459 BMP, RGB": _make_plain("RGB", 9459, 9459, "BMP"),
         "8600 × 8600 BMP, RGBA": _make_plain("RGBA", 8600, 8600, "BMP"),
         "9459 × 9459 BMP, RGBA": _make_plain("RGBA", 9459, 9459, "BMP"),

@@ -87,6 +87,38 @@ def build_gray_tiff(*more: tuple[int, int, int, int], side: int = 8, **options: 
     return build_tiff(tags, bytes(256), **options)
 
 
+def build_color_tiff(bits: int, *, planes: bool = False) -> bytes:
+    """Return an RGB TIFF of 8 × 8 pixels, interleaved or in planes."""
+    data = b"\7\x80" * (3 * 64 * bits // 16)
+    tags = [(256, 3, 1, 8), (257, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 2), (277, 3, 1, 3), (284, 3, 1, 1 + planes)]
+    end = 8 + 2 + 12 * (len(tags) + 2) + 4
+    start = end + 6 + 12 * planes
+    offsets = [start + len(data) // 3 * plane for plane in range(3)] if planes else []
+    tags += [(258, 3, 3, end), (273, 4, 3, end + 6) if planes else (273, 4, 1, start)]
+    return build_tiff(sorted(tags), struct.pack(f"<3H{len(offsets)}I", *[bits] * 3, *offsets) + data)
+
+
+def build_profile() -> bytes:
+    """Return the color profile of Adobe RGB: three primaries and a gamma of 2.2."""
+    colors = {
+        b"wtpt": (0.9642, 1, 0.8249),
+        b"rXYZ": (0.60974, 0.31111, 0.01947),
+        b"gXYZ": (0.20528, 0.62567, 0.06087),
+        b"bXYZ": (0.14919, 0.06322, 0.74457),
+    }
+    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"wide\0" + bytes(78), b"cprt": b"text\0\0\0\0none\0"}
+    for tag, values in colors.items():
+        tags[tag] = b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65_536) for value in values))
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv\0\0\0\0" + struct.pack(">IH", 1, 563))
+    start, entries, body = 132 + 12 * len(tags), b"", b""
+    for tag, data in tags.items():
+        entries += tag + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s", start + len(body), b"none", 0x0240_0000, b"mntr", b"RGB ", b"XYZ ")
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + tags[b"wtpt"][8:]
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + body
+
+
 def build_jpeg(marker: bytes, *, precision: int = 8, size: tuple[int, int] | None = None) -> bytes:
     """Return a JPEG whose frame header contradicts its pixels."""
     data = encode_spot("JPEG")

@@ -33,11 +33,11 @@ class Lesion:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB image at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays
-        are converted.
+        RGB image at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays, and wider integers
+        in 0..255, are converted.
     mask : ndarray of shape (height, width), dtype bool, optional
-        Pixels of the lesion. All False means that no lesion was found; None means that the
-        image was not segmented.
+        Pixels of the lesion; numbers as in :func:`~sklearn_melanoma.images.read_mask`. All
+        False means that no lesion was found; None means that the image was not segmented.
     scale : float, optional
         Source pixels per pixel of `image`. Defaults to the scale that `source_shape` implies,
         else to 1.
@@ -54,10 +54,10 @@ class Lesion:
     Raises
     ------
     ValueError
-        If the image, the mask or the probability has a wrong shape or values, `scale` or
+        If the image, the mask or the probability has a wrong shape, wrong values or masked pixels, `scale` or
         `mm_per_pixel` is not above 0, or `scale` and `source_shape` contradict each other.
     TypeError
-        If the dtype of the image is not uint8, uint16, float or bool.
+        If the image, the mask or the probability does not hold numbers.
 
     Examples
     --------
@@ -185,5 +185,4 @@ class Lesion:
         Lesion
             New lesion with the same image.
         """
-        mask = None if mask is None else np.asarray(mask)
-        return replace(self, mask=mask, probability=None if probability is None else np.asarray(probability))
+        return replace(self, mask=mask, probability=probability)  # type: ignore[arg-type]  # checked by the new one

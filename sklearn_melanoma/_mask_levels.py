@@ -96,7 +96,8 @@ def find_cut(blocks: Blocks, shape: tuple[int, int], *, name: str = "mask") -> f
         if high > LARGEST:
             raise ValueError(f"{name} must have two levels, got more, up to {high:g}. {_name_label(name)}")
     scale = 1 if whole else LARGEST / max(high, 1)
-    codes, counts = _encode(blocks(), shape, scale)
+    codes = np.empty(shape, np.uint8 if whole and high <= 255 else np.uint16)
+    counts = _encode(blocks(), codes, scale)
     present = np.flatnonzero(counts)
     if present.size == 2:
         return _check_two(low, high, cut, name)
@@ -153,11 +154,8 @@ def _find_range(blocks: Iterable[NDArray[Any]], name: str) -> tuple[float, float
     return low, high, whole
 
 
-def _encode(
-    blocks: Iterable[NDArray[Any]], shape: tuple[int, int], scale: float
-) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Return levels times `scale` as 16-bit codes, and the number of pixels of each code."""
-    codes = np.empty(shape, np.uint16)
+def _encode(blocks: Iterable[NDArray[Any]], codes: NDArray[Any], scale: float) -> NDArray[np.int64]:
+    """Store levels times `scale` as integer codes, and return the number of pixels of each code."""
     counts = np.zeros(LARGEST + 1, np.int64)
     top = 0
     for block in blocks:
@@ -165,7 +163,7 @@ def _encode(
         part[...] = block if scale == 1 else np.clip(block * np.float64(scale), 0, LARGEST)
         counts += np.bincount(part.ravel(), minlength=counts.size)
         top += len(block)
-    return codes, counts
+    return counts
 
 
 def _cut_constant(level: float, name: str) -> float:
@@ -188,9 +186,7 @@ def _check_two(low: float, high: float, cut: float, name: str) -> float:
     return cut
 
 
-def _refuse_labels(
-    codes: NDArray[np.uint16], counts: NDArray[np.int64], levels: list[float], whole: bool, name: str
-) -> None:
+def _refuse_labels(codes: NDArray[Any], counts: NDArray[np.int64], levels: list[float], whole: bool, name: str) -> None:
     """Raise an error if the levels are labels of regions, rather than gray pixels of a border or noise of a JPEG."""
     low, high, few = levels[0], levels[-1], len(levels) <= MAX_FEW_LEVELS
     listed = ", ".join(f"{level:g}" for level in levels[:6]) + (", …" if len(levels) > 6 else "")
@@ -217,7 +213,7 @@ def _refuse_labels(
         raise error
 
 
-def _refuse_images(codes: NDArray[np.uint16], counts: NDArray[np.int64], full: int | None, name: str) -> None:
+def _refuse_images(codes: NDArray[Any], counts: NDArray[np.int64], full: int | None, name: str) -> None:
     """Raise an error if gray levels are those of an image, or of a faint mask; `full` is the code of probability 1."""
     half = int(np.flatnonzero(counts)[-1]) // 2
     above = np.cumsum(counts[half + 1 :])
@@ -260,7 +256,7 @@ def _count_uneven(counts: NDArray[np.int64], usual: int) -> int:
     return int(counts[start:].sum() - counts[near].sum())
 
 
-def _find_roughness(codes: NDArray[np.uint16]) -> float:
+def _find_roughness(codes: NDArray[Any]) -> float:
     """Return the fraction of gray pixels without a darker or without a brighter neighbor, about 0 in smooth maps."""
     thin = _thin_out(codes)
     lowest, highest = _filter_neighbors(thin)
@@ -280,12 +276,12 @@ def _find_modes(counts: NDArray[np.int64]) -> tuple[int, int]:
     return int(np.argmax(counts[: half + 1])), half + 1 + int(np.argmax(counts[half + 1 :]))
 
 
-def _thin_out(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _thin_out(codes: NDArray[Any]) -> NDArray[Any]:
     step = -(-max(codes.shape) // COMPARED_SIDE)
     return codes[::step, ::step]
 
 
-def _filter_neighbors(codes: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+def _filter_neighbors(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the smallest and the largest code around each pixel."""
     return ndimage.minimum_filter(codes, 3, mode="nearest"), ndimage.maximum_filter(codes, 3, mode="nearest")
 

@@ -97,7 +97,7 @@ def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
             f"For one mask, pass [{name}]. Diagnoses, also one column per class, are no masks."
         )
     masks = y if shape is not None and len(shape) == 3 else check_images(y, name=name)
-    if not (isinstance(masks, np.ndarray) and masks.ndim > 1):
+    if isinstance(masks, list | tuple) or (isinstance(masks, np.ndarray) and masks.ndim == 1):
         for position in range(len(masks)):
             _refuse_diagnosis(masks[position], position, name)
     return masks
@@ -244,9 +244,14 @@ def check_probability(probability: ArrayLike, *, shape: tuple[int, int]) -> NDAr
     Raises
     ------
     ValueError
-        If the map has another shape, or a number is NaN or outside 0..1.
+        If the map has another shape or masked pixels, or a number is NaN or outside 0..1.
+    TypeError
+        If the map does not hold numbers.
     """
-    array = np.asarray(probability, dtype=np.float32)
+    array = make_array(probability, "probability")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"probability must hold numbers, got dtype {array.dtype}. Convert it to float first.")
+    array = array.astype(np.float32, copy=False)
     if array.shape != tuple(shape):
         raise ValueError(f"probability must have the shape of its image, {tuple(shape)}, got {array.shape}.")
     if not (array.min() >= 0 and array.max() <= 1):  # False for NaN

@@ -3,6 +3,7 @@
 import pickle
 from pathlib import Path
 
+import dask.array as dask
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -17,6 +18,7 @@ from sklearn_melanoma._validation import (
     check_image,
     check_images,
     check_mask,
+    check_masks,
     element_errors,
     element_label,
     element_of_error,
@@ -24,6 +26,22 @@ from sklearn_melanoma._validation import (
     rebase_error,
     source_name,
 )
+
+
+class ArrayLike:
+    """Array of another library."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return self.values[index]
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
 
 
 @pytest.mark.parametrize("value", [None, np.nan, float("nan"), np.float32("nan"), pd.NA])
@@ -43,8 +61,23 @@ def test_is_not_missing(value):
 
 @pytest.mark.parametrize(
     "images",
-    [["a.png"], ("a.png",), np.array(["a.png"]), np.zeros((2, 4, 4, 3)), np.array([object()]), pl.Series(["a.png"])],
-    ids=["list", "tuple", "strings", "4-D", "objects", "polars"],
+    [
+        ["a.png"],
+        ("a.png",),
+        np.array(["a.png"]),
+        np.zeros((2, 4, 4, 3)),
+        np.array([object()]),
+        pl.Series(["a.png"]),
+        np.zeros((2, 4, 4, 3)).tolist(),
+        dask.zeros((2, 4, 4, 3)),
+        ArrayLike(np.zeros((2, 4, 4, 3))),
+        list(np.zeros((6, 8, 9))),
+        [np.zeros((8, 3)), np.zeros((9, 3))],
+    ],
+    ids=[
+        *("list", "tuple", "strings", "4-D", "objects", "polars", "nested lists", "dask", "array-like"),
+        *("gray images", "narrow gray images"),
+    ],
 )
 def test_returns_sequence_itself(images):
     assert check_images(images) is images
@@ -85,6 +118,13 @@ def test_accepts_object_with_length_and_positions():
         (np.zeros(()), ValueError, r"got shape \(\)"),
         (np.zeros((4, 4)), ValueError, r"1-D array of images or a 4-D array .*, got shape \(4, 4\)"),
         (np.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one image, \[images\]"),
+        (np.zeros((4, 4, 3)).tolist(), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one"),
+        (tuple(map(tuple, [[1, 2], [3, 4]])), ValueError, r"got shape \(2, 2\)"),
+        (dask.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one"),
+        (ArrayLike(np.zeros((4, 4, 3))), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one"),
+        (list(np.zeros((6, 8, 3))), ValueError, r"got shape \(6, 8, 3\)\. Pass a list of images; for one"),
+        (Image.new("RGB", (4, 4)), TypeError, r"got Image\. Pass a list of images; for one image, \[images\]"),
+        (Lesion(np.zeros((4, 4, 3))), TypeError, r"got Lesion\. Pass a list of images; for one image, \[images\]"),
         ({"a.png"}, TypeError, "got set"),
         ({0: "a.png"}, TypeError, "got dict"),
         ((name for name in ["a.png"]), TypeError, "got generator"),
@@ -95,6 +135,44 @@ def test_accepts_object_with_length_and_positions():
 def test_refuses_other_than_sequence(images, kind, message):
     with pytest.raises(kind, match=message):
         check_images(images, name="images")
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (
+            [0, 1, 0],
+            r"^y must hold masks \(arrays or paths.*got 0 at position 0, which looks like a diagnosis\. Segmenters",
+        ),
+        (np.array([0, 1]), r"got (np\.int64\(0\)|0) at position 0"),
+        ([None, True], "got True at position 1"),
+        ([np.nan, 1.0], r"got 1\.0 at position 1"),
+        (["melanoma", "nevus"], "got 'melanoma' at position 0"),
+        (pd.Series([None, "nevus"]), "got 'nevus' at position 1"),
+        (np.array(["benign"]), "'benign'.* at position 0"),
+        (pd.Series([-1, 1]), "at position 0, which looks like a diagnosis"),
+        (np.eye(3), r"one mask for each image, got an array of shape \(3, 3\)\. For one mask, pass \[y\]\. Diagnoses"),
+        ([[0, 1], [1, 0]], r"got an array of shape \(2, 2\)"),
+    ],
+)
+def test_refuses_diagnoses_as_masks(masks, message):
+    with pytest.raises(ValueError, match=message):
+        check_masks(masks)
+
+
+def test_accepts_masks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mask").touch()
+    mask = np.zeros((4, 5), bool)
+    for masks in (
+        [None, np.nan, pd.NA, mask, mask.tolist(), "a.png", "s3://bucket/a", "folder/a", "mask", Path("a"), ""],
+        np.stack([mask, mask]),
+        np.stack([mask, mask])[..., np.newaxis],
+        np.array([None, mask], dtype=object),
+        np.array([np.nan, np.nan]),
+        [mask.tolist(), mask.tolist()],
+    ):
+        assert check_masks(masks) is masks
 
 
 # Images
@@ -112,8 +190,22 @@ def test_refuses_other_than_sequence(images, kind, message):
         np.array([[[0] * 3, [128] * 3, [255] * 3]], np.uint8),
         np.array([[[0] * 3 + [255], [128] * 3 + [255], [255] * 4]], np.uint8),
         (np.array([[0, 128, 255]]) / 255).tolist(),
+        [[0, 128, 255]],
+        np.array([[0, 128, 255]], np.int16),
+        np.array([[0, 128, 255]], np.int32),
+        np.array([[0, 128, 255]], np.uint64),
+        np.array([[0, 128, 255]], ">i4"),
+        np.array([[0, 128 * 257, 65_535]], ">u2"),
+        np.array([[0, 128, 255]], ">f4") / 255,
+        np.array([[-1e-7, 128 / 255, 1 + 1e-7]]),
+        np.array([[-1e-3, 128 / 255, 1 + 1e-3]]),
+        np.ma.masked_array([[0, 128, 255]]),
     ],
-    ids=["uint8", "uint16", "float64", "float32", "float16", "one channel", "RGB", "RGBA", "nested list"],
+    ids=[
+        *("uint8", "uint16", "float64", "float32", "float16", "one channel", "RGB", "RGBA", "nested list"),
+        *("list of ints", "int16", "int32", "uint64", "big-endian i4", "big-endian u2", "big-endian f4"),
+        *("rounded", "overshoot", "masked array"),
+    ],
 )
 def test_same_image_from_all_dtypes(image):
     expected = np.repeat(np.array([[0, 128, 255]], np.uint8)[:, :, np.newaxis], 3, axis=2)
@@ -153,9 +245,26 @@ def test_transparent_pixels_are_black():
         (np.array([[0, np.inf]]), ValueError, "must hold finite numbers, got NaN or infinity"),
         (np.array([[0, 1.5]]), ValueError, r"float64 must lie in 0\.\.1, got 0\.\.1\.5\. Divide it"),
         (np.array([[-0.5, 1]], np.float32), ValueError, r"float32 must lie in 0\.\.1, got -0\.5\.\.1"),
-        (np.zeros((2, 2), np.int64), TypeError, r"dtype uint8, uint16, float or bool, got int64\. Convert it to uint8"),
-        (np.zeros((2, 2), np.int8), TypeError, "got int8"),
-        (np.zeros((2, 2), np.uint32), TypeError, "got uint32"),
+        (
+            np.full((2, 2), 256),
+            ValueError,
+            r"dtype int64 must hold levels in 0\.\.255, got 256\.\.256\. Convert it: to u",
+        ),
+        (np.array([[0, 4095]], np.int16), ValueError, r"dtype int16 must hold levels in 0\.\.255, got 0\.\.4095"),
+        (np.array([[-1, 200]]), ValueError, r"got -1\.\.200"),
+        (np.array([[0, 1]]), ValueError, r"got 0\.\.1\. Convert it: .* to bool if 1 means white"),
+        (np.zeros((2, 2), np.int8), TypeError, r"dtype uint8, uint16, float or bool, got int8\. Convert it to uint8"),
+        (np.array([[0, 1.01]]), ValueError, r"must lie in 0\.\.1, got 0\.\.1\.01"),
+        (np.ma.masked_array([[1.0, 0.5]], mask=[[True, False]]), ValueError, r"no masked pixels, got 1\. Give them"),
+        ([[0, 1], [2]], ValueError, "must have rows of equal length"),
+        (
+            np.zeros((3, 40, 50)),
+            ValueError,
+            r"got \(3, 40, 50\)\. Move the channels last, as in np\.moveaxis\(image, 0, -1\)",
+        ),
+        (np.zeros((1, 40, 50)), ValueError, "Move the channels last"),
+        (np.zeros((4, 40, 50)), ValueError, "Move the channels last"),
+        (np.zeros((1, 40, 50, 3)), ValueError, r"It is a stack: pass its images one by one"),
         (np.zeros((2, 2), complex), TypeError, "got complex128"),
         (np.zeros((2, 2), object), TypeError, "got object"),
         ([["a", "b"]], TypeError, "got <U1"),
@@ -166,6 +275,7 @@ def test_refuses_other_than_image(image, kind, message):
         check_image(image, name="image")
 
 
+@pytest.mark.filterwarnings("ignore:image is almost black")
 @given(
     hnp.arrays(
         st.sampled_from([np.uint8, np.uint16, np.bool_, np.float32, np.float64]),
@@ -183,6 +293,32 @@ def test_any_image_gives_rgb_bytes_or_shape_error(image):
             check_image(image)
 
 
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        (
+            np.array([[0, 255]], np.uint16),
+            r"largest level is 255, and 65535 is white\. If it holds 8-bit .*divide it by 255 ",
+        ),
+        (np.array([[0, 900]], ">u2"), "10-bit levels, divide it by 1023"),
+        (np.array([[[0, 9, 4000, 65_535]]], np.uint16), "12-bit levels, divide it by 4095"),  # opaque
+        (
+            np.array([[0, 1 / 255]]),
+            r"largest level is 0\.00392157, and 1 is white\. It may have been divided by 255 twice",
+        ),
+    ],
+)
+def test_hints_at_another_scale(image, hint):
+    with pytest.warns(UserWarning, match=hint) as caught:
+        check_image(image)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("image", [np.zeros((2, 2), np.uint16), np.full((2, 2), 4097, np.uint16), np.zeros((2, 2))])
+def test_does_not_hint_at_black_and_usual_images(image):
+    check_image(image)
+
+
 # Masks
 
 
@@ -195,7 +331,8 @@ def test_any_image_gives_rgb_bytes_or_shape_error(image):
         np.array([[0, 65535]], np.uint16),
         np.array([[0.0, 1.0]]),
         np.array([[0.5, 0.51]]),
-        np.array([[100, 200]], np.uint8),
+        np.array([[0, 100]], np.uint8),
+        np.array([[10, 200]], np.uint8),
         np.array([[[0], [255]]], np.uint8),
     ],
 )

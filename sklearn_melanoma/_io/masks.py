@@ -91,13 +91,13 @@ def _extract_labels(image: Image.Image) -> NDArray[Any]:
     return convert_bands(image, np.asarray)
 
 
-def _read_colors(image: Image.Image) -> Iterator[NDArray[np.uint8]]:
-    """Yield the colors of bands of rows, as RGB bytes; transparency is left out."""
+def _read_colors(image: Image.Image) -> Iterator[list[NDArray[np.uint8]]]:
+    """Yield red, green and blue of bands of rows; transparency is left out."""
     for band in _iterate_bands(image):
         band = prepare_mode(band)
         if band.mode != "RGB":
             band = (band.convert("RGBA") if band.mode in ("P", "PA", "RGBa") else band).convert("RGB")
-        yield np.asarray(band)
+        yield [np.asarray(channel) for channel in band.split()]
 
 
 def _read_alpha(image: Image.Image) -> NDArray[np.uint8]:
@@ -108,23 +108,24 @@ def _cut_colors(image: Image.Image) -> NDArray[np.bool_]:
     """Return the lesion of a mask in colors: gray, or one color on black."""
     levels = np.empty((image.height, image.width), np.uint8)
     top = n_colored = 0
-    for colors in _read_colors(image):
-        part = levels[top : top + len(colors)]
-        top += len(colors)
-        part[...] = colors.max(axis=2)
-        n_colored += int(np.count_nonzero(part - colors.min(axis=2) > COLOR_NOISE))
+    for red, green, blue in _read_colors(image):
+        part = levels[top : top + len(red)]
+        top += len(red)
+        part[...] = np.maximum(np.maximum(red, green), blue)
+        n_colored += int(np.count_nonzero(part - np.minimum(np.minimum(red, green), blue) > COLOR_NOISE))
     lesion = cut_levels(levels)
-    n_lesion = np.count_nonzero(lesion)
+    n_lesion = int(np.count_nonzero(lesion))
     if n_colored <= 0.02 * n_lesion:
         return lesion
     hue = _find_hue(image, lesion)
     top = n_other = 0
-    for colors in _read_colors(image):
-        rows = slice(top, top + len(colors))
-        top += len(colors)
-        expected = levels[rows, :, np.newaxis] * hue
-        differs = np.abs(colors - expected).max(axis=2) > COLOR_NOISE
-        n_other += int(np.count_nonzero(lesion[rows] & differs))
+    for channels in _read_colors(image):
+        rows = slice(top, top + len(channels[0]))
+        top += len(channels[0])
+        other = np.zeros(levels[rows].shape, bool)
+        for channel, fraction in zip(channels, hue, strict=True):
+            other |= np.abs(channel - levels[rows] * fraction) > COLOR_NOISE
+        n_other += int(np.count_nonzero(other & lesion[rows]))
     if n_other > MIXED * n_lesion:
         raise ValueError(
             "mask must be gray, or have one color on black, got several colors as in an image. Pass the mask of the "
@@ -137,13 +138,13 @@ def _find_hue(image: Image.Image, lesion: NDArray[np.bool_]) -> NDArray[np.float
     """Return the median color of the lesion, relative to its largest channel."""
     counts = np.zeros((3, 256), np.int64)
     top = 0
-    for colors in _read_colors(image):
-        inside = colors[lesion[top : top + len(colors)]]
-        top += len(colors)
-        for channel in range(3):
-            counts[channel] += np.bincount(inside[:, channel], minlength=256)
+    for channels in _read_colors(image):
+        inside = lesion[top : top + len(channels[0])]
+        top += len(inside)
+        for count, channel in zip(counts, channels, strict=True):
+            count += np.bincount(channel[inside], minlength=256)
     medians = [np.searchsorted(np.cumsum(count), count.sum() / 2) for count in counts]
-    return np.array(medians, np.float32) / max(*medians, 1)
+    return np.array(medians, np.float32) / np.float32(max(*medians, 1))
 
 
 def _cut_with_alpha(image: Image.Image) -> NDArray[np.bool_]:
@@ -170,10 +171,11 @@ def _cut_with_alpha(image: Image.Image) -> NDArray[np.bool_]:
 
 def _is_constant(image: Image.Image, alpha: NDArray[np.uint8], visible: int) -> bool:
     """Return whether all pixels have one color, of those with an alpha of at least `visible`."""
-    top, low, high = 0, np.full(3, 255), np.zeros(3, int)
-    for colors in _read_colors(image):
-        seen = colors[alpha[top : top + len(colors)] >= visible]
-        top += len(colors)
-        if len(seen):
-            low, high = np.minimum(low, seen.min(axis=0)), np.maximum(high, seen.max(axis=0))
-    return bool((high - low <= 1).all())
+    top, low, high = 0, [255] * 3, [0] * 3
+    for channels in _read_colors(image):
+        seen = alpha[top : top + len(channels[0])] >= visible
+        top += len(seen)
+        if seen.any():
+            low = [min(least, int(channel[seen].min())) for least, channel in zip(low, channels, strict=True)]
+            high = [max(most, int(channel[seen].max())) for most, channel in zip(high, channels, strict=True)]
+    return all(most - least <= 1 for least, most in zip(low, high, strict=True))

@@ -60,7 +60,7 @@ def apply_transform(pixels: NDArray[np.uint8], transform: Any) -> NDArray[np.uin
     Parameters
     ----------
     pixels : ndarray of shape (height, width, 3), dtype uint8
-        Pixels, which are left unchanged.
+        Pixels; changed in place if they are writeable.
     transform : PIL.ImageCms.ImageCmsTransform
         Transform by `find_transform`.
 
@@ -69,7 +69,7 @@ def apply_transform(pixels: NDArray[np.uint8], transform: Any) -> NDArray[np.uin
     ndarray of shape (height, width, 3), dtype uint8
         Pixels in sRGB.
     """
-    converted = np.empty_like(pixels)
+    converted = pixels if pixels.flags.writeable else np.empty_like(pixels)
     rows = max(BLOCK_PIXELS // pixels.shape[1], 1)
     for top in range(0, len(pixels), rows):
         block = pixels[top : top + rows]
@@ -97,7 +97,7 @@ def _build_transform(profile: bytes, mode: str) -> Any:
             "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         )
-    except ImageCms.PyCMSError as error:
+    except (OSError, ImageCms.PyCMSError) as error:
         raise ValueError(f"it is damaged ({error})") from error
     if transform.input_mode == "CMYK":
         return transform
@@ -105,5 +105,5 @@ def _build_transform(profile: bytes, mode: str) -> Any:
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, len(steps), 3)
     if transform.input_mode == "L":
         grid = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
-    difference = apply_transform(grid, transform).astype(int) - grid
+    difference = apply_transform(grid.copy(), transform).astype(int) - grid
     return None if np.abs(difference).max() <= SAME_LEVELS else transform

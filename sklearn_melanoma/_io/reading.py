@@ -311,7 +311,7 @@ def _extract_pixels(loaded: Loaded, source: object, max_side: int | None) -> tup
         max_side = None
     with source_errors(source):
         pixels = extract_rgb(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
-        if loaded.deep and not loaded.image.mode.startswith("I") and not (pixels > 15).any():
+        if loaded.deep and not loaded.image.mode.startswith("I") and pixels.max() <= 15:
             warn_user(
                 f"{source_name(source) or 'the image'} is almost black, although it has 16 bits per color. It may hold "
                 "8- or 12-bit levels. Divide them by their full scale and save them with 8 bits."

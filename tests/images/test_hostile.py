@@ -269,6 +269,7 @@ def test_batch_stops_at_broken_image(batch, kind):
             features.transform([paths[position]])
 
 
+@pytest.mark.filterwarnings("ignore:no image of .* is labeled")
 def test_skips_files_removed_or_cut_after_listing(files, tmp_path):
     for number in range(4):
         (tmp_path / f"{number}.png").write_bytes(files["plain.png"])
@@ -283,6 +284,7 @@ def test_skips_files_removed_or_cut_after_listing(files, tmp_path):
     assert rows["area"].isna().tolist() == [False, True, True, False]
 
 
+@pytest.mark.filterwarnings("ignore:no image of .* is labeled")
 def test_lists_folder_with_loops_pipes_and_any_names(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hostile_paths(tmp_path)

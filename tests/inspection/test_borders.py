@@ -67,6 +67,41 @@ def test_errors_name_the_position_of_a_true_mask(lesion):
         BorderDisplay.from_lesions([lesion, lesion], [None, np.zeros((3, 3, 3))])
 
 
+@pytest.mark.parametrize("shape", [(80, 60), (60, 60), (10, 10), (120, 80), (59, 160)])
+def test_refuses_masks_of_other_proportions(lesion, shape):
+    with pytest.raises(
+        ValueError, match=r"^y\[1\]: mask must have the shape of its image, \(60, 80\), or its prop.*Pass"
+    ):
+        BorderDisplay.from_lesions([lesion, lesion], [None, np.eye(*shape, dtype=bool)])
+    with pytest.raises(ValueError, match=r"^true_masks\[1\]: mask must have the shape of its image, \(60, 80\), got"):
+        BorderDisplay([lesion, lesion.with_mask(None)], [None, np.eye(*shape, dtype=bool)])
+
+
+@pytest.mark.parametrize("n_masks", [0, 1, 3])
+def test_refuses_another_number_of_masks(lesion, n_masks):
+    masks = [lesion.mask] * n_masks
+    with pytest.raises(ValueError, match=rf"X and y must have the same length, got 2 and {n_masks}\. Pass None"):
+        BorderDisplay.from_lesions([lesion, lesion], masks)
+    with pytest.raises(ValueError, match=rf"X and y must have the same length, got 2 and {n_masks}\. Pass None"):
+        BorderDisplay.from_estimator(WatershedSegmenter(), [lesion.image] * 2, masks)
+    with pytest.raises(ValueError, match=rf"lesions and true_masks must have the same length, got 2 and {n_masks}\."):
+        BorderDisplay([lesion, lesion], masks)
+
+
+def test_accepts_masks_of_the_source_of_a_shrunk_image(lesion):
+    large = np.repeat(np.repeat(lesion.mask, 5, axis=0), 5, axis=1)[:-1, :-2]  # 299 x 398, shrunk to 60 x 80
+    small = Lesion(lesion.image, lesion.mask, source_shape=large.shape)
+    assert BorderDisplay.from_lesions([small], [large]).jaccard[0] > 0.95
+
+
+def test_takes_stacked_masks_and_refuses_diagnoses(lesion):
+    assert BorderDisplay.from_lesions([lesion] * 2, np.stack([lesion.mask] * 2)).jaccard == [1, 1]
+    with pytest.raises(ValueError, match="looks like a diagnosis"):
+        BorderDisplay.from_lesions([lesion] * 2, [0, 1])
+    with pytest.raises(ValueError, match=r"^y\[0\]: .*lesion_label="):
+        BorderDisplay.from_lesions([lesion], [np.where(lesion.mask, 1, 2)])
+
+
 def test_missing_matplotlib(lesion, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'sklearn-melanoma\[plot\]'"):

@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from isic_challenge_scoring import metrics as isic
 from isic_challenge_scoring.confusion import create_binary_confusion_matrix
+from PIL import Image
 
+from sklearn_melanoma.images import write_mask
 from sklearn_melanoma.metrics import (
     mask_dice,
     mask_jaccard,
@@ -85,3 +87,25 @@ def test_errors_name_the_mask(score):
         score(TOP.ravel(), TOP)
     with pytest.raises(ValueError, match="y_pred must hold no NaN"):
         score(TOP, np.full(TOP.shape, np.nan))
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_takes_paths(score, tmp_path):
+    truth, prediction = draw_masks(0, 0.4)
+    write_mask(truth, tmp_path / "truth.png")
+    write_mask(prediction, tmp_path / "prediction.png")
+    expected = score(truth, prediction)
+    assert score(tmp_path / "truth.png", str(tmp_path / "prediction.png")) == expected
+    assert score(tmp_path / "truth.png", prediction) == expected
+    assert score(truth, Image.open(tmp_path / "prediction.png")) == expected
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_refuses_what_is_no_mask(score, tmp_path):
+    with pytest.raises(ValueError, match=r"y_pred must have two levels.*lesion_label="):
+        score(np.zeros((8, 8), bool), np.arange(64).reshape(8, 8) % 3)
+    with pytest.raises(FileNotFoundError, match=r"gone\.png"):
+        score(tmp_path / "gone.png", EMPTY)
+    (tmp_path / "labels.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"could not read '.*labels\.png': the file is empty"):
+        score(EMPTY, tmp_path / "labels.png")
