@@ -58,6 +58,23 @@ def get_pos_label(estimator: Any) -> Any:
     return None
 
 
+def infer_pos_label(model: Any) -> Any:
+    """Return the label of the positive class of a fitted classifier; None if nothing says which it is.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted.
+
+    Returns
+    -------
+    label or None
+        What the classifier says, else 1 or True for the classes 0 and 1, or False and True.
+    """
+    said = get_pos_label(model)
+    return 1 if said is None and _list_labels(getattr(model, "classes_", None)) == [0, 1] else said
+
+
 def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None, name: str = "y") -> Any:
     """Return the label of the positive class.
 

@@ -13,6 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.features import (
@@ -23,6 +24,7 @@ from sklearn_melanoma.features import (
     feature_directions,
 )
 from sklearn_melanoma.images import ImageReader
+from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._labels import read_labels, take_labels
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
@@ -35,8 +37,8 @@ from sklearn_melanoma.semi_supervised._labeled_only import learns_from_labels_al
 class MelanomaPipeline(Pipeline):
     """A :class:`~sklearn.pipeline.Pipeline` that ends in a classifier which knows -1 as a missing label.
 
-    `fit` checks the labels before the first image is read. `score` leaves out unlabeled samples. In all else it is
-    scikit-learn's pipeline, with its parameters.
+    `fit` checks the labels before the first image is read. `score` leaves out unlabeled samples. `pos_label_` is the
+    label of the positive class. In all else it is scikit-learn's pipeline, with its parameters.
     """
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
@@ -67,6 +69,12 @@ class MelanomaPipeline(Pipeline):
             y = self._check_labels(y, last)
         super().fit(X, y, **params)
         return self
+
+    @property
+    def pos_label_(self) -> Any:
+        """The label of the positive class; None if neither the classifier nor the labels 0 and 1 say which it is."""
+        check_is_fitted(self)
+        return infer_pos_label(self)
 
     def _check_labels(self, y: Any, classifier: Any) -> Any:
         """Return the labels, words in an array of dtype object, where -1 stays a number."""
@@ -152,7 +160,8 @@ def make_melanoma_pipeline(
         Steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
         ``measure``), ``impute``, ``scale`` and ``classify``. Parameters of a search have names such as
         ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names. It checks
-        labels before it reads images, and its `score` leaves out unlabeled images.
+        labels before it reads images, its `score` leaves out unlabeled images, and its `pos_label_` is the label of the
+        positive class, if the classifier or the labels 0 and 1 say which it is.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, with_callbacks
-from sklearn_melanoma.metrics._positive import get_pos_label
+from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._split import check_search_split, is_search
 from sklearn_melanoma.semi_supervised._labeled import LabeledPart, check_classes, check_scored, select_labeled
 
@@ -52,7 +52,8 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
     classes_ : ndarray of shape (n_classes,)
         The classes, without -1.
     pos_label_ : label or None
-        The label of the positive class, if `estimator` says which it is.
+        The label of the positive class: what `estimator` says, else 1 or True for the labels 0 and 1, or False and
+        True, else None.
     n_features_in_ : int
         Number of features, if `estimator` counts them.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -263,9 +264,9 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     @property
     def pos_label_(self) -> Any:
-        """The label of the positive class; None if the classifier does not say which it is."""
+        """The label of the positive class; None if nothing says which it is."""
         check_is_fitted(self)
-        return get_pos_label(self.estimator_)
+        return infer_pos_label(self.estimator_)
 
     def __getattr__(self, name: str) -> Any:
         """Return a fitted attribute of the copy, such as `classes_`."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.metrics._positive import get_pos_label, make_class_count_error
+from sklearn_melanoma.metrics._positive import infer_pos_label, make_class_count_error
 from sklearn_melanoma.model_selection._labels import take_labels
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._folds import deal_folds
@@ -106,7 +106,7 @@ class SemiSupervisedMetaClassifier(
         self._validate_params()
         samples = self._check_input(X, y, sample_weight, groups)
         self._fit_samples(samples)
-        self.pos_label_ = self._find_pos_label()
+        self.pos_label_ = infer_pos_label(self.estimator_)
         self.transduction_ = self._decide(self._compute_scores(samples.X))
         self.transduction_[samples.labeled] = samples.labels
         return self
@@ -114,13 +114,6 @@ class SemiSupervisedMetaClassifier(
     def _fit_samples(self, samples: Samples) -> None:
         """Set `estimator_`, `classes_` and the attributes of the subclass."""
         raise NotImplementedError
-
-    def _find_pos_label(self) -> Any:
-        """Return the label of the positive class; None if nothing says which it is."""
-        said = get_pos_label(self.estimator_)
-        if said is not None or list(self.classes_) != [0, 1]:
-            return said
-        return 1
 
     def _check_input(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> Samples:
         if not takes(self.estimator, "sample_weight"):

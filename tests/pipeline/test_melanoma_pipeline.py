@@ -181,6 +181,16 @@ def test_words_with_missing_labels(table, few, features, kind):
     assert model.score(table, y) == model.score(table, words)
 
 
+@pytest.mark.parametrize("classifier", [None, FOREST, SelfTrainingClassifier(LogisticRegression())], ids=str)
+def test_positive_class(table, few, classifier):
+    model = make_melanoma_pipeline(classifier=classifier)[1:]
+    assert not hasattr(model, "pos_label_")
+    assert model.fit(table, few).pos_label_ == 1
+    if classifier is None:
+        model.set_params(classify__classes=("nevus", "melanoma"))
+    assert model.fit(table, WORDS[few]).pos_label_ == ("melanoma" if classifier is None else None)
+
+
 # Scores
 
 
