@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
-# Where a fitted or unfitted estimator holds the one that predicts.
+# Attributes with the classifier inside a meta-estimator, fitted or not.
 _INNER = ("best_estimator_", "estimator_", "estimator")
 
 

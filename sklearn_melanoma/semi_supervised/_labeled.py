@@ -91,6 +91,8 @@ def check_classes(own: NDArray[Any], n_samples: int, estimator: Any) -> None:
     found = np.unique(own).tolist()
     if len(found) > 1:
         return
+    if type(estimator).__name__ == "LabeledOnlyClassifier":
+        estimator = estimator.estimator
     name = type(estimator).__name__
     if not found:
         raise ValueError(

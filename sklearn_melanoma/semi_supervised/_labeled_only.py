@@ -128,7 +128,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         groups : array-like of shape (n_samples,), default=None
             The lesion or patient of each sample. Those of labeled samples are passed to `estimator`, for a search.
         **params : dict
-            Other metadata for `estimator`. What has one value for each sample is reduced to the labeled samples.
+            Other metadata for `estimator`. Metadata with one value for each sample is reduced to the labeled samples.
 
         Returns
         -------

@@ -105,7 +105,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     it is scikit-learn's ``LogisticRegression(C=1/λ)``.
 
     Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
-    The prior alone then predicts, with the intercept 0, or that of the `prevalence`.
+    The prior alone then predicts, with the intercept 0, or that of the `prevalence`. Labels of one class only, which
+    change nothing, give a warning.
 
     In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
     of its score at the best intercept. Without labels of both classes, all priors have the same weight. If all priors
@@ -177,6 +178,13 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         ValueError, TypeError
             If there are not two classes, or the labels do not determine them; the prior does not fit the columns;
             labels and prior are both missing; or a parameter or the input is not as described.
+
+        Warns
+        -----
+        UserWarning
+            If there are labels of one class only, which change nothing.
+        ConvergenceWarning
+            If the minimum was not reached.
         """
         self._validate_params()
         rows, labels, labeled = check_samples(self, X, y)
@@ -200,6 +208,11 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
                 )
             labeled_fraction = weights[positive].sum() / weights.sum()
         elif len(priors):
+            if len(labels):
+                warn_user(
+                    f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
+                    "Label some of the other class. -1 means unlabeled; a class needs another label, such as 0."
+                )
             prior = coefficients = prior_weights @ priors
             intercept, self.n_iter_, labeled_fraction = 0.0, 0, 0.5
         else:

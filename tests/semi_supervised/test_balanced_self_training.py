@@ -174,6 +174,7 @@ def test_one_unlabeled_sample():
     assert BalancedSelfTrainingClassifier(LogisticRegression()).fit(X, y).transduction_[0] in (0, 1)
 
 
+@pytest.mark.filterwarnings("ignore:y holds labels of class . alone")
 @pytest.mark.parametrize("label", [-1, 0, 1])
 def test_prior_alone_predicts_without_both_classes(label):
     X, _, few = few_labels()

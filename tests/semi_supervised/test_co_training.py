@@ -157,6 +157,7 @@ def test_images_of_one_lesion_do_not_confirm_each_other():
     assert together < separate
 
 
+@pytest.mark.filterwarnings("ignore:y holds labels of class . alone")
 @pytest.mark.parametrize("labels", ["none", "one class", "one of a class"])
 def test_too_few_labels_for_votes(labels):
     X, y, _ = few_labels()

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,8 +130,11 @@ def test_prior_predicts_without_labels(data):
 
 def test_prior_predicts_with_one_class(data):
     X, y = data
-    for labels, weights in ((np.zeros(300), None), (y, 1.0 - y)):  # the other class has no weight
-        model = PriorLogisticRegression({"a": 1}, classes=(0, 1), prevalence=0.1).fit(X, labels, sample_weight=weights)
+    for labels, weights in ((np.zeros(300), None), (y.astype(float), 1.0 - y)):  # the other class has no weight
+        model = PriorLogisticRegression({"a": 1}, classes=(0, 1), prevalence=0.1)
+        with pytest.warns(UserWarning, match=r"labels of class 0\.0 alone, which change nothing: the prior") as caught:
+            model.fit(X, labels, sample_weight=weights)
+        assert caught[0].filename == __file__
         np.testing.assert_array_equal(model.coef_, [[2, 0, 0, 0]])
         assert model.intercept_[0] == pytest.approx(logit(0.1))
 
@@ -298,7 +303,9 @@ def test_worse_prior_has_less_weight(data):
     priors = np.array([[-1, 1, 0, 0], [1, -1, 0, 0], [0, 0, 2, 0]])
     np.testing.assert_allclose(model.prior_coef_[0], model.prior_weights_ @ priors)
     for labels in (np.full(300, -1), np.where(few == 0, 0, -1)):
-        equal = PriorLogisticRegression([wrong, right, none], classes=(0, 1)).fit(X, labels)
+        equal = PriorLogisticRegression([wrong, right, none], classes=(0, 1))
+        with nullcontext() if labels.max() < 0 else pytest.warns(UserWarning, match="labels of class 0 alone"):
+            equal.fit(X, labels)
         np.testing.assert_allclose(equal.prior_weights_, 1 / 3)
 
 
