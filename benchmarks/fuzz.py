@@ -67,9 +67,9 @@ def prepare_process() -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESSES, MAX_ADDRESSES))
     with TemporaryDirectory() as folder:
-        path = Path(folder, "plain.png")
-        path.write_bytes(build_corpus()["plain.png"])
+        path = Path(folder, "image.png")
         for entry in ENTRIES:
+            path.write_bytes(build_corpus()["mask.png" if entry == "mask" else "plain.png"])
             assert find_outcome(entry, str(path)) == "result"
 
 

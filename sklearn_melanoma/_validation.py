@@ -111,7 +111,7 @@ def _refuse_diagnosis(mask: Any, position: int, name: str) -> None:
         wrong = isinstance(mask, numbers.Number | np.bool_) and not is_missing(mask)
     if wrong:
         raise ValueError(
-            f"{name} must hold masks (arrays or paths; None for a missing one), got {mask!r} at position {position}, "
+            f"{name}[{position}]: a mask must be an array or a path (None for a missing one), got {mask!r}, "
             "which looks like a diagnosis. Segmenters learn from masks; diagnoses are the y of a classifier."
         )
 

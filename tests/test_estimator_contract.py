@@ -508,7 +508,16 @@ def test_error_names_bad_element(estimator, lesions, tmp_path):
             r"^X\[4\]: image must have shape \(height, width, 3\), got \(4, 4, 2\)\. Con",
         ),
         (np.full((4, 4), np.nan), ValueError, r"^X\[4\]: image must hold finite numbers"),
-        (np.zeros((4, 4), dtype=int), TypeError, r"^X\[4\]: image must be of dtype uint8.*got int64\. Convert"),
+        (
+            np.zeros((4, 4), dtype=complex),
+            TypeError,
+            r"^X\[4\]: image must be of dtype uint8.*got complex128\. Convert",
+        ),
+        (
+            np.full((4, 4), 256),
+            ValueError,
+            r"^X\[4\]: image of dtype int64 must hold levels in 0\.\.255, got 256\.\.256\. Con",
+        ),
         (None, TypeError, r"^X\[4\]: an image must be a path, an array, a PIL image or a Lesion, got NoneType\. Con"),
         (str(tmp_path / "gone.png"), FileNotFoundError, r"^X\[4\] \('.*gone\.png'\): could not open"),
         (tmp_path / "notes.png", ValueError, r"^X\[4\] \('.*notes\.png'\): could not read .*are no JPEG, PNG"),

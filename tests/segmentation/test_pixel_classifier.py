@@ -147,7 +147,9 @@ def test_masks_have_source_size(make_lesion):
         (lambda masks: [np.zeros_like(mask) for mask in masks], ValueError, "got all empty ones"),
         (lambda masks: [np.ones_like(mask) for mask in masks], ValueError, "got all full ones"),
         (lambda masks: [masks[0], "gone.png", None], FileNotFoundError, r"^y\[1\] \('gone\.png'\): could not open"),
-        (lambda masks: [masks[0], 5, None], ValueError, r"^y\[1\]: mask must have shape"),
+        (lambda masks: [masks[0], 5, None], ValueError, r"^y\[1\]: a mask must be an array or a path .*got 5"),
+        (lambda masks: [masks[0], np.zeros(5), None], ValueError, r"^y\[1\]: mask must have shape"),
+        (lambda masks: [masks[0], masks[1] + 1, None], ValueError, r"^y\[1\]: .*lesion_label="),
         (lambda masks: 7, TypeError, "y must be a sequence"),
     ],
 )
