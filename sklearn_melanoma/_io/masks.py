@@ -11,7 +11,7 @@ from PIL import Image
 
 from sklearn_melanoma._io.pixels import BAND_PIXELS, convert_bands, prepare_mode, turn_upright
 from sklearn_melanoma._io.tiff import is_inverted
-from sklearn_melanoma._mask_levels import cut_levels, find_cut, select_labels
+from sklearn_melanoma._validation.mask_levels import cut_levels, find_cut, select_labels
 
 # Differences between the channels of gray pixels, and between pixels of one color, that JPEG makes.
 COLOR_NOISE = 48

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sklearn_melanoma._byte_levels import convert_to_bytes, hint_dark
 from sklearn_melanoma._io.profiles import apply_transform, find_transform
 from sklearn_melanoma._io.tiff import find_bits, is_inverted
 from sklearn_melanoma._validation import check_image
+from sklearn_melanoma._validation.byte_levels import convert_to_bytes, hint_dark
 
 Box = tuple[float, float, float, float]
 Convert = Callable[[Image.Image], NDArray[Any]]
@@ -71,10 +71,9 @@ def extract_rgb(
     convert = partial(_convert_to_rgb, levels=levels)
     if max_side is not None:
         image = _shrink(image, max_side, box, convert)
-    pixels = convert_bands(image, convert, orientation=orientation)
     if levels.transform is None or levels.transform.input_mode == "CMYK":
-        return pixels
-    return apply_transform(pixels, levels.transform)
+        return convert_bands(image, convert, orientation=orientation)
+    return convert_bands(image, lambda band: apply_transform(convert(band), levels.transform), orientation=orientation)
 
 
 def turn_upright(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -122,7 +121,7 @@ def _shrink(image: Image.Image, max_side: int, box: Box | None, convert: Convert
     # Averaging whole blocks first is several times as fast, and gives the same result if the factor is an integer.
     blocks = max(int(max(width, height) / max_side), 1)
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        image = image.reduce(blocks)
+        image = image.reduce(blocks) if blocks > 1 else image
     else:
         image = Image.fromarray(convert_bands(image, lambda band: _reduce(convert(band), blocks), blocks))
     return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width / blocks, height / blocks))

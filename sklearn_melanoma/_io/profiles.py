@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma._validation.warn import warn_user
 
 BLOCK_PIXELS = 1 << 20
 

@@ -19,7 +19,7 @@ from sklearn_melanoma._io.pixels import LYING, extract_rgb
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_image, check_mask, source_name
-from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma._validation.warn import warn_user
 
 #: Default longest side of working images, in pixels.
 WORKING_SIDE = 384
@@ -249,6 +249,8 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
         pixels, shape = _extract_pixels(load_pil(image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):
         array = check_image(image)
+        if getattr(image, "dtype", None) == np.uint8:
+            _hint_black(array, "the image")
         pixels, shape = shrink(array, max_side), array.shape[:2]
     else:
         raise TypeError(
@@ -311,9 +313,21 @@ def _extract_pixels(loaded: Loaded, source: object, max_side: int | None) -> tup
         max_side = None
     with source_errors(source):
         pixels = extract_rgb(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+        name = source_name(source) or "the image"
         if loaded.deep and not loaded.image.mode.startswith("I") and pixels.max() <= 15:
             warn_user(
-                f"{source_name(source) or 'the image'} is almost black, although it has 16 bits per color. It may hold "
-                "8- or 12-bit levels. Divide them by their full scale and save them with 8 bits."
+                f"{name} is almost black, although it has 16 bits per color. It may hold 8- or 12-bit levels. "
+                "Divide them by their full scale and save them with 8 bits."
             )
+        elif loaded.image.mode[0] not in "IF":
+            _hint_black(pixels, name)
     return pixels, (width, height) if loaded.orientation in LYING else (height, width)
+
+
+def _hint_black(pixels: NDArray[np.uint8], name: str) -> None:
+    """Warn if the levels of an image are 0 and 1."""
+    if pixels.max() == 1:
+        warn_user(
+            f"{name} is almost black: its largest level is 1, and 255 is white. It may be a mask, or may have been "
+            "divided by 255 before it was converted to integers."
+        )

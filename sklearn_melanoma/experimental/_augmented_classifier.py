@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import tag_image_input
 from sklearn_melanoma._callbacks import FitTask
-from sklearn_melanoma._labels import find_labeled
 from sklearn_melanoma._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -30,6 +29,7 @@ from sklearn_melanoma._sklearn_compat import (
 )
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma._validation import check_images
+from sklearn_melanoma._validation.labels import find_labeled
 from sklearn_melanoma.experimental._augmented_features import AugmentedFeatures
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._stack import stack_parts

@@ -12,8 +12,8 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.utils import check_consistent_length
 
-from sklearn_melanoma._labels import find_labeled, list_labels
-from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma._validation.labels import find_labeled, list_labels
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics._positive import find_pos_label
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._labels import find_labeled
+from sklearn_melanoma._validation.labels import find_labeled
 
 # Maximum number of draws of the test groups, until all classes are on both sides.
 _MAX_DRAWS = 100

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn.utils import check_random_state
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
-from sklearn_melanoma._labels import find_labeled, list_labels
 from sklearn_melanoma._validation import is_missing
+from sklearn_melanoma._validation.labels import find_labeled, list_labels
 
 
 def hide_labels(

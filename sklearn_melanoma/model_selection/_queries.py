@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearn_melanoma._labels import find_labeled
+from sklearn_melanoma._validation.labels import find_labeled
 
 # The distances of all pairs are in memory. Beyond this number of samples, the most confident are left out.
 _MAX_SAMPLES = 3000

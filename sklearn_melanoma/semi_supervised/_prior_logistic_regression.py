@@ -15,9 +15,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_melanoma._callbacks import one_task
-from sklearn_melanoma._labels import find_labeled
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
-from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma._validation.labels import find_labeled
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics._positive import make_class_count_error
 from sklearn_melanoma.model_selection._labels import take_labels
 from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin

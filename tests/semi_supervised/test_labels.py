@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_melanoma._labels import find_labeled
+from sklearn_melanoma._validation.labels import find_labeled
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from sklearn_melanoma import _labels
-from sklearn_melanoma._labels import find_labeled
+from sklearn_melanoma._validation import labels
+from sklearn_melanoma._validation.labels import find_labeled
 
 LABELED = [True, False, True]
 
@@ -151,7 +151,7 @@ def test_numeric_labels_are_not_checked_one_by_one(monkeypatch):
     def refuse(position, value, name):
         raise AssertionError(f"checked y[{position}]")
 
-    monkeypatch.setattr(_labels, "_is_label", refuse)
+    monkeypatch.setattr(labels, "_is_label", refuse)
     y = np.tile([-1, 0, 1, -1], 250_000)
     for kind in (np.int64, np.int8, np.float64):
         labeled = find_labeled(y.astype(kind))

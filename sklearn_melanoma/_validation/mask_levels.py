@@ -36,6 +36,7 @@ COMPARED_SIDE = 512
 
 FULL_SCALES = (1, 255, 65_535)  # of bools and numbers in 0..1, of 8 and of 16 bits
 LARGEST = 65_535
+MAP_SCALES = (100, 255, 65_535)  # of probabilities in percent, 8 and 16 bits; other smooth maps are distances
 
 
 def cut_levels(levels: NDArray[Any], *, name: str = "mask") -> NDArray[np.bool_]:
@@ -103,7 +104,9 @@ def find_cut(blocks: Blocks, shape: tuple[int, int], *, name: str = "mask") -> f
         return _check_two(low, high, cut, name)
     _refuse_labels(codes, counts, [float(code / scale) for code in present], whole, name)
     if present.size > MAX_FEW_LEVELS:
-        _refuse_images(codes, counts, LARGEST if high <= 1 + 1e-6 and not whole else None, name)
+        full = LARGEST if high <= 1 + 1e-6 and not whole else None
+        probabilities = any(0.9 * scale <= high <= scale for scale in MAP_SCALES)
+        _refuse_images(codes, counts, full, probabilities, name)
     return cut
 
 
@@ -213,8 +216,13 @@ def _refuse_labels(codes: NDArray[Any], counts: NDArray[np.int64], levels: list[
         raise error
 
 
-def _refuse_images(codes: NDArray[Any], counts: NDArray[np.int64], full: int | None, name: str) -> None:
-    """Raise an error if gray levels are those of an image, or of a faint mask; `full` is the code of probability 1."""
+def _refuse_images(
+    codes: NDArray[Any], counts: NDArray[np.int64], full: int | None, probabilities: bool, name: str
+) -> None:
+    """Raise an error if gray levels are those of an image, or of a faint mask.
+
+    `full` is the code of 1 if the levels are in 0..1, and `probabilities` says whether they have another usual scale.
+    """
     half = int(np.flatnonzero(counts)[-1]) // 2
     above = np.cumsum(counts[half + 1 :])
     usual = half + 1 + int(np.searchsorted(above, above[-1] / 2))  # JPEG's noise is brighter than the lesion
@@ -232,10 +240,10 @@ def _refuse_images(codes: NDArray[Any], counts: NDArray[np.int64], full: int | N
         wrong = between > 0 or not 248 <= usual <= 255
     else:
         lesser, border = min(dark, bright), 6 * np.sqrt(codes.size)
-        wrong = between > 4 * lesser + 16 or (
-            (between > 0.25 * lesser + border or _count_uneven(counts, usual) > 0.3 * bright + border)
-            and _find_roughness(codes) > 0.1
-        )
+        wide = between > 0.25 * lesser + border
+        wrong = between > 4 * lesser + 16 or (wide and not probabilities)
+        if not wrong and (wide or _count_uneven(counts, usual) > 0.3 * bright + border):
+            wrong = _find_roughness(codes) > 0.1
     if wrong:
         raise ValueError(
             f"{name} must have two levels, 0 outside the lesion and 1 or 255 on it, got gray levels as in an image. "

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_melanoma._arrays import explain_shape, find_shape, make_array
-from sklearn_melanoma._byte_levels import convert_to_bytes
-from sklearn_melanoma._mask_levels import cut_levels, select_labels
+from sklearn_melanoma._validation.arrays import explain_shape, find_shape, make_array
+from sklearn_melanoma._validation.byte_levels import convert_to_bytes
+from sklearn_melanoma._validation.mask_levels import cut_levels, select_labels
 
 
 def is_missing(value: object) -> bool:

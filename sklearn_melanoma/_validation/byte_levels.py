@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_melanoma._warn import warn_user
+from sklearn_melanoma._validation.warn import warn_user
 
 # Floats may leave 0..1 by less than this. They are rounded to 0 or 255, as the limits are.
 TOLERANCE = 0.5 / 255

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_melanoma._validation import is_missing
+from sklearn_melanoma._validation.checks import is_missing
 
 # Texts that missing values become where an array of strings is made of them.
 _MISSING_TEXTS = {"", "-1", "-1.0", "nan", "NaN", "None", "<NA>", "NaT"}
