@@ -131,6 +131,22 @@ def test_hints_at_sixteen_bit_colors_of_fewer_bits(tmp_path, largest):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize("kind", ["array", "PIL", "PNG"])
+def test_hints_at_bytes_of_zeros_and_ones(make_image, tmp_path, kind):
+    source = (make_image() / 255 + 0.5).astype(np.uint8)
+    if kind != "array":
+        source = Image.fromarray(source)
+    if kind == "PNG":
+        source.save(tmp_path / "image.png")
+        source = tmp_path / "image.png"
+    with pytest.warns(
+        UserWarning, match=r"is almost black: its largest level is 1, and 255 is white\. It may"
+    ) as caught:
+        read_image(source)
+    assert caught[0].filename == __file__
+    read_image(np.zeros((4, 5, 3), np.uint8))
+
+
 def test_hint_points_to_the_line_of_the_user_in_a_pipeline(make_image):
     dark = make_image().astype(np.uint16)
     features = make_melanoma_pipeline("survey")["features"]

@@ -163,6 +163,13 @@ def test_refuses_gray_image(make_image, convert):
         read_mask(convert(gray))
 
 
+@pytest.mark.parametrize("dtype", [float, np.uint8, np.int32])
+def test_refuses_distances(dtype):
+    distances = ndimage.distance_transform_edt(draw_blob(200)).astype(dtype)
+    with pytest.raises(ValueError, match="gray levels as in an image"):
+        read_mask(distances)
+
+
 def test_refuses_cut_out_image(make_lesion):
     lesion = make_lesion(400, 600, noise=20, radii=(0.1, 0.1))
     gray = np.asarray(Image.fromarray(lesion.image).convert("L"))
