@@ -234,6 +234,8 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "fax.tif", plain(lambda: spot().convert("1"), "TIFF", compression="group4")
     yield "big.tif", plain(spot, "TIFF", big_tiff=True)
     yield "endless.tif", lambda: gray_tiff(following=8)  # the next page is this page again
+    yield "bytes after the end.png", lambda: saved(spot(), "PNG") + bytes(1_500_000)
+    yield "bytes after the end.jpg", lambda: saved(spot(), "JPEG") + b"\xff" * 1_500_000
     yield "run-length.bmp", lambda: bmp(8, 2, b"\x08\x05\0\0\x04\x07\x04\x09\0\1", bits=8, compression=1, palette=16)
     yield "upside down.bmp", lambda: bmp(8, -4, bytes(8 * 3 * 4))
 
@@ -285,6 +287,8 @@ def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "many tags.tif", lambda: tiff([(n, 3, 1, 1) for n in range(5000)])
     yield "many strips.tif", lambda: gray_tiff((273, 4, 2**28, 8))
     yield "large tiles.tif", lambda: gray_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 9))
+    yield "filled scan.jpg", lambda: (data := saved(spot(), "JPEG"))[:-2] + b"\xff" * 2_000_000 + data[-2:]
+    yield "long run-length.bmp", lambda: bmp(8, 2, b"\0\0" * 75_512, bits=8, compression=1, palette=16)
     yield "large run-length.bmp", lambda: bmp(9000, 9000, b"\0\0" * 9000, bits=8, compression=1, palette=256)
 
 

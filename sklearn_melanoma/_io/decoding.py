@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import NamedTuple
 
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from sklearn_melanoma._io.files import read_bytes
 from sklearn_melanoma._io.headers import check_header
+from sklearn_melanoma._io.limits import MAX_PIXELS, check_cost
 from sklearn_melanoma._io.pixels import ORIENTATIONS, Box
 from sklearn_melanoma._io.tiff import prepare_tiff
 from sklearn_melanoma._typing import PathLike
@@ -23,27 +24,8 @@ from sklearn_melanoma._validation import source_name
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
-# Pillow warns above this limit, an image of 9 459 x 9 459 pixels.
-MAX_PIXELS = 89_478_485
-
-# The longest side of a JPEG. Pillow keeps a pointer for each row, 8 bytes per pixel if the image is one pixel wide.
-MAX_SIDE = 65_535
-
 # Enough for MAX_PIXELS of three bytes. The file stays in memory while it is decoded.
 MAX_BYTES = 300_000_000
-
-# Memory for decoding, and measured bytes per pixel. libwebp holds two frames in addition to Pillow's two; libjpeg holds
-# all coefficients of a progressive JPEG. With interpreter and libraries, a process stays below 1 GB.
-MAX_DECODING_BYTES = 770_000_000
-BYTES_PER_PIXEL = {"WEBP": 16, "progressive": 10}
-
-# Each scan of a progressive JPEG visits all pixels again, even if it has few bytes, in about 1 ns per pixel.
-MAX_SCANNED_PIXELS = 10 * MAX_PIXELS
-
-# Pillow decodes run-length encoding in Python, in up to 1 µs per pixel.
-MAX_RUN_LENGTH_PIXELS = 2_000_000
-
-TILE_SIDES = (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)
 
 #: Exceptions that Pillow's readers raise for damaged files. The readers, in Python and C, check little: the kind of
 #: exception depends on the first operation that fails. Warnings belong here because a filter can turn them into errors.
@@ -100,7 +82,7 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
         If the file does not exist or must not be opened.
     """
     with BytesIO(read_bytes(path, MAX_BYTES)) as file:
-        image = _open_image(file, path)
+        image = _open_image(file, path, max_side)
         width, height = image.size
         drafted = None
         if max_side is not None and max(width, height) > max_side:
@@ -148,11 +130,11 @@ def _describe_unreadable(source: object, reason: str) -> str:
     return f"could not read {'the image' if name is None else repr(name)}: {reason.rstrip('.')}."
 
 
-def _open_image(file: BytesIO, path: PathLike) -> Image.Image:
+def _open_image(file: BytesIO, path: PathLike, max_side: int | None) -> Image.Image:
     try:
         check_header(file.getvalue())
         image = Image.open(file, formats=FORMATS)
-        _check_cost(image, file)
+        check_cost(image, file.getvalue(), max_side)
     except UnidentifiedImageError as error:
         size = len(file.getvalue())
         what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image" if size else "the file is empty"
@@ -162,35 +144,6 @@ def _open_image(file: BytesIO, path: PathLike) -> Image.Image:
     except DECODER_ERRORS as error:
         raise ValueError(_describe_unreadable(path, _get_reason(error))) from error
     return image
-
-
-def _check_cost(image: ImageFile.ImageFile, file: BytesIO) -> None:
-    """Reject images that would take gigabytes or minutes to decode; even a small file can."""
-    width, height = image.size
-    pixels = width * height
-    way_out = ". If that is right, shrink it with a tool you trust first"
-    if pixels > MAX_PIXELS:
-        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{way_out}")
-    if max(width, height) > MAX_SIDE:
-        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_SIDE:,} on one side{way_out}")
-    progressive = image.info.get("progressive")
-    needed = pixels * BYTES_PER_PIXEL.get("progressive" if progressive else image.format or "", 4)
-    if needed > MAX_DECODING_BYTES:
-        raise ValueError(
-            f"decoding its {width} × {height} pixels takes {needed:,} bytes, more than {MAX_DECODING_BYTES:,}{way_out}"
-        )
-    if progressive:
-        n_scans = file.getvalue().count(b"\xff\xda")
-        if n_scans * pixels > MAX_SCANNED_PIXELS:
-            raise ValueError(f"it has {n_scans:,} scans of {width} × {height} pixels. Save it again, not progressive")
-    tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag) for tag in TILE_SIDES)
-    if isinstance(tile_width, int) and isinstance(tile_height, int) and tile_width * tile_height > MAX_PIXELS:
-        raise ValueError(f"it has tiles of {tile_width} × {tile_height} pixels, more than {MAX_PIXELS:,}")
-    if image.tile and image.tile[0][0] == "bmp_rle" and pixels > MAX_RUN_LENGTH_PIXELS:
-        raise ValueError(
-            f"it is a run-length encoded BMP of {width} × {height} pixels, more than {MAX_RUN_LENGTH_PIXELS:,}. "
-            "Save it as PNG"
-        )
 
 
 def _get_reason(error: Exception) -> str:

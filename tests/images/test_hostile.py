@@ -16,7 +16,8 @@ from PIL import ImageFile
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma._io import headers
-from sklearn_melanoma._io.decoding import DECODER_ERRORS, MAX_BYTES, MAX_SIDE
+from sklearn_melanoma._io.decoding import DECODER_ERRORS, MAX_BYTES
+from sklearn_melanoma._io.limits import MAX_SIDE
 from sklearn_melanoma.datasets import load_folder
 from sklearn_melanoma.images import read_image, read_mask
 from sklearn_melanoma.pipeline import SkippedImagesWarning
@@ -91,6 +92,8 @@ def test_messages_give_reason(files, tmp_path):
         "many strips.tif": "its tag 273 has 268,435,456 values, more than 300,000.",
         "large tiles.tif": "it has tiles of 40000 × 40000 pixels",
         "large run-length.bmp": "run-length encoded BMP of 9000 × 9000 pixels",
+        "long run-length.bmp": "run-length encoded BMP of 8 × 2 pixels in 151,142 bytes, more than 100,036",
+        "filled scan.jpg": "more than 524,288 fill bytes in a row.",
         "NaN.tif": "must hold finite numbers",
         "above one.tif": "must lie in 0..1",
     }.items():
@@ -182,13 +185,14 @@ def test_ignores_broken_exif(tmp_path, data):
 
 
 def test_header_limits(tmp_path, monkeypatch):
-    jpeg = saved(spot(), "JPEG")
+    jpeg, webp = saved(spot(), "JPEG"), saved(spot(1, 1), "WEBP", lossless=True)
     limits = {
         "MAX_SEGMENTS": lambda n: b"\xff\xd8" + b"\xff\xe5\0\2" * (n - jpeg.count(b"\xff\xc4") - 4) + jpeg[2:],
         "MAX_CHUNKS": lambda n: png(8, 8, before=chunk(b"abCd") * (n - 4)),
         "MAX_TAGS": lambda n: gray_tiff(*((1000 + i, 3, 1, 1) for i in range(n - 6))),
         "MAX_TAG_VALUES": lambda n: gray_tiff((65_000, 3, n, 8)),
-        "MAX_CHUNK_BYTES": lambda n: png(8, 8, before=chunk(b"tEXt", b"a\0" + b"x" * (n - 2))),
+        "MAX_CHUNK_BYTES": lambda n: png(8, 8, before=chunk(b"tEXt", b"a\0" + b"x" * (n - 13 - 2))),  # with the header
+        "MAX_WEBP_BYTES": lambda n: webp + bytes(n - len(webp)),
     }
     path = tmp_path / "image"
     for name, make in limits.items():

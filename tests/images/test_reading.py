@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sklearn_melanoma._io.decoding import MAX_PIXELS
+from sklearn_melanoma._io.limits import MAX_PIXELS
 from sklearn_melanoma._io.reading import read_lesion
 from sklearn_melanoma.images import read_image, read_mask
 
