@@ -144,9 +144,13 @@ def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name.casefold() in JUNK_FOLDERS:
                     continue
-                if entry.is_dir():
+                try:
+                    is_folder, is_file = entry.is_dir(), entry.is_file()
+                except OSError:  # a link that leads to itself
+                    continue
+                if is_folder:
                     (links if entry.is_symlink() else pending).append(entry.path)
-                elif entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file():
+                elif entry.name.lower().endswith(IMAGE_SUFFIXES) and is_file:
                     found.append(Path(entry.path))
     return links
 
