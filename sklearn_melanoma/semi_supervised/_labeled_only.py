@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import PredefinedSplit
@@ -72,7 +73,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
     These classifiers know -1 as a missing label and need no wrapper:
 
     - those of this package, and all classifiers with an attribute ``accepts_unlabeled = True``,
-    - those of :mod:`sklearn.semi_supervised` and of sslearn,
+    - those of :mod:`sklearn.semi_supervised` and of ``sslearn.wrapper``,
     - :class:`~sklearn.frozen.FrozenEstimator`, which is not fitted,
     - a :class:`~sklearn.pipeline.Pipeline` that ends in one of them, and a search, such as
       :class:`~sklearn.model_selection.GridSearchCV`, over one of them with
@@ -296,8 +297,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
 
 def _routing() -> bool:
-    from sklearn import get_config
-
+    """Return whether scikit-learn's metadata routing is on."""
     return bool(get_config()["enable_metadata_routing"])
 
 
