@@ -79,7 +79,7 @@ def set_index(table: Any, X: Any) -> Any:
 
 def _list_paths(images: Any) -> list[str] | None:
     """Return the path of each image; None if one has none, or if elements may be computed when they are asked for."""
-    if not isinstance(images, list | tuple | np.ndarray) or getattr(images, "ndim", 1) != 1:
+    if type(images) not in (list, tuple, np.ndarray) or getattr(images, "ndim", 1) != 1:
         return None
     paths = [source for image in images if (source := source_name(image)) is not None]
     return paths if 0 < len(paths) == len(images) else None

@@ -452,3 +452,10 @@ def test_source_name_of_pil_images_and_memory_maps(tmp_path):
     assert source_name(Image.new("RGB", (2, 2))) is None
     # joblib passes arrays to workers in its own files, whose names would mislead.
     assert source_name(np.memmap(tmp_path / "a.png", mode="r")) is None
+
+
+def test_table_of_features_names_the_steps_behind_the_images():
+    table = pd.DataFrame(np.zeros((2, 9)), columns=list("abcdefghi"))
+    message = r"got a table with columns \['a', 'b', 'c', 'd', 'e'\] and 4 more\. A table of features .* model\[1:\]"
+    with pytest.raises(TypeError, match=message):
+        check_images(table)

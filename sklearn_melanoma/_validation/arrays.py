@@ -14,7 +14,7 @@ def find_shape(X: Any) -> tuple[int, ...] | None:
     shape = getattr(X, "shape", None)
     if isinstance(shape, tuple) and hasattr(X, "__getitem__"):
         return tuple(shape)
-    if not isinstance(X, list | tuple) or not X:
+    if type(X) not in (list, tuple) or not X:  # the elements of a subclass may be computed when they are asked for
         return None
     nested: Any = X
     lengths = []

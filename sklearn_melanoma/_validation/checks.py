@@ -53,9 +53,16 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     if isinstance(X, str | bytes | os.PathLike):
         raise TypeError(f"{name} must be a sequence of images, got the single path {os.fspath(X)!r}. {way_out}")
     if hasattr(X, "columns"):
+        columns = list(X.columns)
+        listed = f"{columns[:5]!r}" + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
+        is_numeric = all(getattr(kind, "kind", "O") in "biuf" for kind in getattr(X, "dtypes", ["O"]))
         raise TypeError(
-            f"{name} must be a sequence of images, got a table with columns {list(X.columns)!r}. "
-            "Pass the one column that holds the images, such as table['path']."
+            f"{name} must be a sequence of images, got a table with columns {listed}. "
+            + (
+                "A table of features goes to the steps behind the images, as in model[1:]."
+                if is_numeric
+                else "Pass the one column that holds the images, such as table['path']."
+            )
         )
     shape = find_shape(X)
     if shape is not None and len(shape) not in (1, 4):
