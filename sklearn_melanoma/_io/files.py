@@ -6,6 +6,8 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from typing import IO, Any
@@ -57,11 +59,41 @@ def read_bytes(path: PathLike, limit: int) -> bytes:
     ImportError
         If a package that reading the URL needs is not installed.
     """
+    with _named_errors(path):
+        return _read_url(os.fsdecode(path), limit) if is_url(path) else _read_file(path, limit)
+
+
+def read_file(path: PathLike, limit: int) -> bytes:
+    """Read all bytes of a regular file on this machine, as `read_bytes` does.
+
+    Parameters
+    ----------
+    path : path
+        Path of a regular file.
+    limit : int
+        Largest number of bytes to read.
+
+    Returns
+    -------
+    bytes
+        Content of the file.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_bytes`.
+    """
+    with _named_errors(path):
+        return _read_file(path, limit)
+
+
+@contextmanager
+def _named_errors(path: PathLike) -> Iterator[None]:
     name = os.fsdecode(path)
     if not name:
         raise FileNotFoundError("could not open '': the path is empty.")
     try:
-        return _read_url(name, limit) if is_url(path) else _read_file(path, limit)
+        yield
     except OSError as error:
         kind = type(error) if type(error).__module__ == "builtins" else OSError
         raise kind(f"could not open {name!r}: {error.strerror or error}") from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import secrets
+import stat
+from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
+from sklearn_melanoma._io.files import read_file
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.persistence._archive import MAX_FILE_BYTES, check_archive, parse_json
 
 # The first entry of the archive. Its name is at the start and at the end of the file, so most damaged files have one.
 INFO = "sklearn_melanoma.json"
@@ -25,7 +28,7 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
     Parameters
     ----------
     path : path-like
-        The file.
+        The file, or a link to it. The link stays.
     info : str
         Information about the model in JSON, with the `format`.
     archive : bytes
@@ -34,25 +37,68 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
     Raises
     ------
     OSError
-        If the file can't be written.
+        If the file can't be written, or the path leads to something else than a regular file.
     """
+    target, mode = find_target(path)
     buffer = BytesIO()
-    with ZipFile(buffer, "w", ZIP_DEFLATED) as target, ZipFile(BytesIO(archive)) as source:
-        target.comment = _SEAL + bytes(_DIGITS)
-        target.writestr(INFO, info)
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as new, ZipFile(BytesIO(archive)) as source:
+        new.comment = _SEAL + bytes(_DIGITS)
+        new.writestr(INFO, info)
         for name in source.namelist():
-            target.writestr(name, source.read(name))
+            new.writestr(name, source.read(name))
     content = buffer.getvalue()[:-_DIGITS]
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # in the same folder: a move is atomic only within a disk
+    # In the same folder, as a move is atomic only within a disk. The name is short, and can't be known before.
+    partial = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.partial")
     try:
-        with partial.open("wb") as file:
+        with open(partial, "xb") as file:
+            if mode is not None:
+                os.chmod(partial, mode)
             file.write(content + _compute_digest(content))
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        os.replace(partial, target)
+    except OSError as error:
+        if error.filename is not None:  # the name of the partial file says nothing to the user
+            raise type(error)(error.errno, error.strerror, os.fsdecode(path)) from error
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.unlink(partial)
+
+
+def find_target(path: PathLike) -> tuple[str, int | None]:
+    """Return the path of the file that is written, with all links resolved, and the permissions of an existing file.
+
+    Parameters
+    ----------
+    path : path-like
+        A path.
+
+    Returns
+    -------
+    target : str
+        Absolute path without links.
+    mode : int or None
+        Permissions of the existing file; None for a new file.
+
+    Raises
+    ------
+    OSError
+        If the path leads to something else than a regular file, or in a circle.
+    """
+    name = os.fsdecode(path)
+    if not name or name.endswith((os.sep, os.altsep or os.sep)):
+        raise IsADirectoryError(f"could not write {name!r}: it is no path of a file. Add the name of a file.")
+    try:
+        status = os.stat(name)
+    except FileNotFoundError:
+        return os.path.realpath(name), None
+    if not stat.S_ISREG(status.st_mode):
+        kind, what = (
+            (IsADirectoryError, "a folder") if stat.S_ISDIR(status.st_mode) else (OSError, "a pipe or a device")
+        )
+        raise kind(f"could not write {name!r}: it is {what}, not a file. Pass the path of a file.")
+    return os.path.realpath(name), stat.S_IMODE(status.st_mode)
 
 
 def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
@@ -75,12 +121,12 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
     Raises
     ------
     ValueError
-        If the file is not a model of this package, is damaged, or has a later format.
+        If the file is not a model of this package, is damaged, has a later format or exceeds a limit.
     OSError
-        If the file can't be read.
+        If the file can't be read, is no regular file or is too large.
     """
-    content = Path(path).read_bytes()
-    name = os.fspath(path)
+    content = read_file(path, MAX_FILE_BYTES)
+    name = os.fsdecode(path)
     if INFO.encode() not in content:
         kind = "the file is empty" if not content else "save_model did not write it"
         raise ValueError(f"{name!r} is not a model of this package: {kind}. Pass a file that save_model wrote.")
@@ -91,8 +137,14 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
             "Copy it again from where it came from."
         )
     try:
+        check_archive(content)
+    except BadZipFile:
+        pass  # reported below
+    except Exception as error:  # the digest agrees: another program wrote the file
+        raise ValueError(f"{name!r} is not a model of this package: {error}.") from error
+    try:
         with ZipFile(BytesIO(content)) as archive:
-            info = json.loads(archive.read(INFO))
+            info = parse_json(archive.read(INFO))
         later = info["format"] > FORMAT
     except Exception as error:  # the digest agrees: another program wrote the file
         raise ValueError(f"{name!r} is not a model of this package: its first entry can't be read.") from error

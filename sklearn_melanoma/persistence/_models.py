@@ -18,9 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import Threshold
-from sklearn_melanoma.persistence._file import FORMAT, read_model_file, write_model_file
+from sklearn_melanoma.persistence._archive import check_archive
+from sklearn_melanoma.persistence._file import FORMAT, find_target, read_model_file, write_model_file
 from sklearn_melanoma.persistence._portable import (
     describe_version_differences,
+    drop_memory,
     get_feature_names,
     get_versions,
     make_portable,
@@ -72,7 +74,8 @@ def save_model(
         :class:`~sklearn.pipeline.Pipeline`, a :class:`~sklearn.model_selection.FixedThresholdClassifier`, or the
         ``best_estimator_`` of a search.
     path : path-like
-        The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete.
+        The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete, and its
+        permissions stay. A link stays, too: the file to which it leads is replaced.
     threshold : Threshold or float, optional
         Decision threshold: the loaded model predicts ``classes_[1]`` if its probability is at least this. For a model
         without probabilities, its score is compared.
@@ -88,11 +91,12 @@ def save_model(
     TypeError
         If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
-        If `model` contains no estimator of this package, is a search, or can't have a threshold.
+        If `model` contains no estimator of this package, is a search, can't have a threshold, or is larger than
+        `load_model` accepts.
     ImportError
         If skops is not installed.
     OSError
-        If the file can't be written.
+        If the file can't be written, or `path` is a folder, a pipe or a device.
 
     See Also
     --------
@@ -123,6 +127,7 @@ def save_model(
     """
     skops = import_skops()
     _check_model(model)
+    find_target(path)  # raises before the work is done
     if threshold is not None:
         model = _with_threshold(model, threshold)
     elif isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
@@ -145,6 +150,12 @@ def save_model(
         skops.loads(archive, trusted=types)  # raises if the archive can't be loaded; it was written here
     except Exception as error:
         raise TypeError(f"model must hold only what skops can save, got: {error}") from error
+    try:
+        check_archive(archive)
+    except ValueError as error:
+        raise ValueError(
+            f"model must fit into a file that load_model accepts, but {error}. Fit a smaller one."
+        ) from error
     if not any(name.startswith("sklearn_melanoma.") for name in types):
         raise ValueError(
             f"model must hold an estimator of this package, got {type(model).__name__} without one. "
@@ -175,11 +186,11 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     ------
     ValueError
         If the file is not a model of this package, is damaged, or can't be rebuilt with the installed versions. If
-        it holds types that are not trusted; the message lists their names.
+        it holds types that are not trusted; the message lists their names. If it exceeds a limit.
     ImportError
         If skops is not installed.
     OSError
-        If the file can't be read.
+        If the file can't be read, is no regular file or has more than 1 GiB.
 
     Warns
     -----
@@ -194,6 +205,9 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     -----
     All types are checked before the first object is created. The digest detects damaged files. It is not a
     signature: an attacker can recompute the digest.
+
+    The file may unpack to 1 GiB, in 100 000 entries, and describe 500 000 objects. A forest of 1 000 trees has a tenth
+    of that. The `memory` of all steps is None, whatever the file says.
     """
     skops = import_skops()
     info, archive = _read(path)
@@ -225,6 +239,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
         ) from error
     if not isinstance(model, BaseEstimator):
         raise ValueError(f"{name!r} is not a model of this package: it holds a {type(model).__name__}.")
+    drop_memory(model)
     return model
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -41,6 +42,35 @@ def make_portable(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(make_portable, value))
     return value
+
+
+def drop_memory(value: Any, seen: set[int] | None = None) -> None:
+    """Set the `memory` of all estimators in an object to None, in place: a file must not choose a folder to write to.
+
+    Parameters
+    ----------
+    value : object
+        An estimator, or a container of estimators.
+    seen : set of int, optional
+        Identities of the objects that were visited.
+    """
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inner: Iterable[Any] = ()
+    if isinstance(value, BaseEstimator) or type(value).__module__ == "sklearn.calibration":
+        if getattr(value, "memory", None) is not None:
+            value.memory = None
+        inner = vars(value).values()
+    elif isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, list | tuple | set | frozenset):
+        inner = value
+    elif isinstance(value, np.ndarray) and value.dtype.hasobject:
+        inner = value.flat
+    for item in list(inner):
+        drop_memory(item, seen)
 
 
 def get_feature_names(model: Any) -> list[str] | None:
