@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -18,6 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._positive import find_pos_label
+from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled
 from sklearn_melanoma.persistence._archive import check_archive
 from sklearn_melanoma.persistence._file import FORMAT, find_target, read_model_file, write_model_file
 from sklearn_melanoma.persistence._portable import (
@@ -38,10 +41,13 @@ class ModelInfo:
     ----------
     classes : tuple or None
         Classes of a classifier, in the order of the columns of ``predict_proba``.
+    pos_label : label or None
+        Label of the positive class. The column of its probabilities is ``classes.index(pos_label)``. None if there are
+        not two classes and none was given.
     feature_names : tuple of str or None
         Names of the features that the classifier was fitted with.
     threshold : Threshold, float or None
-        Decision threshold: the least score at which the second class is predicted.
+        Decision threshold: the least score at which the positive class is predicted.
     summary : dict
         The `summary` of the training that was passed to `save_model`.
     versions : dict of str to str
@@ -51,6 +57,7 @@ class ModelInfo:
     """
 
     classes: tuple[Any, ...] | None
+    pos_label: Any
     feature_names: tuple[str, ...] | None
     threshold: Threshold | float | None
     summary: dict[str, Any]
@@ -63,6 +70,7 @@ def save_model(
     path: PathLike,
     *,
     threshold: Threshold | float | None = None,
+    pos_label: Any = None,
     summary: Mapping[str, Any] | None = None,
 ) -> None:
     """Save a fitted model to a file that can be loaded without running code from it.
@@ -77,10 +85,14 @@ def save_model(
         The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete, and its
         permissions stay. A link stays, too: the file to which it leads is replaced.
     threshold : Threshold or float, optional
-        Decision threshold: the loaded model predicts ``classes_[1]`` if its probability is at least this. For a model
-        without probabilities, its score is compared.
+        Decision threshold: the loaded model predicts the positive class if its probability is at least this. For a
+        model without probabilities, its score is compared.
         :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds a threshold. The loaded model is then a
         :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one.
+    pos_label : label, optional
+        Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
+        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
+        the labels 0 and 1, or False and True. Other labels of two classes need it.
     summary : mapping, optional
         Information about the training for users of the model: numbers, strings, lists and mappings by name.
 
@@ -91,8 +103,9 @@ def save_model(
     TypeError
         If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
-        If `model` contains no estimator of this package, is a search, can't have a threshold, or is larger than
-        `load_model` accepts.
+        If `model` contains no estimator of this package, is a search, took -1 for a class, can't have a threshold, or
+        is larger than `load_model` accepts. If nothing says which class is the positive one, or the threshold of
+        `model` is for the other one.
     ImportError
         If skops is not installed.
     OSError
@@ -128,13 +141,15 @@ def save_model(
     skops = import_skops()
     _check_model(model)
     find_target(path)  # raises before the work is done
+    positive = _find_positive(model, pos_label)
     if threshold is not None:
-        model = _with_threshold(model, threshold)
+        model = _with_threshold(model, threshold, positive)
     elif isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
         threshold = float(model.threshold)
     info = {
         "format": FORMAT,
         "classes": getattr(model, "classes_", None),
+        "pos_label": positive,
         "feature_names": get_feature_names(model),
         "threshold": threshold,
         "summary": dict(summary or {}),
@@ -272,6 +287,7 @@ def _read(path: PathLike) -> tuple[ModelInfo, bytes]:
         classes, names, threshold = content["classes"], content["feature_names"], content["threshold"]
         info = ModelInfo(
             classes=None if classes is None else tuple(classes),
+            pos_label=content.get("pos_label"),
             feature_names=None if names is None else tuple(names),
             threshold=Threshold(*threshold) if isinstance(threshold, list) else threshold,
             summary=dict(content["summary"]),
@@ -306,7 +322,28 @@ def _is_fitted(model: Any) -> bool:
     return True
 
 
-def _with_threshold(model: Any, threshold: Threshold | float) -> FixedThresholdClassifier:
+def _find_positive(model: Any, pos_label: Any) -> Any:
+    """Return the label of the positive class; None if there are not two classes and none is given."""
+    check_classes_without_unlabeled(model)
+    classes = np.asarray(getattr(model, "classes_", [])).tolist()
+    if len(classes) != 2:
+        if pos_label is not None and pos_label not in classes:
+            raise ValueError(
+                f"pos_label must be one of the classes of the model, {classes!r}, got {pos_label!r}. Leave it out."
+            )
+        return pos_label
+    positive = find_pos_label(classes, pos_label, estimator=model, name="classes_")
+    if isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
+        predicted = classes[1] if model.pos_label is None else model.pos_label
+        if predicted != positive:
+            raise ValueError(
+                f"model must have its threshold for the positive class {positive!r}, got a FixedThresholdClassifier "
+                f"with one for {predicted!r}. Pass FixedThresholdClassifier(…, pos_label={positive!r})."
+            )
+    return positive
+
+
+def _with_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> FixedThresholdClassifier:
     """Return the model with a decision threshold. Its probabilities stay the same."""
     if isinstance(model, FixedThresholdClassifier):
         raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
@@ -316,7 +353,7 @@ def _with_threshold(model: Any, threshold: Threshold | float) -> FixedThresholdC
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
     if isinstance(cut, bool) or not isfinite(cut):
         raise ValueError(f"threshold must be a finite number, got {cut!r}.")
-    return FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut))
+    return FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut), pos_label=pos_label)
 
 
 def _convert_numpy(value: Any) -> Any:

@@ -45,6 +45,7 @@ from sklearn_melanoma.segmentation import PixelClassifierSegmenter, WatershedSeg
 from sklearn_melanoma.semi_supervised import (
     BalancedSelfTrainingClassifier,
     CoTrainingClassifier,
+    LabeledOnlyClassifier,
     PriorLogisticRegression,
 )
 
@@ -172,9 +173,10 @@ def test_loaded_transformer_and_string_labels(lesions, path):
 
     names = np.where(lesions.target == 1, "melanoma", "nevus")
     model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, names)
-    again = save_and_load(model, path)
+    again = save_and_load(model, path, pos_label="melanoma")
     assert list(again.predict(lesions.images)) == list(model.predict(lesions.images))
     assert read_model_info(path).classes == ("melanoma", "nevus")
+    assert read_model_info(path).pos_label == "melanoma"
 
 
 def test_loaded_search_result_and_calibrated_model(model, lesions, labels, path):
@@ -221,6 +223,82 @@ def test_info_has_threshold_of_fixed_threshold_classifier(model, lesions, path, 
     assert read_model_info(path).threshold == 0.7
     with pytest.raises(ValueError, match="threshold must not be given for a FixedThresholdClassifier"):
         save_model(whole, path, threshold=0.5)
+
+
+WORDS = np.array(["nevus", "melanoma", -1], dtype=object)
+
+
+@pytest.fixture(scope="module")
+def word_model(lesions, labels):
+    model = make_melanoma_pipeline().set_params(classify__classes=("nevus", "melanoma"))
+    return model.fit(lesions.images, WORDS[labels])
+
+
+def test_threshold_finds_the_positive_class_among_words(model, word_model, lesions, path):
+    scores = word_model.predict_proba(lesions.images)[:, 0]
+    np.testing.assert_allclose(scores, model.predict_proba(lesions.images)[:, 1], atol=1e-6)
+    cut = threshold_at_sensitivity(WORDS[lesions.target], scores, sensitivity=0.8, pos_label="melanoma")
+    again = save_and_load(word_model, path, threshold=cut)
+    np.testing.assert_array_equal(again.predict(lesions.images), WORDS[(scores >= cut.threshold).astype(int)])
+    assert (again.predict(lesions.images)[lesions.target == 1] == "melanoma").mean() == cut.sensitivity
+    info = read_model_info(path)
+    assert (info.pos_label, info.classes, again.pos_label) == ("melanoma", ("melanoma", "nevus"), "melanoma")
+    other = save_and_load(word_model, path, threshold=0.3, pos_label="nevus")
+    np.testing.assert_array_equal(other.predict(lesions.images) == "nevus", 1 - scores >= 0.3)
+
+
+@pytest.mark.parametrize(
+    ("pair", "positive"), [((0, 1), 1), ((False, True), True), ((0.0, 1.0), 1.0), (("a", "b"), None), ((1, 2), None)]
+)
+def test_positive_class_of_other_labels(table, lesions, path, pair, positive):
+    fitted = LabeledOnlyClassifier(LogisticRegression(max_iter=1000))
+    fitted.fit(table, [pair[label] for label in lesions.target])
+    if positive is None:
+        for options in ({}, {"threshold": 0.3}):
+            with pytest.raises(ValueError, match=r"pos_label must say which of the labels \["):
+                save_model(fitted, path, **options)
+        with pytest.raises(ValueError, match=r"pos_label must be one of the labels .* in classes_, got 'c'"):
+            save_model(fitted, path, pos_label="c")
+        assert not path.exists()
+    for label in pair if positive is None else (positive,):
+        options = {"pos_label": label} if positive is None else {}
+        again = save_and_load(fitted, path, threshold=0.3, **options)
+        assert read_model_info(path).pos_label == label
+        scores = fitted.predict_proba(table)[:, list(pair).index(label)]
+        np.testing.assert_array_equal(again.predict(table) == label, scores >= 0.3)
+
+
+def test_threshold_for_the_other_class_is_refused(word_model, lesions, path):
+    whole = FixedThresholdClassifier(FrozenEstimator(word_model), threshold=0.3)
+    message = r"threshold for the positive class 'melanoma', got a FixedThresholdClassifier with one for 'nevus'\. Pass"
+    with pytest.raises(ValueError, match=message):
+        save_model(whole, path)
+    again = save_and_load(whole.set_params(pos_label="melanoma"), path)
+    np.testing.assert_array_equal(again.predict(lesions.images), whole.predict(lesions.images))
+    assert read_model_info(path).pos_label == "melanoma"
+    save_model(whole.set_params(pos_label="nevus"), path)  # the user says so
+    assert read_model_info(path).pos_label == "nevus"
+
+
+def test_class_of_unlabeled_samples_is_refused(table, labels, path):
+    calibrated = CalibratedClassifierCV(PriorLogisticRegression(), cv=2).fit(table, labels)
+    with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'CalibratedClassifierCV' took it"):
+        save_model(calibrated, path)
+
+
+def test_positive_class_of_several_classes(table, path):
+    fitted = LabeledOnlyClassifier(LogisticRegression(max_iter=1000)).fit(table, np.arange(24) % 3)
+    save_model(fitted, path)
+    assert read_model_info(path).pos_label is None
+    save_model(fitted, path, pos_label=2)
+    assert read_model_info(path).pos_label == 2
+    with pytest.raises(ValueError, match=r"pos_label must be one of the classes of the model, \[0, 1, 2\], got 3"):
+        save_model(fitted, path, pos_label=3)
+
+
+def test_file_without_positive_class(path, model):
+    make_file(path, model, classes=[0, 1])
+    assert read_model_info(path).pos_label is None
 
 
 def test_wrong_thresholds_raise(model, lesions, path):
@@ -642,6 +720,15 @@ def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path)
     assert answers[0] == answers[2] == found
     assert answers[1].startswith(f"{paths[1]}\tX[0] ('{paths[1]}'): could not open")
     assert len([line for line in script.read_text("utf-8").splitlines() if line]) == 10
+
+
+def test_serve_example_answers_the_positive_class(word_model, lesions, path, tmp_path):
+    save_model(word_model, path, threshold=0.3)
+    Image.fromarray(lesions.images[0]).save(tmp_path / "first.png")
+    script = Path(__file__).parents[2] / "docs" / "examples" / "serve.py"
+    image = str(tmp_path / "first.png")
+    run = subprocess.run([sys.executable, script, path], input=image, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[1] == f"{image}\t{word_model.predict_proba([image])[0, 0]:.6f}"
 
 
 def test_missing_skops_names_what_to_install(saved, path, monkeypatch):
