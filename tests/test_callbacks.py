@@ -321,6 +321,7 @@ def test_search_continues_after_failing_image(data, recorder):
 @since_callbacks
 def test_progress_bar_shows_batches(data, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # room for the names of all steps
+    monkeypatch.setattr("rich._console", None)  # rich reads the width once, and an earlier test may have shown a bar
     bar = ProgressBar(max_propagation_depth=None)
     model = make_melanoma_pipeline("survey", LogisticRegression()).set_params(impute="passthrough")
     search = GridSearchCV(model, {"classify__estimator__C": [0.1, 1]}, cv=2, n_jobs=2).set_callbacks(bar)
