@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -60,11 +62,13 @@ def run_in_parallel(
     ------
     BrokenProcessPool
         If processes are killed three times without a result in between.
+    RuntimeError
+        If the function raises an exception in another process that can't be pickled; it has the same message.
     """
     tasks, n_losses = iter(tasks), 0
     while True:
         waiting: deque[Any] = deque()
-        calls = (delayed(function)(*arguments(task)) for task in _record_tasks(tasks, waiting))
+        calls = (delayed(_call)(function, os.getpid(), *arguments(task)) for task in _record_tasks(tasks, waiting))
         try:
             for result in _run_calls(calls, n_jobs):
                 waiting.popleft()
@@ -81,6 +85,28 @@ def run_in_parallel(
                 stacklevel=2,
             )
             tasks = chain(waiting, tasks)
+
+
+def _call(function: Callable[..., T], caller: int, *arguments: Any) -> T:
+    """Call a function, also in another process than the caller's."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if os.getpid() == caller or _can_pickle(error):
+            raise
+        # joblib would report a lost process. Exceptions with a constructor of their own can't be created again.
+        copy = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            copy.add_note(note)
+        raise copy from None
+
+
+def _can_pickle(error: Exception) -> bool:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
 
 
 def _record_tasks(tasks: Iterable[Any], waiting: deque[Any]) -> Iterator[Any]:

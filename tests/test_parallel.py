@@ -57,6 +57,32 @@ def test_raises_error_of_call(backend):
         list(run_in_parallel(square, ((i,) for i in (3, -1)), 2))
 
 
+class OwnError(Exception):
+    """Exception that can't be created again from its message."""
+
+    def __init__(self, code, text):
+        super().__init__(f"{text} ({code})")
+
+
+def fail(number):
+    error = OwnError(number, "mine")
+    error.add_note("a note")
+    raise error
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_raises_error_that_can_not_be_pickled(backend, n_jobs):
+    processes = backend == "loky" and n_jobs == 2
+    with (
+        parallel_config(backend),
+        pytest.raises(RuntimeError if processes else OwnError, match=r"mine \(7\)") as caught,
+    ):
+        list(run_in_parallel(fail, ((7,) for _ in range(3)), n_jobs))
+    assert "a note" in caught.value.__notes__
+    assert not processes or str(caught.value).startswith("OwnError: ")
+
+
 def test_results_at_the_end_come_in_waves(monkeypatch):
     monkeypatch.setattr(_parallel, "WAVE", 5)
     taken = []

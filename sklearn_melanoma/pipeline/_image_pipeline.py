@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import starmap
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -268,9 +269,10 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                         report(n_pending := n_pending - len(result.positions))
                     report(n_pending := outcome.n_pending)  # smaller if other processes did some of the work
         except Exception as error:
-            if outcome.n_done:
-                vars(error)["computed"] = outcome.output()
-                error.add_note(f"What came out for the first {outcome.n_done} images is in `computed` of this error.")
+            with suppress(Exception):  # another error must not hide this one
+                if n_done := outcome.n_done:
+                    vars(error)["computed"] = outcome.output()
+                    error.add_note(f"What came out for the first {n_done} images is in `computed` of this error.")
             if element_of_error(error) is not None and self.on_error == "raise":
                 error.add_note("on_error='skip' goes on without images that can't be read or measured.")
             raise

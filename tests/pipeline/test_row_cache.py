@@ -38,7 +38,7 @@ from sklearn_melanoma.pipeline._memory.keys import identify_image, stamp_file
 from sklearn_melanoma.pipeline._memory.store import RowStore
 from sklearn_melanoma.segmentation import SegmenterSelector, WatershedSegmenter
 
-FILE = "rows-2.sqlite"
+FILE = "rows-3.sqlite"
 
 
 class CountingReader(ImageReader):

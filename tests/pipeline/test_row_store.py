@@ -15,7 +15,7 @@ from sklearn_melanoma.pipeline._memory.cache import RowCache
 from sklearn_melanoma.pipeline._memory.keys import stamp_file
 from sklearn_melanoma.pipeline._memory.store import CachedRow, RowStore
 
-FILE = "rows-2.sqlite"
+FILE = "rows-3.sqlite"
 
 
 def test_clear_shrinks_the_file(tmp_path):

@@ -91,7 +91,7 @@ class RowCache:
         with self._lock:
             self._closed = True
             if self._store is not None:
-                with suppress(sqlite3.Error):
+                with suppress(Exception):  # of a damaged file
                     self._store.close()
 
     def clear(self) -> None:
@@ -195,9 +195,9 @@ class RowCache:
                 if self._store is None:
                     self._store = RowStore(self.folder, versions())
             return use(self._store)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # a damaged file can raise any
             if not self._closed:
-                self.problem = str(error)
+                self.problem = _describe_problem(error)
                 self._held.off_until = time.monotonic() + _RETRY
             return None
 
@@ -206,6 +206,14 @@ def is_unchanged(file: tuple[str, FileStamp]) -> bool:
     """Tell whether a file still has its stamp: another process may write to it while it is measured."""
     path, stamp = file
     return stamp_file(path) == stamp
+
+
+def _describe_problem(error: Exception) -> str:
+    """Return what is wrong with the store, and what to do if its file is damaged."""
+    if isinstance(error, OSError | sqlite3.OperationalError):  # the disk is full, another process writes, ...
+        return str(error)
+    reason = str(error) if isinstance(error, sqlite3.Error) else f"{type(error).__name__}: {error}"
+    return f"its file is damaged ({reason}). Delete the folder while no process uses it."
 
 
 def _get_file(image: ImageIdentity, stamps: dict[str, FileStamp | None]) -> tuple[str, FileStamp] | None:

@@ -64,8 +64,12 @@ class CachedOutcome(Outcome):
         self._uncached: dict[int, dict[bytes, CachedRow]] = {}  # rows that can't be cached, by position and steps key
 
     def __enter__(self) -> Self:
-        self._image_keys, self._files = self._cache.get_image_keys(self.images)
-        self._rows = self._cache.find_rows(list(self._members), self._image_keys)
+        try:
+            self._image_keys, self._files = self._cache.get_image_keys(self.images)
+            self._rows = self._cache.find_rows(list(self._members), self._image_keys)
+        except BaseException:  # of the user's sequence of images
+            self._cache.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -83,6 +87,8 @@ class CachedOutcome(Outcome):
         return next(iter(self._find_pending()), len(self.images))
 
     def _find_pending(self) -> list[int]:
+        if not self._rows:  # not entered: the user's sequence of images raised an error
+            return list(range(len(self.images)))
         first, *others = self._rows.values()
         complete = first.keys() if not others else first.keys() & set.intersection(*map(set, others))
         return [i for i, key in enumerate(self._image_keys) if key not in complete and i not in self._uncached]

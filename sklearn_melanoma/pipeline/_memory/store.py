@@ -23,7 +23,7 @@ MAX_BYTES = 2**30
 #: Seconds after which a claim expires. The owner renews its claims while it works.
 LEASE = 10.0
 
-_FILE = "rows-2.sqlite"  # increase the number when the tables below change
+_FILE = "rows-3.sqlite"  # increase the number when the tables below change
 _TIMEOUT = 20.0  # seconds to wait for another process that writes
 _USED_INTERVAL = 3600  # seconds between two updates of the time of last use
 _CHUNK = 500  # old versions of SQLite accept 999 values in one statement
@@ -32,7 +32,7 @@ _TABLES = (
     without_lesion INTEGER, checksum INTEGER, version INTEGER, last_used INTEGER, PRIMARY KEY (steps_key, image_key))
     WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER,
-    digest BLOB) WITHOUT ROWID""",
+    digest BLOB, checksum INTEGER) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS claims (prefix_key BLOB, image_key BLOB, owner BLOB, expires REAL,
     PRIMARY KEY (prefix_key, image_key)) WITHOUT ROWID""",
 )
@@ -46,7 +46,10 @@ class CachedRow(NamedTuple):
 
 
 class RowStore:
-    """Open SQLite file of cached rows. Every method may raise `sqlite3.Error` or `OSError`.
+    """Open SQLite file of cached rows.
+
+    Every method may raise `sqlite3.Error` or `OSError`, and any other exception if the file is damaged. Each record has
+    a checksum: a damaged one counts as missing.
 
     A row has two keys: the steps key is the digest of the steps that compute it, the image key is the digest of its
     image. A claim reserves an image for one store while its rows are computed.
@@ -72,7 +75,7 @@ class RowStore:
             self._db.execute("PRAGMA synchronous = NORMAL")
             for table in _TABLES:
                 self._db.execute(table)
-        except sqlite3.Error:
+        except BaseException:
             self._db.close()
             raise
 
@@ -96,9 +99,10 @@ class RowStore:
             with self._lock:
                 records = self._db.execute(sql, (steps_key, *chunk)).fetchall()
             for image_key, dtype, numbers, without_lesion, checksum, last_used in records:
-                if checksum == _compute_checksum(dtype, numbers):
-                    found[image_key] = CachedRow(np.frombuffer(numbers, dtype), bool(without_lesion))
-                if last_used < now - _USED_INTERVAL:
+                if checksum != _compute_checksum(steps_key, image_key, dtype, numbers, without_lesion):
+                    continue
+                found[image_key] = CachedRow(np.frombuffer(numbers, dtype), bool(without_lesion))
+                if not isinstance(last_used, int) or last_used < now - _USED_INTERVAL:
                     outdated.append((now, steps_key, image_key))
         if outdated:
             with self._transaction():
@@ -109,18 +113,21 @@ class RowStore:
         """Return the stored stamps and digests of files, by path."""
         found = {}
         for chunk, marks in _split_chunks(map(os.fsencode, paths)):
-            sql = f"SELECT path, size, modified, changed, digest FROM files WHERE path IN ({marks})"
+            sql = f"SELECT path, size, modified, changed, digest, checksum FROM files WHERE path IN ({marks})"
             with self._lock:
                 records = self._db.execute(sql, chunk).fetchall()
-            found.update({os.fsdecode(path): (FileStamp(*stamp), digest) for path, *stamp, digest in records})
+            for path, *stamp, digest, checksum in records:
+                if checksum == _compute_checksum(path, *stamp, digest):
+                    found[os.fsdecode(path)] = FileStamp(*stamp), digest
         return found
 
     def add_files(self, files: Iterable[tuple[str, FileStamp, bytes]]) -> None:
         """Store path, stamp and digest of files."""
+        records = [(os.fsencode(path), *stamp, digest) for path, stamp, digest in files]
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                [(os.fsencode(path), *stamp, digest) for path, stamp, digest in files],
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                [(*record, _compute_checksum(*record)) for record in records],
             )
 
     def claim_images(
@@ -154,10 +161,14 @@ class RowStore:
                 "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?)",
                 [(prefix_key, image_key, self._owner, now + LEASE) for image_key in missing],
             )
-            claimed: set[bytes] = set()
+            # An image is left to another store only if that store has a valid claim. A claim that was lost by damage
+            # would otherwise be waited for without end.
+            claimed = set(missing)
             for chunk, marks in _split_chunks(missing):
-                sql = f"SELECT image_key FROM claims WHERE prefix_key = ? AND owner = ? AND image_key IN ({marks})"
-                claimed.update(key for (key,) in self._db.execute(sql, (prefix_key, self._owner, *chunk)))
+                sql = f"""SELECT image_key FROM claims WHERE prefix_key = ? AND owner != ?
+                AND expires BETWEEN ? AND ? AND image_key IN ({marks})"""
+                others = self._db.execute(sql, (prefix_key, self._owner, now, now + 2 * LEASE, *chunk))
+                claimed.difference_update(key for (key,) in others)
         if claimed and self._renewal is None:
             self._renewal = threading.Thread(target=self._renew_claims, daemon=True)
             self._renewal.start()
@@ -170,9 +181,8 @@ class RowStore:
         now = int(time.time())
         records = []
         for steps_key, image_key, row in rows:
-            dtype, numbers = row.numbers.dtype.str, row.numbers.tobytes()
-            checksum = _compute_checksum(dtype, numbers)
-            records.append((steps_key, image_key, dtype, numbers, row.without_lesion, checksum, self._version, now))
+            record = (steps_key, image_key, row.numbers.dtype.str, row.numbers.tobytes(), int(row.without_lesion))
+            records.append((*record, _compute_checksum(*record), self._version, now))
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
             self._db.executemany(
@@ -250,5 +260,11 @@ def _split_chunks(values: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
         yield chunk, ", ".join("?" * len(chunk))
 
 
-def _compute_checksum(dtype: str, numbers: bytes) -> int:
-    return zlib.crc32(numbers, zlib.crc32(dtype.encode()))
+def _compute_checksum(*values: Any) -> int:
+    """Return a checksum of the types and values of a record."""
+    checksum = 0
+    for value in values:
+        content = value if isinstance(value, bytes) else repr(value).encode("utf-8", "surrogatepass")
+        checksum = zlib.crc32(b"%s %d:" % (type(value).__name__.encode(), len(content)), checksum)
+        checksum = zlib.crc32(content, checksum)
+    return checksum
