@@ -32,6 +32,7 @@ from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 from sklearn_melanoma.semi_supervised._labeled import check_classes, check_scored, select_labeled
 from sklearn_melanoma.semi_supervised._labeled_only import learns_from_labels_alone, needs_labels, wrap_classifier
+from sklearn_melanoma.semi_supervised._rows import named_columns
 
 
 class MelanomaPipeline(Pipeline):
@@ -67,7 +68,8 @@ class MelanomaPipeline(Pipeline):
         last = self.steps[-1][1]
         if is_classifier(last) and not isinstance(last, FrozenEstimator):
             y = self._check_labels(y, last)
-        super().fit(X, y, **params)
+        with named_columns(X):
+            super().fit(X, y, **params)
         return self
 
     @property

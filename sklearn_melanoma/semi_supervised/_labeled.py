@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d, indexable
-from sklearn.utils.validation import validate_data
 
 from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.model_selection._labels import read_labels, take_labels
+from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
 class LabeledPart(NamedTuple):
@@ -82,7 +82,7 @@ def _take(value: Any, positions: NDArray[np.intp], n_samples: int) -> Any:
 def check_samples(estimator: Any, X: Any, y: Any) -> tuple[Array, NDArray[Any], NDArray[np.bool_]]:
     """Return the checked table, the labels, and which samples are labeled."""
     labels, labeled = read_labels(y)
-    rows, labels = validate_data(estimator, X, labels, dtype=np.float64)
+    rows, labels = check_rows(estimator, X, labels)
     return rows, labels, labeled
 
 

@@ -22,6 +22,7 @@ from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, w
 from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._split import check_search_split, is_search
 from sklearn_melanoma.semi_supervised._labeled import LabeledPart, check_classes, check_scored, select_labeled
+from sklearn_melanoma.semi_supervised._rows import named_columns
 
 # Modules whose classifiers take -1 for "unlabeled".
 SEMI_SUPERVISED_MODULES = ("sklearn.semi_supervised", "sslearn.wrapper")
@@ -150,7 +151,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         self._check_positions(part)
         arguments = process_routing(self, "fit", **part.params).estimator.fit if _routing() else part.params
         fitted = clone(self.estimator)
-        with FitTask(self, X, y, 1) as task, task.fitting("fit-labeled", fitted):
+        with FitTask(self, X, y, 1) as task, task.fitting("fit-labeled", fitted), named_columns(part.X, "labeled row"):
             fitted.fit(part.X, part.y, **arguments)
         self.estimator_ = fitted
         return self
@@ -230,7 +231,8 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     def _call(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return getattr(self.estimator_, method)(X)
+        with named_columns(X):
+            return getattr(self.estimator_, method)(X)
 
     @available_if(_has("score"))
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:

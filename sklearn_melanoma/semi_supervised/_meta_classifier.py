@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
@@ -21,6 +21,7 @@ from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._input import check_weights, takes
 from sklearn_melanoma.semi_supervised._labeled import check_samples
+from sklearn_melanoma.semi_supervised._rows import check_rows
 
 # The usual number of folds. With few labels, more folds make no measurable difference.
 N_FOLDS = 5
@@ -198,7 +199,7 @@ class SemiSupervisedMetaClassifier(
             Natural logarithm of the odds.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, reset=False)
         return self._compute_scores(_keep_names(X, rows))
 
 

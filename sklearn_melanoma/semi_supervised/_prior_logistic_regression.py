@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
@@ -25,6 +25,7 @@ from sklearn_melanoma.semi_supervised._input import check_weights
 from sklearn_melanoma.semi_supervised._labeled import check_samples
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
 from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
+from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
 class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, BaseEstimator):
@@ -294,5 +295,5 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
             Natural logarithm of the odds.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = check_rows(self, X, reset=False)
         return rows @ self.coef_[0] + self.intercept_[0]
