@@ -51,11 +51,12 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     ------
     ValueError
         If the file is empty, damaged, cut short or of another format, or exceeds a limit: 89 478 485 pixels, 65 535
-        pixels on one side. If an array has a wrong shape or values, or a PIL image was closed.
+        pixels on one side, 770 MB of memory for decoding. If a URL has a protocol that keeps copies of files. If an array has a wrong shape or values, or a PIL image was closed.
     TypeError
         If `source` is none of the above.
     OSError
-        If the file does not exist, must not be opened, or is a folder, a pipe or a device.
+        If the file does not exist, must not be opened, is a folder, a pipe or a device, or has more than 300 000 000
+        bytes; a TimeoutError if a URL is not read within 60 seconds.
 
     Warns
     -----
