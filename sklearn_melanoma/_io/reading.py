@@ -51,7 +51,8 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     ------
     ValueError
         If the file is empty, damaged, cut short or of another format, or exceeds a limit: 89 478 485 pixels, 65 535
-        pixels on one side, 770 MB of memory for decoding. If a URL has a protocol that keeps copies of files. If an array has a wrong shape or values, or a PIL image was closed.
+        pixels on one side, 770 MB of memory for decoding. If a URL has a protocol that keeps copies of files. If an
+        array has a wrong shape or values, or a PIL image was closed.
     TypeError
         If `source` is none of the above.
     OSError
