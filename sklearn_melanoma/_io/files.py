@@ -109,7 +109,11 @@ def _read_file(path: PathLike, limit: int) -> bytes:
             raise OSError(0, "it is a pipe or a device, not a file")
         if status.st_size > limit:
             raise OSError(0, f"it has {status.st_size:,} bytes, more than {limit:,}")
-        return file.read()
+        content = file.read(status.st_size + 1)
+        if len(content) <= status.st_size:
+            return content
+        # The file grows, or is one of the system, which have no size.
+        return content + _read_stream(file, limit, n_read=len(content))
 
 
 def _read_url(url: str, limit: int) -> bytes:
@@ -162,11 +166,13 @@ def _fetch_url(url: str, limit: int, deadline: float) -> bytes:
         return _read_stream(file, limit, deadline)
 
 
-def _read_stream(file: IO[bytes], limit: int, deadline: float = float("inf")) -> bytes:
+def _read_stream(file: IO[bytes], limit: int, deadline: float = float("inf"), *, n_read: int = 0) -> bytes:
+    """Read up to a limit, which includes the bytes that were read before."""
     content = BytesIO()
-    while block := file.read(min(limit + 1 - content.tell(), _BLOCK)):  # a network may return fewer bytes
+    while block := file.read(min(limit + 1 - n_read, _BLOCK)):  # a network may return fewer bytes
         content.write(block)
-        if content.tell() > limit:
+        n_read += len(block)
+        if n_read > limit:
             raise OSError(0, f"it has more than {limit:,} bytes")
         if time.monotonic() > deadline:  # nobody waits for the content any more
             raise TimeoutError

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import socket
+import stat
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ import zipfile
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import fsspec
 import numpy as np
@@ -150,6 +152,19 @@ def test_reads_no_more_than_limit(memory, archive, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_BYTES", 100)
     with pytest.raises(OSError, match="it has more than 100 bytes"):
         read_image(f"zip://an image.png::{archive}")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="this system has no files without a size")
+def test_reads_growing_files_up_to_limit(tmp_path, monkeypatch):
+    assert read_bytes("/proc/self/maps", 10**8).count(b"\n") > 10
+    with pytest.raises(OSError, match=r"could not open '/proc/self/maps': it has more than 500 bytes"):
+        read_bytes("/proc/self/maps", 500)
+    (tmp_path / "file").write_bytes(b"x" * 1000)
+    size = os.stat(tmp_path / "file").st_size
+    monkeypatch.setattr(files.os, "fstat", lambda number: SimpleNamespace(st_size=10, st_mode=stat.S_IFREG))
+    assert read_bytes(tmp_path / "file", 1000) == b"x" * size
+    with pytest.raises(OSError, match="it has more than 999 bytes"):
+        read_bytes(tmp_path / "file", 999)
 
 
 def test_streams_with_short_reads():

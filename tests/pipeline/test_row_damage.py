@@ -193,6 +193,13 @@ def test_warning_says_what_to_do(tmp_path, images, stored):
     assert "its file is damaged (file is not a database). Delete the folder while no process uses it." in message
 
 
+def test_file_that_is_too_large_is_not_digested(tmp_path, images):
+    with open(tmp_path / "large.png", "wb") as file:
+        file.truncate(2**43)  # a sparse file, which takes no space; its digest would take hours
+    with pytest.raises(OSError, match="has 8,796,093,022,208 bytes, more than 300,000,000"):
+        make_pipeline(tmp_path / "rows").transform([images[0], str(tmp_path / "large.png")])
+
+
 # Exceptions of the user
 
 

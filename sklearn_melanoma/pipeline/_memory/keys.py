@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
+from sklearn_melanoma._io.decoding import MAX_BYTES
 from sklearn_melanoma._io.files import is_url
 from sklearn_melanoma._lesion import Lesion
 
@@ -127,12 +128,15 @@ class FileStamp(NamedTuple):
 
 
 def stamp_file(path: str) -> FileStamp | None:
-    """Return the stamp of a file, or None if it is not a regular file: reading a pipe might never end."""
+    """Return the stamp of a file, or None if its reader refuses it.
+
+    Reading a pipe might never end, and a digest of a file of terabytes would take hours.
+    """
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
         return None
     return FileStamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
