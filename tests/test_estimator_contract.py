@@ -533,17 +533,20 @@ def test_error_names_bad_element(estimator, lesions, tmp_path):
 # Processes of one step
 
 
-class ProcessFeatures(FeatureTransformer):
-    """Transformer whose only feature is the id of its process."""
+def make_process_features(**options):
+    """Return a transformer whose only feature is the id of its process; workers need not import its local class."""
 
-    def __init__(self, *, n_jobs=None):
-        self.n_jobs = n_jobs
+    class ProcessFeatures(FeatureTransformer):
+        def __init__(self, *, n_jobs=None):
+            self.n_jobs = n_jobs
 
-    def _feature_names(self):
-        return ["process"]
+        def _feature_names(self):
+            return ["process"]
 
-    def _measure(self, lesion, names):
-        return [os.getpid()]
+        def _measure(self, lesion, names):
+            return [os.getpid()]
+
+    return ProcessFeatures(**options)
 
 
 # One step for each kind: reading, segmenting, computing features, learned features.
@@ -571,14 +574,14 @@ def test_takes_n_jobs(cls):
 
 def test_n_jobs_uses_processes_for_many_images(forty):
     here = os.getpid()
-    assert set(ProcessFeatures().transform(forty)[:, 0]) == {here}
-    assert set(ProcessFeatures(n_jobs=2).transform(forty[:16])[:, 0]) == {here}
-    workers = set(ProcessFeatures(n_jobs=2).transform(forty)[:, 0])
+    assert set(make_process_features().transform(forty)[:, 0]) == {here}
+    assert set(make_process_features(n_jobs=2).transform(forty[:16])[:, 0]) == {here}
+    workers = set(make_process_features(n_jobs=2).transform(forty)[:, 0])
     assert here not in workers
     assert 1 <= len(workers) <= 2
-    with joblib.parallel_config(n_jobs=2):
-        assert here not in ProcessFeatures().transform(forty)
-        assert set(ProcessFeatures(n_jobs=1).transform(forty)[:, 0]) == {here}
+    with joblib.parallel_config("loky", n_jobs=2):
+        assert here not in make_process_features().transform(forty)
+        assert set(make_process_features(n_jobs=1).transform(forty)[:, 0]) == {here}
 
 
 @every_step

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_melanoma.pipeline._memory import store as row_store
@@ -68,6 +68,7 @@ def test_full_disk_stores_no_row(tmp_path, monkeypatch):
 dtypes = st.sampled_from(["<f8", "<f4", "<i8", "|b1", "|u1"])
 
 
+@settings(deadline=None)
 @given(
     rows=st.dictionaries(
         st.tuples(st.binary(min_size=1, max_size=2), st.binary(min_size=1, max_size=2)),
