@@ -54,7 +54,7 @@ def build_corpus() -> dict[str, bytes]:
 
 def list_large_files() -> Makers:
     """Return makers of the costliest files that are read, and of some that are rejected, by name."""
-    return _list_large_uncompressed() | _list_large_compressed() | _list_extreme()
+    return _list_large_uncompressed() | _list_large_compressed() | _list_extreme() | _list_padded()
 
 
 def _encode_plain(kind: str) -> NamedFiles:
@@ -219,6 +219,8 @@ def _build_invalid() -> NamedFiles:
     yield "many tags.tif", build_tiff([(n, 3, 1, 1) for n in range(5000)])
     yield "many strips.tif", build_gray_tiff((273, 4, 2**28, 8))
     yield "large tiles.tif", build_gray_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 9))
+    yield "filled scan.jpg", encode_spot("JPEG")[:-2] + b"\xff" * 1_100_000 + b"\xff\xd9"
+    yield "long run-length.bmp", build_bmp(8, 2, b"\0\0" * 75_512, bits=8, compression=1, palette=16)
     yield "large run-length.bmp", build_bmp(9000, 9000, b"\0\0" * 9000, bits=8, compression=1, palette=256)
 
 
@@ -312,6 +314,37 @@ def _list_extreme() -> Makers:
             + build_chunk(b"IEND")
         ),
     }
+
+
+def _list_padded() -> Makers:
+    """Return makers of large images that are padded with other data."""
+    progressive = _make_plain("RGB", 10_000, 7600, "JPEG", progressive=True, subsampling=0)
+    return {
+        "8 × 8 WebP with 99 MB of EXIF": lambda: _pad_webp(8, 99_000_000),
+        "5600 × 5600 WebP with 30 MB of EXIF": lambda: _pad_webp(5600, 30_000_000),
+        "9459 × 9459 PNG with 67 MB of private chunks": lambda: (
+            (data := build_png(9459, 9459, color=2))[:-12] + build_chunk(b"abCd", bytes(67_000_000)) + data[-12:]
+        ),
+        "9459 × 9459 PNG with 298 MB after its pixels": lambda: (
+            (data := build_png(9459, 9459, color=2))[:-12] + build_chunk(b"IDAT", bytes(298_000_000)) + data[-12:]
+        ),
+        "10000 × 7600 JPEG, progressive, with 298 MB after its end": lambda: progressive() + bytes(298_000_000),
+        "10000 × 7600 JPEG, progressive, with 298 MB of filling": lambda: (
+            (data := progressive())[:-2] + b"\xff" * 298_000_000 + data[-2:]
+        ),
+        "2000 × 1000 BMP, run-length, with 280 MB of empty rows": lambda: build_bmp(
+            2000, 1000, b"\0\0" * 140_000_000, bits=8, compression=1, palette=256
+        ),
+    }
+
+
+def _pad_webp(side: int, n_bytes: int) -> bytes:
+    """Return a WebP image with EXIF data of zeros."""
+    pixels = encode(Image.new("RGB", (side, side), "tan"), "WEBP", method=0)[12:]
+    size = (side - 1).to_bytes(3, "little")
+    exif = b"EXIF" + struct.pack("<I", n_bytes) + bytes(n_bytes)
+    content = b"VP8X" + struct.pack("<IB3x", 10, 8) + size + size + pixels + exif
+    return b"RIFF" + struct.pack("<I", 4 + len(content)) + b"WEBP" + content
 
 
 def _encode_noise() -> bytes:
