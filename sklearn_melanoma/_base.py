@@ -139,8 +139,9 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
             return start, [images[position] for position in range(start, min(start + _CHUNK, len(images)))]
 
         starts = range(0, len(images), _CHUNK)
-        if len(starts) > 1 and effective_n_jobs(self.n_jobs) > 1:
-            yield from run_in_parallel(self._transform_chunk, starts, self.n_jobs, arguments=take_chunk)
+        n_jobs = effective_n_jobs(self.n_jobs)  # joblib 1.3 does not look it up where it is None
+        if len(starts) > 1 and n_jobs > 1:
+            yield from run_in_parallel(self._transform_chunk, starts, n_jobs, arguments=take_chunk)
         else:
             yield from (self._transform_chunk(*take_chunk(start)) for start in starts)
 
