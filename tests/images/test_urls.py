@@ -356,7 +356,9 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 )
 def test_gives_up_slow_servers(register, serve, pause, protocol, greeting):
     if protocol == "http":
-        pytest.importorskip("aiohttp", reason="fsspec needs aiohttp for http")
+        pytest.importorskip(
+            "fsspec.implementations.http", reason="fsspec needs aiohttp for http, and requests before 2023.3"
+        )
     register("sockets", Sockets)
     register("first", ConnectsFirst)
     address = serve(pause, greeting)
@@ -374,7 +376,9 @@ def test_gives_up_slow_servers(register, serve, pause, protocol, greeting):
 @pytest.mark.parametrize("status", [200, 206])
 @pytest.mark.parametrize("announced", [True, False])
 def test_reads_from_http_no_more_than_limit(png, status, announced):
-    pytest.importorskip("aiohttp", reason="fsspec needs aiohttp for http")
+    pytest.importorskip(
+        "fsspec.implementations.http", reason="fsspec needs aiohttp for http, and requests before 2023.3"
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
