@@ -168,8 +168,8 @@ class WatershedSegmenter(Segmenter):
         self.margin = margin
         self.n_jobs = n_jobs
 
-    def _segment_content(self, lesion: Lesion) -> Lesion:
-        mask = segment_watershed(
+    def _transform_lesion(self, lesion: Lesion) -> Lesion:
+        mask = segment_watershed(  # which cuts off frames itself
             lesion.image,
             channel=self.channel,
             even_light=self.even_light,
