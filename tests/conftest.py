@@ -17,6 +17,12 @@ SPOT = (120, 72, 60)
 threadpool_limits(1, user_api="blas")
 
 
+@pytest.fixture(autouse=True)
+def _seed_global_generator():
+    """Make `random_state=None` draw the same numbers in each run."""
+    np.random.seed(0)  # noqa: NPY002
+
+
 def _ellipse(height, width, center, radii):
     """Return the signed distance to an ellipse in pixels, negative inside.
 

@@ -116,7 +116,8 @@ def test_refuses_a_classifier_that_takes_missing_labels_for_a_class(data):
     with pytest.raises(ValueError, match=message):
         label_efficiency({"plain": LogisticRegression()}, *data, labels_per_class=(3,), n_repeats=1)
     wrapped = {"plain": LabeledOnlyClassifier(LogisticRegression())}
-    assert label_efficiency(wrapped, *data, labels_per_class=(3,), n_repeats=1)["score"].item() > 0.6
+    scores = label_efficiency(wrapped, *data, labels_per_class=(20,), n_repeats=5, random_state=0)
+    assert scores["score"].mean() > 0.8
 
 
 # The positive class
