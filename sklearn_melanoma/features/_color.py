@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import cos, prod, sin, sqrt
+from math import atan2, cos, degrees, prod, sin, sqrt
 from typing import Any, Self
 
 import numpy as np
@@ -48,6 +48,8 @@ _SOURCES = map_sources(
     }
 )
 COLOR_FEATURES = tuple(_SOURCES)
+# Features that "all" leaves out: they describe the skin or the camera, not the lesion.
+EXTRA_COLOR_FEATURES = ("skin_ita",)
 
 # Sides of the cells of the color histograms, for the entropies. A difference of ten is plain to see.
 _CELLS = (10.0, 5.0)
@@ -101,7 +103,7 @@ def measure_color(
     >>> {name: round(value, 1) for name, value in measure_color(image, mask, ["lightness_contrast", "a_std"]).items()}
     {'lightness_contrast': -38.2, 'a_std': 0.0}
     """
-    names = check_names(features, COLOR_FEATURES)
+    names = check_names(features, COLOR_FEATURES + EXTRA_COLOR_FEATURES, sets={"all": COLOR_FEATURES})
     colors = Colors(Crop(check_lesion(image, mask), ring_width))
     return {name: colors.measure(name) for name in names}
 
@@ -239,6 +241,13 @@ class Colors(LesionFeatures):
     def skin_lab(self) -> NDArray[np.float64]:
         """Mean color of the skin."""
         return self.crop.skin_lab
+
+    @property
+    def skin_ita(self) -> float:
+        """Individual typology angle of the skin, in degrees."""
+        lightness, _, b = self.crop.skin_lab
+        # For b* above 0, as in all skin, this is the arctangent of the ratio.
+        return degrees(atan2(lightness - 50, b))
 
     @cached_property
     def _rgb_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

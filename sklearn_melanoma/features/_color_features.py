@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sklearn_melanoma.features._color import COLOR_FEATURES, Colors
+from sklearn_melanoma.features._color import COLOR_FEATURES, EXTRA_COLOR_FEATURES, Colors
 from sklearn_melanoma.features._handcrafted import HandcraftedFeatures
 
 
@@ -14,14 +14,16 @@ class ColorFeatures(HandcraftedFeatures):
     Parameters
     ----------
     features : "all" or list of str, default="all"
-        Names of the features, in the order of the columns.
+        Names of the features, in the order of the columns. "all" leaves out `skin_ita`.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
     FEATURES : tuple of str
-        All names; an attribute of the class.
+        The names in "all"; an attribute of the class.
+    EXTRA_FEATURES : tuple of str
+        Names of the features that are only computed by name; an attribute of the class.
 
     See Also
     --------
@@ -63,6 +65,8 @@ class ColorFeatures(HandcraftedFeatures):
     `b_std_zone_4`                  depth, from 1 along the border to 4 in the core
     `skin_lightness`, `skin_a`,     mean color of the skin                              L* …
     `skin_b`
+    `skin_ita`                      individual typology angle of the skin [2]_, the     °
+                                    arctangent of (L* − 50) / b*; only by name
     `red_ratio`, `green_ratio`,     mean of the channel over that of the skin           1
     `blue_ratio`
     `red_ratio_std`, …              its standard deviation over the mean of the skin    1
@@ -89,6 +93,8 @@ class ColorFeatures(HandcraftedFeatures):
     ----------
     .. [1] M. E. Celebi et al., "Automatic detection of blue-white veil and related structures
            in dermoscopy images", Comput. Med. Imaging Graph. 32, 670-677, 2008.
+    .. [2] A. Chardon, I. Cretois, C. Hourseau, "Skin colour typology and suntanning pathways", Int. J. Cosmet. Sci.
+           13, 191-208, 1991. The angle is above 55° for very light and below -30° for dark skin, in calibrated light.
 
     Examples
     --------
@@ -105,4 +111,5 @@ class ColorFeatures(HandcraftedFeatures):
     """
 
     FEATURES: ClassVar[tuple[str, ...]] = COLOR_FEATURES
+    EXTRA_FEATURES: ClassVar[tuple[str, ...]] = EXTRA_COLOR_FEATURES
     _lesion_features = Colors

@@ -14,6 +14,7 @@ class HandcraftedFeatures(FeatureTransformer):
     """Base class of the transformers of handcrafted features, which are chosen by name."""
 
     FEATURES: ClassVar[tuple[str, ...]]
+    EXTRA_FEATURES: ClassVar[tuple[str, ...]] = ()  # features that "all" leaves out
     _sets: ClassVar[Mapping[str, Sequence[str]]] = {}  # sets of features beside "all"
     _lesion_features: ClassVar[type[LesionFeatures]]  # computes them
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -26,7 +27,8 @@ class HandcraftedFeatures(FeatureTransformer):
         self.n_jobs = n_jobs
 
     def _chosen_features(self) -> tuple[str, ...]:
-        return check_names(self.features, self.FEATURES, sets=self._sets)
+        sets = {"all": self.FEATURES, **self._sets}
+        return check_names(self.features, self.FEATURES + self.EXTRA_FEATURES, sets=sets)
 
     def _feature_names(self) -> Sequence[str]:
         return self._chosen_features()

@@ -10,7 +10,7 @@ from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFea
 # The transformer that makes each family.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "morphology": MorphologyFeatures.FEATURES,
-    "color": ColorFeatures.FEATURES,
+    "color": ColorFeatures.FEATURES + ColorFeatures.EXTRA_FEATURES,
     "texture": TextureFeatures.FEATURES,
     "ABCD": AbcdFeatures.FEATURES,
 }

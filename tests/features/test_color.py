@@ -305,3 +305,22 @@ def test_invalid_input_raises():
         measure_color(image, np.zeros_like(mask))
     with pytest.raises(ValueError, match="Known are lightness_contrast"):
         measure_color(image, mask, ["redness"])
+
+
+@pytest.mark.parametrize("skin", [SKIN, (90, 60, 40), (130, 140, 170)])
+def test_skin_ita_is_the_angle_of_the_skin_color(skin):
+    image, mask = two_colors()
+    image[~mask] = skin
+    lightness, _, b = lab(skin)
+    found = measure_color(image, mask, ["skin_ita", "skin_lightness", "skin_b"])
+    expected = np.degrees(np.arctan((lightness - 50) / b)) + (180 if b < 0 else 0)
+    assert found["skin_ita"] == pytest.approx(expected, abs=0.1)
+    assert found["skin_ita"] == np.degrees(np.arctan2(found["skin_lightness"] - 50, found["skin_b"]))
+
+
+def test_skin_ita_is_computed_only_by_name():
+    image, mask = two_colors()
+    assert "skin_ita" not in measure_color(image, mask)
+    assert "skin_ita" not in ColorFeatures().get_feature_names_out()
+    assert list(ColorFeatures(["skin_ita", "a_std"]).get_feature_names_out()) == ["skin_ita", "a_std"]
+    assert np.isnan(measure_color(image, np.ones_like(mask), ["skin_ita"])["skin_ita"])

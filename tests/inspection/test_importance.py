@@ -216,9 +216,10 @@ def test_image_steps_of_a_plain_pipeline(lesions, container):
 
 
 def test_every_transformer_with_names_is_a_family():
-    listed = {
-        getattr(features, name).FEATURES for name in features.__all__ if hasattr(getattr(features, name), "FEATURES")
-    }
+    transformers = (
+        getattr(features, name) for name in features.__all__ if hasattr(getattr(features, name), "FEATURES")
+    )
+    listed = {transformer.FEATURES + transformer.EXTRA_FEATURES for transformer in transformers}
     assert listed == set(FAMILIES.values()), "add the new transformer to FAMILIES"
 
 
@@ -230,6 +231,7 @@ def test_every_transformer_with_names_is_a_family():
         *((name, "texture") for name in TextureFeatures.FEATURES),
         *((name, "ABCD") for name in AbcdFeatures.FEATURES),
         ("color__a_std", "color"),
+        ("skin_ita", "color"),
         ("patch_17", "patches"),
         ("age", "other"),
         ("a_std_kg", "other"),
