@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,6 +133,7 @@ def score_report(
     pos_label: Any = None,
     threshold: float = 0.5,
     groups: ArrayLike | None = None,
+    by: ArrayLike | None = None,
     n_bins: int = 5,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -151,6 +153,9 @@ def score_report(
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample. Intervals count groups, because samples of one group say less than as many of
         several groups. By default, each sample is a group.
+    by : array-like of shape (n_samples,), optional
+        A property of each sample, such as the patient's sex or the camera. Each of its values gets a report of its own.
+        For a number, pass ranges, as :func:`pandas.cut` makes them.
     n_bins : int, default=5
         Number of equal ranges of probability in which predictions are compared with labels.
     confidence : float, default=0.95
@@ -163,6 +168,8 @@ def score_report(
         ``prevalence`` and one for each range of probability that holds samples, such as
         ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
         probability, for rows whose value is the fraction of positive samples; and ``n``, the number of samples.
+        With `by`, the index has two levels: the value of `by`, "missing" without one, and the row. If all samples of
+        a value have the same label, its ``ROC AUC``, ``balanced accuracy`` and ``Brier score`` are NaN.
 
     Raises
     ------
@@ -196,6 +203,15 @@ def score_report(
     prevalence              0.50  0.22  0.78  8
     positive at 0 to 0.5    0.25  0.05  0.70  4
     positive at 0.5 to 1    0.75  0.30  0.95  4
+
+    The sensitivity for two cameras:
+
+    >>> camera = ["a", "b", "a", "b", "a", "b", "a", "b"]
+    >>> report = score_report([0, 0, 0, 1, 0, 1, 1, 1], [0.1, 0.1, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9], by=camera)
+    >>> report.xs("sensitivity", level=1)[["value", "low", "high", "n"]].round(2)
+       value   low  high  n
+    a   1.00  0.21  1.00  1
+    b   0.67  0.21  0.94  3
     """
     import pandas as pd
 
@@ -210,12 +226,41 @@ def score_report(
     groups = np.arange(np.size(y_true)) if groups is None else np.asarray(groups)
     check_consistent_length(y_true, groups)
     units = np.unique(groups[kept], return_inverse=True)[1]
+    tabulate = partial(_tabulate_scores, threshold=threshold, n_bins=n_bins, confidence=confidence)
+    if by is None:
+        return tabulate(positive, probability, units)
+    check_consistent_length(y_true, by)
+    values = pd.Series(by).iloc[kept].reset_index(drop=True)
+    tables = {}
+    for value, members in values.groupby(values, observed=True, dropna=False):
+        rows = members.index.to_numpy()
+        tables["missing" if pd.isna(value) else value] = tabulate(positive[rows], probability[rows], units[rows])
+    return pd.concat(tables, names=[values.name, None])
+
+
+def _tabulate_scores(
+    positive: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    units: NDArray[np.intp],
+    *,
+    threshold: float,
+    n_bins: int,
+    confidence: float,
+) -> pd.DataFrame:
+    """Return the rows of `score_report` for some samples."""
+    import pandas as pd
+
     found = probability >= threshold
+    has_both = 0 < np.count_nonzero(positive) < len(positive)
 
     def bootstrap(score: Callable[[Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
+        if not has_both:
+            return np.nan, np.nan, np.nan
         return bootstrap_interval(score, positive, values, units, confidence=confidence)
 
     def wilson(of: NDArray[np.bool_], where: NDArray[np.bool_]) -> tuple[float, float, float]:
+        if not where.any():
+            return np.nan, np.nan, np.nan
         return wilson_interval(float(of[where].mean()), len(np.unique(units[where])), confidence=confidence)
 
     everywhere = np.ones(len(positive), dtype=bool)

@@ -148,6 +148,36 @@ def test_images_of_one_lesion_count_once(sample):
     ).all()
 
 
+def test_report_by_values_is_the_report_of_each_part(sample):
+    y, probability = sample
+    sex = pd.Series(np.resize(["female", "male", "male", None], 400), index=np.arange(400)[::-1], name="sex")
+    groups = np.resize(np.arange(150), 400)
+    report = score_report(y, probability, by=sex, groups=groups, threshold=0.3)
+    assert report.index.names == ["sex", None]
+    assert list(report.index.unique(0)) == ["female", "male", "missing"]
+    for value, members in [("female", [0]), ("male", [1, 2]), ("missing", [3])]:
+        rows = np.isin(np.arange(400) % 4, members)
+        expected = score_report(y[rows], probability[rows], groups=groups[rows], threshold=0.3)
+        pd.testing.assert_frame_equal(report.xs(value), expected)
+
+
+@pytest.mark.parametrize("make", [list, np.array, pd.Categorical, pl.Series])
+def test_report_by_values_of_any_container(make):
+    report = score_report([0, -1, 1, 0, 1], [0.1, 0.2, 0.8, 0.4, 0.3], by=make(["b", "c", "b", "a", "a"]))
+    assert list(report.index.unique(0)) == ["a", "b"]
+    assert report.loc[("a", "ROC AUC"), "value"] == 0
+    assert report.loc[("b", "ROC AUC"), "value"] == 1
+
+
+def test_values_with_one_class_have_no_auc():
+    report = score_report([0, 0, 1, 0, 1], [0.1, 0.2, 0.8, 0.7, 0.9], by=[1, 1, 2, 2, 2])
+    benign = report.loc[1]
+    assert benign.loc[["ROC AUC", "balanced accuracy", "sensitivity", "Brier score"]].drop(columns="n").isna().all(axis=None)
+    assert benign.loc["specificity", "value"] == 1
+    assert benign["n"].to_dict()["sensitivity"] == 0
+    assert report.loc[(2, "ROC AUC"), "value"] == 1
+
+
 def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
     monkeypatch.setattr(_classification, "_N_DRAWS", 200)
     random = np.random.default_rng(1)
@@ -172,6 +202,7 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
         ([0, 1, None], [0.1, 0.2, 0.3], {}, r"y_true\[2\]: a missing label must be the integer -1, got None"),
         ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, r"y_probability must hold one number .* got shape \(2, 2\)"),
         ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),
+        ([0, 1], [0.1, 0.2], {"by": ["a"]}, "inconsistent numbers of samples"),
         ([0, 1], [0.1, 0.2], {"n_bins": 0}, "n_bins must be at least 1"),
         ([0, 1], [0.1, 0.2], {"confidence": 1}, "confidence in 0..1"),
         ([0, 1], [0.1], {}, "inconsistent numbers"),
