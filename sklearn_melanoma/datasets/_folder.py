@@ -31,13 +31,14 @@ from sklearn_melanoma.datasets._matching import (
     match_masks,
     sort_files,
 )
-from sklearn_melanoma.datasets._tables import TABLE_NAMES, Table, convert_table, is_table_path, read_table
+from sklearn_melanoma.datasets._sources import read_given_table
+from sklearn_melanoma.datasets._tables import TABLE_NAMES, Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class _Columns(NamedTuple):
+class Columns(NamedTuple):
     """Columns of the table that the caller named."""
 
     image: str | None
@@ -45,7 +46,7 @@ class _Columns(NamedTuple):
     group: str | None
 
 
-class _Masks(NamedTuple):
+class Masks(NamedTuple):
     """Masks of images."""
 
     by_image: dict[Path, Path]
@@ -183,39 +184,54 @@ def load_folder(
     mask_root = find_mask_folder(root) if masks is None else check_folder(masks, name="masks", hint="Leave it out.")
     rule = check_melanoma(melanoma)
     table = _read_labels(labels, root)
-    columns = _Columns(image_column, label_column, group_column)
+    columns = Columns(image_column, label_column, group_column)
     if table is None and any(columns):
         raise ValueError(
             "labels must be given where a column is named, got None, and no 'labels.csv' in folder or beside it. "
             "Pass the table."
         )
     images, found_masks = _find_images(root, mask_root)
+    data, messages = make_data(f"Images of the folder {str(root)!r}.", images, root, found_masks, table, columns, rule)
+    for message in messages:
+        warnings.warn(message, UserWarning, stacklevel=2)
+    return data
+
+
+def make_data(
+    description: str,
+    images: list[Path],
+    root: Path,
+    masks: Masks,
+    table: Table | None,
+    columns: Columns,
+    rule: Rule | None,
+) -> tuple[Bunch, list[str]]:
+    """Return the data of images in a folder, and what the user should know about them."""
     rows: list[int | None] = [None] * len(images)
     image_name = None
     if table is not None:
         for name, column in zip(("image_column", "label_column", "group_column"), columns, strict=True):
             find_column(table, column, (), name)
-        rows, image_name = _match_rows(table, columns, images, root)
-    label_columns = _decide_labels(table, rows, image_name, columns, images, root, rule)
+        rows, image_name = match_rows(table, columns.image, images, root)
+    labels = _decide_labels(table, rows, image_name, columns, images, root, rule)
     paths = [image.relative_to(root).as_posix() for image in images]
-    for message in _list_warnings(table, rows, paths, label_columns, root):
-        warnings.warn(message, UserWarning, stacklevel=2)
-    return make_bunch(
-        f"Images of the folder {str(root)!r}.",
-        files=[Files(image, found_masks.by_image.get(image)) for image in images],
-        target=label_columns.target,
-        diagnosis=label_columns.diagnosis,
+    data = make_bunch(
+        description,
+        files=[Files(image, masks.by_image.get(image)) for image in images],
+        target=labels.target,
+        diagnosis=labels.diagnosis,
         groups=paths if table is None else _group_images(table, rows, columns, paths),
         left_out={
-            "masks that fit no image": found_masks.n_unmatched,
-            "images of superpixels or attributes": found_masks.n_ignored,
+            "masks that fit no image": masks.n_unmatched,
+            "images of superpixels or attributes": masks.n_ignored,
             "rows of labels that fit no image": 0 if table is None else len(table) - len(images) + rows.count(None),
         },
-        label_mapping=label_columns.mapping,
-        values=label_columns.values,
+        label_mapping=labels.mapping,
+        values=labels.values,
         frame=None if table is None else table.pick_rows(rows),
         split=find_split(images, root),
     )
+    return data, _list_warnings(table, rows, paths, labels, root)
 
 
 def _read_labels(labels: Any, root: Path) -> Table | None:
@@ -223,17 +239,7 @@ def _read_labels(labels: Any, root: Path) -> Table | None:
     if labels is None:
         path = _find_table(root)
         return None if path is None else read_table(path)
-    if hasattr(labels, "iloc"):
-        return convert_table(labels)
-    if not is_table_path(labels):
-        raise TypeError(
-            f"labels must be the path of a table, got {type(labels).__name__}. Pass a path, a pandas DataFrame, or a "
-            "pandas Series with the names of the images as its index."
-        )
-    file = Path(labels)
-    if not file.is_file():
-        raise FileNotFoundError(f"labels must be a file that exists, got {str(file)!r}. Check the spelling.")
-    return read_table(file)
+    return read_given_table(labels, "labels")
 
 
 def _find_table(root: Path) -> Path | None:
@@ -250,7 +256,7 @@ def _find_table(root: Path) -> Path | None:
     return None
 
 
-def _find_images(root: Path, mask_root: Path | None) -> tuple[list[Path], _Masks]:
+def _find_images(root: Path, mask_root: Path | None) -> tuple[list[Path], Masks]:
     """Return the images of a folder and their masks."""
     separate = mask_root is not None and mask_root.resolve() != root.resolve()
     inside = sort_files(list_images(root, without=mask_root if separate else None), root)
@@ -275,13 +281,13 @@ def _find_images(root: Path, mask_root: Path | None) -> tuple[list[Path], _Masks
             f"{[path.name for path in found.masks[:3]]} in {str(mask_root or root)!r}. Rename the masks, or pass their "
             "folder."
         )
-    return images, _Masks(by_image, n_masks - len(by_image), found.n_ignored)
+    return images, Masks(by_image, n_masks - len(by_image), found.n_ignored)
 
 
-def _match_rows(table: Table, columns: _Columns, images: list[Path], root: Path) -> tuple[list[int | None], str]:
+def match_rows(table: Table, image_column: str | None, images: list[Path], root: Path) -> tuple[list[int | None], str]:
     """Return the row of each image, or None, and the name of the column of images."""
     names = ImageNames(images, root)
-    column = find_image_column(table, names, columns.image, len(images))
+    column = find_image_column(table, names, image_column, len(images))
     rows: dict[Path, int] = {}
     for row, cell in enumerate(table.cells(column) if column else []):
         fitting = names.find(cell) if cell else []
@@ -308,7 +314,7 @@ def _decide_labels(
     table: Table | None,
     rows: list[int | None],
     image_name: str | None,
-    columns: _Columns,
+    columns: Columns,
     images: list[Path],
     root: Path,
     rule: Rule | None,
@@ -339,7 +345,7 @@ def _find_group_column(table: Table, usual: tuple[str, ...]) -> str | None:
     return find_column(table, None, usual, "group_column")
 
 
-def _group_images(table: Table, rows: list[int | None], columns: _Columns, paths: list[str]) -> list[str]:
+def _group_images(table: Table, rows: list[int | None], columns: Columns, paths: list[str]) -> list[str]:
     """Return the group of each image."""
 
     def pick(column: str | None) -> list[str]:
