@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sklearn_melanoma.features._abcd import ABCD_FEATURES
 from sklearn_melanoma.features._color import COLOR_FEATURES
+from sklearn_melanoma.features._diagnoses import describe_diagnoses, find_diagnosis_by_code
 from sklearn_melanoma.features._morphology import MORPHOLOGY_FEATURES
 from sklearn_melanoma.features._structures import STRUCTURE_FEATURES
 from sklearn_melanoma.features._texture import TEXTURE_FEATURES
@@ -32,6 +33,10 @@ _LEE = (
 )
 _CLARIDGE = (
     "E. Claridge et al., Shape analysis for classification of malignant melanoma, J. Biomed. Eng. 14, 229-234, 1992"
+)
+_ENGLISH = (
+    "D. R. English et al., Factors influencing the number needed to excise: excision rates of pigmented lesions by "
+    "general practitioners, Med. J. Aust. 180, 16-19, 2004"
 )
 
 # (criterion, direction, source, names): the source gives the direction of the quantity that the features measure. The
@@ -68,26 +73,38 @@ _KNOWN: tuple[tuple[str, int, str, str], ...] = (
     ("structures", 1, _NACHBAR, "structureless_fraction abcd_structures"),
     ("structures", -1, _ARGENZIANO, "network_regularity"),
     ("whole score", 1, _NACHBAR, "total_dermoscopy_score"),
+    ("age", 1, _ENGLISH, "age"),
 )
 
-_MEANINGS = {1: "more means worse", -1: "less means worse", 0: "unknown"}
 
-
-def feature_directions() -> pd.DataFrame:
-    """Return the expected direction of every feature: whether higher values suggest a melanoma.
+def feature_directions(diagnosis: str = "melanoma") -> pd.DataFrame:
+    """Return the expected direction of every feature: whether higher values suggest a melanoma, or another diagnosis.
 
     The directions are from the literature; none was estimated from data. Dermatologists assess criteria, such
     as asymmetry or size. The number of features per criterion, twelve for size and one for the blue-white veil, is
     no sign of importance. So each criterion has the same weight, divided equally among its features.
 
+    Parameters
+    ----------
+    diagnosis : str, default="melanoma"
+        The diagnosis that the directions distinguish from all others: "nevus", "melanoma", "basal cell carcinoma",
+        "actinic keratosis" (with intraepithelial carcinoma), "benign keratosis" (seborrheic keratosis, solar lentigo
+        and lichen-planus-like keratosis), "dermatofibroma", "vascular lesion" or "squamous cell carcinoma", or its code
+        in HAM10000 and the ISIC challenges, such as "bcc".
+
     Returns
     -------
     DataFrame
-        One row for each handcrafted feature of the package, indexed by name. The column
-        ``direction`` is 1 (more means worse), -1 (less means worse) or 0 (unknown), and ``meaning`` says the
-        same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is the direction over the
-        number of features of the criterion, and ``source`` is the reference. These three are empty or 0 if the
-        direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to number.
+        One row for each handcrafted feature, and one for the age of the patient, indexed by name. The column
+        ``direction`` is 1 (higher values suggest the diagnosis), -1 (lower values suggest it) or 0 (unknown), and
+        ``meaning`` says the same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is the
+        direction over the number of features of the criterion, and ``source`` is the reference. These three are empty
+        or 0 if the direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to number.
+
+    Raises
+    ------
+    ValueError
+        If `diagnosis` is not known.
 
     See Also
     --------
@@ -102,14 +119,21 @@ def feature_directions() -> pd.DataFrame:
     asymmetry_major  more means worse         asymmetry    0.20
     solidity         less means worse  irregular border   -0.07
     skin_a                    unknown                      0.00
+    >>> feature_directions("bcc").loc[["blue_gray_fraction", "b_contrast"], ["criterion", "direction"]]
+                        criterion  direction
+    blue_gray_fraction  blue-gray          1
+    b_contrast              brown         -1
     """
     import pandas as pd
 
-    known = [(name, *row) for *row, names in _KNOWN for name in names.split()]
+    diagnosis = find_diagnosis_by_code(diagnosis)
+    rows = describe_diagnoses(_KNOWN)[diagnosis]
+    known = [(name, *row) for *row, names in rows for name in names.split()]
     table = pd.DataFrame(known, columns=["name", "criterion", "direction", "source"]).set_index("name")
     table["weight"] = table["direction"] / table.groupby("criterion")["direction"].transform("size")
-    names = [*MORPHOLOGY_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES]
+    names = [*MORPHOLOGY_FEATURES, *COLOR_FEATURES, *TEXTURE_FEATURES, *STRUCTURE_FEATURES, *ABCD_FEATURES, "age"]
     unknown = {"direction": 0, "criterion": "", "weight": 0.0, "source": ""}
     table = table.reindex(names).fillna(unknown).astype({"direction": int}).rename_axis(None)
-    table["meaning"] = table["direction"].map(_MEANINGS)
+    more, less = ("more means worse", "less means worse") if diagnosis == "melanoma" else ("more likely", "less likely")
+    table["meaning"] = table["direction"].map({1: more, -1: less, 0: "unknown"})
     return table[["direction", "meaning", "criterion", "weight", "source"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -215,6 +215,6 @@ def _as_python(label: Any) -> Any:
 
 
 def _list_labels(classes: Any) -> list[Any]:
-    if classes is None or isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray):
+    if classes is None or isinstance(classes, str) or not isinstance(classes, Sequence | Mapping | np.ndarray):
         return []
     return [_as_python(label) for label in classes]

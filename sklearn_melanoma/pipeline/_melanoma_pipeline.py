@@ -21,7 +21,6 @@ from sklearn_melanoma.features import (
     ColorFeatures,
     MorphologyFeatures,
     TextureFeatures,
-    feature_directions,
 )
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics._positive import infer_pos_label
@@ -146,10 +145,11 @@ def make_melanoma_pipeline(
         that. It then learns from the labeled images alone, and its parameters are called ``classify__estimator__…``.
         The default for "survey" is self-training with a logistic regression, which accepts labels of any kind but
         needs some of each class. The default for "all" is a
-        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior
-        :func:`~sklearn_melanoma.features.feature_directions`. Its labels are 1 = melanoma, 0 = other and
-        -1 = unlabeled, and all may be unlabeled. For other labels, use
-        ``set_params(classify__classes=("nevus", "melanoma"))``.
+        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature", the weights of
+        :func:`~sklearn_melanoma.features.feature_directions`. Its labels are 1 = melanoma and 0 = other, or names of
+        two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the classes are 0 and 1, or those of
+        ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes` also names diagnoses that are
+        numbers or unknown words.
     n_jobs : int, optional
         Number of processes that read and measure images.
     memory : str or PathLike, optional
@@ -207,7 +207,7 @@ def make_melanoma_pipeline(
         )
         # Ten quantiles are as accurate as forty, and need fewer images.
         scale = make_pipeline(QuantileTransformer(n_quantiles=10, subsample=None), StandardScaler())
-        default = PriorLogisticRegression(feature_directions()["weight"], classes=(0, 1))
+        default = PriorLogisticRegression("literature")
     else:
         raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")
     image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]

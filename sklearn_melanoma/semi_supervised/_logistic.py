@@ -139,5 +139,10 @@ def weigh_scores(
     """
     nothing = np.empty((len(scores), 0))
     losses = np.array([fit_correction(nothing, score, positive, weights, 1.0).loss for score in scores.T])
+    return weigh_losses(losses)
+
+
+def weigh_losses(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights with the sum 1, proportional to the likelihood of each log-loss."""
     likelihoods = np.exp(losses.min() - losses)
     return likelihoods / likelihoods.sum()

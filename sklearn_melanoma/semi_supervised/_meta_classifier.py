@@ -17,10 +17,10 @@ from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import infer_pos_label, make_class_count_error
 from sklearn_melanoma.model_selection._labels import take_labels
-from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._input import check_weights, takes
 from sklearn_melanoma.semi_supervised._labeled import check_samples
+from sklearn_melanoma.semi_supervised._log_odds import LogOddsMixin
 from sklearn_melanoma.semi_supervised._rows import check_rows
 
 # The usual number of folds. With few labels, more folds make no measurable difference.
@@ -62,7 +62,7 @@ class Samples(NamedTuple):
 
 
 class SemiSupervisedMetaClassifier(
-    CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    CallbackSupportMixin, LogOddsMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
     """Base of binary classifiers that fit copies of `estimator` to labeled and unlabeled samples.
 

@@ -1,4 +1,4 @@
-"""Prior knowledge as one weight for each feature."""
+"""Prior knowledge as weights of features, one for each or one for each class."""
 
 from __future__ import annotations
 
@@ -67,21 +67,107 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
             f"prior must be one column, got a table with columns {list(prior.columns)!r}. "
             "Pass the column of the weights, such as table['weight']."
         )
-    if isinstance(prior, Mapping) or hasattr(prior, "items"):
-        weights = read_weights_by_name(dict(prior.items()), names)
-    else:
-        weights = _check_numbers(prior)
-        if weights.shape != (n_features,):
+    weights = _read_weights(prior, names, n_features)
+    _check_knowledge(weights)
+    return sign * weights
+
+
+def has_class_weights(prior: Any) -> bool:
+    """Return whether a prior has weights for each class: a table, a mapping of mappings, or a multinomial model."""
+    if hasattr(prior, "steps"):
+        prior = prior.steps[-1][1]
+    if hasattr(prior, "fit"):
+        return np.ndim(getattr(prior, "coef_", 0)) == 2 and len(prior.coef_) > 1
+    if isinstance(prior, Mapping):
+        return any(hasattr(weights, "items") or np.ndim(weights) for weights in prior.values())
+    return hasattr(prior, "columns") or np.ndim(prior) == 2
+
+
+def read_class_priors(
+    prior: Any, names: Sequence[str] | None, n_features: int, classes: Sequence[Any]
+) -> NDArray[np.float64]:
+    """Return a prior as one weight for each feature and class.
+
+    Parameters
+    ----------
+    prior : mapping, DataFrame, array-like or fitted linear model
+        A mapping from class to numbers by name; a table with a column for each class; an array of shape
+        (n_classes, n_features); or a model, or pipeline that ends in one, of the same classes.
+    names : sequence of str or None
+        Names of the features, if they have any.
+    n_features : int
+        Number of features.
+    classes : sequence of labels
+        The classes. Those that the prior does not name have the weights 0.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_classes)
+        The weights; at least one is not 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`read_prior`, or if the prior has other classes, or none.
+
+    Examples
+    --------
+    >>> read_class_priors({"b": {"area": 1}, "c": {"hue": -1}}, ["area", "hue"], 2, ["a", "b", "c"])
+    array([[ 0.,  1.,  0.],
+           [ 0.,  0., -1.]])
+    """
+    if not has_class_weights(prior):
+        raise ValueError(
+            f"prior must have weights for each of the {len(classes)} classes, got one set of weights. Pass a mapping "
+            "from class to weights, or a table with a column for each class."
+        )
+    if hasattr(prior, "steps"):
+        prior = prior.steps[-1][1]
+    if hasattr(prior, "fit"):
+        own_names = getattr(prior, "feature_names_in_", None)
+        rows = zip(np.asarray(prior.classes_).tolist(), _check_numbers(prior.coef_), strict=True)
+        prior = {label: row if own_names is None else dict(zip(own_names, row, strict=True)) for label, row in rows}
+    elif not hasattr(prior, "items"):
+        numbers = _check_numbers(prior)
+        if len(numbers) != len(classes):
             raise ValueError(
-                f"prior must have one number for each of the {n_features} features, got shape {weights.shape}. "
-                "Pass a mapping from names to numbers, which other columns don't upset."
+                f"prior must have a row for each of the {len(classes)} classes, got shape {numbers.shape}. "
+                "Pass a mapping from class to weights."
             )
+        prior = dict(zip(classes, numbers, strict=True))
+    given = dict(prior.items())
+    if unknown := [label for label in given if label not in classes]:
+        raise ValueError(
+            f"prior must name classes among {list(classes)!r}, got {unknown!r}. Write both alike, or name the "
+            "classes in `classes`."
+        )
+    weights = np.zeros((n_features, len(classes)))
+    for number, label in enumerate(classes):
+        if label in given:
+            weights[:, number] = _read_weights(given[label], names, n_features)
+    _check_knowledge(weights)
+    return weights
+
+
+def _read_weights(prior: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.float64]:
+    """Return the weights of one class, by name or by position."""
+    if isinstance(prior, Mapping) or hasattr(prior, "items"):
+        return read_weights_by_name(dict(prior.items()), names)
+    weights = _check_numbers(prior)
+    if weights.shape != (n_features,):
+        raise ValueError(
+            f"prior must have one number for each of the {n_features} features, got shape {weights.shape}. "
+            "Pass a mapping from names to numbers, which other columns don't upset."
+        )
+    return weights
+
+
+def _check_knowledge(weights: NDArray[np.float64]) -> None:
     if not weights.any():
         raise ValueError(
             "prior must have a number other than 0 for one of the features at least, got 0 for all. "
             "Without knowledge, pass prior=None."
         )
-    return sign * weights
 
 
 def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> NDArray[np.float64]:

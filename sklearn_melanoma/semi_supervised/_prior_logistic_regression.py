@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import one_task
-from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval
-from sklearn_melanoma._validation.labels import find_labeled
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
 from sklearn_melanoma._validation.warn import warn_user
-from sklearn_melanoma.metrics._positive import make_class_count_error
 from sklearn_melanoma.model_selection._labels import take_labels
-from sklearn_melanoma.semi_supervised._binary import BinaryScoreMixin
+from sklearn_melanoma.semi_supervised._classes import find_classes, read_prevalence
 from sklearn_melanoma.semi_supervised._input import check_weights
 from sklearn_melanoma.semi_supervised._labeled import check_samples
-from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, fit_correction, weigh_scores
-from sklearn_melanoma.semi_supervised._prior import read_prior, split_priors
+from sklearn_melanoma.semi_supervised._literature import (
+    LITERATURE,
+    find_diagnoses,
+    find_melanoma,
+    is_literature,
+    make_literature_prior,
+)
+from sklearn_melanoma.semi_supervised._log_odds import LogOddsMixin
+from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS
+from sklearn_melanoma.semi_supervised._prior import read_class_priors, read_prior, split_priors
+from sklearn_melanoma.semi_supervised._prior_fits import PriorFit, fit_many_classes, fit_two_classes, move_intercept
 from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
-class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, ClassifierMixin, BaseEstimator):
+class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to prior weights instead of to zero.
 
     Without labels it predicts by the prior alone. Labels correct the prior, and with many labels it is an ordinary
@@ -38,47 +44,57 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
 
     Parameters
     ----------
-    prior : mapping, Series, array-like, fitted linear model, or list of these, default=None
-        Prior weights of the features. A positive weight means that a larger value speaks for the second of the
-        `classes`, as in ``feature_directions()["weight"]``.
+    prior : "literature", mapping, Series, DataFrame, array-like, fitted linear model, or list of these, default=None
+        Prior weights of the features. Of two classes, a positive weight means that a larger value speaks for the second
+        of the `classes`, as in ``feature_directions()["weight"]``.
 
+        - "literature": the weights of :func:`~sklearn_melanoma.features.feature_directions` for the diagnoses that the
+          labels name. The labels 0 and 1 mean other and melanoma. Strings are read by their words: "nv", "Basal cell
+          carcinoma", "other". `classes` names the diagnoses of other labels.
         - A mapping from names to numbers, or a pandas Series. It needs columns with names. At least one name must
           match a column; others are ignored, and columns without a number get 0. `area` also matches `area_mm2`.
         - An array of shape (n_features,).
         - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. The other steps are
           not used: the coefficients hold for columns that are scaled in the same way. The intercept is not used
           either. Wrap the model in :class:`~sklearn.frozen.FrozenEstimator`, or cross-validation unfits it.
+        - For more than two classes: a mapping from class to one of the above, a DataFrame with a column for each class,
+          an array of shape (n_classes, n_features), or a model of the same classes. Positive weights speak for the
+          class. Classes without weights get 0.
         - A list of them: their mean, weighted by how well each alone fits the labels.
 
         None means 0, which makes this a ridge-penalized logistic regression.
     prior_scale : float or None, default=2.0
         Confidence of the prior: its weights are multiplied so that their absolute values have this sum. The prior's
         score is then this number times a weighted mean of the standardized features, those with a negative weight
-        negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. None uses the
-        numbers as they are, such as the coefficients of a trusted model.
+        negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. With more than two
+        classes, the weights of each class have half of this sum. None uses the numbers as they are, such as the
+        coefficients of a trusted model.
     alpha : float, default=1.0
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
         deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns.
-    classes : sequence of two labels, default=None
-        The class that the prior speaks against, then the class that it speaks for, such as ``("nevus", "melanoma")``.
-        Defaults to the smaller and the larger label. It is needed if labels of a class are missing. It is also needed
-        for a prior with string labels, because their alphabetical order says nothing.
-    prevalence : float, default=None
-        Fraction of the second of the `classes` among unseen samples, between 0 and 1. The intercept is moved from the
-        fraction among the labels to this one; the ranking stays the same. None keeps the fraction among the labels.
+    classes : sequence of labels, or mapping from label to diagnosis, default=None
+        The classes. Of two: the class that the prior speaks against, then the class that it speaks for, such as
+        ``("nevus", "melanoma")``. Defaults to the sorted labels; with "literature", melanoma is the second of two, and
+        0 and 1 are the classes if nothing else is labeled. It is needed if labels of a class are missing, and for other
+        priors of two classes that are strings, because their alphabetical order says nothing. A mapping also names the
+        diagnosis of each label, as in ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``.
+    prevalence : float or mapping from class to float, default=None
+        Fraction of the second of two `classes`, or of each class, among unseen samples, between 0 and 1. The intercept
+        is moved from the fractions among the labels to these; for two classes the ranking stays the same. None keeps
+        the fractions among the labels.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features)
-        Weights; positive weights speak for ``classes_[1]``.
-    intercept_ : ndarray of shape (1,)
-        Intercept, which is not penalized.
-    classes_ : ndarray of shape (2,)
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Weights. Of two classes, positive weights speak for ``classes_[1]``.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, which are not penalized.
+    classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
-        The label of the positive class: the second of `classes`. Without `classes`, 1 or True for the labels 0 and 1,
-        or False and True, and None for others.
-    prior_coef_ : ndarray of shape (1, n_features)
+        The label of the positive class: the second of two `classes`; with "literature", the label of melanoma. Without
+        either, 1 or True for the labels 0 and 1, or False and True, and None for others.
+    prior_coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The prior weights that labels correct, of all priors together.
     prior_weights_ : ndarray of shape (n_priors,)
         Weight of each prior; their sum is 1.
@@ -105,6 +121,11 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     gives :math:`x^T w` the variance :math:`1/\text{alpha}`, on average over standardized samples. With ``prior=None``
     it is scikit-learn's ``LogisticRegression(C=1/λ)``.
 
+    More than two classes have a weight vector :math:`w_k` and a prior :math:`\mu_k` each. They minimize the log-loss of
+    the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus :math:`\lambda \sum_k |w_k - \mu_k|^2`. The
+    log-odds of two classes so have the same prior variance as above, and for two classes the result is the same.
+    Classes without labels keep their prior weights.
+
     Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
     The prior alone then predicts, with the intercept 0, or that of the `prevalence`. Labels of one class only, which
     change nothing, give a warning.
@@ -123,14 +144,21 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
     array([0, 1, 0, 1])
     >>> model.fit(X, [0, 0, 1, 1]).coef_.round(2)
     array([[1.44, 0.76]])
+
+    Three diagnoses without any label:
+
+    >>> X = pd.DataFrame({"color_entropy": [2, 0, 0], "blue_gray_fraction": [0, 0, 2], "b_contrast": [0, 1, -1]})
+    >>> model = PriorLogisticRegression("literature", classes=("nv", "mel", "bcc")).fit(X, [-1, -1, -1])
+    >>> model.predict(X).tolist()
+    ['mel', 'nv', 'bcc']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "prior": [None, "array-like", HasMethods("fit")],
+        "prior": [None, StrOptions({LITERATURE}), "array-like", HasMethods("fit")],
         "prior_scale": [None, Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="neither")],
-        "classes": [None, "array-like"],
-        "prevalence": [None, Interval(Real, 0, 1, closed="neither")],
+        "classes": [None, "array-like", dict],
+        "prevalence": [None, Interval(Real, 0, 1, closed="neither"), dict],
     }
 
     def __init__(
@@ -139,8 +167,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         *,
         prior_scale: float | None = 2.0,
         alpha: float = 1.0,
-        classes: ArrayLike | None = None,
-        prevalence: float | None = None,
+        classes: ArrayLike | Mapping[Any, str] | None = None,
+        prevalence: float | Mapping[Any, float] | None = None,
     ):
         self.prior = prior
         self.prior_scale = prior_scale
@@ -162,8 +190,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         X : array-like of shape (n_samples, n_features)
             Standardized features, without NaN.
         y : array-like of shape (n_samples,)
-            Labels of two classes, -1 for unlabeled samples. Among strings, use the integer -1 in an array of dtype
-            object.
+            Labels of two classes or more, -1 for unlabeled samples. Among strings, use the integer -1 in an array of
+            dtype object.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative. Samples of weight 0 are ignored.
         groups : ignored
@@ -177,8 +205,8 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         Raises
         ------
         ValueError, TypeError
-            If there are not two classes, or the labels do not determine them; the prior does not fit the columns;
-            labels and prior are both missing; or a parameter or the input is not as described.
+            If there are less than two classes, or the labels do not determine them; the prior does not fit the columns
+            or the classes; labels and prior are both missing; or a parameter or the input is not as described.
 
         Warns
         -----
@@ -192,97 +220,105 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
         weights = check_weights(sample_weight, rows)
         used = np.flatnonzero(labeled & (weights > 0))
         rows, labels, weights = rows[used], take_labels(labels, used), weights[used]
-        pair = self._find_classes(labels)
-        positive = labels == pair[1]
-        priors = self._read_priors(pair)
-        prior_weights = np.full(len(priors), 1 / max(len(priors), 1))
-        if 0 < positive.sum() < len(labels):
-            if len(priors) > 1:
-                prior_weights = weigh_scores(rows @ priors.T, positive, weights)
-            prior = prior_weights @ priors
-            found = fit_correction(rows, rows @ prior, positive, weights, self.alpha * self.n_features_in_)
-            coefficients, intercept, self.n_iter_ = prior + found.shift, found.intercept, found.n_iter
-            if found.n_iter == MAX_STEPS:
-                warn_user(
-                    f"The minimum was not reached in {MAX_STEPS} steps. Standardize the columns of X.",
-                    ConvergenceWarning,
-                )
-            labeled_fraction = weights[positive].sum() / weights.sum()
-        elif len(priors):
-            if len(labels):
-                warn_user(
-                    f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
-                    "Label some of the other class. -1 means unlabeled; a class needs another label, such as 0."
-                )
-            prior = coefficients = prior_weights @ priors
-            intercept, self.n_iter_, labeled_fraction = 0.0, 0, 0.5
+        classes, diagnoses = self._find_classes(labels)
+        prevalence = read_prevalence(self.prevalence, classes)
+        priors = self._read_priors(classes, diagnoses)
+        penalty = self.alpha * self.n_features_in_
+        if len(classes) == 2:
+            found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty)
         else:
+            numbers = np.array([classes.index(label) for label in labels.tolist()], dtype=np.intp)
+            found = fit_many_classes(rows, numbers, weights, priors, penalty)
+        self._report(found, labels, len(priors))
+        intercept = found.intercept if prevalence is None else move_intercept(found, prevalence)
+        self._store(found, intercept, classes)
+        self.pos_label_ = self._find_pos_label(classes, diagnoses)
+        return self
+
+    def _report(self, found: PriorFit, labels: NDArray[Any], n_priors: int) -> None:
+        """Warn if the labels change nothing or the minimum was not reached; raise an error if nothing is known."""
+        if found.n_iter == MAX_STEPS:
+            warn_user(
+                f"The minimum was not reached in {MAX_STEPS} steps. Standardize the columns of X.", ConvergenceWarning
+            )
+        elif not found.n_iter and not n_priors:
             raise ValueError(
                 f"y must hold labels of both classes where there is no prior, got {len(labels)} of one class at most. "
                 "Label some of each class, or pass a prior."
             )
-        if self.prevalence is not None:
-            intercept += logit(self.prevalence) - logit(labeled_fraction)
+        elif not found.n_iter and len(labels):
+            warn_user(
+                f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
+                "Label some of the other class. -1 means unlabeled; a class needs another label, such as 0."
+            )
 
-        self.classes_ = np.unique(pair)
-        self.pos_label_ = self._find_pos_label(pair)
-        sign = 1.0 if self.classes_[1] == pair[1] else -1.0
-        self.coef_, self.prior_coef_ = sign * coefficients[np.newaxis], sign * prior[np.newaxis]
-        self.intercept_ = np.array([sign * intercept])
-        self.prior_weights_ = prior_weights
-        return self
+    def _store(self, found: PriorFit, intercept: Any, classes: list[Any]) -> None:
+        """Set the fitted attributes, with the classes sorted."""
+        self.classes_ = np.unique(classes)
+        self.prior_weights_, self.n_iter_ = found.prior_weights, found.n_iter
+        if len(classes) == 2:
+            sign = 1.0 if self.classes_[1] == classes[1] else -1.0
+            self.coef_, self.prior_coef_ = sign * found.coefficients[np.newaxis], sign * found.prior[np.newaxis]
+            self.intercept_ = np.array([sign * intercept])
+        else:
+            order = [classes.index(label) for label in self.classes_.tolist()]
+            self.coef_, self.prior_coef_ = found.coefficients.T[order], found.prior.T[order]
+            self.intercept_ = np.asarray(intercept)[order]
 
-    def _read_priors(self, classes: tuple[Any, Any]) -> NDArray[np.float64]:
-        """Return the priors, scaled, as an array of shape (n_priors, n_features)."""
-        n_features = self.n_features_in_
-        names = getattr(self, "feature_names_in_", None)
-        priors = [read_prior(prior, names, n_features, classes) for prior in split_priors(self.prior)]
-        table = np.array(priors).reshape(-1, n_features)
+    def _read_priors(self, classes: list[Any], diagnoses: list[str]) -> NDArray[np.float64]:
+        """Return the scaled priors, of shape (n_priors, n_features) or (n_priors, n_features, n_classes)."""
+        n_features, names, many = self.n_features_in_, getattr(self, "feature_names_in_", None), len(classes) > 2
+        read = read_class_priors if many else read_prior
+        priors = [
+            read(
+                make_literature_prior(classes, diagnoses) if is_literature(prior) else prior, names, n_features, classes
+            )
+            for prior in split_priors(self.prior)
+        ]
+        table = np.array(priors).reshape(-1, n_features, *([len(classes)] if many else []))
         if self.prior_scale is not None:
-            table *= self.prior_scale / np.abs(table).sum(axis=1, keepdims=True)
+            # Two classes have one vector of weights, the difference of two halves.
+            lengths = np.abs(table).sum(axis=1, keepdims=True) * (2 if many else 1)
+            table *= np.divide(self.prior_scale, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         return table
 
-    def _find_classes(self, labels: NDArray[Any]) -> tuple[Any, Any]:
-        """Return the class that the prior speaks against, then the class that it speaks for."""
-        if len(labels):
-            check_classification_targets(labels)
-        found = np.unique(labels)
-        if len(found) > 2:
-            raise make_class_count_error(found)
+    def _find_classes(self, labels: NDArray[Any]) -> tuple[list[Any], list[str]]:
+        """Return the classes, and their diagnoses if the prior needs them.
+
+        Of two, the first is the class that the prior speaks against.
+        """
+        classes, priors = find_classes(labels, self.classes), split_priors(self.prior)
+        by_name = any(map(is_literature, priors))
         if self.classes is None:
-            if len(found) < 2:
+            if by_name and all(label in (0, 1) for label in classes):
+                classes = [0, 1]
+            if len(classes) < 2:
                 raise ValueError(
-                    f"y must hold labels of both classes, got {len(found)} class(es): {found.tolist()!r}. "
+                    f"y must hold labels of both classes, got {len(classes)} class(es): {classes!r}. "
                     "Name the two in `classes`, such as classes=(0, 1), to do without labels of one."
                 )
-            if self.prior is not None and found.dtype.kind == "U":
+            if len(classes) == 2 and priors and not by_name and isinstance(classes[0], str):
                 raise ValueError(
-                    f"classes must say which of {found.tolist()!r} the prior speaks for, got None. "
+                    f"classes must say which of {classes!r} the prior speaks for, got None. "
                     "Pass the other one first, such as classes=('nevus', 'melanoma')."
                 )
-            return found[0], found[1]
-        classes = np.asarray(self.classes).tolist()
-        if (
-            np.shape(self.classes) != (2,)
-            or classes[0] == classes[1]
-            or not find_labeled(classes, name="classes").all()
-        ):
-            raise ValueError(f"classes must be two different labels, neither of them -1, got {self.classes!r}.")
-        if any(label not in classes for label in found.tolist()):  # numpy's isin takes "1" for 1
-            raise ValueError(
-                f"y must hold labels among classes={classes!r}, or -1, got {found.tolist()!r}. "
-                "Write both alike, or name the labels of y in classes."
-            )
-        return classes[0], classes[1]
+        if not by_name:
+            return classes, []
+        diagnoses = find_diagnoses(classes, self.classes if isinstance(self.classes, Mapping) else {})
+        if self.classes is None and len(classes) == 2 and find_melanoma(classes, diagnoses) == classes[0]:
+            return classes[::-1], diagnoses[::-1]
+        return classes, diagnoses
 
-    def _find_pos_label(self, classes: tuple[Any, Any]) -> Any:
+    def _find_pos_label(self, classes: list[Any], diagnoses: list[str]) -> Any:
         """Return the label of the positive class; None if nothing says which it is."""
-        if self.classes is not None:
+        if len(classes) == 2 and self.classes is not None:
             return classes[1]
-        return 1 if list(classes) == [0, 1] else None
+        if diagnoses:
+            return find_melanoma(classes, diagnoses)
+        return 1 if classes == [0, 1] else None
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Return the log-odds of ``classes_[1]``.
+        """Return the log-odds of ``classes_[1]``, or the scores of more than two classes.
 
         Parameters
         ----------
@@ -291,9 +327,12 @@ class PriorLogisticRegression(CallbackSupportMixin, BinaryScoreMixin, Classifier
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Natural logarithm of the odds.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Natural logarithm of the odds; for more than two classes, logarithms of the probabilities up to a number
+            that is the same for all classes.
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
-        return rows @ self.coef_[0] + self.intercept_[0]
+        if len(self.classes_) == 2:
+            return rows @ self.coef_[0] + self.intercept_[0]
+        return rows @ self.coef_.T + self.intercept_

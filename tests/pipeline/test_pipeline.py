@@ -626,14 +626,16 @@ def test_few_string_labels(lesions):
     assert np.isfinite(search.best_score_)
 
 
-def test_default_classifier_requires_two_classes(lesions):
-    model = make_melanoma_pipeline()
-    with pytest.raises(ValueError, match="Only binary classification is supported"):
-        call_quietly(model.fit, lesions.images, hide_labels(make_diagnoses(lesions), 5, random_state=0))
+def test_default_classifier_takes_three_diagnoses(lesions):
+    few = hide_labels(make_diagnoses(lesions), 5, random_state=0)
+    model = call_quietly(make_melanoma_pipeline().fit, lesions.images, few)
+    assert model.classes_.tolist() == sorted(set(make_diagnoses(lesions)))
+    assert call_quietly(model.predict_proba, lesions.images).shape == (40, 3)
+
+
+def test_default_classifier_takes_strings(lesions):
     few = hide_labels(np.where(lesions.target == 1, "melanoma", "nevus"), 5, random_state=0)
-    with pytest.raises(ValueError, match=r"classes=\[0, 1\], or -1, got .*name the labels of y in classes"):
-        call_quietly(model.fit, lesions.images, few)
-    call_quietly(model.set_params(classify__classes=("nevus", "melanoma")).fit, lesions.images, few)
+    model = call_quietly(make_melanoma_pipeline().fit, lesions.images, few)
     by_number = make_melanoma_pipeline()
     numbers = np.select([few == "nevus", few == "melanoma"], [0, 1], -1)
     call_quietly(by_number.fit, lesions.images, numbers)
@@ -650,10 +652,10 @@ def test_default_classifier_needs_no_labels(lesions):
     assert roc_auc_score(lesions.target, scores) > 0.7
 
 
-def test_default_prior_has_all_directions():
+def test_default_prior_has_all_directions(lesions):
     directions = feature_directions()["direction"]
-    prior = make_melanoma_pipeline()["classify"].prior
-    assert set(prior.index[prior != 0]) == set(directions.index[directions != 0])
+    model = call_quietly(make_melanoma_pipeline().fit, lesions.images, [-1] * 40)[-1]
+    assert set(model.feature_names_in_[model.prior_coef_[0] != 0]) == set(directions.index[directions != 0]) - {"age"}
 
 
 def test_polars_output(lesions, few_labels):

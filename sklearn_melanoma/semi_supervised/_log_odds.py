@@ -1,4 +1,4 @@
-"""Predictions of binary classifiers from one score."""
+"""Predictions of classifiers from log-odds."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.utils import Tags
+from scipy.special import expit, softmax
 
 from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
 
-class BinaryScoreMixin(LabeledScoreMixin):
-    """Predictions from `decision_function`, the log-odds of ``classes_[1]``; goes before `ClassifierMixin`."""
+class LogOddsMixin(LabeledScoreMixin):
+    """Predictions from `decision_function`; goes before `ClassifierMixin`.
+
+    It returns the log-odds of ``classes_[1]``, or for more than two classes their log-probabilities up to a constant.
+    """
 
     accepts_unlabeled: ClassVar[bool] = True
 
@@ -27,14 +29,14 @@ class BinaryScoreMixin(LabeledScoreMixin):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
         scores = self.decision_function(X)  # type: ignore[attr-defined]
-        return np.column_stack([expit(-scores), expit(scores)])
+        return np.column_stack([expit(-scores), expit(scores)]) if scores.ndim == 1 else softmax(scores, axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class of each sample.
+        """Return the most probable class of each sample.
 
         Parameters
         ----------
@@ -49,9 +51,5 @@ class BinaryScoreMixin(LabeledScoreMixin):
         return self._decide(self.decision_function(X))  # type: ignore[attr-defined]
 
     def _decide(self, scores: NDArray[np.float64]) -> NDArray[Any]:
-        return self.classes_[(scores > 0).astype(int)]  # type: ignore[attr-defined]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.classifier_tags.multi_class = False
-        return tags
+        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[best]  # type: ignore[attr-defined]

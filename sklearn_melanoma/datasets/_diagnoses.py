@@ -1,0 +1,59 @@
+"""Diagnoses whose expected features are known, found by the words of a label."""
+
+from __future__ import annotations
+
+import re
+
+from sklearn_melanoma.datasets._vocabulary import Meaning, normalize, read_diagnosis
+from sklearn_melanoma.features._diagnoses import DIAGNOSES
+
+#: Name of all lesions without a diagnosis of `DIAGNOSES`.
+REST = "other"
+
+# The first pattern that occurs in a phrase decides: a squamous cell carcinoma in situ is Bowen's disease.
+_PATTERNS = {
+    "actinic keratosis": r"(actinic|solar) keratos[ie]s|aktinische keratosen?|bowen(s|oid)?|in ?situ|intraepi\w+",
+    "basal cell carcinoma": r"basal cell|basali\w+|basalzell\w+",
+    "squamous cell carcinoma": r"squamous|spinali\w+|plattenepithel\w+|keratoacanthoma",
+    "benign keratosis": r"seborrh?o?eic|seborrhoische\w*|(benign|lichenoid|lichen planus like) keratos[ie]s"
+    r"|(solar|actinic|senile) lentig(o|ines)|keratosis like",
+    "dermatofibroma": r"dermatofibromas?|(fibrous )?histiocytoma",
+    "vascular lesion": r"vascular|venous|h?a?emangiomas?|angiomas?|angiokeratomas?|pyogenic granuloma|h?a?emorrh?ag\w+"
+    r"|telangiectas\w+|h?a?ematomas?",
+    "nevus": r"na?ev(us|i|os?)|navi|navus|moles?|muttermale?",
+}
+_CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}
+
+
+def find_diagnosis(label: object) -> str | None:
+    """Return the diagnosis that a label means.
+
+    Parameters
+    ----------
+    label : object
+        A string, such as "nv" or "Basal cell carcinoma". Labels of other types mean nothing.
+
+    Returns
+    -------
+    str or None
+        One of `DIAGNOSES`, `REST` for another lesion, or None if the label is not understood.
+
+    Examples
+    --------
+    >>> [find_diagnosis(label) for label in ("nv", "Pigmented Bowen's disease", "benign", "suspicious")]
+    ['nevus', 'actinic keratosis', 'other', None]
+    """
+    if not isinstance(label, str):
+        return None
+    phrase, meaning = normalize(label), read_diagnosis(label)
+    if phrase in _CODES:
+        return _CODES[phrase]
+    if meaning is Meaning.MELANOMA:
+        return "melanoma"
+    if meaning in (Meaning.UNKNOWN, Meaning.DOUBTFUL, Meaning.FOREIGN):
+        return None
+    if meaning is not Meaning.NOT_MELANOMA:
+        for diagnosis, pattern in _PATTERNS.items():
+            if re.search(rf"\b({pattern})\b", phrase):
+                return diagnosis
+    return REST

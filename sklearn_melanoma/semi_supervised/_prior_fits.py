@@ -1,0 +1,126 @@
+"""Correction of prior weights by labels, for two classes and for more."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._logistic import fit_correction, weigh_losses, weigh_scores
+from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
+
+
+class PriorFit(NamedTuple):
+    """Corrected prior weights.
+
+    Parameters
+    ----------
+    coefficients, prior : ndarray of shape (n_features,) or (n_features, n_classes)
+        The weights, and those of all priors together.
+    intercept : float or ndarray of shape (n_classes,)
+        The intercept; of two classes, that of the log-odds of the second.
+    prior_weights : ndarray of shape (n_priors,)
+        Weight of each prior.
+    n_iter : int
+        Newton steps; 0 if the prior alone predicts.
+    fractions : ndarray of shape (n_classes,)
+        Class fractions for which the intercept holds.
+    """
+
+    coefficients: Array
+    prior: Array
+    intercept: float | Array
+    prior_weights: Array
+    n_iter: int
+    fractions: Array
+
+
+def fit_two_classes(
+    rows: Array, positive: NDArray[np.bool_], weights: Array, priors: Array, penalty: float
+) -> PriorFit:
+    """Correct priors of two classes; without labels of both, the prior predicts.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_labeled, n_features)
+        The labeled samples.
+    positive : ndarray of shape (n_labeled,), dtype bool
+        True for samples of the second class.
+    weights : ndarray of shape (n_labeled,)
+        Positive weights of the samples.
+    priors : ndarray of shape (n_priors, n_features)
+        The priors; without any, zeros are corrected.
+    penalty : float
+        Strength of the priors.
+
+    Returns
+    -------
+    PriorFit
+        The corrected weights.
+    """
+    prior_weights = np.full(len(priors), 1 / max(len(priors), 1))
+    if not 0 < positive.sum() < len(positive):
+        prior = prior_weights @ priors
+        return PriorFit(prior, prior, 0.0, prior_weights, 0, np.array([0.5, 0.5]))
+    if len(priors) > 1:
+        prior_weights = weigh_scores(rows @ priors.T, positive, weights)
+    prior = prior_weights @ priors
+    found = fit_correction(rows, rows @ prior, positive, weights, penalty)
+    fraction = weights[positive].sum() / weights.sum()
+    return PriorFit(
+        prior + found.shift, prior, found.intercept, prior_weights, found.n_iter, np.array([1 - fraction, fraction])
+    )
+
+
+def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, priors: Array, penalty: float) -> PriorFit:
+    """Correct priors of more than two classes; those of classes without labels stay as they are.
+
+    Labels say nothing about the odds between classes with and without labels: the intercepts of the classes with labels
+    have the sum 0, and the others are 0.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_labeled, n_features)
+        The labeled samples.
+    numbers : ndarray of shape (n_labeled,), dtype int
+        The position of the class of each sample.
+    weights : ndarray of shape (n_labeled,)
+        Positive weights of the samples.
+    priors : ndarray of shape (n_priors, n_features, n_classes)
+        The priors.
+    penalty : float
+        Strength of the priors.
+
+    Returns
+    -------
+    PriorFit
+        The corrected weights.
+    """
+    n_classes = priors.shape[2]
+    present = np.unique(numbers)
+    own = np.searchsorted(present, numbers)
+    prior_weights = np.full(len(priors), 1 / max(len(priors), 1))
+    if len(priors) > 1 and len(present) > 1:
+        nothing = np.empty((len(rows), 0))
+        fits = [fit_multinomial_correction(nothing, rows @ prior[:, present], own, weights, 1.0) for prior in priors]
+        prior_weights = weigh_losses(np.array([fit.loss for fit in fits]))
+    prior = np.tensordot(prior_weights, priors, axes=1)
+    coefficients, intercept, fractions, n_iter = prior.copy(), np.zeros(n_classes), np.full(n_classes, 1 / n_classes), 0
+    if len(present) > 1:
+        found = fit_multinomial_correction(rows, rows @ prior[:, present], own, weights, penalty)
+        coefficients[:, present] += found.shift
+        intercept[present] = found.intercept
+        counts = np.bincount(own, weights=weights)
+        fractions[present] = counts / counts.sum() * len(present) / n_classes
+        n_iter = found.n_iter
+    return PriorFit(coefficients, prior, intercept, prior_weights, n_iter, fractions)
+
+
+def move_intercept(fit: PriorFit, prevalence: Array) -> float | Array:
+    """Return the intercept for other class fractions."""
+    if np.ndim(fit.intercept):
+        return fit.intercept + np.log(prevalence) - np.log(fit.fractions)
+    return fit.intercept + float(logit(prevalence[1]) - logit(fit.fractions[1]))

@@ -1,0 +1,167 @@
+"""Multinomial logistic regression around given scores."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import null_space, svd
+from scipy.sparse.linalg import LinearOperator, cg
+from scipy.special import logsumexp, softmax
+
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, TOLERANCE
+
+# Relative residual of each linear system. The steps stay those of Newton's method in all digits that matter.
+_RESIDUAL = 1e-8
+
+
+class MultinomialCorrection(NamedTuple):
+    """The correction ``X @ shift + intercept`` of scores, one column per class.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (n_features, n_classes)
+        Correction of the weights. Each row has the sum 0.
+    intercept : ndarray of shape (n_classes,)
+        Intercepts, whose sum is 0.
+    n_iter : int
+        Number of Newton steps.
+    loss : float
+        Log-loss of the result, without the penalty.
+    """
+
+    shift: Array
+    intercept: Array
+    n_iter: int
+    loss: float
+
+
+def fit_multinomial_correction(
+    X: Array, scores: Array, labels: NDArray[np.intp], weights: Array, penalty: float
+) -> MultinomialCorrection:
+    r"""Find the linear correction of the scores of classes that fits labels best, with a penalty on its length.
+
+    The minimum over :math:`\Delta` and :math:`b` of
+
+    .. math:: \sum_i s_i \left(\log \sum_k e^{f_{ik} + x_i^T \delta_k + b_k} - f_{iy_i} - x_i^T \delta_{y_i}
+              - b_{y_i}\right) + \lambda \sum_k |\delta_k|^2
+
+    by Newton's method. For two classes, the difference :math:`\delta_1 - \delta_0` and its loss are those of
+    :func:`fit_correction` with the same :math:`\lambda`.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The labeled samples :math:`x_i`. Without columns, only the intercepts are found.
+    scores : ndarray of shape (n_samples, n_classes)
+        The given scores :math:`f_{ik}`, up to a constant log-probabilities.
+    labels : ndarray of shape (n_samples,), dtype int
+        The position of the class of each sample. Each class must have a sample.
+    weights : ndarray of shape (n_samples,)
+        Positive weights :math:`s_i`.
+    penalty : float
+        :math:`\lambda`, above 0.
+
+    Returns
+    -------
+    MultinomialCorrection
+        `n_iter` is `MAX_STEPS` if the minimum was not reached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, scores = np.array([[-1.0], [0.0], [1.0]]), np.zeros((3, 3))
+    >>> found = fit_multinomial_correction(x, scores, np.array([0, 1, 2]), np.ones(3), 0.1)
+    >>> found.shift.round(2) + 0.0
+    array([[-1.6,  0. ,  1.6]])
+    """
+    n_classes = scores.shape[1]
+    middle = np.average(X, axis=0, weights=weights)
+    coordinates, basis = _reduce_columns(X - middle)
+    problem = _Problem(
+        columns=np.column_stack([coordinates, np.ones(len(X))]),
+        # The correction of all classes has the sum 0. These are orthonormal coordinates of such corrections.
+        contrasts=null_space(np.ones((1, n_classes))),
+        scores=scores,
+        targets=np.eye(n_classes)[labels],
+        weights=weights,
+        penalties=np.append(np.full(coordinates.shape[1], 2.0 * penalty), 0.0)[:, np.newaxis],
+    )
+    solution, n_iter = _minimize(problem)
+    correction = solution @ problem.contrasts.T
+    shift = basis @ correction[:-1]
+    return MultinomialCorrection(shift, correction[-1] - middle @ shift, n_iter, problem.compute_losses(solution)[0])
+
+
+def _reduce_columns(X: Array) -> tuple[Array, Array]:
+    """Return the samples in coordinates of the space that they span, and its basis as columns, if that is smaller."""
+    if X.shape[1] <= len(X):
+        return X, np.eye(X.shape[1])
+    left, lengths, right = svd(X, full_matrices=False)
+    return left * lengths, right.T
+
+
+class _Problem(NamedTuple):
+    """The loss as a function of a solution of shape (n_columns, n_classes - 1), in contrasts of the classes."""
+
+    columns: Array
+    contrasts: Array
+    scores: Array
+    targets: Array
+    weights: Array
+    penalties: Array
+
+    def predict(self, solution: Array) -> Array:
+        return self.scores + self.columns @ (solution @ self.contrasts.T)
+
+    def compute_losses(self, solution: Array) -> tuple[float, float]:
+        """Return the log-loss without and with the penalty."""
+        predicted = self.predict(solution)
+        loss = float(self.weights @ (logsumexp(predicted, axis=1) - (predicted * self.targets).sum(axis=1)))
+        return loss, loss + float((self.penalties * solution**2).sum()) / 2
+
+    def find_step(self, solution: Array) -> tuple[Array, float]:
+        """Return the Newton step, and the decrease of the loss that it promises."""
+        probabilities = softmax(self.predict(solution), axis=1)
+        errors = self.weights[:, np.newaxis] * (probabilities - self.targets)
+        gradient = self.columns.T @ (errors @ self.contrasts) + self.penalties * solution
+
+        def multiply(flat: Array) -> Array:
+            direction = flat.reshape(solution.shape)
+            change = probabilities * (self.columns @ (direction @ self.contrasts.T))
+            change -= probabilities * change.sum(axis=1, keepdims=True)
+            change *= self.weights[:, np.newaxis]
+            product = self.columns.T @ (change @ self.contrasts) + self.penalties * direction
+            return np.asarray(product).ravel()
+
+        curvature = self.weights @ (probabilities * (1 - probabilities)).mean(axis=1)
+        scale = (self.columns**2).mean(axis=0)[:, np.newaxis] * curvature + self.penalties
+        size = (solution.size, solution.size)
+        step, _ = cg(
+            LinearOperator(size, multiply),
+            gradient.ravel(),
+            rtol=_RESIDUAL,
+            M=LinearOperator(size, lambda flat: (flat.reshape(solution.shape) / scale).ravel()),
+        )
+        step = step.reshape(solution.shape)
+        return step, float((gradient * step).sum()) / 2
+
+
+def _minimize(problem: _Problem) -> tuple[Array, int]:
+    """Return the solution, and the number of steps."""
+    solution = np.zeros((problem.columns.shape[1], problem.contrasts.shape[1]))
+    solution[-1] = problem.contrasts.T @ np.log(problem.weights @ problem.targets)
+    _, value = problem.compute_losses(solution)
+    n_iter = 0
+    while n_iter < MAX_STEPS:
+        n_iter += 1
+        step, gain = problem.find_step(solution)
+        if gain <= TOLERANCE * (1 + value):
+            return solution - step, n_iter
+        length = 1.0
+        while (candidate := problem.compute_losses(solution - length * step)[1]) > value - length * gain / 10:
+            length /= 2
+        solution, value = solution - length * step, candidate
+    return solution, n_iter
