@@ -121,6 +121,8 @@ def read_value(value: str, kind: Meaning | None, rule: Rule | None) -> Meaning:
     flag = _FLAGS.get(key)
     if kind is Meaning.MELANOMA and key in _YES | _NO:
         flag = key in _YES
+    if rule is not None and key.isdigit() and _recodes_numbers(rule):
+        flag = None
     if flag is None:
         return read_diagnosis(value)
     if kind is None or kind is Meaning.MELANOMA:
@@ -128,6 +130,12 @@ def read_value(value: str, kind: Meaning | None, rule: Rule | None) -> Meaning:
     if kind is Meaning.DOUBTFUL:  # 1 is malignant, which also holds carcinoma
         return Meaning.DOUBTFUL if flag else Meaning.BENIGN
     return kind if flag else Meaning.DOUBTFUL
+
+
+def _recodes_numbers(rule: Rule) -> bool:
+    """Return whether a rule has codes of its own, such as 2 for melanoma; then 1 and 0 may mean anything."""
+    numbers = {key: target for key, target in rule.targets.items() if re.fullmatch(r"-?\d+", key)}
+    return any((target == 1) != (key == "1") for key, target in numbers.items())
 
 
 def decide_labels(

@@ -240,7 +240,7 @@ def is_unknown(value: str) -> bool:
 
 def has_sign_of_doubt(value: str) -> bool:
     """Return whether a question mark, or a sign before or after the words, may change their meaning."""
-    text = unicodedata.normalize("NFKD", value).strip()
+    text = unicodedata.normalize("NFKD", value).strip(" \t\n()[]{}'\"")  # melanoma (-)
     return bool(re.search(r"[?¿]", text) or re.search(r"^[-–−+~!¬≠<>=]|[-–−+=]$", text))
 
 
@@ -255,7 +255,7 @@ def _read_phrase(phrase: str) -> Meaning:
     ):
         if phrase in phrases:
             return meaning
-    phrase = re.sub(r"\bnon(?=melanom)", "non ", phrase)
+    phrase = re.sub(r"\b(non|not|no)(?=melanom)", r"\1 ", phrase)
     with_melanoma = _NAMES.sub("melanoma", phrase)
     if MELANOMA_WORDS & set(with_melanoma.split()):
         return _read_melanoma_phrase(with_melanoma)

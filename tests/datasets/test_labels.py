@@ -139,6 +139,17 @@ def test_melanoma_takes_numbers_and_signs(load, melanoma, values):
     assert get_targets(load(values, melanoma=melanoma)) == [1, other, 1]
 
 
+@pytest.mark.parametrize("column", ["label", "melanoma"])
+@pytest.mark.parametrize(("melanoma", "values"), [({2: 1}, [1, 2]), ({0: 1}, [0, 1]), ({1: 0}, [1, 0, "mel"])])
+def test_codes_of_the_user_leave_other_numbers_in_doubt(load, column, melanoma, values):
+    with pytest.raises(ValueError, match=r"got '[01]' \(1\), which could mean melanoma or not"):
+        load(values, column=column, melanoma=melanoma)
+
+
+def test_mapping_of_a_third_number_leaves_1_and_0_alone(load):
+    assert get_targets(load([1, 0, 2, 3], melanoma={2: 0, 3: -1})) == [1, 0, 0, -1]
+
+
 def test_collection_that_leaves_out_a_melanoma_warns(load):
     with pytest.warns(
         UserWarning, match="melanoma leaves out 'MM', 'melanoma in situ', so that these became 0"

@@ -28,11 +28,12 @@ malignant blue nevus | melanoma not excluded | melanoma cannot be excluded | pos
 no invasive melanoma | s/p melanoma | metastasis | probable nevus | MM nevus
 Malignant:Collision - At least one malignant proliferation
 Melanoma Skin Cancer Nevi and Moles | melanocytic lesion | melanoma probability 0.1
+melanoma (-) | melanoma(-) | melanoma [+] | (-) melanoma | nevus (-)
 """
 NOT_MELANOMA = """
 no melanoma | non-melanoma | non melanoma | nonmelanoma | non melanoma skin cancer | non-melanoma skin cancer
 not melanoma | not a melanoma | Nevus, no melanoma | kein Melanom | melanoma: no | melanoma excluded
-negative for melanoma | no evidence of melanoma | No Malignant Melanoma
+negative for melanoma | no evidence of melanoma | No Malignant Melanoma | NotMelanoma | nomelanoma
 """
 BENIGN = """
 melanocytic nevus | nevus | Naevus | Nävus | naevi
