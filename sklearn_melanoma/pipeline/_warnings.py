@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn_melanoma.pipeline._batches import Outcome
+
+#: The problem of an image without a lesion, in tables.
+NO_LESION = "no lesion found"
 
 
 class SkippedImagesWarning(UserWarning):
@@ -42,6 +47,58 @@ class SkippedImagesWarning(UserWarning):
         self.skipped = dict(skipped or {})
 
 
+class NoLesionWarning(UserWarning):
+    """Warning about images in which no lesion was found.
+
+    Its message names the first ten images.
+
+    Parameters
+    ----------
+    message : str
+        Text of the warning.
+    positions : iterable of int, default=()
+        Positions of the images in `X`.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> features = make_melanoma_pipeline("survey")["features"]
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     rows = features.fit_transform([np.full((60, 80, 3), 200, dtype=np.uint8)])
+    >>> caught[0].message.positions
+    [0]
+    """
+
+    def __init__(self, message: str, positions: Iterable[int] = ()):
+        super().__init__(message)
+        self.positions = sorted(positions)
+
+
+def remove_position(message: str) -> str:
+    """Return the message of an error about an image without its position and path."""
+    return re.sub(r"^X\[\d+\](?: \(.*?\))?: ", "", message, flags=re.DOTALL)
+
+
+@contextmanager
+def record_problems() -> Iterator[dict[int, str]]:
+    """Collect the problems of images, by position, in place of the warnings about them; pass on other warnings."""
+    problems: dict[int, str] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield problems
+    for warning in caught:
+        message = warning.message
+        if isinstance(message, NoLesionWarning):
+            problems |= dict.fromkeys(message.positions, NO_LESION)
+        elif isinstance(message, SkippedImagesWarning):
+            problems |= {position: remove_position(text) for position, text in message.skipped.items()}
+        else:
+            warnings.warn_explicit(message, warning.category, warning.filename, warning.lineno)
+
+
 def warn_about_images(outcome: Outcome, memory: Any) -> None:
     """Warn once each about skipped images, missing lesions and a failed cache; blame the caller's caller."""
     skipped = dict(sorted(outcome.skipped.items()))
@@ -55,7 +112,7 @@ def warn_about_images(outcome: Outcome, memory: Any) -> None:
         warnings.warn(SkippedImagesWarning(message, skipped), stacklevel=3)
     if without_lesion:
         message = _format_message(f"No lesion was found in {len(without_lesion)} of {n_images} images", without_lesion)
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warnings.warn(NoLesionWarning(message, outcome.without_lesion), stacklevel=3)
 
 
 def _format_message(summary: str, names: list[str]) -> str:

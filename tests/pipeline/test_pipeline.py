@@ -30,7 +30,7 @@ from sklearn_melanoma.features import (
 )
 from sklearn_melanoma.images import ImageReader, read_image
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
-from sklearn_melanoma.pipeline import ImagePipeline, SkippedImagesWarning
+from sklearn_melanoma.pipeline import ImagePipeline, NoLesionWarning, SkippedImagesWarning
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 FAMILIES = (MorphologyFeatures, ColorFeatures, TextureFeatures, AbcdFeatures)
@@ -374,7 +374,7 @@ def test_missing_lesions_warn_once(images, skin, tmp_path, n_jobs):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rows = make_survey_pipeline(batch_size=8, n_jobs=n_jobs).fit(batch).transform(batch)
-    assert [type(warning.message) for warning in caught] == [UserWarning]
+    assert [type(warning.message) for warning in caught] == [NoLesionWarning]
     assert str(caught[0].message) == (
         f"No lesion was found in 2 of 25 images: X[3], X[20] ({str(tmp_path / 'skin.png')!r}). Their features are NaN."
     )

@@ -1,0 +1,156 @@
+"""Predictions of a fitted model as a table, with the images that could not be scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from sklearn_melanoma._validation import check_images, source_name
+from sklearn_melanoma.metrics._positive import get_positive_scores, infer_pos_label
+from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
+from sklearn_melanoma.pipeline._warnings import record_problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Attributes and steps that hold the model inside a model.
+_INNER = ("estimator_", "estimator")
+
+
+def get_image_pipeline(model: Any) -> ImagePipeline:
+    """Return the image steps of a model, for example to change their number of processes.
+
+    Parameters
+    ----------
+    model : estimator
+        A pipeline of :func:`make_melanoma_pipeline`, also inside a
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` or a :class:`~sklearn.frozen.FrozenEstimator`, as
+        :func:`~sklearn_melanoma.persistence.load_model` returns it.
+
+    Returns
+    -------
+    ImagePipeline
+        The steps themselves, not a copy. Set `n_jobs`, `memory` and `on_error` by ``set_params``: they do not change
+        the predictions.
+
+    Raises
+    ------
+    ValueError
+        If `model` does not begin with an :class:`ImagePipeline`.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.pipeline import get_image_pipeline
+    >>> model = make_melanoma_pipeline()
+    >>> _ = get_image_pipeline(model).set_params(on_error="skip")
+    >>> model["features"].on_error
+    'skip'
+    """
+    inner = model
+    while inner is not None and not isinstance(inner, ImagePipeline):
+        steps = getattr(inner, "steps", None)
+        if steps:
+            inner = steps[0][1]
+        else:
+            inner = next((found for name in _INNER if (found := getattr(inner, name, None)) is not None), None)
+    if inner is None:
+        raise ValueError(
+            f"model must begin with an ImagePipeline, got {type(model).__name__} without one. "
+            "Pass a pipeline of make_melanoma_pipeline."
+        )
+    return inner
+
+
+def predict_images(model: Any, X: Any) -> pd.DataFrame:
+    """Predict images, and tell which of them could not be scored.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted pipeline from images to a label, as :func:`~sklearn_melanoma.persistence.load_model` returns it. With
+        ``get_image_pipeline(model).set_params(on_error="skip")``, images that can't be read are skipped.
+    X : sequence of images
+        Paths, arrays, PIL images or lesions, of any sizes.
+
+    Returns
+    -------
+    DataFrame
+        One row for each image, with its path or position as index.
+
+        score : float
+            Probability of the positive class, or its decision function. With more than two classes, a column
+            ``score <class>`` for each.
+        label : object
+            Predicted class.
+        positive : bool
+            Whether the score is at or above the threshold of the model. Only with two classes.
+        problem : str
+            "no lesion found", the error of a skipped image, or an empty text. Such an image has no score: its features
+            are unknown, and the model would score the typical image in its place.
+
+    Raises
+    ------
+    NotFittedError
+        If `model` is not a fitted classifier.
+    ValueError, TypeError, OSError
+        If an image can't be read, unless the image steps skip it.
+
+    See Also
+    --------
+    get_image_pipeline : The image steps of a model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.pipeline import predict_images
+    >>> lesions = make_lesions(20, random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    >>> skin = np.full((60, 80, 3), 200, dtype=np.uint8)
+    >>> predict_images(model, [lesions.images[0], skin])[["label", "positive", "problem"]]
+      label positive          problem
+    0     0    False
+    1   NaN      NaN  no lesion found
+    """
+    import pandas as pd
+
+    if not hasattr(model, "classes_"):
+        raise NotFittedError(f"model must be a fitted classifier, got {type(model).__name__}. Call its fit first.")
+    images = check_images(X)
+    with record_problems() as problems:
+        columns = _score_images(model, X)
+    names = [source_name(images[i]) for i in range(len(images))]
+    scored = ~np.isin(np.arange(len(images)), list(problems))
+    table = pd.DataFrame(columns, index=names if len(names) and all(names) else None)
+    for name in table.columns:
+        kind = table[name].dtype if name.startswith("score") else object  # missing values are no float among labels
+        table[name] = table[name].astype(kind).where(scored)
+    table["problem"] = [problems.get(position, "") for position in range(len(images))]
+    return table
+
+
+def _score_images(model: Any, X: Any) -> dict[str, Any]:
+    """Return the columns of scores and labels."""
+    classes = np.asarray(model.classes_)
+    if len(classes) != 2:
+        scores = np.asarray(model.predict_proba(X))
+        of_class = {f"score {label}": scores[:, column] for column, label in enumerate(classes.tolist())}
+        return of_class | {"label": classes[scores.argmax(axis=1)]}
+    pos_label = infer_pos_label(model)
+    pos_label = classes.tolist()[1] if pos_label is None else pos_label
+    scores = get_positive_scores(model, X, pos_label)
+    positive = scores >= _find_threshold(model)
+    other = next(label for label in classes.tolist() if label != pos_label)
+    labels = np.array([pos_label if found else other for found in positive], dtype=classes.dtype)
+    return {"score": scores, "label": labels, "positive": positive}
+
+
+def _find_threshold(model: Any) -> float:
+    threshold = getattr(model, "threshold", "auto")
+    if isinstance(threshold, int | float):
+        return float(threshold)
+    return 0.5 if hasattr(model, "predict_proba") else 0.0

@@ -1,0 +1,101 @@
+"""Tests of tables of predictions."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.persistence import load_model, save_model
+from sklearn_melanoma.pipeline import NoLesionWarning, get_image_pipeline, predict_images
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    return make_lesions(24, image_size=(48, 64), melanoma_fraction=0.5, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def model(lesions):
+    return make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, lesions.target)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.3])
+def test_scores_labels_and_threshold_are_the_model_s(lesions, model, tmp_path, threshold):
+    save_model(model, tmp_path / "model.skops", threshold=threshold)
+    loaded = load_model(tmp_path / "model.skops")
+    table = predict_images(loaded, lesions.images)
+    np.testing.assert_array_equal(table["score"], model.predict_proba(lesions.images)[:, 1])
+    np.testing.assert_array_equal(table["label"].astype(int), loaded.predict(lesions.images))
+    np.testing.assert_array_equal(table["positive"].astype(bool), table["score"] >= (threshold or 0.5))
+    assert table["problem"].eq("").all()
+    assert list(table.index) == list(range(24))
+
+
+def test_labels_of_words_in_any_order(lesions, model):
+    words = np.where(lesions.target == 1, "melanoma", "nevus")  # the positive class is the first one
+    worded = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, words)
+    fixed = FixedThresholdClassifier(FrozenEstimator(worded), threshold=0.3, pos_label="melanoma")
+    table = predict_images(fixed.fit(lesions.images, words), lesions.images)
+    np.testing.assert_array_equal(table["score"], worded.predict_proba(lesions.images)[:, 0])
+    np.testing.assert_array_equal(table["label"], fixed.predict(lesions.images))
+    assert table["label"][table["positive"].astype(bool)].eq("melanoma").all()
+
+
+def test_images_without_lesion_or_unreadable_get_no_score(lesions, model, skin, tmp_path):
+    for number, image in enumerate([lesions.images[0], skin]):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    paths = [str(tmp_path / name) for name in ("0.png", "1.png", "gone.png")]
+    with pytest.raises(FileNotFoundError, match=r"X\[2\] \('.*gone.png'\)"):
+        predict_images(model, paths)
+    get_image_pipeline(model).set_params(on_error="skip")
+    try:
+        table = predict_images(model, paths)  # warnings would be errors
+    finally:
+        get_image_pipeline(model).set_params(on_error="raise")
+    assert list(table.index) == paths
+    assert table["score"].isna().tolist() == [False, True, True]
+    assert table["label"].isna().tolist() == [False, True, True]
+    assert table["positive"].isna().tolist() == [False, True, True]
+    assert table["problem"].iloc[1] == "no lesion found"
+    assert table["problem"].iloc[2] == f"could not open '{paths[2]}': No such file or directory"
+
+
+def test_other_warnings_come_through(model, lesions):
+    almost_black = (lesions.images[0] > 150).astype(np.uint8)
+    with pytest.warns(UserWarning, match="almost black"):
+        predict_images(model, [almost_black])
+
+
+def test_more_than_two_classes(lesions):
+    classes = np.arange(24) % 3
+    model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, classes)
+    table = predict_images(model, lesions.images)
+    assert list(table.columns) == ["score 0", "score 1", "score 2", "label", "problem"]
+    np.testing.assert_array_equal(table.iloc[:, :3], model.predict_proba(lesions.images))
+    np.testing.assert_array_equal(table["label"].astype(int), model.predict(lesions.images))
+
+
+def test_warning_lists_images_without_lesion(model, lesions, skin):
+    with pytest.warns(NoLesionWarning, match="No lesion was found in 2 of 3 images") as caught:
+        model.predict([skin, lesions.images[0], skin])
+    assert caught[0].message.positions == [0, 2]
+
+
+def test_unfitted_model_raises(lesions):
+    with pytest.raises(NotFittedError, match="model must be a fitted classifier, got MelanomaPipeline"):
+        predict_images(make_melanoma_pipeline(), lesions.images)
+
+
+def test_image_pipeline_of_a_model(model, tmp_path):
+    assert get_image_pipeline(model) is model["features"]
+    frozen = FixedThresholdClassifier(FrozenEstimator(model), threshold=0.3)
+    assert get_image_pipeline(frozen) is model["features"]
+    assert get_image_pipeline(model["features"]) is model["features"]
+    with pytest.raises(ValueError, match="model must begin with an ImagePipeline, got Pipeline without one"):
+        get_image_pipeline(make_pipeline(LogisticRegression()))
