@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sklearn_melanoma.datasets._labels import Rule, find_column_kind, make_key, read_value
 from sklearn_melanoma.datasets._matching import ImageNames
 from sklearn_melanoma.datasets._tables import Table, column_key
-from sklearn_melanoma.datasets._vocabulary import GENERIC, Meaning, normalize, read_diagnosis
+from sklearn_melanoma.datasets._vocabulary import GENERIC, TARGETS, Meaning, is_unknown, normalize, read_diagnosis
 
 #: Columns of images; they only settle a tie.
 IMAGE_COLUMNS = ("image", "image_id", "image_name", "isic_id", "img_id", "img", "file", "file_name", "filename", "path")
@@ -24,7 +24,9 @@ PATH_COLUMNS = (*(f"diagnosis_{i}" for i in range(5, 0, -1)), *(f"iddx_{i}" for 
 _STRUCTURE = re.compile(
     r"(?:train|training|test|testing|val|valid|validation|images?|imgs?|inputs?|data|photos?|raw|dermoscopy|dermoscopic)"
 )
-_ONE_HOT = {"0", "1", ""}
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+# Starts of the names of columns in ISIC 2024, where target 1 is malignant.
+_ISIC_2024 = ("iddx_", "tbp_")
 
 
 class LabelColumns(NamedTuple):
@@ -62,10 +64,12 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
                 f"{table.name} must have a column of diagnoses ({', '.join((*LABEL_COLUMNS, *FLAG_COLUMNS))}), got "
                 f"{table.columns}. Name it with label_column."
             )
-        if rule is not None and len(names) > 1:
+        if rule is None:
+            _check_flags(table, names[0], (*names, *without))
+        elif len(names) > 1:
             names = [_find_ruled_column(table, names, rule)]
     kinds = {name: find_column_kind(name) for name in names}
-    if any(column_key(name).startswith("iddx_") for name in names):  # there, the target is malignant
+    if any(column_key(name).startswith(_ISIC_2024) for name in table.columns):
         kinds = {name: Meaning.DOUBTFUL if column_key(name) == "target" else kind for name, kind in kinds.items()}
     return LabelColumns({name: table.cells(name) for name in names}, kinds)
 
@@ -75,6 +79,28 @@ def _find_usual_columns(table: Table) -> list[str]:
     paths = [find_column(table, None, (key,), "label_column") for key in PATH_COLUMNS]
     flags = [find_column(table, None, (key,), "label_column") for key in FLAG_COLUMNS]
     return [name for name in (*paths, main, *flags) if name is not None]
+
+
+def _check_flags(table: Table, column: str, without: Sequence[str]) -> None:
+    """Refuse 1 and 0 that mean something else by another column, whose words contradict them in all rows."""
+    flags = [_FLAGS.get(normalize(cell)) for cell in table.cells(column)]
+    if not all(flag is not None or is_unknown(cell) for flag, cell in zip(flags, table.cells(column), strict=True)):
+        return
+    for name in table.columns:
+        cells = table.cells(name)
+        if name in without or not all(read_diagnosis(cell) in TARGETS for cell in set(cells)):
+            continue
+        meanings = [read_diagnosis(cell) for cell in cells]
+        if not set(meanings) - {Meaning.MELANOMA, Meaning.UNKNOWN}:  # such as diseases of the family
+            continue
+        for meaning, wrong in ((Meaning.MELANOMA, False), (Meaning.CANCER, True)):
+            rows = [row for row, each in enumerate(meanings) if each is meaning and flags[row] is not None]
+            if rows and all(flags[row] is wrong for row in rows):
+                raise ValueError(
+                    f"{table.name} must give each image one diagnosis, got {column} {table.cells(column)[rows[0]]!r} "
+                    f"with {name} {cells[rows[0]]!r}, and so in all such rows. Name the column that is right with "
+                    "label_column, or pass melanoma with the meaning of the numbers."
+                )
 
 
 def _find_ruled_column(table: Table, names: list[str], rule: Rule) -> str:
@@ -91,11 +117,15 @@ def _read_one_hot(table: Table, without: Sequence[str]) -> list[str] | None:
     """Return the name of the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
     candidates = [name for name in table.columns if name not in without and read_diagnosis(name) is not Meaning.FOREIGN]
     cells = {name: [normalize(cell) for cell in table.cells(name)] for name in candidates}
-    marked = {name: values for name, values in cells.items() if set(values) <= _ONE_HOT}
+    marked = {
+        name: ["" if value == "" else str(int(_FLAGS[value])) for value in values]
+        for name, values in cells.items()
+        if set(values) <= {*_FLAGS, ""}
+    }
     if Meaning.MELANOMA not in {read_diagnosis(name) for name in marked}:
         return None
     if len(marked) < 3:  # too few for all diagnoses, so that a row without any 1 has another one
-        melanoma = next(cells for name, cells in marked.items() if read_diagnosis(name) is Meaning.MELANOMA)
+        melanoma = next(values for name, values in marked.items() if read_diagnosis(name) is Meaning.MELANOMA)
         return [{"1": "melanoma", "0": "other", "": ""}[cell] for cell in melanoma]
     labels = []
     for number, row in enumerate(zip(*marked.values(), strict=True), start=1):

@@ -261,6 +261,44 @@ def test_contradiction_between_columns_raises(load, columns, shown):
     assert len(load(columns, label_column=name, melanoma={"malignant": 1}).target) == 2
 
 
+@pytest.mark.parametrize(
+    ("flags", "words", "shown"),
+    [
+        ([0, 1, 1, 0], ["melanoma", "nevus", "nevus", "melanoma"], "target '0' with class_name 'melanoma'"),
+        ([True, True, False, True], ["melanoma", "bcc", "nevus", "bcc"], "target 'True' with class_name 'bcc'"),
+    ],
+)
+def test_numbers_that_another_column_contradicts_raise(load, flags, words, shown):
+    columns = {"target": flags, "class_name": words, "age": [40, 50, 60, 70]}
+    with pytest.raises(ValueError, match=f"got {shown}, and so in all such rows. Name the column"):
+        load(columns)
+    assert get_targets(load(columns, label_column="class_name")) == [int(word == "melanoma") for word in words]
+    swapped = load({"target": [0, 1, 1, 0], "class_name": words}, melanoma={0: 1, 1: 0})
+    assert get_targets(swapped) == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["melanoma", "nevus", "nevus", "melanoma"],  # before the biopsy, so that some differ
+        ["none", "melanoma", "melanoma", "?"],  # of the family
+        ["melanoma", "foo", "nevus", "bar"],
+    ],
+)
+def test_numbers_go_before_columns_that_may_be_something_else(load, words):
+    assert get_targets(load({"target": [1, 0, 0, 0], "note": words})) == [1, 0, 0, 0]
+
+
+def test_target_of_isic_2024_is_malignant(load):
+    with pytest.raises(ValueError, match=r"got '1' \(1\), which could mean melanoma or not"):
+        load({"target": ["1", "0"], "tbp_lv_A": ["20.1", "19.4"]})
+
+
+def test_one_column_per_diagnosis_by_pandas(load):
+    words = pd.Series(["MEL", "NV", "BCC", "NV"])
+    assert get_targets(load(dict(pd.get_dummies(words)))) == [1, 0, 0, 0]
+
+
 def test_one_column_per_diagnosis(load):
     names = ["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"]
     table = {name: ["1.0" if row == column else "0.0" for row in range(10)] for column, name in enumerate(names)}
