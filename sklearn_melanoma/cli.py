@@ -27,7 +27,7 @@ from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
-from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc
+from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
 

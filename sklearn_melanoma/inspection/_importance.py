@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.inspection._families import assign_families, check_names
 from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
-from sklearn_melanoma.metrics._positive import find_pos_label, recode_positive
+from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, recode_positive
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, find_labeled_or_masked
 
 
@@ -121,10 +121,12 @@ class FeatureImportanceDisplay:
         n_repeats : int, default=10
             Number of permutations.
         scoring : str or callable, default="roc_auc"
-            One of scikit-learn's scorers. For more than two classes, use ``"roc_auc_ovr"``, for example.
+            One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against
+            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class.
         pos_label : label, optional
-            Label of the positive class, for a `scoring` by name and labels of two classes. Defaults to what the
-            classifier says, else to 1 or True for the labels 0 and 1, or False and True. Other labels need it.
+            Label of the positive class, for a `scoring` by name. Defaults to what the classifier says, else to 1 or
+            True for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two
+            classes, it is scored against the rest.
         random_state : int, RandomState instance or None, default=None
             Seed of the permutations. Pass an int to get the same ones each time.
         n_jobs : int, optional
@@ -156,15 +158,16 @@ class FeatureImportanceDisplay:
         labeled, labels = find_labeled_or_masked(y)
         if labels is None:
             raise ValueError("y must hold labels, got masks. Pass the diagnoses.")
-        n_classes = len(np.unique(labels))
-        if scoring == "roc_auc" and n_classes != 2:
+        classes = np.unique(labels).tolist()
+        scoring = choose_auc(scoring, classes, pos_label)
+        if scoring == "roc_auc" and len(classes) < 2:
             raise ValueError(
-                f"scoring='roc_auc' needs labels of two classes in y, got {n_classes}. "
-                "Label some of each class; for more than two, use scoring='roc_auc_ovr'."
+                f"scoring='roc_auc' needs labels of two classes in y, got {len(classes)}. Label some of each class."
             )
         positive = None
-        if isinstance(scoring, str) and n_classes == len(getattr(estimator, "classes_", ())) == 2:
-            positive = find_pos_label(np.unique(labels), pos_label, estimator=estimator)
+        n_fitted = len(getattr(estimator, "classes_", ()))
+        if isinstance(scoring, str) and (len(classes) == n_fitted == 2 or pos_label is not None):
+            positive = find_pos_label(classes, pos_label, estimator=estimator)
         table, names, classifier = split_at_table(estimator, X, np.flatnonzero(labeled))
         classifier, labels = recode_positive(classifier, labels, positive)
         family_of = assign_families(names, families)

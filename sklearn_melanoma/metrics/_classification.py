@@ -1,26 +1,24 @@
-"""Metrics of binary classifiers: a report with intervals, and the decision threshold."""
+"""Metrics of classifiers: a report with intervals, and the decision threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import ceil, sqrt
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata
 from sklearn.utils import check_consistent_length
 
 from sklearn_melanoma._validation.labels import find_labeled, list_labels
 from sklearn_melanoma._validation.warn import warn_user
+from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, wilson_interval
+from sklearn_melanoma.metrics._multiclass import read_columns, select_labeled_rows, tabulate_classes
 from sklearn_melanoma.metrics._positive import find_pos_label
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_N_DRAWS = 1000  # of the bootstrap
 
 
 class Threshold(NamedTuple):
@@ -142,14 +140,15 @@ def score_report(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels of two classes, -1 for unlabeled samples. Samples with -1 or a probability of NaN are ignored.
-    y_probability : array-like of shape (n_samples,)
-        Predicted probability of the positive class, for samples that the model was not fitted on.
+        Labels, -1 for unlabeled samples. Samples with -1 or a probability of NaN are ignored.
+    y_probability : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Predicted probability of the positive class, for samples that the model was not fitted on; or the probabilities
+        of more than two classes, in the order of the sorted labels. The columns of a DataFrame name the classes.
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
-        and True; other labels need it.
+        and True; other labels need it. Of more than two classes, one is positive and the rest negative.
     threshold : float, default=0.5
-        Lowest probability that counts as positive.
+        Lowest probability that counts as positive. It has no meaning for the probabilities of all classes.
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample. Intervals count groups, because samples of one group say less than as many of
         several groups. By default, each sample is a group.
@@ -168,14 +167,17 @@ def score_report(
         ``prevalence`` and one for each range of probability that holds samples, such as
         ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
         probability, for rows whose value is the fraction of positive samples; and ``n``, the number of samples.
+        For the probabilities of more than two classes without `pos_label`: rows ``macro ROC AUC``, the mean over the
+        classes of the AUC of each against the rest; ``balanced accuracy``, the mean sensitivity; ``accuracy``;
+        ``log loss``; and ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class.
         With `by`, the index has two levels: the value of `by`, "missing" without one, and the row. If all samples of
         a value have the same label, its ``ROC AUC``, ``balanced accuracy`` and ``Brier score`` are NaN.
 
     Raises
     ------
     ValueError
-        If a class is missing, there are more than two, a missing label is not -1, nothing says which class is the
-        positive one, a probability is not in 0..1, or a parameter is out of range.
+        If a class is missing, a missing label is not -1, nothing says which class is the positive one, the columns are
+        not the classes, a probability is not in 0..1, or a parameter is out of range.
 
     See Also
     --------
@@ -215,26 +217,32 @@ def score_report(
     """
     import pandas as pd
 
-    positive, probability, kept = _select_scored(y_true, y_probability, pos_label, "y_probability")
+    if n_bins < 1 or not 0 < confidence < 1:
+        raise ValueError(f"n_bins must be at least 1 and confidence in 0..1, got {n_bins!r} and {confidence!r}.")
+    names, y_probability = read_columns(y_true, y_probability, pos_label)
+    truth: NDArray[Any]
+    if names is None:
+        truth, probability, kept = _select_scored(y_true, y_probability, pos_label, "y_probability")
+        tabulate = partial(_tabulate_scores, threshold=threshold, n_bins=n_bins, confidence=confidence)
+    else:
+        truth, probability, kept = select_labeled_rows(y_true, y_probability, names)
+        tabulate = partial(tabulate_classes, names=names, confidence=confidence)
     if probability.min() < 0 or probability.max() > 1:
         raise ValueError(
             f"y_probability must lie in 0..1, got {probability.min():g} to {probability.max():g}. "
-            "Pass the column of predict_proba(X) for the positive class."
+            "Pass the output of predict_proba(X): the column of the positive class, or all columns."
         )
-    if n_bins < 1 or not 0 < confidence < 1:
-        raise ValueError(f"n_bins must be at least 1 and confidence in 0..1, got {n_bins!r} and {confidence!r}.")
     groups = np.arange(np.size(y_true)) if groups is None else np.asarray(groups)
     check_consistent_length(y_true, groups)
     units = np.unique(groups[kept], return_inverse=True)[1]
-    tabulate = partial(_tabulate_scores, threshold=threshold, n_bins=n_bins, confidence=confidence)
     if by is None:
-        return tabulate(positive, probability, units)
+        return tabulate(truth, probability, units)
     check_consistent_length(y_true, by)
     values = pd.Series(by).iloc[kept].reset_index(drop=True)
     tables = {}
     for value, members in values.groupby(values, observed=True, dropna=False):
         rows = members.index.to_numpy()
-        tables["missing" if pd.isna(value) else value] = tabulate(positive[rows], probability[rows], units[rows])
+        tables["missing" if pd.isna(value) else value] = tabulate(truth[rows], probability[rows], units[rows])
     return pd.concat(tables, names=[values.name, None])
 
 
@@ -280,68 +288,7 @@ def _tabulate_scores(
     return pd.DataFrame(rows, index=["value", "low", "high", "predicted", "n"]).T.astype({"n": int})
 
 
-def wilson_interval(fraction: float, n: int, *, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return a fraction of `n` independent samples and the bounds of its Wilson interval."""
-    z = ndtri((1 + confidence) / 2)
-    middle = (fraction + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # At 0 or 1, rounding errors could put the fraction outside.
-    return fraction, max(min(middle - half, fraction), 0.0), min(max(middle + half, fraction), 1.0)
-
-
-def bootstrap_interval(
-    score: Callable[[Any, Any], float],
-    positive: NDArray[np.bool_],
-    values: NDArray[Any],
-    units: NDArray[np.intp] | None = None,
-    *,
-    confidence: float = 0.95,
-) -> tuple[float, float, float]:
-    """Return a score and its bootstrap percentile interval; every draw holds both classes.
-
-    Parameters
-    ----------
-    score : callable
-        Takes the true classes and the values.
-    positive : ndarray of shape (n_samples,), dtype bool
-        The true classes.
-    values : ndarray of shape (n_samples,)
-        Predictions to score.
-    units : ndarray of shape (n_samples,), dtype int, optional
-        Groups that are drawn as a whole, separately for groups with and without a positive sample.
-    confidence : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    tuple of float
-        The score, and the lower and upper bound.
-    """
-    units = np.arange(len(positive)) if units is None else units
-    order = np.argsort(units, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
-    has_positive = np.array([positive[rows].any() for rows in members])
-    random = np.random.default_rng(0)
-    drawn: list[float] = []
-    while len(drawn) < _N_DRAWS:
-        chosen = np.concatenate(
-            [random.choice(np.flatnonzero(kind), kind.sum()) for kind in (has_positive, ~has_positive)]
-        )
-        rows = np.concatenate([members[unit] for unit in chosen])
-        if 0 < np.count_nonzero(positive[rows]) < len(rows):
-            drawn.append(score(positive[rows], values[rows]))
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(score(positive, values)), float(low), float(high)
-
-
 # scikit-learn's metrics check their input. In a thousand draws, the checks take twenty times as long as these sums.
-
-
-def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Return the AUC of the ROC curve, as the Mann-Whitney statistic."""
-    n_positive = np.count_nonzero(positive)
-    above = rankdata(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(above / (n_positive * (len(scores) - n_positive)))
 
 
 def _balanced_accuracy(positive: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:

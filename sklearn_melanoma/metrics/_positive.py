@@ -81,7 +81,7 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     Parameters
     ----------
     classes : sequence of labels
-        The classes, two at most.
+        The classes. Of more than two, one is positive and the rest negative.
     pos_label : label, optional
         The label that the caller gave.
     estimator : estimator, optional
@@ -98,7 +98,7 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     Raises
     ------
     ValueError
-        If there are more than two classes, the label is not among two classes, or nothing says which it is.
+        If the label is not among two or more classes, or nothing says which it is.
 
     Examples
     --------
@@ -108,11 +108,9 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     'melanoma'
     """
     found = _list_labels(classes)
-    if len(found) > 2:
-        raise make_class_count_error(found, name=name)
     said = _as_python(pos_label) if pos_label is not None else get_pos_label(estimator)
     if said is not None:
-        if len(found) == 2 and said not in found:
+        if len(found) > 1 and said not in found:
             source = "pos_label" if pos_label is not None else f"the positive class of {type(estimator).__name__}"
             raise ValueError(
                 f"{source} must be one of the labels {found!r} in {name}, got {said!r}. Write both alike, or pass "
@@ -137,12 +135,12 @@ def make_class_count_error(classes: Any, *, name: str = "y") -> ValueError:
 
 
 def get_positive_scores(model: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:
-    """Return the scores of a fitted binary classifier for its positive class.
+    """Return the scores of a fitted classifier for its positive class.
 
     Parameters
     ----------
     model : classifier
-        Fitted to two classes, with `predict_proba` or `decision_function`.
+        Fitted, with `predict_proba` or `decision_function`.
     X : sequence of samples
         Input of the classifier.
     pos_label : label
@@ -157,11 +155,19 @@ def get_positive_scores(model: Any, X: Any, pos_label: Any) -> NDArray[np.float6
     if hasattr(model, "predict_proba"):
         return np.asarray(model.predict_proba(X), dtype=np.float64)[:, column]
     scores = np.asarray(model.decision_function(X), dtype=np.float64)
+    if scores.ndim == 2:
+        return scores[:, column]
     return scores if column == 1 else -scores
 
 
+def choose_auc(scoring: Any, classes: Sequence[Any], pos_label: Any) -> Any:
+    """Return the scoring: for "roc_auc" and more than two classes, the mean AUC of each against the rest."""
+    is_auc = isinstance(scoring, str) and scoring == "roc_auc"
+    return "roc_auc_ovr" if is_auc and len(classes) > 2 and pos_label is None else scoring
+
+
 class _RecodedClassifier(ClassifierMixin, BaseEstimator):
-    """A fitted binary classifier whose classes are called 1 (positive) and 0, for scorers that expect these."""
+    """A fitted classifier whose positive class is called 1 and the rest 0, for scorers that expect these."""
 
     def __init__(self, classifier: Any, pos_label: Any):
         self.classifier = classifier
@@ -177,16 +183,26 @@ class _RecodedClassifier(ClassifierMixin, BaseEstimator):
     @available_if(lambda self: hasattr(self.classifier, "predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         column = _list_labels(self.classifier.classes_).index(self.pos_label)
-        return np.asarray(self.classifier.predict_proba(X))[:, [1 - column, column]]
+        probability = np.asarray(self.classifier.predict_proba(X))
+        return np.column_stack([np.delete(probability, column, axis=1).sum(axis=1), probability[:, column]])
 
-    @available_if(lambda self: hasattr(self.classifier, "decision_function"))
+    # Of more than two classes, the probability of one ranks samples otherwise than its score.
+    @available_if(
+        lambda self: (
+            hasattr(self.classifier, "decision_function")
+            and not (hasattr(self.classifier, "predict_proba") and len(self.classifier.classes_) > 2)
+        )
+    )
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         scores = np.asarray(self.classifier.decision_function(X), dtype=np.float64)
-        return scores if _list_labels(self.classifier.classes_).index(self.pos_label) == 1 else -scores
+        column = _list_labels(self.classifier.classes_).index(self.pos_label)
+        if scores.ndim == 2:
+            return scores[:, column]
+        return scores if column == 1 else -scores
 
 
 def recode_positive(model: Any, y: NDArray[Any], pos_label: Any) -> tuple[Any, NDArray[Any]]:
-    """Return a binary classifier and true labels with 1 for the positive class and 0 for the other.
+    """Return a binary classifier and true labels with 1 for the positive class and 0 for the rest.
 
     scikit-learn's scorers by name, such as "average_precision", expect these.
 
@@ -202,10 +218,10 @@ def recode_positive(model: Any, y: NDArray[Any], pos_label: Any) -> tuple[Any, N
     Returns
     -------
     model, y
-        As they are if there are not two classes, `pos_label` is None, or the classes are 0 and 1 already.
+        As they are if `pos_label` is None or no class of the model, or the classes are 0 and 1 already.
     """
     classes = _list_labels(getattr(model, "classes_", None))
-    if len(classes) != 2 or pos_label not in classes or (classes == [0, 1] and pos_label == 1):
+    if pos_label not in classes or (classes == [0, 1] and pos_label == 1):
         return model, y
     return _RecodedClassifier(model, pos_label), np.array([label == pos_label for label in y], dtype=int)
 

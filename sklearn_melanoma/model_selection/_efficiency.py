@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import mean_interval
-from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label, recode_positive
+from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, get_pos_label, recode_positive
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, read_labels
 from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, hash_setting, read_scores
@@ -67,10 +67,12 @@ def label_efficiency(
     test_size : float, default=1/3
         Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
-        One of scikit-learn's scorers.
+        One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against the
+        rest ("roc_auc_ovr"), unless `pos_label` chooses one class.
     pos_label : label, optional
-        Label of the positive class, for a `scoring` by name and labels of two classes. Defaults to what the
-        classifiers say, else to 1 or True for the labels 0 and 1, or False and True. Other labels need it.
+        Label of the positive class, for a `scoring` by name. Defaults to what the classifiers say, else to 1 or True
+        for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two classes, it is
+        scored against the rest.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int to get the same draws each time; `results` needs one.
     n_jobs : int, optional
@@ -121,10 +123,11 @@ def label_efficiency(
         raise ValueError(f"test_size must lie between 0 and 1, got {test_size!r}. Pass 1/3 for a third of the groups.")
     if n_repeats < 1:
         raise ValueError(f"n_repeats must be at least 1, got {n_repeats!r}.")
+    classes = np.unique(y[labeled].tolist()).tolist()
+    scoring = choose_auc(scoring, classes, pos_label)
     for estimator in estimators.values():
         check_scoring(estimator, scoring=scoring)
         check_search_split(estimator)
-    classes = np.unique(y[labeled].tolist()).tolist()
     positive = _find_positive(estimators, classes, pos_label) if isinstance(scoring, str) else None
     if results is not None and not isinstance(random_state, Integral):
         raise ValueError(
@@ -232,9 +235,9 @@ def _check_label_numbers(labels_per_class: Sequence[int]) -> list[int]:
 
 
 def _find_positive(estimators: Mapping[str, Any], classes: list[Any], pos_label: Any) -> Any:
-    """Return the label of the positive class, the same for all classifiers; None for more than two classes."""
+    """Return the label of the positive class, the same for all classifiers; None if all classes are scored."""
     if len(classes) > 2:
-        return None
+        return None if pos_label is None else find_pos_label(classes, pos_label)
     said = {name: get_pos_label(clone(estimator)) for name, estimator in estimators.items()}
     said = {name: label for name, label in said.items() if label in classes}
     if pos_label is None and len(set(said.values())) > 1:

@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._sklearn_compat import safe_indexing
-from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores, make_class_count_error
+from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, read_labels
 from sklearn_melanoma.model_selection._split import SemiSupervisedSplit, check_search_split
 
@@ -33,7 +33,7 @@ def out_of_fold_scores(
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba` or `decision_function`, and it must know -1 as a missing label, if there is any
+        With `predict_proba` or `decision_function`, and it must know -1 as a missing label, if there is any
         (:class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier` makes that of others). Copies of it are
         fitted.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
@@ -47,22 +47,24 @@ def out_of_fold_scores(
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
-        the labels 0 and 1, or False and True. Other labels need it.
+        the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two classes, it chooses
+        the scores of one class against the rest.
     n_jobs : int, optional
         Number of processes.
 
     Returns
     -------
-    ndarray of shape (n_samples,)
+    ndarray of shape (n_samples,) or (n_samples, n_classes)
         Probability of the positive class, or the decision function, higher for the positive class; NaN for unlabeled
-        samples. If several splits score a sample, the mean.
+        samples. Of more than two classes without `pos_label`, the scores of all, in the order of the sorted labels. If
+        several splits score a sample, the mean.
 
     Raises
     ------
     ValueError
-        Before any fit: if a class has fewer labels than there are folds, there are more than two classes, a missing
-        label is not -1, nothing says which class is the positive one, `cv` splits by groups and there are none, or
-        `estimator` is a search whose `cv` takes -1 for a class. After a fit: if the classifier takes -1 for a class.
+        Before any fit: if a class has fewer labels than there are folds, a missing label is not -1, nothing says which
+        of two classes is the positive one, `cv` splits by groups and there are none, or `estimator` is a search whose
+        `cv` takes -1 for a class. After a fit: if the classifier takes -1 for a class.
 
     See Also
     --------
@@ -80,16 +82,19 @@ def out_of_fold_scores(
     """
     y, labeled = read_labels(y)
     check_consistent_length(X, y)
-    find_pos_label(np.unique(y[labeled].tolist()), pos_label, estimator=clone(estimator))  # raises before any fit
+    classes = np.unique(y[labeled].tolist()).tolist()
+    if len(classes) <= 2 or pos_label is not None:
+        find_pos_label(classes, pos_label, estimator=clone(estimator))  # raises before any fit
     splits = list(SemiSupervisedSplit(cv).split(X, y, groups))
     if not labeled.all():
         check_search_split(estimator)
     found = Parallel(n_jobs)(delayed(_score_fold)(estimator, X, y, train, test, pos_label) for train, test in splits)
-    sums, counts = np.zeros(len(y)), np.zeros(len(y))
+    sums, counts = np.zeros((len(y), *found[0].shape[1:])), np.zeros(len(y))
     for (_, test), scores in zip(splits, found, strict=True):
         sums[test] += scores
         counts[test] += 1
-    return np.divide(sums, counts, out=np.full(len(y), np.nan), where=counts > 0)
+    sums[counts == 0] = np.nan
+    return sums / np.maximum(counts, 1).reshape(-1, *[1] * (sums.ndim - 1))
 
 
 def _score_fold(
@@ -97,9 +102,10 @@ def _score_fold(
 ) -> NDArray[np.float64]:
     model = clone(estimator).fit(safe_indexing(X, train), y[train])
     check_classes_without_unlabeled(model)
-    classes = np.asarray(model.classes_).tolist()
-    if len(classes) > 2:
-        raise make_class_count_error(classes)
+    classes, tested = np.asarray(model.classes_).tolist(), safe_indexing(X, test)
     if len(classes) < 2:
         raise ValueError(f"y must hold labels of two classes, got {len(classes)} class(es): {classes}. Label both.")
-    return get_positive_scores(model, safe_indexing(X, test), find_pos_label(classes, pos_label, estimator=model))
+    if len(classes) == 2 or pos_label is not None:
+        return get_positive_scores(model, tested, find_pos_label(classes, pos_label, estimator=model))
+    method = model.predict_proba if hasattr(model, "predict_proba") else model.decision_function
+    return np.asarray(method(tested), dtype=np.float64)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import Threshold
-from sklearn_melanoma.metrics._positive import find_pos_label
+from sklearn_melanoma.metrics._positive import find_pos_label, infer_pos_label
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled
 from sklearn_melanoma.persistence._archive import check_archive
 from sklearn_melanoma.persistence._file import FORMAT, find_target, read_model_file, write_model_file
@@ -42,12 +42,13 @@ class ModelInfo:
     classes : tuple or None
         Classes of a classifier, in the order of the columns of ``predict_proba``.
     pos_label : label or None
-        Label of the positive class. The column of its probabilities is ``classes.index(pos_label)``. None if there are
-        not two classes and none was given.
+        Label of the positive class. The column of its probabilities is ``classes.index(pos_label)``. None if nothing
+        says which of more than two classes it is.
     feature_names : tuple of str or None
         Names of the features that the classifier was fitted with.
     threshold : Threshold, float or None
-        Decision threshold: the least score at which the positive class is predicted.
+        Decision threshold: the least score of a positive sample. A model of more than two classes predicts the most
+        probable class all the same.
     summary : dict
         The `summary` of the training that was passed to `save_model`.
     versions : dict of str to str
@@ -88,11 +89,12 @@ def save_model(
         Decision threshold: the loaded model predicts the positive class if its probability is at least this. For a
         model without probabilities, its score is compared.
         :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds a threshold. The loaded model is then a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one.
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one. Of more than two classes, the
+        threshold of `pos_label` against the rest is kept in the information about the model; `predict` stays as it is.
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
-        the labels 0 and 1, or False and True. Other labels of two classes need it.
+        the labels 0 and 1, or False and True. Other labels of two classes need it, and a threshold for more classes.
     summary : mapping, optional
         Information about the training for users of the model: numbers, strings, lists and mappings by name.
 
@@ -143,7 +145,10 @@ def save_model(
     find_target(path)  # raises before the work is done
     positive = _find_positive(model, pos_label)
     if threshold is not None:
-        model = _with_threshold(model, threshold, positive)
+        _check_threshold(model, threshold, positive)
+        if len(model.classes_) == 2:
+            cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+            model = FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut), pos_label=positive)
     elif isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
         threshold = float(model.threshold)
     info = {
@@ -323,7 +328,7 @@ def _is_fitted(model: Any) -> bool:
 
 
 def _find_positive(model: Any, pos_label: Any) -> Any:
-    """Return the label of the positive class; None if there are not two classes and none is given."""
+    """Return the label of the positive class; None if nothing says which of more than two classes it is."""
     check_classes_without_unlabeled(model)
     classes = np.asarray(getattr(model, "classes_", [])).tolist()
     if len(classes) != 2:
@@ -331,7 +336,7 @@ def _find_positive(model: Any, pos_label: Any) -> Any:
             raise ValueError(
                 f"pos_label must be one of the classes of the model, {classes!r}, got {pos_label!r}. Leave it out."
             )
-        return pos_label
+        return infer_pos_label(model) if pos_label is None else pos_label
     positive = find_pos_label(classes, pos_label, estimator=model, name="classes_")
     if isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
         predicted = classes[1] if model.pos_label is None else model.pos_label
@@ -343,17 +348,21 @@ def _find_positive(model: Any, pos_label: Any) -> Any:
     return positive
 
 
-def _with_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> FixedThresholdClassifier:
-    """Return the model with a decision threshold. Its probabilities stay the same."""
+def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> None:
+    """Raise an error if the model can't have this threshold."""
     if isinstance(model, FixedThresholdClassifier):
         raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
-    classes = getattr(model, "classes_", ())
-    if len(classes) != 2:
+    classes = np.asarray(getattr(model, "classes_", ())).tolist()
+    if len(classes) < 2:
         raise ValueError(f"threshold must be left out where there are not two classes, got {len(classes)} of them.")
+    if pos_label is None:
+        raise ValueError(
+            f"pos_label must say for which of the classes {classes!r} the threshold is, got None. Pass it, such as "
+            "pos_label='melanoma'."
+        )
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
     if isinstance(cut, bool) or not isfinite(cut):
         raise ValueError(f"threshold must be a finite number, got {cut!r}.")
-    return FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut), pos_label=pos_label)
 
 
 def _convert_numpy(value: Any) -> Any:

@@ -141,8 +141,14 @@ def test_several_diagnoses_as_strings(table):
     model = LogisticRegression().fit(X, diagnosis)
     display = from_estimator(model, X, few, random_state=0, scoring="roc_auc_ovr")
     assert min(losses.mean() for losses in display.family_importances.values()) > 0.1
-    with pytest.raises(ValueError, match=r"needs labels of two classes in y, got 3\. .*'roc_auc_ovr'"):
-        from_estimator(model, X, few)
+    default = from_estimator(model, X, few, random_state=0)
+    np.testing.assert_array_equal(default.importances, display.importances)
+    assert default.score_name == "roc_auc_ovr"
+    one = from_estimator(model, X, few, random_state=0, pos_label="melanoma")
+    assert one.score_name == "roc_auc"
+    assert abs(one.importances - display.importances).max() > 0.01
+    with pytest.raises(ValueError, match=r"needs labels of two classes in y, got 1\. Label some of each class"):
+        from_estimator(model, X, np.where(diagnosis == "melanoma", diagnosis.astype(object), -1))
 
 
 # From images

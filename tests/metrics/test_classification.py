@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
-from sklearn_melanoma.metrics import _classification, score_report, threshold_at_sensitivity
-from sklearn_melanoma.metrics._classification import bootstrap_interval, roc_auc, wilson_interval
+from sklearn_melanoma.metrics import _intervals, score_report, threshold_at_sensitivity
+from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, wilson_interval
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +172,19 @@ def test_report_by_values_of_any_container(make):
 def test_values_with_one_class_have_no_auc():
     report = score_report([0, 0, 1, 0, 1], [0.1, 0.2, 0.8, 0.7, 0.9], by=[1, 1, 2, 2, 2])
     benign = report.loc[1]
-    assert benign.loc[["ROC AUC", "balanced accuracy", "sensitivity", "Brier score"]].drop(columns="n").isna().all(axis=None)
+    assert (
+        benign.loc[["ROC AUC", "balanced accuracy", "sensitivity", "Brier score"]]
+        .drop(columns="n")
+        .isna()
+        .all(axis=None)
+    )
     assert benign.loc["specificity", "value"] == 1
     assert benign["n"].to_dict()["sensitivity"] == 0
     assert report.loc[(2, "ROC AUC"), "value"] == 1
 
 
 def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
-    monkeypatch.setattr(_classification, "_N_DRAWS", 200)
+    monkeypatch.setattr(_intervals, "N_DRAWS", 200)
     random = np.random.default_rng(1)
     positive = np.repeat([False, True], [40, 20])
     covered = []
@@ -198,7 +203,12 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
         (["a", "b"], [0.1, 0.2], {}, "such as pos_label='melanoma'"),
         (["0", "1"], [0.1, 0.2], {}, r"pos_label must say which of the labels \['0', '1'\]"),
         (["a", "b"], [0.1, 0.2], {"pos_label": "c"}, r"pos_label must be one of the labels \['a', 'b'\] in y_true"),
-        ([0, 1, 2], [0.1, 0.2, 0.3], {}, r"got 3: \[0, 1, 2\]\. Merge classes"),
+        ([0, 1, 2], [0.1, 0.2, 0.3], {}, r"pos_label must say which of the labels \[0, 1, 2\]"),
+        ([0, 1, 2], np.full((3, 4), 0.25), {}, r"must have a column for each of the classes \[0, 1, 2\], got 4"),
+        ([0, 1, 2], pd.DataFrame(np.eye(3), columns=[0, 1, 3]), {}, r"classes \[0, 1, 2\], got \[0, 1, 3\]"),
+        ([0, 1, 2], np.eye(3), {"pos_label": 3}, r"pos_label must be one of the classes \[0, 1, 2\], got 3"),
+        ([0, -1, -1], pd.DataFrame(np.eye(3)), {}, "y_true must hold two classes at least, got 1 in 1 scored"),
+        ([0, 1, 2], 2 * np.eye(3), {}, r"y_probability must lie in 0\.\.1, got 0 to 2"),
         ([0, 1, None], [0.1, 0.2, 0.3], {}, r"y_true\[2\]: a missing label must be the integer -1, got None"),
         ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, r"y_probability must hold one number .* got shape \(2, 2\)"),
         ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),

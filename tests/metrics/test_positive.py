@@ -3,20 +3,21 @@
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_blobs, make_classification
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import LinearSVC
 
 from sklearn_melanoma.metrics._positive import (
     find_pos_label,
     get_pos_label,
     get_positive_scores,
-    make_class_count_error,
     recode_positive,
 )
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
@@ -86,10 +87,26 @@ def test_classifier_for_other_labels():
         find_pos_label([0, 1], estimator=PRIOR)
 
 
-def test_more_than_two_classes():
-    with pytest.raises(ValueError, match=r"got 3: \['a', 'b', 'c'\]\. Merge classes, and write -1 for unlabeled"):
-        find_pos_label(["a", "b", "c"], "a")
-    assert "got 4: [0, 1, 2, 3]" in str(make_class_count_error(np.arange(4)))
+def test_one_of_more_than_two_classes():
+    assert find_pos_label(["a", "b", "c"], "b") == "b"
+    with pytest.raises(ValueError, match=r"pos_label must say which of the labels \['a', 'b', 'c'\] in y is"):
+        find_pos_label(["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"pos_label must be one of the labels \['a', 'b', 'c'\] in y, got 'd'"):
+        find_pos_label(["a", "b", "c"], "d")
+
+
+@pytest.mark.parametrize("classifier", [LogisticRegression(), LinearDiscriminantAnalysis(), LinearSVC()], ids=str)
+def test_one_class_against_the_rest(classifier):
+    X, y = make_blobs(90, centers=3, cluster_std=3, random_state=0)
+    names = np.array(["bcc", "mel", "nv"])[y]
+    model = classifier.fit(X, names)
+    scores = get_positive_scores(model, X, "mel")
+    binary, recoded = recode_positive(model, names, "mel")
+    np.testing.assert_array_equal(recoded, names == "mel")
+    assert get_scorer("roc_auc")(binary, X, recoded) == pytest.approx(roc_auc_score(recoded, scores))
+    assert get_scorer("recall")(binary, X, recoded) == pytest.approx((model.predict(X) == "mel")[recoded == 1].mean())
+    if hasattr(model, "predict_proba"):
+        np.testing.assert_allclose(binary.predict_proba(X).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("estimator", [LogisticRegression(), RidgeClassifier()], ids=str)

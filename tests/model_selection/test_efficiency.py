@@ -164,6 +164,13 @@ def test_three_classes_need_no_positive_one(data):
     model = {"forest": LabeledOnlyClassifier(LogisticRegression())}
     scores = label_efficiency(model, X, words, labels_per_class=(5,), n_repeats=2, scoring="roc_auc_ovr")
     assert scores["score"].mean() > 0.6
+    options = {"labels_per_class": (5,), "n_repeats": 2, "random_state": 0}
+    default, mean = (label_efficiency(model, X, words, scoring=auc, **options) for auc in ("roc_auc", "roc_auc_ovr"))
+    pd.testing.assert_frame_equal(default, mean)
+    one = label_efficiency(model, X, words, pos_label="melanoma", **options)
+    assert not np.allclose(one["score"], mean["score"])
+    with pytest.raises(ValueError, match="pos_label must be one of the labels"):
+        label_efficiency(model, X, words, pos_label="bcc", **options)
 
 
 def test_positive_class_is_part_of_the_setting(data, methods, tmp_path):

@@ -91,8 +91,22 @@ def test_refuses_too_few_labels_before_any_fit(data):
 
     with pytest.raises(ValueError, match="5"):
         out_of_fold_scores(Untouched(), X, hide_labels(y, 3, random_state=0))
-    with pytest.raises(ValueError, match=r"labels of two classes, got 3: \[0, 1, 2\]\. Merge classes"):
-        out_of_fold_scores(Untouched(), X, np.arange(200) % 3)
+    with pytest.raises(ValueError, match=r"pos_label must be one of the labels \[0, 1, 2\] in y, got 3"):
+        out_of_fold_scores(Untouched(), X, np.arange(200) % 3, pos_label=3)
+
+
+def test_all_classes_and_one_against_the_rest(data):
+    X, _, _ = data
+    y = np.array(["bcc", "mel", "nv"], dtype=object)[np.arange(200) % 3]
+    y[np.arange(200) % 7 == 0] = -1
+    scores = out_of_fold_scores(PriorLogisticRegression(), X, y, cv=4)
+    assert scores.shape == (200, 3)
+    np.testing.assert_array_equal(np.isnan(scores).all(axis=1), y == -1)
+    np.testing.assert_allclose(scores[y != -1].sum(axis=1), 1)
+    one = out_of_fold_scores(PriorLogisticRegression(), X, y, cv=4, pos_label="mel")
+    np.testing.assert_array_equal(one, scores[:, 1])
+    decisions = out_of_fold_scores(LabeledOnlyClassifier(RidgeClassifier()), X, y, cv=4)
+    assert decisions.shape == (200, 3)
 
 
 # The positive class

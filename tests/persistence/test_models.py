@@ -308,8 +308,22 @@ def test_wrong_thresholds_raise(model, lesions, path):
     with pytest.raises(ValueError, match="threshold must be left out where there are not two classes, got 0"):
         save_model(model["features"], path, threshold=0.5)
     three = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, np.arange(24) % 3)
-    with pytest.raises(ValueError, match="not two classes, got 3"):
+    with pytest.raises(ValueError, match=r"pos_label must say for which of the classes \[0, 1, 2\] the threshold is"):
         save_model(three, path, threshold=0.5)
+
+
+def test_threshold_of_one_class_against_the_rest(lesions, path):
+    diagnoses = np.array(["bcc", "mel", "nv"], dtype=object)[np.arange(24) % 3]
+    diagnoses[:9] = -1
+    model = make_melanoma_pipeline().fit(lesions.images, diagnoses)
+    save_model(model, path, threshold=0.2)
+    info = read_model_info(path)
+    assert (info.classes, info.pos_label, info.threshold) == (("bcc", "mel", "nv"), "mel", 0.2)
+    loaded = load_model(path)
+    np.testing.assert_array_equal(loaded.predict_proba(lesions.images), model.predict_proba(lesions.images))
+    np.testing.assert_array_equal(loaded.predict(lesions.images), model.predict(lesions.images))
+    save_model(model, path, threshold=0.3, pos_label="bcc")
+    assert read_model_info(path).pos_label == "bcc"
 
 
 # Information about models
