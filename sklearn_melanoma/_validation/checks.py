@@ -61,7 +61,8 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
             + (
                 "A table of features goes to the steps behind the images, as in model[1:]."
                 if is_numeric
-                else "Pass the one column that holds the images, such as table['path']."
+                else "Pass the one column that holds the images, such as table['path']. If others describe the "
+                "patient, name them: make_melanoma_pipeline(columns=['age', 'sex']) takes the table."
             )
         )
     shape = find_shape(X)

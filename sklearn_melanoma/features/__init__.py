@@ -8,6 +8,7 @@ from sklearn_melanoma.features._hull import minimum_enclosing_circle
 from sklearn_melanoma.features._morphology import measure_morphology
 from sklearn_melanoma.features._morphology_features import MorphologyFeatures
 from sklearn_melanoma.features._patch_encoder import PatchEncoder
+from sklearn_melanoma.features._patient_relative import PatientRelative
 from sklearn_melanoma.features._structures import measure_texture
 from sklearn_melanoma.features._texture_features import TextureFeatures
 
@@ -16,6 +17,7 @@ __all__ = [
     "ColorFeatures",
     "MorphologyFeatures",
     "PatchEncoder",
+    "PatientRelative",
     "TextureFeatures",
     "feature_directions",
     "measure_color",

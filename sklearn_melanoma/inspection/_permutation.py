@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
+from sklearn_melanoma._io.tables import find_image_columns
 from sklearn_melanoma._validation import check_images
 from sklearn_melanoma.inspection._families import check_names
 
@@ -22,7 +23,7 @@ def split_at_table(estimator: Any, X: Any, rows: NDArray[np.intp]) -> tuple[Any,
         images = check_images(X)
         X = [images[i] for i in rows]
     n_steps = 0
-    while not _is_table(X):
+    while not _is_table(X) or (hasattr(X, "columns") and find_image_columns(X)):
         if not isinstance(estimator, Pipeline) or n_steps >= len(estimator) - 1:
             raise TypeError(
                 "X must be a table, or what a fitted Pipeline makes one of, got neither for "

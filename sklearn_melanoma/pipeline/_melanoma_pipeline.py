@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._labels import read_labels, take_labels
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
+from sklearn_melanoma.pipeline._metadata import MetadataPipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
@@ -125,6 +127,8 @@ def make_melanoma_pipeline(
     features: str = "all",
     classifier: BaseEstimator | None = None,
     *,
+    columns: Sequence[str] | None = None,
+    image: str | None = None,
     n_jobs: int | None = None,
     memory: PathLike | None = None,
 ) -> Pipeline:
@@ -150,6 +154,11 @@ def make_melanoma_pipeline(
         two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the classes are 0 and 1, or those of
         ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes` also names diagnoses that are
         numbers or unknown words.
+    columns : sequence of str, optional
+        Columns of the patient, such as ``["age", "sex"]``. The pipeline then takes a DataFrame with these columns and
+        one of images; see :doc:`/guide/metadata`. By default, it takes a sequence of images.
+    image : str, optional
+        Name of the column of images. By default, the pipeline finds it by its content.
     n_jobs : int, optional
         Number of processes that read and measure images.
     memory : str or PathLike, optional
@@ -211,9 +220,13 @@ def make_melanoma_pipeline(
     else:
         raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")
     image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
+    measured = ImagePipeline(image_steps, n_jobs=n_jobs, memory=memory)
+    if columns is not None or image is not None:
+        columns = [] if columns is None else columns
+        measured = MetadataPipeline(image_steps, columns=columns, image=image, n_jobs=n_jobs, memory=memory)
     return MelanomaPipeline(
         [
-            ("features", ImagePipeline(image_steps, n_jobs=n_jobs, memory=memory)),
+            ("features", measured),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", scale),
             ("classify", default if classifier is None else wrap_classifier(classifier)),

@@ -116,7 +116,7 @@ def test_every_feature_has_a_direction():
     families = (MorphologyFeatures, ColorFeatures, TextureFeatures, AbcdFeatures)
     directions = feature_directions()
     assert isinstance(directions, pd.DataFrame)
-    assert list(directions.index) == [name for family in families for name in family.FEATURES]
+    assert list(directions.index) == [name for family in families for name in family.FEATURES] + ["age"]
     assert directions.index.is_unique
     assert set(directions["direction"]) == {-1, 0, 1}
     # A feature has a source if and only if its direction is known.
@@ -130,7 +130,7 @@ def test_every_criterion_has_the_same_weight():
     assert (np.sign(directions["weight"]) == directions["direction"]).all()
     known = directions[directions["direction"] != 0]
     weights = known["weight"].abs().groupby(known["criterion"])
-    assert weights.sum().to_numpy() == pytest.approx(np.ones(9))
+    assert weights.sum().to_numpy() == pytest.approx(np.ones(10))
     assert weights.nunique().eq(1).all()
 
 

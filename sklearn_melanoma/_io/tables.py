@@ -1,0 +1,36 @@
+"""Columns of a table that hold images."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from PIL import Image
+
+from sklearn_melanoma._io.files import IMAGE_SUFFIXES, is_url
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._validation import is_missing
+
+
+def find_image_columns(table: Any) -> list[Any]:
+    """Return the names of the columns whose first value that is not missing is an image.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A table of pandas or polars. No file is opened.
+
+    Returns
+    -------
+    list
+        Names, in the order of the table.
+    """
+    firsts = {name: next((value for value in table[name] if not is_missing(value)), None) for name in table.columns}
+    return [name for name, value in firsts.items() if _is_image(value)]
+
+
+def _is_image(value: object) -> bool:
+    """Return whether a value is an array of pixels, a PIL image, a lesion, or the path or URL of an image file."""
+    if isinstance(value, str):
+        return is_url(value) or os.path.splitext(value)[1].lower() in IMAGE_SUFFIXES
+    return isinstance(value, os.PathLike | Image.Image | Lesion) or getattr(value, "ndim", 0) >= 2
