@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import zip_longest
@@ -90,7 +91,7 @@ def read_table(path: PathLike) -> Table:
     """
     file = Path(path)
     content = file.read_bytes()
-    columns = _read_excel(file) if content.startswith(b"PK\x03\x04") else _read_text(file, content)
+    columns = _read_excel(file, content) if content.startswith(b"PK\x03\x04") else _read_text(file, content)
     n_rows = max((len(column) for column in columns), default=0)
     if n_rows < 2:
         held = "only a header" if n_rows else "nothing"
@@ -220,25 +221,53 @@ def _find_separator(file: Path, text: str) -> str:
     return max(_SEPARATORS, key=rate)
 
 
-def _read_excel(file: Path) -> list[list[str]]:
-    import pandas as pd
-
+def _read_excel(file: Path, content: bytes) -> list[list[str]]:
+    """Return the columns of the sheet with cells, with their names on top."""
     if find_spec("openpyxl") is None:
         raise ImportError(
             f"could not read {str(file)!r}: Excel files need openpyxl. pip install 'sklearn-melanoma[excel]'"
         )
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
+
     try:
-        sheets = pd.read_excel(file, sheet_name=None, header=None, dtype=object, na_filter=False, engine="openpyxl")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of openpyxl, about drop-down lists and styles
+            books = [load_workbook(io.BytesIO(content), data_only=data_only) for data_only in (True, False)]
+            columns = [_list_columns(sheet) for sheet in books[0].worksheets]
+            formulas = [_count_formulas(*sheets) for sheets in zip(*(book.worksheets for book in books), strict=True)]
     except Exception as error:  # openpyxl and zipfile raise many kinds for broken files
         raise ValueError(f"{str(file)!r} could not be read as an Excel file: {error}. Save it as CSV.") from error
-    filled = {name: sheet for name, sheet in sheets.items() if not sheet.empty}
+    filled = [number for number, sheet in enumerate(columns) if any(map(any, sheet))]
     if len(filled) > 1:
+        names = [books[0].worksheets[number].title for number in filled]
         raise ValueError(
-            f"{str(file)!r} must have one sheet with cells, got {list(filled)}. Read the right one with "
-            "pandas.read_excel and pass the DataFrame."
+            f"{str(file)!r} must have one sheet with cells, got {names}. Read the right one with pandas.read_excel and "
+            "pass the DataFrame."
         )
-    columns = [list(map(format_cell, sheet[name].tolist())) for sheet in filled.values() for name in sheet.columns]
-    return _drop_blank_rows(columns)
+    if not filled:
+        return []
+    n_formulas, n_values = formulas[filled[0]]
+    if n_formulas and not n_values:
+        raise ValueError(
+            f"{str(file)!r} must hold values, got {n_formulas} formulas that were never computed. Open it in Excel or "
+            "LibreOffice and save it."
+        )
+    return _drop_blank_rows(columns[filled[0]])
+
+
+def _list_columns(sheet: Any) -> list[list[str]]:
+    """Return the columns of a sheet of openpyxl; a merged cell fills its rows in its first column."""
+    columns = [list(cells) for cells in sheet.iter_cols(values_only=True)]
+    for merged in sheet.merged_cells.ranges:
+        cells, top = columns[merged.min_col - 1], merged.min_row - 1
+        cells[top : merged.max_row] = [cells[top]] * (merged.max_row - top)
+    return [list(map(format_cell, cells)) for cells in columns]
+
+
+def _count_formulas(values: Any, formulas: Any) -> tuple[int, int]:
+    """Return how many cells of a sheet are formulas, and how many of these have a value."""
+    cells = [cell for row in formulas.iter_rows() for cell in row if cell.data_type == "f"]
+    return len(cells), sum(values[cell.coordinate].value is not None for cell in cells)
 
 
 def _check_names(names: list[str], table: str) -> None:

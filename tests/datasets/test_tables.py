@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,50 @@ def test_reads_an_excel_sheet(folder):
         table.to_excel(writer, sheet_name="second", index=False)
     with pytest.raises(ValueError, match=r"two.xlsx' must have one sheet with cells, got \['first', 'second'\]"):
         load_folder(folder, labels=folder.parent / "two.xlsx")
+
+
+@pytest.fixture
+def write_excel(folder):
+    """Return a function that writes rows to an Excel file, with a few changes to its sheet."""
+    openpyxl = pytest.importorskip("openpyxl")
+
+    def write(rows, change=lambda sheet: None):
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        change(book.active)
+        path = folder.parent / "table.xlsx"
+        book.save(path)
+        return path
+
+    return write
+
+
+def test_merged_cells_of_excel_fill_their_rows(folder, write_excel):
+    rows = [
+        ["image", "dx", "patient_id"],
+        ["a", "mel", "p"],
+        ["null", None, None],
+        ["b", "nv", "q"],
+        ["NA", "nv", None],
+    ]
+    path = write_excel(rows, lambda sheet: [sheet.merge_cells(cells) for cells in ("B2:B3", "C2:C3", "C4:C5")])
+    lesions = load_folder(folder, labels=path)
+    assert get_targets(lesions) == EXPECTED
+    groups = {Path(path).stem: group for path, group in zip(lesions.images, lesions.groups, strict=True)}
+    assert groups == {"a": "p", "null": "p", "b": "q", "NA": "q"}
+
+
+def test_formulas_of_excel_without_values_raise(folder, write_excel):
+    rows = [["image", "dx"], ["a", '="m"&"el"'], ["null", "mel"], ["b", "nv"], ["NA", "nv"]]
+    with pytest.raises(ValueError, match=r"table.xlsx' must hold values, got 1 formulas .* Open it in Excel"):
+        load_folder(folder, labels=write_excel(rows))
+
+
+def test_errors_of_excel_are_no_labels(folder, write_excel):
+    rows = [["image", "dx"], ["a", "mel"], ["null", "#REF!"], ["b", "nv"], ["NA", "#N/A"]]
+    with pytest.raises(ValueError, match=r"got '#REF!' \(1\), which could mean melanoma or not"):
+        load_folder(folder, labels=write_excel(rows))
 
 
 def test_excel_without_openpyxl_raises(folder, monkeypatch):
