@@ -44,7 +44,9 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
     -----
     `groups`, the patient of each row, is required. `fit` and `transform` request it from scikit-learn's metadata
     routing: after ``sklearn.set_config(enable_metadata_routing=True)``, pass it as in
-    ``pipeline.fit(X, y, groups=patients)`` and ``pipeline.predict(X, groups=patients)``.
+    ``pipeline.fit(X, y, groups=patients)`` and ``pipeline.predict(X, groups=patients)``. Scorers by name, such as
+    ``scoring="roc_auc"``, do not pass it on. To cross-validate with them, transform the whole table before, and keep
+    the lesions of a patient in one fold: no label is used.
 
     `transform` compares the rows that it gets. It knows nothing of the patients of `fit`, so pass all lesions of a
     patient together. The output is NaN where the patient has fewer than three lesions with a value, where the patient

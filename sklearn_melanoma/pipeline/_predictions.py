@@ -73,7 +73,7 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
         Fitted pipeline from images to a label, as :func:`~sklearn_melanoma.persistence.load_model` returns it. With
         ``get_image_pipeline(model).set_params(on_error="skip")``, images that can't be read are skipped.
     X : sequence of images
-        Paths, arrays, PIL images or lesions, of any sizes.
+        Paths, arrays, PIL images or lesions, of any sizes; or the table that a model with columns of the patient takes.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
 
     if not hasattr(model, "classes_"):
         raise NotFittedError(f"model must be a fitted classifier, got {type(model).__name__}. Call its fit first.")
-    images = check_images(X)
+    images = check_images(_take_images(model, X))
     with record_problems() as problems:
         columns = _score_images(model, X)
     names = [source_name(images[i]) for i in range(len(images))]
@@ -131,6 +131,12 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
         table[name] = table[name].astype(kind).where(scored)
     table["problem"] = [problems.get(position, "") for position in range(len(images))]
     return table
+
+
+def _take_images(model: Any, X: Any) -> Any:
+    """Return the column of images of the table that a model takes, and anything else unchanged."""
+    image = getattr(get_image_pipeline(model), "image_", None) if hasattr(X, "columns") else None
+    return X if image is None else X[image]
 
 
 def _score_images(model: Any, X: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.inspection import FeatureImportanceDisplay
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels, label_efficiency, out_of_fold_scores
 from sklearn_melanoma.persistence import load_model, read_model_info, save_model
-from sklearn_melanoma.pipeline import ImagePipeline, _image_pipeline, transfer_pipeline
+from sklearn_melanoma.pipeline import ImagePipeline, _image_pipeline, predict_images, transfer_pipeline
 
 N = 40
 NAMES = ["age", "sex_female", "sex_male"]
@@ -258,6 +258,14 @@ def test_saved_models(X, few, tmp_path):
     assert read_model_info(tmp_path / "model.skops").feature_names[-3:] == tuple(NAMES)
     new = X.iloc[:1].assign(sex="other", age="unknown")
     np.testing.assert_array_equal(loaded.predict_proba(new), model.predict_proba(new))
+
+
+def test_predicted_images(X, few):
+    model = make_survey().fit(X, few)
+    skin = np.full((72, 96, 3), 200, np.uint8)
+    table = predict_images(model, X.assign(picture=[skin, *X["picture"][1:]]))
+    np.testing.assert_array_equal(table["score"][1:].astype(float), model.predict_proba(X)[1:, 1])
+    assert table["problem"].tolist() == ["no lesion found"] + [""] * (N - 1)
 
 
 def test_transfer(X, few):
