@@ -34,7 +34,14 @@ JUNK_FOLDERS = frozenset(
         "__pycache__",
         "lost+found",
         "lost.dir",
+        "network trash folder",
+        "recycled",
+        "recycler",
         "system volume information",
+        "temporary items",
+        "_thumbs",
+        "thumbnails",
+        "thumbs",
     }
 )
 

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._columns import (
+    IMAGE_COLUMNS,
     find_class_folders,
     find_column,
     find_image_column,
@@ -32,7 +33,7 @@ from sklearn_melanoma.datasets._matching import (
     sort_files,
 )
 from sklearn_melanoma.datasets._sources import read_given_table
-from sklearn_melanoma.datasets._tables import TABLE_NAMES, Table, read_table
+from sklearn_melanoma.datasets._tables import TABLE_NAMES, Table, column_key, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ def load_folder(
         subfolders named by diagnoses, such as ``melanoma`` and ``nevus``, are the labels.
     masks : path, optional
         Folder of masks. A mask has the name of its image, optionally followed by
-        ``_segmentation``, ``_mask``, ``_lesion`` or ``_seg``. Suffixes do not matter. Defaults to
+        ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to
         the folder ``masks`` in `folder` or beside it. Without such a folder, masks are the files in
         all subfolders named after masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``)
         and the files with one of these endings beside their images. Superpixels and masks of
@@ -95,14 +96,15 @@ def load_folder(
         diagnosis_1 … diagnosis_5 of the ISIC Archive; these must not contradict each other. A
         table with one column of 0 and 1 per diagnosis (MEL, NV, BCC, …) is understood too.
     group_column : str, optional
-        Column with the group of each image. Defaults to the patient (the column patient_id,
-        patient or subject_id), where it is known, else to the lesion (lesion_id or lesion). Ids of
+        Column with the group of each image. Defaults to the patient (such as the column
+        patient_id, patient or MRN), where it is known, else to the lesion (lesion_id). Ids of
         lesions may repeat in different patients. Without any, each image is a group of its own.
     melanoma : str, collection or mapping, optional
         Meaning of values that the vocabulary does not understand, or that you understand in
         another way. A value or a collection holds the values that mean melanoma; all others mean
         another diagnosis, but for the words for unknown. A mapping gives values 1 (melanoma), 0
-        (other) or -1 (unknown), and leaves all others to the vocabulary. Case, accents, spaces and
+        (other) or -1 (unknown), and leaves all others to the vocabulary. With codes of your own,
+        such as ``{2: 1}``, it must give 1 and 0 a meaning, too. Case, accents, spaces and
         punctuation do not matter. Pass ``()`` if no value means melanoma.
 
     Returns
@@ -288,9 +290,11 @@ def match_rows(table: Table, image_column: str | None, images: list[Path], root:
     """Return the row of each image, or None, and the name of the column of images."""
     names = ImageNames(images, root)
     column = find_image_column(table, names, image_column, len(images))
+    cells = table.cells(column) if column else []
+    by_name = not any(map(names.has_path, cells))
     rows: dict[Path, int] = {}
-    for row, cell in enumerate(table.cells(column) if column else []):
-        fitting = names.find(cell) if cell else []
+    for row, cell in enumerate(cells):
+        fitting = names.find(cell, by_name=by_name) if cell else []
         if len(fitting) > 1:
             raise ValueError(
                 f"{table.name} must name one image in each row, got {cell!r} for {format_paths(fitting)}. "
@@ -306,6 +310,11 @@ def match_rows(table: Table, image_column: str | None, images: list[Path], root:
         raise ValueError(
             f"{table.name} must name images of folder, such as {images[0].name!r}, got columns "
             f"{table.columns} and no name that fits. Write file names, with or without suffix, in one of them."
+        )
+    if column_key(column) not in IMAGE_COLUMNS and names.find(column):
+        raise ValueError(
+            f"{table.name} must have a header, got {table.columns}, of which {column!r} names an image. Write the "
+            "names of the columns into the first row, such as image and diagnosis."
         )
     return [rows.get(image) for image in images], column
 

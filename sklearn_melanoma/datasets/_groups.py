@@ -7,8 +7,22 @@ from collections.abc import Sequence
 
 from sklearn_melanoma.datasets._vocabulary import is_unknown
 
-PATIENT_COLUMNS = ("patient_id", "patient", "patientid", "subject_id", "subject", "participant_id", "person_id")
-LESION_COLUMNS = ("lesion_id", "lesion", "lesionid", "case_num", "case_id", "case")
+PATIENT_COLUMNS = (
+    *(f"patient{part}" for part in ("_id", "", "id", "_no", "_nr", "_num", "_number", "_code", "_name")),
+    *("pat_id", "pat_nr", "pid", "mrn", "medical_record_number", "subject_id", "subject", "subjectid"),
+    *("participant_id", "participant", "person_id", "person"),
+)
+LESION_COLUMNS = (
+    "lesion_id",
+    "lesion",
+    "lesionid",
+    "lesion_no",
+    "lesion_nr",
+    "lesion_number",
+    "case_num",
+    "case_id",
+    "case",
+)
 
 
 def make_groups(patients: Sequence[str], lesions: Sequence[str], images: Sequence[str]) -> list[str]:

@@ -16,12 +16,15 @@ from sklearn_melanoma.datasets._vocabulary import normalize
 
 MASK_ENDINGS = ("_segmentation", "_mask", "_lesion", "_seg")
 _MASK_ENDING = re.compile(
-    r"(?:[_ -](?:segmentation|mask|lesion|seg|gt|ground[_ -]?truth))+$|^(?:mask|seg|segmentation)[_ -](?=.)",
+    r"(?:[_. -](?:segmentation|mask|lesion|seg|gt|ground[_ -]?truth|label|labels|annotation|binary))+$"
+    r"|^(?:mask|seg|segmentation)[_ -](?=.)",
     re.IGNORECASE,
 )
 _SURE_MASK = re.compile(r"[_ -]segmentation$", re.IGNORECASE)
 _NO_MASK = re.compile(r"[_ -](?:superpixels?|attribute_\w+)$", re.IGNORECASE)  # of the ISIC challenges
 _MASK_WORDS = {"mask", "masks", "segmentation", "segmentations", "groundtruth", "superpixels", "roi"}
+# Names of folders that may hold masks or images.
+_VAGUE_WORDS = {"annotation", "annotations", "gt", "label", "labels", "seg", "segs", "segm", "truth"}
 _IMAGE_WORDS = {"image", "images", "img", "imgs", "input", "inputs", "photo", "photos", "data", "dermoscopic"}
 
 
@@ -45,7 +48,7 @@ class ImageNames:
         for image in images:
             relative = image.relative_to(root)
             path, name = relative.as_posix(), relative.name
-            names = {path, path[: len(path) - len(image.suffix)], name, image.stem}
+            names = {path, path[: len(path) - len(image.suffix)], name, image.stem, image.as_posix()}
             for each in names:
                 self.exact[each].append(image)
             for each in {_fold(each) for each in names}:
@@ -55,18 +58,33 @@ class ImageNames:
         """Return how many of the cells name an image exactly."""
         return len(self.exact.keys() & set(cells))
 
-    def find(self, cell: str) -> list[Path]:
-        """Return the images that a cell names by path or file name; the suffix may differ from the file's."""
+    def has_path(self, cell: str) -> bool:
+        """Return whether a cell is the path of an image, with a folder."""
+        path = _unify_path(cell)
+        return "/" in path and path in self.exact
+
+    def find(self, cell: str, *, by_name: bool = True) -> list[Path]:
+        """Return the images that a cell names by path or file name; the suffix may differ from the file's.
+
+        Without `by_name`, a cell with a folder must be a path: the same name may be in other folders.
+        """
         if cell in self.exact:
             return self.exact[cell]
-        cell = cell.strip().replace("\\", "/").removeprefix("./")
-        base = cell.rpartition("/")[2]
+        cell = _unify_path(cell)
+        folder, slash, base = cell.rpartition("/")
         stem, dot, suffix = base.rpartition(".")
-        names = (cell, base, stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else base)
+        short = stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else base
+        names = [cell, folder + slash + short]
+        if by_name or not folder:
+            names += [base, short]
         for name in names:
             if name in self.exact:
                 return self.exact[name]
         return next((self.folded[name] for name in map(_fold, names) if name in self.folded), [])
+
+
+def _unify_path(cell: str) -> str:
+    return cell.strip().replace("\\", "/").removeprefix("./")
 
 
 def _fold(name: str) -> str:
@@ -74,27 +92,33 @@ def _fold(name: str) -> str:
 
 
 def sort_files(files: Sequence[Path], root: Path) -> Found:
-    """Return which files are images and which are masks, by the names of their folders and their own."""
-    roles: dict[Path, bool] = {}
+    """Return which files are images and which are masks, by the names of their folders and their own.
+
+    A folder such as ``labels`` or ``gt`` holds masks if another folder holds images of these names.
+    """
+    roles: dict[Path, bool | None] = {}
     stems: dict[Path, set[str]] = defaultdict(set)
     for path in files:
         stems[path.parent].add(_fold(path.stem))
         if path.parent not in roles:
-            roles[path.parent] = is_mask_folder(path.parent.relative_to(root).parts)
-    everywhere = {stem for folder, found in stems.items() if not roles[folder] for stem in found}
+            roles[path.parent] = _find_role(path.parent.relative_to(root).parts)
+    named = {stem for folder, found in stems.items() if roles[folder] is False for stem in found}
+    for folder, role in roles.items():
+        if role is None:
+            roles[folder] = any(strip_mask_ending(stem) in named for stem in stems[folder])
     images, masks, n_ignored = [], [], 0
     for path in files:
         if _NO_MASK.search(path.stem):
             n_ignored += 1
-        elif roles[path.parent] or _is_mask_beside(path, stems[path.parent], everywhere):
+        elif roles[path.parent] or _is_mask_beside(path, stems[path.parent]):
             masks.append(path)
         else:
             images.append(path)
     return Found(images, masks, n_ignored)
 
 
-def is_mask_folder(parts: Sequence[str]) -> bool:
-    """Return whether the deepest folder whose name tells it holds masks, as in ``train/masks``."""
+def _find_role(parts: Sequence[str]) -> bool | None:
+    """Return whether the deepest folder whose name tells it holds masks, as in ``train/masks``; None if it may."""
     for part in reversed(parts):
         name = normalize(part)
         words = set(name.split())
@@ -102,10 +126,12 @@ def is_mask_folder(parts: Sequence[str]) -> bool:
             return True
         if words & _IMAGE_WORDS:
             return False
+        if words & _VAGUE_WORDS:
+            return None
     return False
 
 
-def _is_mask_beside(path: Path, beside: set[str], everywhere: set[str]) -> bool:
+def _is_mask_beside(path: Path, beside: set[str]) -> bool:
     """Return whether a file among images is a mask.
 
     ``x_segmentation`` always is, and ``x_mask`` beside ``x`` too. Elsewhere, the file must have one channel.
@@ -158,7 +184,7 @@ def match_masks(images: Sequence[Path], root: Path, masks: Sequence[Path], mask_
 def _find_place(relative: Path) -> tuple[str, ...]:
     """Return the folders of a path without those that separate images from masks."""
     names = [normalize(part) for part in relative.parent.parts]
-    return tuple(name for name in names if not set(name.split()) & (_MASK_WORDS | _IMAGE_WORDS))
+    return tuple(name for name in names if not set(name.split()) & (_MASK_WORDS | _VAGUE_WORDS | _IMAGE_WORDS))
 
 
 def find_mask_folder(root: Path) -> Path | None:

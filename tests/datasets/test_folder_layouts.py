@@ -19,6 +19,7 @@ def get_paths(paths, root):
 
 
 JUNK = [".ipynb_checkpoints", "@eaDir", ".Trash-1000", ".thumbnails", "__MACOSX", "$RECYCLE.BIN", "#recycle", ".hidden"]
+JUNK += ["Thumbs", "thumbnails", "RECYCLER", "Network Trash Folder"]
 
 
 @pytest.mark.parametrize("junk", JUNK)
@@ -89,6 +90,9 @@ def test_images_and_masks_in_each_split(tmp_path, split):
         ("images", "Ground Truth"),
         ("img", "Segmentation"),
         ("dermoscopic", "lesion_masks"),
+        ("images", "labels"),
+        ("raw", "annotations"),
+        ("x", "GT"),
     ],
 )
 def test_folders_of_masks(tmp_path, image_folder, mask_folder):
@@ -118,7 +122,10 @@ def test_folder_of_masks_beside_the_images(tmp_path, image_folder, mask_folder):
     assert get_paths(load_folder(tmp_path / image_folder).masks, tmp_path / mask_folder) == ["ISIC_1_segmentation.png"]
 
 
-@pytest.mark.parametrize("ending", ["_segmentation", "_Segmentation", "_mask", "-mask", "_lesion", "_seg", "_gt"])
+@pytest.mark.parametrize(
+    "ending",
+    ["_segmentation", "_Segmentation", "_mask", "-mask", ".mask", "_lesion", "_seg", "_gt", "_label", "_binary"],
+)
 def test_masks_beside_images(tmp_path, ending):
     for name in ("a", "b"):
         put(tmp_path / f"{name}.jpg")
@@ -137,6 +144,22 @@ def test_color_image_with_an_ending_of_masks_is_an_image_where_it_fits_none(tmp_
     put(tmp_path / "patient1_lesion.jpg")
     put(tmp_path / "overview" / "patient1.jpg")
     assert len(load_folder(tmp_path).images) == 2
+
+
+@pytest.mark.parametrize("folder", ["labels", "gt", "seg"])
+def test_folder_that_may_hold_masks_holds_images_without_others_of_these_names(tmp_path, folder):
+    put(tmp_path / folder / "a.jpg")
+    put(tmp_path / "images" / "b.jpg")
+    assert get_paths(load_folder(tmp_path).images, tmp_path) == sorted([f"{folder}/a.jpg", "images/b.jpg"])
+
+
+def test_masks_of_patients_in_folders_of_labels(tmp_path):
+    for patient in ("p1", "p2"):
+        put(tmp_path / patient / "images" / "1.jpg")
+        put(tmp_path / patient / "labels" / "1.png")
+    lesions = load_folder(tmp_path)
+    assert get_paths(lesions.images, tmp_path) == ["p1/images/1.jpg", "p2/images/1.jpg"]
+    assert get_paths(lesions.masks, tmp_path) == ["p1/labels/1.png", "p2/labels/1.png"]
 
 
 def test_masks_in_another_case(tmp_path):

@@ -33,7 +33,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("patient", ["patient_id", "Patient ID", "patient", "PatientID", "subject_id"])
+@pytest.mark.parametrize(
+    "patient", ["patient_id", "Patient ID", "patient", "PatientID", "Patient No.", "MRN", "pid", "subject_id"]
+)
 @pytest.mark.parametrize("lesion", ["lesion_id", "Lesion", "lesion-id"])
 def test_finds_columns_of_patients_and_lesions(folder, patient, lesion):
     table = {"image": IMAGES, "dx": ["mel", "nv", "nv", "nv", "nv"]}

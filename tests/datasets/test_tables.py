@@ -255,6 +255,38 @@ def test_columns_that_name_different_images_raise(folder):
         assert load_folder(folder, labels=table, image_column="clinic").target.tolist() == [0, -1, 1, -1]
 
 
+@pytest.fixture
+def patients(tmp_path):
+    for name in ("p1/001.png", "p2/001.png", "p2/002.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 6)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_row_of_another_folder_is_no_row_of_an_image_with_the_same_name(patients):
+    table = pd.Series(
+        {"p2/001.png": "nevus", "p2/002.jpg": "nevus", "p3/002.png": "melanoma", "p1/002.png": "melanoma"}
+    )
+    with pytest.warns(
+        UserWarning, match="2 of 4 rows name no image .*; 1 of 3 images have no row, such as 'p1/001.png'"
+    ):
+        lesions = load_folder(patients, labels=table)
+    assert lesions.target.tolist() == [-1, 0, 0]
+
+
+def test_whole_paths_name_images_with_the_same_name(patients):
+    paths = [str(path) for path in sorted(patients.rglob("*.png"))]
+    lesions = load_folder(patients, labels=pd.DataFrame({"path": paths, "dx": ["mel", "nv", "mel"]}))
+    assert lesions.target.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("text", ["a.png,melanoma\nb.jpg,nevus\nNA.png,nevus\n", "a,mel,40\nb,nv,50\n"])
+def test_table_without_a_header_raises(folder, text):
+    (folder / "labels.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"labels.csv' must have a header, got \['a.*names an image"):
+        load_folder(folder)
+
+
 def test_counts_rows_without_image_and_images_without_row(folder):
     table = pd.DataFrame({"image": ["a", "x", "y"], "dx": ["mel", "nv", "nv"]})
     message = r"labels: 2 of 3 rows name no image of '.*'; 3 of 4 images have no row, such as 'NA.png'"
