@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-UNITS = ("_mm2", "_mm")
+# Endings of column names that change no direction: units, and those of the columns of ages in the ISIC Archive.
+_ENDINGS = ("_mm2", "_mm", "_approx", "_approximate")
 
 
 def split_priors(prior: Any) -> list[Any]:
@@ -173,7 +174,7 @@ def _check_knowledge(weights: NDArray[np.float64]) -> None:
 def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None) -> NDArray[np.float64]:
     """Return the numbers of a mapping in the order of the names, 0 for names without a number.
 
-    A column name with a unit, as `area_mm2`, also matches the name without it.
+    A column name with a unit, as `area_mm2`, also matches the name without it, and `age_approx` matches `age`.
 
     Parameters
     ----------
@@ -209,8 +210,8 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
 
 
 def find_name(name: str, known: Container[str]) -> str | None:
-    """Return the known name of a column, with or without its unit; None if neither is known."""
-    aliases = (name, *(name.removesuffix(unit) for unit in UNITS))
+    """Return the known name of a column, with or without its ending, such as a unit; None if neither is known."""
+    aliases = (name, *(name.removesuffix(ending) for ending in _ENDINGS))
     return next((alias for alias in aliases if alias in known), None)
 
 

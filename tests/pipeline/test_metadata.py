@@ -15,10 +15,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.features import feature_directions
 from sklearn_melanoma.inspection import FeatureImportanceDisplay
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels, label_efficiency, out_of_fold_scores
 from sklearn_melanoma.persistence import load_model, read_model_info, save_model
 from sklearn_melanoma.pipeline import ImagePipeline, _image_pipeline, predict_images, transfer_pipeline
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 N = 40
 NAMES = ["age", "sex_female", "sex_male"]
@@ -87,6 +89,26 @@ def test_age_is_one_criterion_more_without_labels(X):
     assert weights["sex_female"] == weights["sex_male"] == 0
     old, young = (model.decision_function(X.assign(age=age)) for age in (80.0, 30.0))
     assert (old > young).all()
+
+
+def test_ages_of_the_isic_archive_have_the_direction_too(X):
+    expected = make_melanoma_pipeline(columns=["age"]).fit(X, np.full(N, -1)).decision_function(X)
+    for name in ("age_approx", "age_approximate"):
+        table = X.rename(columns={"age": name})
+        model = make_melanoma_pipeline(columns=[name]).fit(table, np.full(N, -1))
+        np.testing.assert_array_equal(model.decision_function(table), expected)
+
+
+def test_the_direction_of_age_changes_no_other_column(X, lesions, few):
+    weights = feature_directions()["weight"]
+    without = PriorLogisticRegression(weights.drop("age"), classes=(0, 1))
+    for labels in (few, np.full(N, -1)):
+        model = make_melanoma_pipeline().fit(lesions.images, labels)
+        rows = model[:-1].transform(lesions.images)
+        np.testing.assert_array_equal(model["classify"].coef_, clone(without).fit(rows, labels).coef_)
+    with_age = PriorLogisticRegression(weights, classes=(0, 1), prior_scale=None).fit(rows.assign(age=0.0), few)
+    alone = without.set_params(prior_scale=None).fit(rows, few)
+    np.testing.assert_array_equal(with_age.prior_coef_[0], [*alone.prior_coef_[0], 1])
 
 
 def test_slices_take_images(X, lesions):
