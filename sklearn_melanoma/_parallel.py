@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +12,8 @@ from typing import Any, TypeVar
 
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_melanoma._validation.warn import warn_user
 
 T = TypeVar("T")
 
@@ -79,10 +80,9 @@ def run_in_parallel(
             n_losses += 1
             if n_losses == _MAX_LOSSES:
                 raise
-            warnings.warn(
+            warn_user(
                 "A worker process was lost: killed, or out of memory. What it worked on is done again. "
-                "If this happens often, use fewer processes.",
-                stacklevel=2,
+                "If this happens often, use fewer processes."
             )
             tasks = chain(waiting, tasks)
 

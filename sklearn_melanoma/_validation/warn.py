@@ -8,15 +8,15 @@ import warnings
 _OWN = ("sklearn_melanoma", "sklearn", "joblib")
 
 
-def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Warn, and name the first line outside of this package, scikit-learn and joblib as the place.
 
     Parameters
     ----------
-    message : str
-        Text of the warning.
+    message : str or Warning
+        Text of the warning, or the warning itself.
     category : type, default=UserWarning
-        Class of the warning.
+        Class of the warning, if `message` is a text.
     """
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OWN:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.pipeline._batches import Outcome
 
 #: The problem of an image without a lesion, in tables.
@@ -100,19 +101,19 @@ def record_problems() -> Iterator[dict[int, str]]:
 
 
 def warn_about_images(outcome: Outcome, memory: Any) -> None:
-    """Warn once each about skipped images, missing lesions and a failed cache; blame the caller's caller."""
+    """Warn once each about skipped images, missing lesions and a failed cache."""
     skipped = dict(sorted(outcome.skipped.items()))
     without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
     n_images = len(outcome.images)
     if outcome.problem:
         message = f"memory={memory!r} could not be used, rows are computed without it: {outcome.problem}"
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn_user(message)
     if skipped:
         message = _format_message(f"Skipped {len(skipped)} of {n_images} images", list(skipped.values()))
-        warnings.warn(SkippedImagesWarning(message, skipped), stacklevel=3)
+        warn_user(SkippedImagesWarning(message, skipped))
     if without_lesion:
         message = _format_message(f"No lesion was found in {len(without_lesion)} of {n_images} images", without_lesion)
-        warnings.warn(NoLesionWarning(message, outcome.without_lesion), stacklevel=3)
+        warn_user(NoLesionWarning(message, outcome.without_lesion))
 
 
 def _format_message(summary: str, names: list[str]) -> str:

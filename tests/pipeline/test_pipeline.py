@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -364,6 +364,31 @@ def test_skipped_images_warning_shows_ten_and_holds_all():
     assert caught[0].message.skipped == {
         i: f"X[{i}] ('{i}.png'): could not open '{i}.png': No such file or directory" for i in range(12)
     }
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, X, y: model["features"].fit_transform(X),
+        lambda model, X, y: model[:-1].fit_transform(X, y),
+        lambda model, X, y: FeatureUnion([("a", model["features"])]).fit_transform(X),
+        lambda model, X, y: model.fit(X, y),
+        lambda model, X, y: FrozenEstimator(model.fit(X[1:], y[1:])).predict(X),
+        lambda model, X, y: model.fit(X[1:], y[1:]).score(X, y),
+        lambda model, X, y: cross_val_predict(model, X, y, cv=2),
+    ],
+)
+def test_warnings_through_scikit_learn_point_to_the_line_of_the_user(images, skin, tmp_path, use):
+    batch, labels = [skin, "gone.png", *images[:10]], [0, 1] * 6
+    model = make_melanoma_pipeline("survey", classifier=LogisticRegression(), memory=tmp_path / "rows")
+    (tmp_path / "rows").write_text("no folder")
+    model.set_params(features__on_error="skip")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        use(model, batch, labels)
+    kinds = [type(warning.message) for warning in caught]
+    assert {UserWarning, SkippedImagesWarning, NoLesionWarning} == set(kinds)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 @with_and_without_workers
