@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sklearn_melanoma.model_selection import hide_labels
 HELD_OUT = 1 / 3
 MIN_HELD_OUT_MELANOMAS = 3
 
-Labels = NDArray[np.int_]
+Labels = NDArray[Any]
 Positions = NDArray[np.intp]
 
 
@@ -53,6 +53,28 @@ def draw_few_labels(lesions: Bunch, n_per_class: int, seed: int) -> Draw | None:
     labels = draw_labels(lesions.target[rest], n_per_class, seed)
     if labels is None or np.count_nonzero(lesions.target[held_out] == 1) < MIN_HELD_OUT_MELANOMAS:
         return None
+    return Draw(rest, held_out, labels)
+
+
+def draw_few_diagnoses(diagnoses: NDArray[Any], groups: NDArray[Any], n_per_class: int, seed: int) -> Draw | None:
+    """Hold out a third of the lesions, and keep a few labels per diagnosis of the others, or all if it has fewer.
+
+    Returns
+    -------
+    Draw or None
+        Labels in an array of dtype object. None if fewer than three images of a diagnosis are held out.
+    """
+    random = np.random.RandomState(seed)
+    units = np.unique(groups)
+    is_out = np.isin(groups, random.permutation(units)[: round(HELD_OUT * len(units))])
+    rest, held_out = np.flatnonzero(~is_out), np.flatnonzero(is_out)
+    names, counts = np.unique(diagnoses[held_out], return_counts=True)
+    if len(names) < len(np.unique(diagnoses)) or counts.min() < MIN_HELD_OUT_MELANOMAS:
+        return None
+    labels = np.full(len(rest), -1, dtype=object)
+    for name in names:
+        kept = random.permutation(np.flatnonzero(diagnoses[rest] == name))[:n_per_class]
+        labels[kept] = name
     return Draw(rest, held_out, labels)
 
 

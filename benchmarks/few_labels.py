@@ -11,20 +11,18 @@ import pandas as pd
 import typer
 from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
-from sklearn.pipeline import Pipeline
-from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.utils import Bunch
-from sslearn.wrapper import CoTraining, TriTraining
 
 from benchmarks._data import count_images, describe_sets, load_sets
-from benchmarks._draws import Labels, describe_missing_draws, draw_few_labels
+from benchmarks._draws import describe_missing_draws, draw_few_labels
+from benchmarks._few_diagnoses import run_all, run_few
+from benchmarks._few_label_methods import METHODS, PIPELINE, SURVEY, Fit, fit_pipeline
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
 from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from benchmarks._statistics import gain_interval
-from benchmarks._tables import FAMILIES, compute_table
+from benchmarks._tables import compute_table
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.metrics import mean_interval
 
@@ -34,63 +32,16 @@ INTRO = (
     "A third of the lesions is held out with all their images. A few labels per class of the other images are kept, "
     "and the rest are hidden. Every method learns from these images and is scored on the held-out third. {repeats} "
     f"draws, the same for all rows. {DRAWS_NOTE} All scores but the AUC are at a probability of 0.5.",
-    "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the last have the same features and logistic "
+    "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the last two have the same features and logistic "
     "regressions with balanced classes. *Labels alone*: fitted on the labeled images alone. *Labels, all images "
     "scale*: the same, but imputed and scaled on all images to learn from, as in the pipeline and in the following "
     "rows. *Self-training*, *label spreading* (15 neighbors): of scikit-learn. *Tri-training*, *co-training* (one view "
-    "is morphology and ABCD scores, the other is color and texture): of sslearn. *The survey's pipeline*: "
-    "`make_melanoma_pipeline('survey')`.",
+    "is morphology and ABCD scores, the other is color and texture): of sslearn. *Pipeline with age*: "
+    "`make_melanoma_pipeline(columns=['age'])`. *The survey's pipeline*: `make_melanoma_pipeline('survey')`.",
 )
 LOST_NOTE = "Images in which no lesion was found, with imputed features: {n_lost}."
 
-# Fits the pipeline after its features on the table and the labels of the images to learn from; returns a classifier.
-Fit = Callable[[Pipeline, pd.DataFrame, Labels], Any]
-
-
-def make_logistic_regression() -> LogisticRegression:
-    """Return the classifier of all baselines."""
-    return LogisticRegression(class_weight="balanced", max_iter=1000)
-
-
-def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit the pipeline unchanged on all images."""
-    return tail.fit(table, labels)
-
-
-def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit a logistic regression on the labeled images alone."""
-    labeled = labels != -1
-    return tail.set_params(classify=make_logistic_regression()).fit(table[labeled], labels[labeled])
-
-
-def replace_classifier(classifier: Callable[[], Any]) -> Fit:
-    """Return a function that fits another classifier in place of the pipeline's own, on all images."""
-    return lambda tail, table, labels: tail.set_params(classify=classifier()).fit(table, labels)
-
-
-def fit_co_training(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit sslearn's co-training: one view is morphology and ABCD scores, the other is color and texture."""
-    views = [
-        [list(table.columns).index(name) for family in pair for name in FAMILIES[family].get_feature_names_out()]
-        for pair in (("morphology", "ABCD"), ("color", "texture"))
-    ]
-    trained = CoTraining(make_logistic_regression(), random_state=0)
-    return tail.set_params(classify=trained).fit(table, labels, classify__features=views)
-
-
-PIPELINE = "pipeline"
-SURVEY = "the survey's pipeline"
-METHODS: dict[str, Fit] = {
-    PIPELINE: fit_pipeline,
-    "labels alone": fit_labels_alone,
-    "labels, all images scale": replace_classifier(
-        lambda: SelfTrainingClassifier(make_logistic_regression(), max_iter=0)
-    ),
-    "self-training": replace_classifier(lambda: SelfTrainingClassifier(make_logistic_regression())),
-    "label spreading": replace_classifier(lambda: LabelSpreading("knn", n_neighbors=15)),
-    "tri-training": replace_classifier(lambda: TriTraining(make_logistic_regression(), random_state=0)),
-    "co-training": fit_co_training,
-}
+AGE = "pipeline with age"
 
 SCORES: dict[str, Callable[[Any, Any], float]] = {
     "auc": roc_auc_score,
@@ -119,7 +70,8 @@ def score_draw(
 
     def score(fit: Fit, features: str) -> list[float]:
         table = tables[features]
-        model = fit(make_melanoma_pipeline(features)[1:], table.iloc[drawn.rest], drawn.labels)
+        pipeline = make_melanoma_pipeline("survey" if features == "survey" else "all")
+        model = fit(pipeline[1:], table.iloc[drawn.rest], drawn.labels)
         # Label spreading returns NaN for images that no label reaches.
         probability = np.nan_to_num(model.predict_proba(table.iloc[drawn.held_out])[:, 1], nan=0.5)
         return [each(lesions.target[drawn.held_out], probability) for each in SCORES.values()]
@@ -132,6 +84,8 @@ def score_draw(
             warnings.filterwarnings("ignore", message=message)
         methods = METHODS if n_per_class else {PIPELINE: fit_pipeline}
         scores = {method: score(fit, "all") for method, fit in methods.items()}
+        if "age" in tables:
+            scores[AGE] = score(fit_pipeline, "age")
         return scores | ({SURVEY: score(fit_pipeline, "survey")} if n_per_class else {})
 
 
@@ -147,14 +101,17 @@ def summarize_draws(n_per_class: int, draws: list[dict[str, list[float]]]) -> li
     return records
 
 
-def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:
-    """Return the table of one data set."""
+def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> list[Section]:
+    """Return the tables of one data set."""
     tables = {
         features: compute_table(
             lesions.images, features, n_jobs=n_jobs, progress=progress, description=f"{name}: features {features}"
         )
         for features in ("survey", "all")
     }
+    ages = find_ages(lesions)
+    if ages is not None:
+        tables["age"] = tables["all"].assign(age=ages)
     records: list[dict[str, Any]] = []
     notes = [LOST_NOTE.format(n_lost=int(tables["all"].isna().all(axis=1).sum()))]
     for n_per_class in LABELS_PER_CLASS:
@@ -165,7 +122,18 @@ def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: P
         notes += describe_missing_draws(n_per_class, len(draws), repeats)
         if len(draws) >= 2:
             records += summarize_draws(n_per_class, draws)
-    return Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes)
+    sections = [Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes)]
+    if name == "ham10000":
+        sections.append(run_few(name, lesions, tables["all"], repeats=repeats, n_jobs=n_jobs, progress=progress))
+        sections.append(run_all(name, lesions, tables["all"]))
+    return sections
+
+
+def find_ages(lesions: Bunch) -> Any:
+    """Return the age of the patient of each image; None if the data set has none."""
+    frame = getattr(lesions, "frame", None)
+    names = [name for name in ("age", "age_approximate") if frame is not None and name in frame]
+    return frame[names[0]].to_numpy(float) if names else None
 
 
 def main(
@@ -179,7 +147,9 @@ def main(
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     with progress_bar() as progress:
         sections = [
-            run_set(name, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress) for name, lesions in sets.items()
+            section
+            for name, lesions in sets.items()
+            for section in run_set(name, lesions, repeats=repeats, n_jobs=n_jobs, progress=progress)
         ]
     intro = [*fill_in(INTRO, repeats=repeats), *describe_sets(sets)]
     write_report("few_labels", title="Few labels", intro=intro, sections=sections, folder=results)
