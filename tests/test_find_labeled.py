@@ -53,12 +53,27 @@ def test_other_marks_of_missing_labels_are_refused(make, missing):
         find_labeled(make([label, missing, label]))
 
 
-@pytest.mark.parametrize("text", ["", " ", "NaN", "None", "<NA>", "NaT", " -1 "])
+@pytest.mark.parametrize("text", [*"?-", "", " ", "NaN", "None", "<NA>", "NaT", " -1 ", "N/A", "null", "Unknown"])
 def test_texts_of_missing_values_are_refused(text):
     with pytest.raises(ValueError, match=r"^y\[1\]: a missing label must be the integer -1, got "):
         find_labeled(["a", text])
     with pytest.raises(ValueError, match=r"^y\[1\]: a missing label"):
         find_labeled(np.array(["a", text]))
+
+
+@pytest.mark.parametrize("code", [-2, -9.0, np.int8(-99)])
+@pytest.mark.parametrize("make", [list, np.array, pd.Series])
+def test_other_negative_numbers_are_refused(make, code):
+    with pytest.raises(ValueError, match=r"^y\[1\]: a missing label must be the integer -1, got .*-\d"):
+        find_labeled(make([0, code, 1, -1]))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
+@pytest.mark.parametrize("make", [np.array, pd.Series])
+def test_unsigned_numbers_that_were_negative_are_refused(make, dtype):
+    with pytest.raises(ValueError, match=rf"got uint\d+, in which -1 becomes {np.iinfo(dtype).max}. Use np.int8"):
+        find_labeled(make(np.array([0, -1, 1]).astype(dtype)))
+    assert find_labeled(make(np.array([0, 1], dtype))).all()
 
 
 @pytest.mark.parametrize("text", ["none of these", "nano", "1", "no"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._validation.checks import is_missing
 
-# Texts that missing values become where an array of strings is made of them.
-_MISSING_TEXTS = {"", "-1", "-1.0", "nan", "NaN", "None", "<NA>", "NaT"}
+# Texts that missing values become where an array of strings is made of them, and words for them, in lower case.
+_MISSING_TEXTS = {"", "-1", "-1.0", "nan", "none", "<na>", "nat", "na", "n/a", "#n/a", "null", "?", "-", "missing"}
+_MISSING_TEXTS |= {"unknown", "unlabeled", "unlabelled"}
 
 
 def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
@@ -33,9 +35,10 @@ def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
     Raises
     ------
     ValueError
-        If `y` is None or has several columns. If a value is None, NaN, pandas' NA, masked, or a text that these
-        become ("nan", "None", "-1", an empty string). If a value is neither a number nor a string, or strings and
-        numbers are mixed. The message gives the position.
+        If `y` is None or has several columns. If a value is None, NaN, pandas' NA, masked, a text that these become
+        ("nan", "None", "-1", an empty string), a word for them ("unknown", "?"), or another negative integer than -1.
+        If a value is neither a number nor a string, or strings and numbers are mixed. The message gives the position.
+        If unsigned integers hold their largest number, which -1 becomes.
 
     Examples
     --------
@@ -48,7 +51,11 @@ def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
             "Pass one label for each sample, -1 for unlabeled ones."
         )
     values = list_labels(y, name=name)
+    _check_unsigned(y, name)
     if isinstance(values, np.ndarray):
+        if (values == np.rint(values)).all():  # else the classifier refuses them
+            for position in np.flatnonzero(values < -1)[:1]:
+                _is_label(int(position), values[position].item(), name)
         return np.asarray(values != -1)
     labeled = np.array([_is_label(position, value, name) for position, value in enumerate(values)], dtype=bool)
     kinds = [isinstance(values[position], str) for position in np.flatnonzero(labeled)]
@@ -90,9 +97,23 @@ def list_labels(y: Any, *, name: str = "y") -> list[Any] | NDArray[Any]:
     return list(y)
 
 
+def _check_unsigned(y: Any, name: str) -> None:
+    """Raise an error if -1 was converted to a type without negative numbers."""
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "kind", "") != "u":
+        return
+    largest = np.iinfo(f"u{dtype.itemsize}").max  # type: ignore[union-attr]
+    if len(y) and np.asarray(y == largest).any():
+        raise ValueError(
+            f"{name} must have a type that holds -1, got {dtype}, in which -1 becomes {largest}. Use np.int8, and "
+            "mark missing labels with -1 again."
+        )
+
+
 def _is_label(position: int, value: Any, name: str) -> bool:
     missing = is_missing(value) or type(value).__name__ in ("NaTType", "MaskedConstant")
-    if missing or (isinstance(value, str) and value.strip() in _MISSING_TEXTS):
+    missing = missing or (isinstance(value, str) and value.strip().casefold() in _MISSING_TEXTS)
+    if missing or (isinstance(value, Real) and value < -1 and float(value).is_integer()):
         raise ValueError(
             f"{name}[{position}]: a missing label must be the integer -1, got {value!r}. "
             "Replace it; among strings, that takes an array of dtype object."
