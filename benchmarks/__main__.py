@@ -33,7 +33,10 @@ def main(
         return
     if name not in benchmarks:
         raise typer.BadParameter(f"the benchmark must be one of {', '.join(benchmarks)}, got {name!r}")
-    module = import_module(f"benchmarks.{name}")
+    try:
+        module = import_module(f"benchmarks.{name}")
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(f"the benchmark needs {error.name}. Install the extra 'benchmark'.") from error
     sys.argv = [str(module.__file__), *(options or [])]
     typer.run(module.main)
 

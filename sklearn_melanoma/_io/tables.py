@@ -26,10 +26,10 @@ def find_image_columns(table: Any) -> list[Any]:
         Names, in the order of the table.
     """
     firsts = {name: next((value for value in table[name] if not is_missing(value)), None) for name in table.columns}
-    return [name for name, value in firsts.items() if _is_image(value)]
+    return [name for name, value in firsts.items() if is_image(value)]
 
 
-def _is_image(value: object) -> bool:
+def is_image(value: object) -> bool:
     """Return whether a value is an array of pixels, a PIL image, a lesion, or the path or URL of an image file."""
     if isinstance(value, str):
         return is_url(value) or os.path.splitext(value)[1].lower() in IMAGE_SUFFIXES

@@ -48,6 +48,7 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     >>> mask_scores([whole, None, half], [half, half, half], mask_jaccard)
     array([0.5, nan, 1. ])
     """
+    _check_metric(metric)
     y_true, y_pred = check_masks(y_true, name="y"), check_masks(y_pred, name="y_pred")
     if len(y_true) != len(y_pred):
         raise ValueError(
@@ -150,9 +151,13 @@ def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
     >>> make_mask_scorer(threshold_jaccard)
     make_mask_scorer(threshold_jaccard)
     """
+    _check_metric(metric)
+    return MaskScorer(metric)
+
+
+def _check_metric(metric: Any) -> None:
     if not callable(metric):
         raise TypeError(f"metric must be callable, got {metric!r}. Pass a function such as mask_jaccard.")
-    return MaskScorer(metric)
 
 
 class MeanInterval(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._io.tables import is_image
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.features import (
     AbcdFeatures,
@@ -34,6 +36,10 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 from sklearn_melanoma.semi_supervised._labeled import check_classes, check_scored, select_labeled
 from sklearn_melanoma.semi_supervised._labeled_only import learns_from_labels_alone, needs_labels, wrap_classifier
 from sklearn_melanoma.semi_supervised._rows import named_columns
+
+
+def _has(method: str) -> Callable[[Any], bool]:
+    return lambda self: hasattr(self.steps[-1][1], method)
 
 
 class MelanomaPipeline(Pipeline):
@@ -66,12 +72,85 @@ class MelanomaPipeline(Pipeline):
             If a missing label is not -1, the classifier would take -1 for a class, or there are fewer classes than it
             needs.
         """
+        self._check_samples(X)
         last = self.steps[-1][1]
         if is_classifier(last) and not isinstance(last, FrozenEstimator):
+            check_consistent_length(X, y)
             y = self._check_labels(y, last)
         with named_columns(X):
             super().fit(X, y, **params)
         return self
+
+    @available_if(_has("predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """Return the class of each sample.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Any images, or what the first step takes.
+        **params : dict
+            As in scikit-learn's pipeline.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Elements of `classes_`.
+        """
+        self._check_samples(X)
+        with named_columns(X):
+            return super().predict(X, **params)
+
+    @available_if(_has("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Any images, or what the first step takes.
+        **params : dict
+            As in scikit-learn's pipeline.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        self._check_samples(X)
+        with named_columns(X):
+            return super().predict_proba(X, **params)
+
+    @available_if(_has("decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> Any:
+        """Return the decision function of the classifier.
+
+        Parameters
+        ----------
+        X : sequence of images
+            Any images, or what the first step takes.
+        **params : dict
+            As in scikit-learn's pipeline.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores, in the shape that the classifier returns.
+        """
+        self._check_samples(X)
+        with named_columns(X):
+            return super().decision_function(X, **params)
+
+    def _check_samples(self, X: Any) -> None:
+        """Raise an error if there are no samples, or images are given to steps that take a table."""
+        if hasattr(X, "__len__") and not len(X):
+            raise ValueError("X must hold at least one sample, got none. Check the list, or the pattern of the paths.")
+        is_table = hasattr(X, "columns") or getattr(X, "ndim", 0) == 2
+        if "features" not in self.named_steps and not is_table and is_image(next(iter(X), None)):
+            raise TypeError(
+                f"X must be a table of features for the steps {', '.join(self.named_steps)}, got images. "
+                "Pass images to the whole pipeline; its step 'features' makes the table."
+            )
 
     @property
     def pos_label_(self) -> Any:
@@ -91,7 +170,7 @@ class MelanomaPipeline(Pipeline):
             )
         return labels.astype(object) if labels.dtype.kind in "OU" else y
 
-    @available_if(lambda self: hasattr(self.steps[-1][1], "score"))
+    @available_if(_has("score"))
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
         """Return the score of the classifier on the labeled samples.
 
@@ -156,7 +235,8 @@ def make_melanoma_pipeline(
         numbers or unknown words.
     columns : sequence of str, optional
         Columns of the patient, such as ``["age", "sex"]``. The pipeline then takes a DataFrame with these columns and
-        one of images; see :doc:`/guide/metadata`. By default, it takes a sequence of images.
+        one of images. Its features are those of the images, then those of the patient, such as ``age`` and
+        ``sex_female``; see :doc:`/guide/metadata`. By default, it takes a sequence of images.
     image : str, optional
         Name of the column of images. By default, the pipeline finds it by its content.
     n_jobs : int, optional

@@ -342,7 +342,7 @@ def _is_semi_supervised(modules: Iterable[str]) -> bool:
 
 def wrap_classifier(classifier: Any) -> Any:
     """Return a classifier that knows -1 as a missing label: itself, or a `LabeledOnlyClassifier` around it."""
-    if classifier is None or isinstance(classifier, str):
+    if classifier is None or classifier == "passthrough":
         return classifier
     if isinstance(classifier, type) or not hasattr(classifier, "fit"):
         raise TypeError(f"classifier must be an instance of a classifier, got {classifier!r}. Write it with ().")

@@ -154,6 +154,8 @@ class TestScorer:
 
     def test_refuses_a_name(self):
         with pytest.raises(TypeError, match="metric must be callable, got 'jaccard'"):
+            mask_scores([np.ones((2, 2), dtype=bool)], [np.ones((2, 2), dtype=bool)], "jaccard")
+        with pytest.raises(TypeError, match="metric must be callable, got 'jaccard'"):
             make_mask_scorer("jaccard")
 
     def test_lengths_differ(self, images, masks):

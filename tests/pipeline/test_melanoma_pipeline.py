@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -282,3 +283,40 @@ def test_transfer_keeps_the_positive_class(lesions, few):
         assert roc_auc_score(lesions.target[hidden], new.predict_proba(lesions.images)[hidden, column]) > 0.6
     with pytest.raises(ValueError, match=r"pos_label must say which of the labels \['melanoma', 'nevus'\]"):
         transfer_pipeline(make_melanoma_pipeline("survey", plain).fit(lesions.images, words), lesions.images)
+
+
+# Samples of the wrong kind
+
+
+@pytest.mark.parametrize("method", ["fit", "predict", "predict_proba", "decision_function"])
+def test_images_are_no_table(method):
+    lesions = make_lesions(12, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
+    model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    arguments = (lesions.target,) if method == "fit" else ()
+    for images in (lesions.images, ["1.jpg", "2.jpg"], np.array(["1.jpg"]), [lesions.masks[0]]):
+        with pytest.raises(TypeError, match="X must be a table of features for the steps impute, scale, classify, got"):
+            getattr(model[1:], method)(images, *arguments)
+    with pytest.raises(ValueError, match="X must hold at least one sample, got none"):
+        getattr(model, method)([], *arguments)
+
+
+def test_a_step_of_your_own_may_take_images():
+    lesions = make_lesions(12, melanoma_fraction=0.5, image_size=(96, 128), random_state=0)
+    step = FunctionTransformer(lambda images: np.array([image.mean(axis=(0, 1)) for image in images]))
+    few = hide_labels(lesions.target, 4, random_state=0)
+    model = make_melanoma_pipeline("survey").set_params(features=step).set_output(transform="default")
+    assert model.fit(lesions.images, few).predict(lesions.images).shape == (12,)
+
+
+def test_number_of_labels_is_that_of_the_images():
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[3, 2\]"):
+        make_melanoma_pipeline(classifier=LogisticRegression()).fit(["1.jpg", "2.jpg", "3.jpg"], [0, 1])
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_numbers_out_of_range_are_refused_in_predictions(method):
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 3 - 1
+    tail = make_melanoma_pipeline("survey")[1:].set_output(transform="default").fit(X, y)
+    X[3, 1] = 1e300
+    with pytest.raises(ValueError, match=r"X must hold numbers within ±1e\+100, got 1e\+300 in column 1, row 3"):
+        getattr(tail, method)(X)

@@ -360,7 +360,7 @@ def test_what_is_no_classifier():
         assert wrap_classifier(estimator) is estimator
     with pytest.raises(TypeError, match="classifier must be a classifier, got the regressor Ridge"):
         wrap_classifier(Ridge())
-    for wrong in (LogisticRegression, 5):
+    for wrong in (LogisticRegression, 5, "forest"):
         with pytest.raises(TypeError, match="classifier must be an instance of a classifier, got"):
             wrap_classifier(wrong)
 
