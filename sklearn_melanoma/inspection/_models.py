@@ -1,0 +1,297 @@
+"""Parts of a fitted model: its image steps, the model of the feature table, its threshold, its linear classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label
+
+# Attribute with the classifier inside, for estimators that only forward to it, by the name of their class. They are
+# recognized by name, because modules of inspection don't import those of semi_supervised.
+_FORWARDERS = {
+    "FixedThresholdClassifier": ("estimator_", "estimator"),  # the second one if it was not fitted itself
+    "TunedThresholdClassifierCV": ("estimator_",),
+    "FrozenEstimator": ("estimator",),
+    "LabeledOnlyClassifier": ("estimator_",),
+    "SelfTrainingClassifier": ("estimator_",),
+    "BaseSearchCV": ("best_estimator_",),
+}
+
+
+class ImageModel(NamedTuple):
+    """A fitted classifier of images, in two parts."""
+
+    images: Any  # the image pipeline, from images to rows of features
+    tabular: Any  # the same classifier for rows of features; it shares all fitted parts
+
+    @property
+    def steps(self) -> list[Any]:
+        """Steps from an image to its row of features."""
+        return [step for _, step in self.images.steps if step is not None and step != "passthrough"]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the features."""
+        return list(map(str, self.images.get_feature_names_out()))
+
+    @property
+    def takes_table(self) -> bool:
+        """Whether the model takes a table with a column of images, and not a sequence of images."""
+        return hasattr(self.images, "image_")
+
+    @property
+    def patient_columns(self) -> list[str]:
+        """Columns of the patient that the model takes beside the image."""
+        return list(getattr(self.images, "categories_", ()))
+
+
+class TablePart(NamedTuple):
+    """A fitted classifier, and the transformers between the feature table and it."""
+
+    transformers: list[Any]
+    classifier: Any
+
+
+class Decision(NamedTuple):
+    """How a model decides: by which label, score and threshold."""
+
+    classes: list[Any]
+    pos_label: Any  # None if there are more than two classes, and none was named
+    method: str  # predict_proba or decision_function
+    threshold: float | None  # None if there is no positive class
+
+
+def split_model(model: Any) -> ImageModel:
+    """Split a fitted classifier of images into its image steps and the same classifier for rows of features.
+
+    Parameters
+    ----------
+    model : estimator
+        A :class:`~sklearn.pipeline.Pipeline` whose first step is an image pipeline, or a calibrated, frozen,
+        thresholded or searched one.
+
+    Returns
+    -------
+    ImageModel
+        Both parts.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    TypeError
+        If the image steps can't be found.
+    ValueError
+        If copies of the model in a calibrated classifier have image steps that learned different things.
+    """
+    if not hasattr(model, "fit") or isinstance(model, type):
+        raise TypeError(f"model must be a fitted classifier of images, got {model!r}.")
+    pipelines: list[Any] = []
+    tabular = _take_out_images(model, pipelines)
+    if len(pipelines) > 1 and get_tags(pipelines[0]).requires_fit:
+        raise ValueError(
+            "model must have one set of image steps, got calibrated copies whose image steps learned from different "
+            "images. Calibrate one fitted model: CalibratedClassifierCV(FrozenEstimator(model))."
+        )
+    return ImageModel(pipelines[0], tabular)
+
+
+def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
+    """Return the model without its image steps, which are appended to `pipelines`; nothing fitted is copied."""
+    if isinstance(model, Pipeline):
+        check_is_fitted(model)
+        images = model.steps[0][1]
+        if len(model.steps) > 1 and get_tags(images).input_tags.string and hasattr(images, "batch_size"):
+            pipelines.append(images)
+            return model[1:]
+    elif calibrated := getattr(model, "calibrated_classifiers_", None):
+        fitted = copy(model)
+        fitted.calibrated_classifiers_ = [copy(each) for each in calibrated]
+        for each in fitted.calibrated_classifiers_:
+            each.estimator = _take_out_images(each.estimator, pipelines)
+        return fitted
+    elif attribute := _find_inner(model):
+        fitted = copy(model)
+        vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
+        return fitted
+    else:
+        check_is_fitted(model)
+    raise TypeError(
+        "model must be a Pipeline whose first step is an ImagePipeline, or a search, threshold or calibration around "
+        f"one, got {type(model).__name__}. Make one by make_melanoma_pipeline."
+    )
+
+
+def _find_inner(model: Any) -> str | None:
+    """Return the attribute that holds the fitted estimator to which another one forwards; None for others."""
+    for base in type(model).__mro__:
+        for attribute in _FORWARDERS.get(base.__name__, ()):
+            if hasattr(model, attribute):
+                return attribute
+    return None
+
+
+def find_decision(model: Any, pos_label: Any = None) -> Decision:
+    """Find how a fitted model decides.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted classifier.
+    pos_label : label, optional
+        The positive class. Defaults to what the classifier says.
+
+    Returns
+    -------
+    Decision
+        With the threshold of the model, else 0.5 for a probability and 0 for a decision function.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is none of the classes, or nothing says which of two classes is the positive one.
+    """
+    classes = np.asarray(model.classes_).tolist()
+    positive = get_pos_label(model) if pos_label is None else pos_label
+    if len(classes) == 2 or positive is not None:
+        positive = find_pos_label(classes, positive, name="classes_")
+    method = "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
+    threshold: Any = 0.5 if method == "predict_proba" else 0.0
+    if len(classes) > 2:
+        return Decision(classes, positive, method, None)
+    for part in _walk(model):
+        chosen = getattr(part, "best_threshold_", None)
+        if type(part).__name__ == "FixedThresholdClassifier" and part.threshold != "auto":
+            chosen = part.threshold
+        if chosen is not None:
+            asked = part.response_method if hasattr(part, "response_method") else "auto"
+            of_second = getattr(part, "pos_label", None) in (None, classes[1])
+            method = method if asked == "auto" else asked
+            threshold = float(chosen) if of_second == (positive == classes[1]) else _turn(float(chosen), method)
+            break
+    return Decision(classes, positive, method, float(threshold))
+
+
+def _turn(threshold: float, method: str) -> float:
+    """Return the threshold on the score of the other class."""
+    return 1 - threshold if method == "predict_proba" else -threshold
+
+
+def _walk(model: Any) -> Iterator[Any]:
+    """Yield a model and the estimators inside it to which it forwards."""
+    while model is not None:
+        yield model
+        attribute = _find_inner(model)
+        model = getattr(model, attribute) if attribute else None
+
+
+def compute_scores(model: Any, table: Any, decision: Decision) -> Array:
+    """Return the probability, or value of the decision function, of each class, of shape (n_samples, n_classes)."""
+    scores = np.asarray(getattr(model, decision.method)(table), dtype=np.float64)
+    return np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+
+
+def compute_decisions(model: Any, table: Any, explained: NDArray[np.intp]) -> Array:
+    """Return the decision function of one class for each sample; for two classes without one, the log-odds."""
+    if hasattr(model, "decision_function"):
+        decision = np.asarray(model.decision_function(table), dtype=np.float64)
+    else:
+        decision = logit(np.asarray(model.predict_proba(table), dtype=np.float64)[:, 1])
+    if decision.ndim == 1:
+        decision = np.column_stack([-decision, decision])
+    return decision[np.arange(len(decision)), explained]
+
+
+def find_parts(model: Any) -> list[TablePart]:
+    """Return the classifiers inside a fitted model for rows of features; several if it is calibrated in folds.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted classifier of rows.
+
+    Returns
+    -------
+    list of TablePart
+        At least one.
+    """
+    if isinstance(model, Pipeline):
+        before = list(_list_transformers(model[:-1]))
+        return [TablePart(before + part.transformers, part.classifier) for part in find_parts(model.steps[-1][1])]
+    if calibrated := getattr(model, "calibrated_classifiers_", None):
+        return [part for each in calibrated for part in find_parts(each.estimator)]
+    if attribute := _find_inner(model):
+        return find_parts(getattr(model, attribute))
+    return [TablePart([], model)]
+
+
+def _list_transformers(pipeline: Pipeline) -> Iterator[Any]:
+    for _, step in pipeline.steps:
+        if isinstance(step, Pipeline):
+            yield from _list_transformers(step)
+        elif step is not None and step != "passthrough":
+            yield step
+
+
+def is_linear(classifier: Any) -> bool:
+    """Return whether a fitted classifier has one row of weights for each class, or one in all for two classes."""
+    n_classes = len(classifier.classes_)
+    if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "decision_function")):
+        return False
+    shape = np.shape(classifier.coef_)
+    return len(shape) == 2 and shape[0] == (1 if n_classes == 2 else n_classes)
+
+
+def is_calibrated(model: Any) -> bool:
+    """Return whether a fitted model calibrates its probabilities."""
+    for part in _walk(model):
+        if hasattr(part, "calibrated_classifiers_"):
+            return True
+        if isinstance(part, Pipeline):
+            return is_calibrated(part.steps[-1][1])
+    return False
+
+
+def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | None:
+    """Compare rows of features with the images of `fit`, as far as the model keeps their distribution.
+
+    Parameters
+    ----------
+    part : TablePart
+        A classifier and its transformers.
+    table : DataFrame of shape (n_samples, n_features)
+        Rows of features.
+
+    Returns
+    -------
+    tuple or None
+        The fraction of features outside the range of the training images, of shape (n_samples,), and the percentiles
+        among them, of shape (n_samples, n_features). None without a :class:`~sklearn.preprocessing.QuantileTransformer`
+        of all columns.
+    """
+    for step in part.transformers:
+        if isinstance(step, QuantileTransformer):
+            quantiles = step.quantiles_
+            rows = np.asarray(table, dtype=np.float64)
+            if rows.shape[1] != quantiles.shape[1]:
+                return None
+            beyond = (rows < quantiles[0]) | (rows > quantiles[-1])
+            percentiles = [
+                50
+                * (np.interp(values, known, step.references_) + 1 - np.interp(-values, -known[::-1], step.references_))
+                for values, known in zip(rows.T, quantiles.T, strict=True)
+            ]
+            return beyond.mean(axis=1), np.transpose(percentiles)
+        table = step.transform(table)
+    return None

@@ -1,0 +1,265 @@
+"""Report of a model's predictions as one HTML file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_melanoma._base import set_index
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation import check_images
+from sklearn_melanoma.inspection._models import find_decision, split_model
+from sklearn_melanoma.inspection._page import import_jinja2, render_page
+from sklearn_melanoma.inspection._report_data import ReportData, number_labels
+from sklearn_melanoma.inspection._summary import name_skin_tones, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Report:
+    """Report on images; :func:`make_report` makes it. A notebook shows it.
+
+    Parameters
+    ----------
+    data : ReportData
+        Numbers of the images.
+    names : list of str
+        Names of the images on the page.
+    metadata : DataFrame, optional
+        One row for each image that could be read.
+    title : str, default="Lesion report"
+        Title of the page.
+
+    Attributes
+    ----------
+    results : DataFrame or None
+        Output of :func:`~sklearn_melanoma.metrics.score_report` on the labeled images; None without labels of two
+        classes.
+    results_by : dict of str to DataFrame
+        Results for each value of a column of metadata, and for each skin tone.
+    """
+
+    def __init__(
+        self, data: ReportData, names: list[str], metadata: pd.DataFrame | None = None, title: str = "Lesion report"
+    ):
+        self._data = data
+        self._names = names
+        self._metadata = metadata
+        self._title = title
+        self._summary = summarize(data, metadata)
+        self.results = self._summary.results
+        self.results_by = self._summary.by_group
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Numbers of each image, with its path or position as index.
+
+        Columns: ``score``, that of the positive class, or of the predicted one if there is none; ``prediction``;
+        ``label``, missing for unlabeled images; for more than two classes ``probability_<class>``; the quality flags
+        and numbers of :func:`quality_flags`; ``skin_ita`` and ``skin_tone``; for a linear model
+        ``contribution_<criterion>`` and ``intercept``; and ``error``, the reason why an image could not be read.
+        """
+        import pandas as pd
+
+        data = self._data
+        classes = pd.Index(data.decision.classes, dtype=object)
+        columns: dict[str, Any] = {"score": data.score, "prediction": classes[data.predicted]}
+        columns["label"] = pd.Series(classes[data.labels], dtype=object).where(data.labels >= 0).to_numpy()
+        if len(classes) > 2:
+            columns |= {f"probability_{name}": data.scores[:, i] for i, name in enumerate(classes)}
+        after: dict[str, Any] = {"skin_ita": data.skin_ita, "skin_tone": name_skin_tones(data.skin_ita)}
+        if data.contributions is not None:
+            criteria, sums = data.by_criterion
+            after |= {f"contribution_{name.replace(' ', '_')}": sums[:, i] for i, name in enumerate(criteria)}
+            after["intercept"] = data.contributions.intercept
+        quality = data.make_quality_table()
+        first, last = (pd.DataFrame(values, index=data.readable).reindex(quality.index) for values in (columns, after))
+        table = pd.concat([first, quality.drop(columns="error"), last, quality[["error"]]], axis=1)
+        return set_index(table, data.X)
+
+    @cached_property
+    def html(self) -> str:
+        """The page, a complete HTML file that needs no other file and no network."""
+        return render_page(self._data, self._summary, self._names, self._metadata, self._title)
+
+    def save(self, path: PathLike) -> None:
+        """Write the page to a file.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, such as ``"report.html"``. An existing file is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        Path(path).write_text(self.html, encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        # Scripts of the page run in the frame, apart from those of the notebook.
+        page = escape(self.html)
+        return (
+            f'<iframe srcdoc="{page}" sandbox="allow-scripts allow-modals" title="{escape(self._title)}" '
+            'style="width: 100%; height: 800px; border: 0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        n_errors = len(self._data.records) - len(self._data.readable)
+        return f"Report({len(self._data.records)} images, {n_errors} of them unreadable)"
+
+
+def make_report(
+    model: Any,
+    images: Any,
+    y: ArrayLike | None = None,
+    *,
+    metadata: pd.DataFrame | None = None,
+    groups: ArrayLike | None = None,
+    pos_label: Any = None,
+    threshold: float | None = None,
+    title: str = "Lesion report",
+) -> Report:
+    """Make a report of a model's predictions, with an explanation of each.
+
+    The page has a summary and a card for each image. A card shows the border and the score. It explains the score by
+    the contribution of each criterion, the features that moved it most, the most similar labeled lesions, and quality
+    flags. The page can be sorted, filtered, searched and printed.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted pipeline of images, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it, or a search,
+        threshold or calibration around one.
+    images : sequence of images, or DataFrame
+        Paths, arrays, PIL images or lesions; or the table that the model takes. Each image is read once. The report
+        lists images that can't be read.
+    y : array-like of shape (n_images,), optional
+        Labels, -1 for unlabeled images. They give the results, and the similar lesions. The results are too optimistic
+        if the model was fitted to these images.
+    metadata : DataFrame with n_images rows, optional
+        Columns to show and to search, such as age and site. Columns with 2 to 12 different values make groups, for
+        which the results are given. For a number, pass ranges, as :func:`pandas.cut` makes them. Defaults to the other
+        columns of the table that the model takes.
+    groups : array-like of shape (n_images,), optional
+        Lesion or patient of each image. Intervals count groups, and an image is not similar to others of its group.
+    pos_label : label, optional
+        Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
+        False and True. Among more than two classes, none is needed: then the predicted class is explained.
+    threshold : float, optional
+        Lowest score that counts as positive. Defaults to that of the model, else to 0.5 for a probability.
+    title : str, default="Lesion report"
+        Title of the page.
+
+    Returns
+    -------
+    Report
+        A notebook shows it, ``save(path)`` writes it, and ``table`` holds its numbers.
+
+    Raises
+    ------
+    TypeError
+        If the image steps of `model` can't be found, or `metadata` is no DataFrame.
+    ValueError
+        If `y`, `metadata` or `groups` do not fit the images, a label is no class of the model, or nothing says which
+        class is the positive one.
+    NotFittedError
+        If the model is not fitted.
+    ImportError
+        If Jinja2 is not installed.
+
+    See Also
+    --------
+    ContributionDisplay : The contributions for one image as a figure.
+    quality_flags : The quality flags as a table.
+    sklearn_melanoma.metrics.score_report : The results as a table.
+
+    Notes
+    -----
+    Contributions are exact for linear classifiers, and left out for others: the contributions and the intercept add up
+    to the decision function. The percentile of a feature is among the images of the report. Similar lesions are the
+    nearest ones, by Euclidean distance between the features as the classifier sees them, among the images with a label
+    in `y`: a model keeps no images of its training. Skin tones follow from the individual typology angle. Dermoscopic
+    images are not calibrated, so they are approximate.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.inspection import make_report
+    >>> lesions = make_lesions(30, random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images[:20], lesions.target[:20])
+    >>> report = make_report(model, [*lesions.images[20:], "gone.jpg"], [*lesions.target[20:], -1])
+    >>> report
+    Report(11 images, 1 of them unreadable)
+    >>> report.table[["score", "prediction", "hair"]].shape
+    (11, 3)
+    >>> with TemporaryDirectory() as folder:
+    ...     report.save(Path(folder, "report.html"))
+    """
+    import_jinja2()  # raises before the images are read
+    parts, decision = split_model(model), find_decision(model, pos_label)
+    if threshold is not None:
+        if len(decision.classes) > 2 or isinstance(threshold, bool) or not np.isfinite(threshold):
+            raise ValueError(
+                f"threshold must be a finite number, for a model of two classes, got {threshold!r} for "
+                f"{len(decision.classes)} classes. Leave it out."
+            )
+        decision = decision._replace(threshold=float(threshold))
+    n_images = len(images) if parts.takes_table else len(check_images(images))
+    labels = number_labels(y, n_images, decision.classes)
+    if groups is not None:
+        groups = np.asarray(groups)
+        _check_length("groups", len(groups), n_images)
+    if metadata is None and parts.takes_table:
+        metadata = images[[name for name in images.columns if name != parts.images.image_]]
+    if metadata is not None:
+        if not hasattr(metadata, "iloc") or not hasattr(metadata, "columns"):
+            raise TypeError(f"metadata must be a pandas DataFrame, got {type(metadata).__name__}.")
+        _check_length("metadata", len(metadata), n_images)
+    data = ReportData(images, parts, decision, labels, groups)
+    known = None if metadata is None else metadata.iloc[data.readable]
+    return Report(data, name_images([record.source for record in data.records]), known, title)
+
+
+def _check_length(name: str, length: int, n_images: int) -> None:
+    if length != n_images:
+        raise ValueError(f"{name} must have one row for each of the {n_images} images, got {length}.")
+
+
+def name_images(sources: list[str | None]) -> list[str]:
+    """Return a name for each image: its path below the folder that holds all of them, or its position.
+
+    Parameters
+    ----------
+    sources : list of (str or None)
+        Paths.
+
+    Returns
+    -------
+    list of str
+        One name for each image.
+
+    Examples
+    --------
+    >>> name_images(["data/a/1.jpg", "data/b/1.jpg", None])
+    ['a/1.jpg', 'b/1.jpg', 'image 2']
+    """
+    known = [source for source in sources if source is not None]
+    folder = _find_folder(known[0]) if known else ""
+    while not all(source.startswith(folder) for source in known):
+        folder = _find_folder(folder[:-1])
+    return [f"image {i}" if source is None else source[len(folder) :] for i, source in enumerate(sources)]
+
+
+def _find_folder(path: str) -> str:
+    return path[: max(path.rfind("/"), path.rfind("\\")) + 1]
