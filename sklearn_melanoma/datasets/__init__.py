@@ -9,11 +9,12 @@ from sklearn_melanoma.datasets._ham10000 import load_ham10000
 from sklearn_melanoma.datasets._images import load_images, match_table
 from sklearn_melanoma.datasets._isic import load_isic_2017
 from sklearn_melanoma.datasets._ph2 import load_ph2
-from sklearn_melanoma.datasets._sources import find_images, name_masks
+from sklearn_melanoma.datasets._sources import find_images, find_masks, name_masks
 from sklearn_melanoma.datasets._synthetic import make_lesions
 
 __all__ = [
     "find_images",
+    "find_masks",
     "load_folder",
     "load_ham10000",
     "load_images",

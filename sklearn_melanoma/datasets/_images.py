@@ -29,6 +29,7 @@ def load_images(
     label_column: str | None = None,
     group_column: str | None = None,
     melanoma: str | Collection[Any] | Mapping[Any, int] | None = None,
+    must_exist: bool = True,
 ) -> Bunch:
     """Load images of any places, with labels and masks where they are given.
 
@@ -51,6 +52,8 @@ def load_images(
         Column with the group of each image, as in :func:`load_folder`.
     melanoma : str, collection or mapping, optional
         Meaning of values that the vocabulary does not understand, as in :func:`load_folder`.
+    must_exist : bool, default=True
+        Whether all images must exist, as in :func:`find_images`.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def load_images(
     columns = Columns(image_column, label_column, group_column)
     if table is None and any(columns):
         raise ValueError("labels must be given where a column is named, got None. Pass the table.")
-    images = find_images(sources)
+    images = find_images(sources, must_exist=must_exist)
     paths, root = locate_images(images)
     found = {} if masks is None else dict(zip(paths, find_masks(images, masks), strict=True))
     by_image = {path: Path(mask) for path, mask in found.items() if mask is not None}

@@ -153,7 +153,7 @@ def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
     list of str
         For each image, ``<name>_mask.png`` in the folder, and in the subfolder of the image in the common folder of
         all images. If names differ only in suffix or case, the masks have the suffix too: ``a.jpg_mask.png``.
-        :func:`load_images` and :func:`load_folder` find the masks by these names.
+        :func:`find_masks`, :func:`load_images` and :func:`load_folder` find the masks by these names.
 
     Raises
     ------
@@ -192,7 +192,43 @@ def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
 
 
 def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]:
-    """Return the path of the mask of each image in a folder, None for an image without one."""
+    """Find the masks of images in a folder.
+
+    Parameters
+    ----------
+    images : sequence of paths
+        Paths or URLs of images.
+    folder : path
+        Folder of masks. A mask has the name of its image, optionally followed by ``_mask``, ``_segmentation``,
+        ``_lesion`` or ``_seg``, as in :func:`load_folder`.
+
+    Returns
+    -------
+    list of str or None
+        Path of the mask of each image, None for an image without one.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If `folder` does not exist, or is a file.
+    ValueError
+        If no mask has the name of an image, or one has the name of several images.
+
+    See Also
+    --------
+    name_masks : Names that this function finds again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from sklearn_melanoma.datasets import find_masks
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.new("1", (8, 8)).save(folder / "b_mask.png")
+    >>> [mask and Path(mask).name for mask in find_masks(["images/a.jpg", "images/b.jpg"], folder)]
+    [None, 'b_mask.png']
+    """
     root_of_masks = check_folder(folder, name="masks", hint="Check the spelling.")
     paths, root = locate_images(images)
     given = sort_files(list_images(root_of_masks), root_of_masks)

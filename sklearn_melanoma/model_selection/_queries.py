@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
@@ -27,13 +29,15 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     Parameters
     ----------
     model : classifier or Pipeline
-        Fitted, with `predict_proba`. With a pipeline, samples are compared by the input of its last step.
+        Fitted, with `predict_proba`. With a pipeline, samples are compared by the input of its last step. A threshold
+        around it has no effect.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the model. Its features should be on one scale.
     n : int
         Number of samples to choose.
     y : array-like of shape (n_samples,), optional
-        Labels, -1 for unlabeled samples. Labeled samples are not chosen.
+        Labels, -1 for unlabeled samples. Labeled samples are not chosen. Images without a lesion, and skipped images,
+        are not chosen either: all their features are missing.
 
     Returns
     -------
@@ -70,13 +74,16 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"n must be an int of at least 1, got {n!r}.")
+    while isinstance(model, FixedThresholdClassifier | FrozenEstimator):
+        model = model.estimator_ if "estimator_" in vars(model) else model.estimator
+    measured: NDArray[np.bool_] | bool = True
     if isinstance(model, Pipeline):
-        X, model = model[:-1].transform(X), model[-1]
+        X, measured, model = *_transform_samples(model, X), model[-1]
     rows = check_array(X)
     check_consistent_length(rows, y)
-    unlabeled = np.arange(len(rows)) if y is None else np.flatnonzero(~find_labeled(y))
+    unlabeled = np.flatnonzero(measured & (np.ones(len(rows), bool) if y is None else ~find_labeled(y)))
     if len(unlabeled) < n:
-        raise ValueError(f"n must be at most the number of unlabeled samples, {len(unlabeled)}, got {n}.")
+        raise ValueError(f"n must be at most the number of unlabeled samples with features, {len(unlabeled)}, got {n}.")
     ascending = np.sort(model.predict_proba(X)[unlabeled], axis=1)
     most_uncertain = np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")
     unlabeled = unlabeled[most_uncertain[: max(_MAX_SAMPLES, n)]]
@@ -90,3 +97,14 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
         chosen.append(int(gains.argmax()))
         nearest = np.minimum(nearest, distances[chosen[-1]])
     return unlabeled[chosen]
+
+
+def _transform_samples(model: Pipeline, X: Any) -> tuple[Any, NDArray[np.bool_] | bool]:
+    """Return the input of the last step of a pipeline, and which samples have at least one feature after the first."""
+    if len(model) == 1:
+        return X, True
+    X = model[:1].transform(X)
+    table = np.asarray(X) if len(getattr(X, "shape", ())) == 2 else np.empty(0)
+    is_rows = table.ndim == 2 and table.dtype.kind == "f"
+    measured = np.array(~np.isnan(table).all(axis=1), dtype=bool) if is_rows else True
+    return (model[1:-1].transform(X) if len(model) > 2 else X), measured

@@ -1,5 +1,6 @@
-"""Saving fitted models to files and loading them."""
+"""Saving fitted models to files and loading them; model cards."""
 
+from sklearn_melanoma.persistence._model_card import format_model_card
 from sklearn_melanoma.persistence._models import ModelInfo, load_model, read_model_info, save_model
 
-__all__ = ["ModelInfo", "load_model", "read_model_info", "save_model"]
+__all__ = ["ModelInfo", "format_model_card", "load_model", "read_model_info", "save_model"]

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs, make_classification
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -230,7 +231,9 @@ def test_does_not_choose_labeled_samples(data):
     X, _, few = data
     model = PriorLogisticRegression().fit(X, few)
     assert (few[which_to_label(model, X, 160, y=few)] == -1).all()
-    with pytest.raises(ValueError, match="n must be at most the number of unlabeled samples, 160, got 161"):
+    with pytest.raises(
+        ValueError, match="n must be at most the number of unlabeled samples with features, 160, got 161"
+    ):
         which_to_label(model, X, 161, y=few)
     for n in (0, 1.5, True):
         with pytest.raises(ValueError, match="n must be an int of at least 1"):
@@ -292,3 +295,24 @@ def test_beats_random_choice_on_ph2(real_data):
             scores.append(roc_auc_score(lesions.target, fitted.predict_proba(table)[:, 1]))
         gains.append(scores[0] - scores[1])
     assert np.mean(gains) > 0
+
+
+def test_threshold_around_the_model_changes_nothing(data):
+    X, y, few = data
+    model = make_pipeline(StandardScaler(), PriorLogisticRegression()).fit(X, few)
+    expected = which_to_label(model, X, 4, y=few)
+    fixed = FixedThresholdClassifier(FrozenEstimator(model), threshold=0.2)
+    np.testing.assert_array_equal(which_to_label(fixed, X, 4, y=few), expected)
+    np.testing.assert_array_equal(which_to_label(fixed.fit(X, y), X, 4, y=few), expected)
+
+
+def test_samples_without_features_are_not_chosen(data):
+    X, _, few = data
+    model = make_pipeline(SimpleImputer(), StandardScaler(), PriorLogisticRegression())
+    model = make_pipeline(FunctionTransformer(), *[step for _, step in model.steps]).fit(X, few)
+    empty = X.copy()
+    empty[np.flatnonzero(few == -1)[:100]] = np.nan
+    chosen = which_to_label(model, empty, 60, y=few)
+    assert not np.isnan(empty[chosen]).any()
+    with pytest.raises(ValueError, match="unlabeled samples with features, 60, got 61"):
+        which_to_label(model, empty, 61, y=few)

@@ -1,9 +1,7 @@
-"""Tests of the command line in this process."""
+"""Tests of the demo."""
 
 import csv
-import importlib
 import io
-import subprocess
 import sys
 
 import numpy as np
@@ -11,9 +9,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from sklearn_melanoma import __version__, cli
-from sklearn_melanoma.cli import app, main
-from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.cli import _demo, app, main
+from sklearn_melanoma.datasets import load_folder, make_lesions
 
 run = CliRunner().invoke
 
@@ -54,8 +52,20 @@ def test_demo_prints_results_and_writes_figure(folder, tmp_path):
         "not a medical",
     ):
         assert words in result.output
+    assert " ± " not in result.output  # an interval of two repeats says nothing
     with Image.open(output) as figure:
         assert figure.size[0] > 500
+
+
+@pytest.mark.parametrize(("repeats", "title", "has_interval"), [(2, "mean of 2", False), (5, "± 95 % over 5", True)])
+def test_intervals_from_five_repeats_on(folder, repeats, title, has_interval):
+    lesions = load_folder(folder)
+    features = make_melanoma_pipeline("survey")["features"].set_output(transform="pandas")
+    table = _demo._make_few_labels_table(
+        {"survey": features.fit_transform(lesions.images)}, lesions, np.arange(40), 6, repeats
+    )
+    assert title in table.title
+    assert all((" ± " in cell) is has_interval for column in table.columns[1:] for cell in column.cells)
 
 
 def test_demo_skips_learning_with_too_few_labels(folder, tmp_path):
@@ -72,16 +82,6 @@ def test_data_without_dataset_raises(arguments):
     result = demo(*arguments)
     assert result.exit_code == 2
     assert "go together" in result.output
-
-
-def test_input_error_prints_one_line(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "demo", "--data", str(tmp_path), "--dataset", "ph2"])
-    with pytest.raises(SystemExit, match="1"):
-        main()
-    printed = capsys.readouterr().out
-    assert "Error:" in printed
-    assert str(tmp_path) in printed
-    assert "Traceback" not in printed
 
 
 class Terminal(io.StringIO):
@@ -125,7 +125,7 @@ def test_progress_bars_on_a_terminal(run_main):
 
 
 @pytest.mark.filterwarnings("ignore:No lesion was found")
-@pytest.mark.skipif(cli.ProgressBar is None, reason="scikit-learn has a bar from 1.9 on")
+@pytest.mark.skipif(_demo.ProgressBar is None, reason="scikit-learn has a bar from 1.9 on")
 def test_search_on_a_terminal_shows_scikit_learn_bar(run_main):
     code, out, err = run_main(Terminal(), Terminal())
     assert code == 0
@@ -149,34 +149,8 @@ def test_interrupt_restores_the_cursor(run_main, monkeypatch, place):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, place, interrupt)
+    monkeypatch.setattr(_demo, place, interrupt)
     code, out, err = run_main(io.StringIO(), Terminal())
     assert code != 0
     assert "not a medical" not in out
     assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")
-
-
-def test_version():
-    assert run(app, ["--version"]).output.strip() == __version__
-
-
-@pytest.mark.parametrize("module", ["typer", "rich.console"])
-def test_missing_extra_raises(monkeypatch, module):
-    monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "sklearn_melanoma.cli")
-    message = r"needs typer and rich\. Install them with: pip install 'sklearn-melanoma\[cli\]'"
-    with pytest.raises(ImportError, match=message):
-        importlib.import_module("sklearn_melanoma.cli")
-
-
-def test_package_imports_without_the_extra():
-    code = (
-        "import sys; sys.modules.update(typer=None, rich=None); import sklearn_melanoma; "
-        "print('imported', flush=True); import sklearn_melanoma.cli"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stdout == "imported\n"
-    assert result.stderr.splitlines()[-1] == (
-        "ImportError: The command line needs typer and rich. Install them with: pip install 'sklearn-melanoma[cli]'"
-    )

@@ -1,0 +1,129 @@
+"""The application: its options, errors and warnings."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from sklearn_melanoma import __version__
+from sklearn_melanoma._validation import element_of_error
+
+#: Exit codes.
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+# What wrong input raises. Anything else is a bug, and shows a traceback.
+_ERRORS = (ValueError, TypeError, OSError, ImportError, MemoryError, BrokenProcessPool)
+
+
+# Wrong options. Its module depends on the version of typer.
+_UsageError: Any = typer.BadParameter.__bases__[0]
+
+
+class _Commands(TyperGroup):
+    """Group of commands that prints one line instead of a traceback for wrong input."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _print_errors():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _print_errors(), _print_warnings():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _print_errors() -> Iterator[None]:
+    """Print an error as one line on standard error, and exit."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stop("Interrupted", "stopped before the end.", EXIT_INTERRUPTED)
+    except _UsageError as error:
+        command = "sklearn-melanoma" if error.ctx is None else error.ctx.command_path
+        message = " ".join(error.format_message().split()).rstrip(".")
+        _stop("Error", f"{message}. See '{command} --help'.", EXIT_USAGE)
+    except BrokenPipeError:  # such as that of `| head`
+        raise
+    except _ERRORS as error:
+        _stop("Error", format_error(error), EXIT_ERROR)
+
+
+def _stop(title: str, text: str, code: int) -> NoReturn:
+    print_note(title, text, style="bold red")
+    raise typer.Exit(code) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Melanoma in dermoscopic images from few labels. Not a medical device.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _show_version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def console() -> Console:
+    """Return a console on standard output."""
+    return Console()
+
+
+def format_error(error: BaseException) -> str:
+    """Return an error in one line. An image is named by its path, since users do not know positions."""
+    text = name_by_path(" ".join(str(error).split()) or type(error).__name__)
+    if isinstance(error, Exception) and element_of_error(error) is not None:
+        text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."
+    return text
+
+
+def name_by_path(message: str) -> str:
+    """Replace the position of an image in an error by its path, unless the error names it anyway."""
+    found = re.match(r"X\[\d+\](?: \((?P<path>'.*?'|\".*?\")\))?: (?P<reason>.*)", message)
+    if found is None:
+        return message
+    path, reason = found["path"], found["reason"]
+    return reason if path is None or path in reason else f"{path}: {reason}"
+
+
+def print_note(title: str, text: str, *, style: str = "bold") -> None:
+    """Print a line on standard error."""
+    console = Console(stderr=True, highlight=False)
+    console.print(Text.assemble((f"{title}:", style), " ", text), soft_wrap=True)
+
+
+@contextmanager
+def _print_warnings() -> Iterator[None]:
+    """Print warnings for users as lines on standard error."""
+
+    def show(message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None) -> None:
+        if issubclass(category, UserWarning):
+            print_note("Warning", name_by_path(" ".join(str(message).split())), style="yellow")
+        else:
+            print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)  # noqa: T201
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = show
+        yield

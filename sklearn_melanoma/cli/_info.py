@@ -1,0 +1,41 @@
+"""Command ``info``: what a model file says of its model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sklearn_melanoma.cli._app import app
+from sklearn_melanoma.cli._code import print_code
+from sklearn_melanoma.cli._options import ModelFile, ShowCode
+from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.persistence import format_model_card, read_model_info
+
+
+@app.command(epilog="Example: sklearn-melanoma info model.skops")
+def info(
+    model: ModelFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    show_code: ShowCode = False,
+) -> None:
+    """Print what a model was made of: data, labels, results, threshold and versions."""
+    if show_code:
+        names = "read_model_info" if as_json else "format_model_card, read_model_info"
+        shown = "info" if as_json else "format_model_card(info)"
+        print_code(
+            f"from sklearn_melanoma.persistence import {names}",
+            f"info = read_model_info({str(model)!r})",
+            f"print({shown})",
+        )
+        return
+    found = read_model_info(model)
+    if as_json:
+        content = asdict(found)
+        if isinstance(found.threshold, Threshold):
+            content["threshold"] = found.threshold._asdict()
+        typer.echo(json.dumps(content, indent=1))
+    else:
+        typer.echo(format_model_card(found))

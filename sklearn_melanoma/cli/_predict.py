@@ -1,0 +1,73 @@
+"""Command ``predict``: a model and images to a table of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sklearn_melanoma.cli._app import app
+from sklearn_melanoma.cli._code import find_writer, format_changes, format_columns, format_images, print_code
+from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_image_model, warn_of_problems
+from sklearn_melanoma.cli._options import (
+    ErrorAction,
+    Force,
+    Images,
+    Memory,
+    ModelFile,
+    OnError,
+    PatientTable,
+    Processes,
+    ShowCode,
+)
+from sklearn_melanoma.cli._outputs import TableWriter, check_table_path, prepare_output
+from sklearn_melanoma.cli._progress import iterate_chunks
+from sklearn_melanoma.pipeline import get_image_pipeline, predict_images
+
+
+@app.command(epilog="Example: sklearn-melanoma predict model.skops images/ -o predictions.csv --on-error skip")
+def predict(
+    model: ModelFile,
+    images: Images,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table: .csv, .parquet or .xlsx.", show_default=False)],
+    columns: PatientTable = None,
+    memory: Memory = None,
+    n_jobs: Processes = 2,
+    on_error: ErrorAction = OnError.RAISE,
+    force: Force = False,
+    show_code: ShowCode = False,
+) -> None:
+    """Score each image, and write the score, the label, whether it is at or above the threshold, and problems."""
+    if show_code:
+        print_code(
+            f"from sklearn_melanoma.datasets import find_images{', match_table' if columns else ''}",
+            "from sklearn_melanoma.persistence import load_model",
+            "from sklearn_melanoma.pipeline import get_image_pipeline, predict_images",
+            f"model = load_model({str(model)!r})",
+            format_changes(memory, n_jobs, on_error),
+            f"images = {format_images(images, on_error)}",
+            format_columns(columns),
+            "table = predict_images(model, images)",
+            f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',
+        )
+        return
+    check_table_path(output)
+    prepare_output(output, force=force)
+    fitted = load_image_model(model, memory, n_jobs, on_error)
+    paths = list_paths(images, on_error)
+    data = add_columns(paths, columns, get_image_pipeline(fitted))
+    problems: dict[str, str] = {}
+    n_positive = 0
+    with TableWriter(output, len(paths)) as writer:
+        for chunk in iterate_chunks(paths, "Predicting", n_jobs):
+            table = predict_images(fitted, chunk if data is paths else data.loc[list(chunk.items)])
+            problems |= {str(path): problem for path, problem in table["problem"].items() if problem}
+            n_positive += int(table["positive"].eq(True).sum()) if "positive" in table else 0
+            writer.write(table)
+    warn_of_problems(problems, len(paths))
+    typer.echo(
+        f"{len(paths)} rows written to {output}: {n_positive} at or above the threshold, "
+        f"{len(problems)} without a score"
+    )
+    typer.echo("This is a research tool, not a medical device.")

@@ -1,0 +1,196 @@
+"""Tests of what all commands have in common: errors, outputs that exist, interrupts, help."""
+
+import errno
+import importlib
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from sklearn_melanoma import __version__
+from sklearn_melanoma.cli import _outputs, _progress, app, main
+
+COMMANDS = {
+    "segment": ["images", "-o", "masks"],
+    "features": ["images", "-o", "table.csv"],
+    "train": ["images", "--labels", "labels.csv", "-o", "new.skops"],
+    "predict": ["model.skops", "images", "-o", "table.csv"],
+    "suggest": ["model.skops", "images", "-o", "next.txt"],
+    "info": ["model.skops"],
+    "demo": [],
+}
+OUTPUTS = {"features": "table.csv", "train": "new.skops", "predict": "table.csv", "suggest": "next.txt"}
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+def test_every_command_is_tested():
+    assert {command.name or command.callback.__name__ for command in app.registered_commands} == set(COMMANDS)
+
+
+@every_command
+def test_help_has_an_example(run, command):
+    printed = " ".join(run(command, "--help").stdout.split())
+    assert f"Example: sklearn-melanoma {command}" in printed
+
+
+@every_command
+def test_unknown_option(run, command):
+    result = run(command, "--bogus", exit_code=2)
+    assert result.stderr.startswith("Error: No such option: --bogus")
+    assert result.stderr.endswith(f"See 'sklearn-melanoma {command} --help'.\n") or "root" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_unknown_command(run):
+    assert run("guess", exit_code=2).stderr.startswith("Error: No such command 'guess'")
+    assert run("--bogus", exit_code=2).stderr.startswith("Error: No such option: --bogus")
+
+
+@pytest.mark.parametrize("command", ["segment", "features", "train", "predict", "suggest"])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("gone", "sources must exist, got 'gone'"), ("truth/*.gif", "must match image files"), ("empty", "without any")],
+)
+def test_no_images(run, command, source, message):
+    os.mkdir("empty")
+    arguments = [source if argument == "images" else argument for argument in COMMANDS[command]]
+    result = run(command, *arguments, exit_code=1)
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_output_that_exists(run, monkeypatch, command):
+    with open(OUTPUTS[command], "w") as file:
+        file.write("old")
+    result = run(command, *COMMANDS[command], exit_code=1)
+    assert result.stderr == f"Error: {OUTPUTS[command]!r} exists. --force replaces it.\n"
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(_outputs, "sys", terminal)
+    result = run(command, *COMMANDS[command], exit_code=1, input="n\n")
+    assert f"{OUTPUTS[command]!r} exists. Replace it? [y/N]" in result.output
+    with open(OUTPUTS[command]) as file:
+        assert file.read() == "old"
+
+
+def test_force_and_yes_replace_the_output(run, monkeypatch):
+    arguments = ["images/image00.png", "-o", "table.csv", "--features", "survey", "-j", 1]
+    for options, given in ((["--force"], None), ([], "y\n")):
+        with open("table.csv", "w") as file:
+            file.write("old")
+        run("features", *arguments, *options, input=given)
+        assert len(pd.read_csv("table.csv")) == 1
+        terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr(_outputs, "sys", terminal)
+
+
+@pytest.mark.parametrize(
+    ("output", "message"), [("images", "must end in"), ("table.txt", "must end in .csv, .parquet")]
+)
+def test_wrong_output(run, output, message):
+    assert message in run("features", "images", "-o", output, exit_code=1).stderr
+
+
+def test_output_in_a_folder_without_permission(run, monkeypatch):
+    monkeypatch.setattr(_outputs.os, "access", lambda path, mode: False)  # root may write everywhere
+    result = run("features", "images", "-o", "table.csv", exit_code=1)
+    assert result.stderr == "Error: '.' can't be written to. Choose another output.\n"
+
+
+def interrupt_after(n_calls, error, monkeypatch):
+    """Raise an error when the rows of a later chunk are to be written."""
+    write = pd.DataFrame.to_csv
+    calls = []
+
+    def fail(frame, *arguments, **options):
+        calls.append(frame)
+        if len(calls) > n_calls:
+            raise error
+        return write(frame, *arguments, **options)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    monkeypatch.setattr(_progress, "_CHUNK", 16)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted: stopped before the end."),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: [Errno 28] No space left on device"),
+    ],
+)
+def test_interrupts_and_full_disks_keep_rows(run, monkeypatch, error, code, message):
+    interrupt_after(1, error, monkeypatch)
+    arguments = ["images", "-o", "table.csv", "--features", "survey", "-j", 1]
+    result = run("features", *arguments, exit_code=code)
+    assert result.stderr.splitlines() == ["Kept: 16 of 40 rows, in 'table.part.csv'.", message]
+    assert len(pd.read_csv("table.part.csv")) == 16
+    assert not os.path.exists("table.csv")
+    monkeypatch.undo()
+
+
+def test_interrupted_segmentation_is_resumed(run, monkeypatch):
+    monkeypatch.setattr(_progress, "_CHUNK", 16)
+    from sklearn_melanoma.cli import _segment
+
+    write, calls = _segment.write_masks, []
+
+    def fail(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(_segment, "write_masks", fail)
+    result = run("segment", "images", "-o", "masks", "-j", 1, exit_code=130)
+    assert result.stderr.startswith("Kept: 16 of 40 masks. --resume makes the others.\nInterrupted")
+    assert "24 masks written" in run("segment", "images", "-o", "masks", "-j", 1, "--resume").stdout
+
+
+def test_brackets_in_names_are_no_markup(run):
+    os.rename("images/image00.png", "images/[bold]x.png")
+    with open("images/[red]y.png", "w") as file:
+        file.write("no image")
+    result = run("features", "images", "-o", "[i]table.csv", "--features", "survey", "-j", 1, "--on-error", "skip")
+    assert "'images/[red]y.png'" in result.stderr
+    assert "[i]table.csv" in result.stdout
+
+
+def test_version():
+    assert CliRunner().invoke(app, ["--version"]).output.strip() == __version__
+
+
+def test_main_exits_with_the_code_of_the_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "info", str(tmp_path / "gone.skops")])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Error: ")
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console"])
+def test_missing_extra_raises(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "sklearn_melanoma.cli")
+    message = r"needs typer and rich\. Install them with: pip install 'sklearn-melanoma\[cli\]'"
+    with pytest.raises(ImportError, match=message):
+        importlib.import_module("sklearn_melanoma.cli")
+
+
+def test_package_imports_without_the_extra():
+    code = (
+        "import sys; sys.modules.update(typer=None, rich=None); import sklearn_melanoma; "
+        "print('imported', flush=True); import sklearn_melanoma.cli"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stdout == "imported\n"
+    assert result.stderr.splitlines()[-1] == (
+        "ImportError: The command line needs typer and rich. Install them with: pip install 'sklearn-melanoma[cli]'"
+    )

@@ -1,0 +1,127 @@
+"""Tests that the printed code does the same as its command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_melanoma.datasets import find_images
+from sklearn_melanoma.persistence import load_model, read_model_info
+
+pytestmark = pytest.mark.filterwarnings("ignore:No lesion was found", "ignore:y contains no unlabeled samples")
+FEW = "images/image0[0-5].png"
+
+
+def run_code(run, *arguments):
+    """Run the printed code in this process, and return what it prints."""
+    result = run(*arguments, "--show-code")
+    assert result.stderr == ""
+    exec(compile(result.stdout, "code", "exec"), {})
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--segmenter", "selector"],
+        ["--segmenter", "selector", "--masks", "truth"],
+        ["--masks", "truth"],
+        ["--on-error", "skip"],
+    ],
+)
+def test_segment(run, options):
+    arguments = ["segment", FEW, "-o", "masks", "-j", 1, *options]
+    run(*arguments)
+    expected = {path: Path(path).read_bytes() for path in find_images("masks/*.png")}
+    for path in expected:
+        os.remove(path)
+    run_code(run, *arguments)
+    assert {path: Path(path).read_bytes() for path in find_images("masks/*.png")} == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--memory", "cache"],
+        ["--masks", "truth", "--mm-per-pixel", 0.1],
+        ["--columns", "labels.csv"],
+        ["--on-error", "skip", "gone.png"],
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Skipped 1 of 7 images")
+def test_features(run, options):
+    arguments = ["features", FEW, "-o", "table.csv", "--features", "survey", "-j", 1, *options]
+    run(*arguments)
+    os.rename("table.csv", "expected.csv")
+    run_code(run, *arguments)
+    assert Path("table.csv").read_text() == Path("expected.csv").read_text()
+
+
+def test_train(run):
+    arguments = ["train", "images", "--labels", "labels.csv", "--features", "survey", "-j", 1, "--sensitivity", 0.9]
+    run(*arguments, "-o", "first.skops")
+    run_code(run, *arguments, "-o", "second.skops")
+    images = find_images(FEW)
+    first, second = load_model("first.skops"), load_model("second.skops")
+    np.testing.assert_array_equal(first.predict_proba(images), second.predict_proba(images))
+    assert read_model_info("first.skops").threshold == read_model_info("second.skops").threshold
+    os.rename("labels.csv", "images/labels.csv")
+    run_code(run, "train", "images", "--features", "survey", "-j", 1, "--sensitivity", 0.9, "-o", "third.skops")
+    assert read_model_info("first.skops").threshold == read_model_info("third.skops").threshold
+
+
+@pytest.mark.parametrize("options", [[], ["--columns", "labels.csv"]])
+def test_columns_of_the_patient(run, options):
+    train = ["train", "images", "--labels", "labels.csv", "--features", "survey", "--column", "age", "-j", 1, *options]
+    run(*train, "-o", "first.skops")
+    run_code(run, *train, "-o", "second.skops")
+    assert read_model_info("first.skops").threshold == read_model_info("second.skops").threshold
+    predict = ["predict", "first.skops", "images", "--columns", "labels.csv", "-o", "p.csv", "-j", 1]
+    run(*predict)
+    os.rename("p.csv", "expected.csv")
+    run_code(run, *predict)
+    assert Path("p.csv").read_text() == Path("expected.csv").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--on-error", "skip", "gone.png"]])
+def test_predict(run, options):
+    arguments = ["predict", "model.skops", FEW, "-o", "p.csv", "-j", 1, *options]
+    run(*arguments)
+    os.rename("p.csv", "expected.csv")
+    run_code(run, *arguments)
+    assert Path("p.csv").read_text() == Path("expected.csv").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--labels", "labels.csv", "--melanoma", "melanoma"]])
+def test_suggest(run, options, capsys):
+    if options:
+        with open("labels.csv") as file:
+            lines = file.readlines()
+        with open("labels.csv", "w") as file:
+            file.writelines(lines[:21])
+    arguments = ["suggest", "model.skops", "images", "-n", 3, "-j", 1, *options]
+    expected = run(*arguments).stdout
+    code = run(*arguments, "--show-code").stdout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *arguments, **options: None)  # images without a row
+        exec(compile(code, "code", "exec"), {})
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_info(run, options, capsys):
+    run_code(run, "info", "model.skops", *options)
+    assert read_model_info("model.skops").digest in capsys.readouterr().out
+
+
+def test_standard_input(run):
+    code = run("predict", "model.skops", "-", "-o", "p.csv", "-j", 1, "--show-code").stdout
+    result = subprocess.run([sys.executable, "-c", code], input="images/image01.png\n", text=True, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    with open("p.csv") as file:
+        assert file.readlines()[1].startswith("images/image01.png,")
