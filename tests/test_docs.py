@@ -84,7 +84,9 @@ def test_example_runs(script, tmp_path, monkeypatch):
 
 
 def test_examples_are_found():
-    assert {"plot_1_segment_folder", "plot_2_choose_segmenter", "plot_3_few_labels"} <= {path.stem for path in GALLERY}
+    assert {"plot_1_segment_folder", "plot_2_choose_segmenter", "plot_3_few_labels", "plot_4_patient_metadata"} <= {
+        path.stem for path in GALLERY
+    }
 
 
 def test_pages_are_found():

@@ -21,7 +21,7 @@ def draw() -> Figure:
         warnings.filterwarnings("ignore", "No lesion was found")
         table = model["features"].fit_transform(data.images)
     known = feature_directions()
-    known = known[known["weight"] != 0]
+    known = known[known["weight"] != 0].drop("age")  # there are images alone
     weights, scores = {}, {}
     for n_labels in LABELS:
         few = hide_labels(data.target, n_labels, random_state=1) if n_labels else np.full(80, -1)

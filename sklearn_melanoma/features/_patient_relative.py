@@ -49,8 +49,8 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
     the lesions of a patient in one fold: no label is used.
 
     `transform` compares the rows that it gets. It knows nothing of the patients of `fit`, so pass all lesions of a
-    patient together. The output is NaN where the patient has fewer than three lesions with a value, where the patient
-    is not known (None or NaN), and where the value itself is NaN.
+    patient together. The output is NaN where the patient has fewer than three lesions with a value. It is also NaN
+    where the patient is not known (None or NaN), or the value itself is NaN.
 
     References
     ----------

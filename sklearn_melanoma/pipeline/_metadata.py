@@ -20,8 +20,8 @@ from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 class MetadataPipeline(ImagePipeline):
     """An :class:`ImagePipeline` of the images of a table, which adds columns of the patient to its rows.
 
-    A column of numbers is added as it is, NaN where a value is missing. Of any other column, each category becomes a
-    column of 0 and 1. It is 0 for a missing value, and a category that `fit` has not seen is 0 in all of them.
+    A column of numbers is added as it is, NaN where a value is missing. Each category of any other column becomes a
+    column of 0 and 1. Missing values, and categories that `fit` has not seen, are 0 in all of them.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class MetadataPipeline(ImagePipeline):
         Raises
         ------
         ValueError, TypeError
-            If `X` is no table, lacks a column, or does not have one column of images; a column holds neither numbers
-            nor texts, or both; or a name is also that of a feature. Also as in :class:`ImagePipeline`.
+            If `X` is no table, lacks a column, or does not have one column of images. If a column holds neither numbers
+            nor texts, or both. If a column has the name of a feature. Also as in :class:`ImagePipeline`.
 
         Warns
         -----
