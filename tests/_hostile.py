@@ -219,7 +219,8 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "float.tif", plain(_floats, "TIFF")
     for color, transparent in ((0, b"\0\7"), (2, b"\0\7" * 3)):
         yield f"transparent {color}.png", lambda c=color, t=transparent: png(9, 7, color=c, before=chunk(b"tRNS", t))
-    yield "transparent 16-bit.png", lambda: png(9, 7, depth=16, before=chunk(b"tRNS", b"\0\0"))
+    rows = (b"\0" + b"\0\0" * 8 + b"\xff\xff") * 7
+    yield "transparent 16-bit.png", lambda: png(9, 7, depth=16, before=chunk(b"tRNS", b"\0\0"), rows=rows)
     yield "16-bit color.png", lambda: png(9, 7, depth=16, color=6, rows=(b"\0" + b"\x80\7" * 36) * 7)
     for kind in ("PNG", "TIFF", "WEBP"):
         frames = [Image.new("RGB", (64, 48), "red"), Image.new("RGB", (64, 48), "blue")]

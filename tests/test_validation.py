@@ -26,6 +26,7 @@ from sklearn_melanoma._validation import (
     rebase_error,
     source_name,
 )
+from sklearn_melanoma._validation.byte_levels import convert_to_bytes
 
 
 class ArrayLike:
@@ -116,7 +117,7 @@ def test_accepts_object_with_length_and_positions():
             r"got a table with columns \['path', 'y'\]\. Pass the one",
         ),
         (np.zeros(()), ValueError, r"got shape \(\)"),
-        (np.zeros((4, 4)), ValueError, r"1-D array of images or a 4-D array .*, got shape \(4, 4\)"),
+        (np.zeros((4, 4)), ValueError, r"or a 4-D array .*, got shape \(4, 4\)\. .*table of features .* model"),
         (np.zeros((4, 4, 3)), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one image, \[images\]"),
         (np.zeros((4, 4, 3)).tolist(), ValueError, r"got shape \(4, 4, 3\)\. Pass a list of images; for one"),
         (tuple(map(tuple, [[1, 2], [3, 4]])), ValueError, r"got shape \(2, 2\)"),
@@ -234,7 +235,7 @@ def test_transparent_pixels_are_black():
         (np.zeros((4, 4, 2)), ValueError, r"^image must have shape \(height, width, 3\), got \(4, 4, 2\)\. Convert it"),
         (np.zeros((4, 4, 5)), ValueError, r"got \(4, 4, 5\)"),
         (np.zeros((3, 4, 4, 3)), ValueError, r"got \(3, 4, 4, 3\)"),
-        (np.zeros(4), ValueError, r"got \(4,\)"),
+        (np.zeros(4), ValueError, r"got \(4,\)\. A row of features goes to the steps behind the images"),
         (0.5, ValueError, r"got \(\)"),
         (np.zeros((0, 4, 3)), ValueError, r"at least one pixel, got shape \(0, 4, 3\)"),
         (np.zeros((4, 0)), ValueError, r"at least one pixel, got shape \(4, 0\)"),
@@ -282,7 +283,10 @@ def test_refuses_other_than_image(image, kind, message):
 )
 @settings(max_examples=25, deadline=None)
 def test_any_image_gives_rgb_bytes_or_shape_error(image):
-    if image.ndim == 2 or image.shape[2] in (1, 3, 4):
+    if image.ndim == 3 and image.shape[2] == 4 and not convert_to_bytes(image[:, :, 3]).any():
+        with pytest.raises(ValueError, match="must have visible pixels"):
+            check_image(image)
+    elif image.ndim == 2 or image.shape[2] in (1, 3, 4):
         result = check_image(image)
         assert (result.shape, result.dtype) == ((*image.shape[:2], 3), np.uint8)
     else:

@@ -96,6 +96,8 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
 def load_image(image: Image.Image, source: object) -> Loaded:
     """Decode the pixels of an open image; the error names its source."""
     with source_errors(source):
+        if 0 in image.size:
+            raise ValueError("it has no pixels")
         prepare_tiff(image)
     deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
     try:

@@ -89,7 +89,7 @@ def read_file(path: PathLike, limit: int) -> bytes:
 
 @contextmanager
 def _named_errors(path: PathLike) -> Iterator[None]:
-    name = os.fsdecode(path)
+    name = str(os.fsdecode(path))  # a plain str, also for numpy's strings
     if not name:
         raise FileNotFoundError("could not open '': the path is empty.")
     try:

@@ -51,13 +51,30 @@ def extract_mask(image: Image.Image, *, orientation: int = 1, lesion_label: Any 
     elif image.mode.startswith("I;16"):
         levels = convert_bands(image, np.asarray).astype(np.uint16, copy=False)
         mask = cut_levels(np.uint16(65_535) - levels if is_inverted(image) else levels)
-    elif image.mode in _ALPHA_MODES or "transparency" in image.info:
+    elif has_alpha(image):
         mask = _cut_with_alpha(image)
     elif image.mode in ("1", "L"):
         mask = cut_levels(convert_bands(image, np.asarray).astype(np.uint8, copy=False))
     else:
         mask = _cut_colors(image)
+        if image.mode == "P":
+            _check_palette(image, mask)
     return turn_upright(mask, orientation)
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Return whether pixels of an image may be transparent."""
+    return image.mode in _ALPHA_MODES or "transparency" in image.info
+
+
+def _check_palette(image: Image.Image, mask: NDArray[np.bool_]) -> None:
+    """Raise an error if the indices of a palette differ, but not their colors."""
+    low, high = image.getextrema()
+    if low != high and (mask.all() or not mask.any()):
+        raise ValueError(
+            f"mask must have the lesion in another color, got indices {low} to {high} of a palette with the same "
+            f"color. Name the index of the lesion, as in read_mask(source, lesion_label={high})."
+        )
 
 
 def _iterate_bands(image: Image.Image) -> Iterator[Image.Image]:
@@ -100,7 +117,8 @@ def _read_colors(image: Image.Image) -> Iterator[list[NDArray[np.uint8]]]:
         yield [np.asarray(channel) for channel in band.split()]
 
 
-def _read_alpha(image: Image.Image) -> NDArray[np.uint8]:
+def read_alpha(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the opacity of each pixel, from 0 to 255."""
     return convert_bands(image, lambda band: np.asarray(prepare_mode(band).convert("RGBA").getchannel("A")))
 
 
@@ -149,7 +167,7 @@ def _find_hue(image: Image.Image, lesion: NDArray[np.bool_]) -> NDArray[np.float
 
 def _cut_with_alpha(image: Image.Image) -> NDArray[np.bool_]:
     """Return the lesion of a mask with an alpha channel, which may hold the mask itself."""
-    alpha = _read_alpha(image)
+    alpha = read_alpha(image)
     low, high = int(alpha.min()), int(alpha.max())
     way_out = "Save the mask without transparency, as white on black."
     if high == 0:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sklearn_melanoma._io.profiles import apply_transform, find_transform
-from sklearn_melanoma._io.tiff import find_bits, is_inverted
+from sklearn_melanoma._io.tiff import find_bits, is_inverted, is_signed
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma._validation.byte_levels import convert_to_bytes, hint_dark
 
@@ -96,8 +96,10 @@ def _find_levels(image: Image.Image) -> Levels:
         return Levels(bits - 8, inverted, transform)
     if image.mode == "I":  # 32 bits, and Pillow's mode for some 16-bit files
         low, high = image.getextrema()
-        if low < 0 or high > 65_535 or high == 1:  # type: ignore[operator]  # one channel, so two numbers
-            raise ValueError(f"image must hold levels in 0..255 or 0..65535, got {low}..{high}. Convert it to 8 bits.")
+        most = 255 if is_signed(image) else 65_535
+        if low < 0 or high > most or high == 1:  # type: ignore[operator]  # one channel, so two numbers
+            kinds = "signed levels in 0..255" if most == 255 else "levels in 0..255 or 0..65535"
+            raise ValueError(f"image must hold {kinds}, got {low}..{high}. Convert it to 8 bits.")
         if high > 255:  # type: ignore[operator]
             hint_dark(float(high), 65_535, "the image")  # type: ignore[arg-type]
             return Levels(8, transform=transform)

@@ -42,7 +42,7 @@ def find_transform(image: Image.Image) -> Any:
         If the profile is damaged or is for another kind of image. It is ignored.
     """
     profile = image.info.get("icc_profile")
-    if not profile:
+    if not profile or image.mode == "LAB":  # Pillow converts it by itself
         return None
     try:
         transform = _build_transform(bytes(profile), "CMYK" if image.mode == "CMYK" else "RGB")

@@ -14,12 +14,15 @@ from PIL import Image
 
 from sklearn_melanoma._io.decoding import Loaded, load_file, load_image, source_errors
 from sklearn_melanoma._io.files import is_url
-from sklearn_melanoma._io.masks import extract_mask
+from sklearn_melanoma._io.masks import extract_mask, has_alpha, read_alpha
 from sklearn_melanoma._io.pixels import LYING, extract_rgb
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_image, check_mask, source_name
 from sklearn_melanoma._validation.warn import warn_user
+
+# Smallest side of masks whose rim is checked. No mask of PH², ISIC 2017 and HAM10000 covers its rim but not its inside.
+_MIN_RIM_SIDE = 16
 
 #: Default longest side of working images, in pixels.
 WORKING_SIDE = 384
@@ -110,7 +113,8 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     Warns
     -----
     UserWarning
-        If no pixel has a label of `lesion_label`.
+        If no pixel has a label of `lesion_label`. Without it, if the mask covers the whole rim of the image but not
+        its inside, as a black lesion on white does.
 
     See Also
     --------
@@ -140,12 +144,12 @@ def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> N
         loaded = load_pil(source)
     else:
         mask = check_mask(source, name=name, lesion_label=lesion_label)
-        _warn_missing_label(mask, lesion_label, name)
+        _warn_about_mask(mask, lesion_label, name)
         return mask
     with source_errors(source):
         _check_exact(loaded, lesion_label)
         mask = extract_mask(loaded.image, orientation=loaded.orientation, lesion_label=lesion_label)
-    _warn_missing_label(mask, lesion_label, source_name(source) or name)
+    _warn_about_mask(mask, lesion_label, source_name(source) or name)
     return mask
 
 
@@ -166,9 +170,18 @@ def _check_exact(loaded: Loaded, lesion_label: Any) -> None:
         raise ValueError("it has 16 bits per color, of which only the upper 8 are read. Save the mask as a gray PNG.")
 
 
-def _warn_missing_label(mask: NDArray[np.bool_], lesion_label: Any, name: str) -> None:
-    if lesion_label is not None and not mask.any():
-        warn_user(f"{name} has no pixel with lesion_label={lesion_label!r}, so the mask is empty.")
+def _warn_about_mask(mask: NDArray[np.bool_], lesion_label: Any, name: str) -> None:
+    """Warn if no pixel has the label, or if lesion and background seem to be exchanged."""
+    if lesion_label is not None:
+        if not mask.any():
+            warn_user(f"{name} has no pixel with lesion_label={lesion_label!r}, so the mask is empty.")
+        return
+    rim = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    if min(mask.shape) >= _MIN_RIM_SIDE and all(side.all() for side in rim) and not mask.all():
+        warn_user(
+            f"{name} covers the whole rim of the image, but not its inside. If the lesion is black in it, invert it, "
+            "as in ~read_mask(source)."
+        )
 
 
 def write_mask(mask: ArrayLike, path: PathLike) -> None:
@@ -257,7 +270,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
     else:
         raise TypeError(
             f"an image must be a path, an array, a PIL image or a Lesion, got {type(image).__name__}. "
-            "Convert it to an array first."
+            "Convert it to an array first; open bytes and files with PIL.Image.open."
         )
     return Lesion(pixels, mm_per_pixel=mm_per_pixel, source=source_name(image), source_shape=shape)
 
@@ -315,6 +328,8 @@ def _extract_pixels(loaded: Loaded, source: object, max_side: int | None) -> tup
         max_side = None
     with source_errors(source):
         pixels = extract_rgb(loaded.image, max_side, box=loaded.box, orientation=loaded.orientation)
+        if not pixels.any() and has_alpha(loaded.image) and not read_alpha(loaded.image).any():
+            raise ValueError("all its pixels are transparent. Save it without transparency")
         name = source_name(source) or "the image"
         if loaded.deep and not loaded.image.mode.startswith("I") and pixels.max() <= 15:
             warn_user(

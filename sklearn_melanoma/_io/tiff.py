@@ -41,6 +41,12 @@ def is_inverted(image: Image.Image) -> bool:
     return bool(tags) and image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
+def is_signed(image: Image.Image) -> bool:
+    """Return whether a TIFF holds signed levels of 16 bits, so that the level of white is not known."""
+    tags = _get_tags(image)
+    return _SIGNED in _get_numbers(tags, _FORMAT) and 16 in _get_numbers(tags, _BITS)
+
+
 def find_bits(image: Image.Image) -> int:
     """Return the bits per level of an image of more than 8 bits: 12 for some TIFFs, else 16."""
     return 12 if 12 in _get_numbers(_get_tags(image), _BITS) else 16

@@ -49,4 +49,6 @@ def explain_shape(shape: tuple[int, ...], name: str) -> str:
         return f"Move the channels last, as in np.moveaxis({name}, 0, -1)."
     if len(shape) == 4:
         return "It is a stack: pass its images one by one."
+    if len(shape) == 1:
+        return "A row of features goes to the steps behind the images, as in model[1:]."
     return "Convert it to RGB first."

@@ -70,6 +70,7 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
         raise ValueError(
             f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
             f"got shape {shape}. {way_out}"
+            + (" A table of features goes to the steps behind the images, as in model[1:]." if len(shape) == 2 else "")
         )
     if hasattr(X, "iloc"):
         return X.to_numpy()
@@ -155,8 +156,8 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     TypeError
         If the image has another dtype.
     ValueError
-        If the image has another shape, no pixel or masked pixels, an integer is outside 0..255, or a float is NaN,
-        infinite or outside 0..1.
+        If the image has another shape, no visible pixel or masked pixels, an integer is outside 0..255, or a float is
+        NaN, infinite or outside 0..1.
 
     Warns
     -----
@@ -177,6 +178,11 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
         return np.repeat(array, 3, axis=2)
     if array.shape[2] == 4:
         alpha = array[:, :, 3:].astype(np.uint16)
+        if not alpha.any():
+            raise ValueError(
+                f"{name} must have visible pixels, but its fourth channel is 0 everywhere. If that is no transparency, "
+                f"pass {name}[:, :, :3]."
+            )
         return ((array[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
     return array
 

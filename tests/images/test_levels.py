@@ -6,7 +6,7 @@ from io import BytesIO
 import dask.array as dask
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.images import ImageReader, read_image, read_mask
@@ -27,6 +27,46 @@ def gray_file(levels, *tags, order="<"):
 def test_sixteen_bit_tiff(tmp_path):
     (tmp_path / "image.tif").write_bytes(gray_file(LEVELS.astype("<u2") * np.uint16(257)))
     np.testing.assert_array_equal(read_image(tmp_path / "image.tif")[:, :, 0], LEVELS)
+
+
+def test_refuses_signed_levels_of_unknown_scale(tmp_path):
+    levels = LEVELS.astype("<i2") * np.int16(128)
+    (tmp_path / "image.tif").write_bytes(gray_file(levels, (339, 3, 1, 2)))
+    with pytest.raises(ValueError, match=r"must hold signed levels in 0\.\.255, got 0\.\.32256\. Convert it to 8 bits"):
+        read_image(tmp_path / "image.tif")
+    (tmp_path / "image.tif").write_bytes(gray_file(levels // 128, (339, 3, 1, 2)))
+    np.testing.assert_array_equal(read_image(tmp_path / "image.tif")[:, :, 0], LEVELS)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_refuses_images_without_visible_pixels(make_image, tmp_path, kind, mode):
+    image = Image.fromarray(make_image(30, 40)).convert(mode)
+    image.putalpha(0)
+    image.save(tmp_path / "image", kind)
+    with pytest.raises(ValueError, match=r"could not read .*image': all its pixels are transparent"):
+        read_image(tmp_path / "image")
+    with pytest.raises(ValueError, match=r"image must have visible pixels, .* pass image\[:, :, :3\]"):
+        read_image(np.asarray(image.convert("RGBA")))
+
+
+def test_black_image_with_opaque_pixels_is_black():
+    black = np.zeros((4, 4, 4), np.uint8)
+    black[2, 2, 3] = 255
+    assert not read_image(black).any()
+    assert not read_image(Image.fromarray(black)).any()
+
+
+def test_lab_needs_no_profile():
+    lab = Image.new("LAB", (4, 4), (150, 10, 20))
+    expected = read_image(lab)
+    lab.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    np.testing.assert_array_equal(read_image(lab), expected)
+
+
+def test_refuses_image_without_pixels():
+    with pytest.raises(ValueError, match="could not read the image: it has no pixels"):
+        read_image(Image.new("RGB", (0, 3)))
 
 
 @pytest.mark.parametrize("side", [None, 4])

@@ -325,7 +325,17 @@ def test_palette_of_two_colors():
     image.putpalette([0, 0, 0, 128, 0, 0])
     np.testing.assert_array_equal(read_mask(reopen(image)), BLOB)
     image.putpalette([255, 255, 255, 0, 0, 0])  # white where it is not lesion: as the colors say
-    np.testing.assert_array_equal(read_mask(reopen(image)), ~BLOB)
+    with pytest.warns(UserWarning, match="covers the whole rim"):
+        np.testing.assert_array_equal(read_mask(reopen(image)), ~BLOB)
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255)])
+def test_refuses_palette_of_one_color(color):
+    image = Image.fromarray(BLOB.astype(np.uint8))
+    image.putpalette(color * 2)
+    with pytest.raises(ValueError, match=r"got indices 0 to 1 of a palette with the same color.*lesion_label=1"):
+        read_mask(image)
+    np.testing.assert_array_equal(read_mask(image, lesion_label=1), BLOB)
 
 
 @pytest.mark.parametrize("inverted", [False, True])
@@ -410,9 +420,27 @@ def test_warns_about_missing_label():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [~BLOB, 255 - WHITE, Image.fromarray(~BLOB), Image.fromarray(np.dstack([255 - WHITE] * 3))],
+    ids=["bool", "bytes", "1", "RGB"],
+)
+def test_warns_about_a_black_lesion_on_white(mask):
+    with pytest.warns(UserWarning, match=r"mask covers the whole rim of the image, but not its inside") as caught:
+        np.testing.assert_array_equal(read_mask(mask), ~BLOB)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_lesion_that_leaves_a_corner_is_no_black_lesion():
+    mask = ~draw_blob()
+    mask[0, :3] = False
+    assert read_mask(mask).sum() == mask.sum()
+
+
 # Writing
 
 
+@pytest.mark.filterwarnings("ignore:.*covers the whole rim")
 @pytest.mark.parametrize("mask", [BLOB, WHITE, BLOB.astype(float), BLOB.tolist(), ~BLOB])
 def test_writes_png(tmp_path, mask):
     write_mask(mask, tmp_path / "mask.PNG")
