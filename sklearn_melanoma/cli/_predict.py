@@ -22,7 +22,9 @@ from sklearn_melanoma.cli._options import (
     ShowCode,
 )
 from sklearn_melanoma.cli._outputs import TableWriter, check_table_path, prepare_output
-from sklearn_melanoma.cli._progress import iterate_chunks
+from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
+from sklearn_melanoma.inspection import make_report
+from sklearn_melanoma.inspection._page import import_jinja2
 from sklearn_melanoma.pipeline import get_image_pipeline, predict_images
 
 
@@ -31,6 +33,7 @@ def predict(
     model: ModelFile,
     images: Images,
     output: Annotated[Path, typer.Option("--output", "-o", help="Table: .csv, .parquet or .xlsx.", show_default=False)],
+    report: Annotated[Path | None, typer.Option(help="HTML file with the reasons for each prediction.")] = None,
     columns: PatientTable = None,
     memory: Memory = None,
     n_jobs: Processes = 2,
@@ -50,10 +53,15 @@ def predict(
             format_columns(columns),
             "table = predict_images(model, images)",
             f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',
+            "from sklearn_melanoma.inspection import make_report" if report else None,
+            f"make_report(model, images).save({str(report)!r})" if report else None,
         )
         return
     check_table_path(output)
     prepare_output(output, force=force)
+    if report is not None:
+        import_jinja2()
+        prepare_output(report, force=force)
     fitted = load_image_model(model, memory, n_jobs, on_error)
     paths = list_paths(images, on_error)
     data = add_columns(paths, columns, get_image_pipeline(fitted))
@@ -70,4 +78,8 @@ def predict(
         f"{len(paths)} rows written to {output}: {n_positive} at or above the threshold, "
         f"{len(problems)} without a score"
     )
+    if report is not None:
+        with show_spinner("Writing the report"):
+            make_report(fitted, data).save(report)
+        typer.echo(f"Report written to {report}")
     typer.echo("This is a research tool, not a medical device.")

@@ -19,11 +19,18 @@ COMMANDS = {
     "features": ["images", "-o", "table.csv"],
     "train": ["images", "--labels", "labels.csv", "-o", "new.skops"],
     "predict": ["model.skops", "images", "-o", "table.csv"],
+    "report": ["model.skops", "images", "-o", "report.html"],
     "suggest": ["model.skops", "images", "-o", "next.txt"],
     "info": ["model.skops"],
     "demo": [],
 }
-OUTPUTS = {"features": "table.csv", "train": "new.skops", "predict": "table.csv", "suggest": "next.txt"}
+OUTPUTS = {
+    "features": "table.csv",
+    "train": "new.skops",
+    "predict": "table.csv",
+    "report": "report.html",
+    "suggest": "next.txt",
+}
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -50,7 +57,7 @@ def test_unknown_command(run):
     assert run("--bogus", exit_code=2).stderr.startswith("Error: No such option: --bogus")
 
 
-@pytest.mark.parametrize("command", ["segment", "features", "train", "predict", "suggest"])
+@pytest.mark.parametrize("command", ["segment", "features", "train", "predict", "report", "suggest"])
 @pytest.mark.parametrize(
     ("source", "message"),
     [("gone", "sources must exist, got 'gone'"), ("truth/*.gif", "must match image files"), ("empty", "without any")],

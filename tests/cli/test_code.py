@@ -11,7 +11,9 @@ import pytest
 from sklearn_melanoma.datasets import find_images
 from sklearn_melanoma.persistence import load_model, read_model_info
 
-pytestmark = pytest.mark.filterwarnings("ignore:No lesion was found", "ignore:y contains no unlabeled samples")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:No lesion was found", "ignore:y contains no unlabeled samples", "ignore:X has feature names"
+)
 FEW = "images/image0[0-5].png"
 
 
@@ -88,13 +90,23 @@ def test_columns_of_the_patient(run, options):
     assert Path("p.csv").read_text() == Path("expected.csv").read_text()
 
 
-@pytest.mark.parametrize("options", [[], ["--on-error", "skip", "gone.png"]])
+@pytest.mark.parametrize("options", [["--report", "report.html"], ["--on-error", "skip", "gone.png"]])
 def test_predict(run, options):
     arguments = ["predict", "model.skops", FEW, "-o", "p.csv", "-j", 1, *options]
     run(*arguments)
     os.rename("p.csv", "expected.csv")
     run_code(run, *arguments)
     assert Path("p.csv").read_text() == Path("expected.csv").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--labels", "labels.csv", "--columns", "labels.csv"]])
+def test_report(run, options):
+    images = "images" if options else FEW
+    arguments = ["report", "model.skops", images, "-o", "report.html", "-j", 1, *options]
+    run(*arguments)
+    os.rename("report.html", "expected.html")
+    run_code(run, *arguments)
+    assert Path("report.html").read_bytes() == Path("expected.html").read_bytes()
 
 
 @pytest.mark.parametrize("options", [[], ["--labels", "labels.csv", "--melanoma", "melanoma"]])

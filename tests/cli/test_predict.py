@@ -99,9 +99,14 @@ def test_info(run):
     assert content["versions"]["sklearn-melanoma"] == __version__
 
 
-@pytest.mark.parametrize("command", ["predict", "suggest", "info"])
+@pytest.mark.parametrize("command", ["predict", "report", "suggest", "info"])
 def test_files_that_hold_no_model(run, command):
-    others = {"predict": ["images", "-o", "p.csv"], "suggest": ["images"], "info": []}[command]
+    others = {
+        "predict": ["images", "-o", "p.csv"],
+        "report": ["images", "-o", "r.html"],
+        "suggest": ["images"],
+        "info": [],
+    }[command]
     for path, message in (
         ("gone.skops", "No such file"),
         ("labels.csv", "is not a model of this package"),
