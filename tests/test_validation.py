@@ -27,6 +27,7 @@ from sklearn_melanoma._validation import (
     source_name,
 )
 from sklearn_melanoma._validation.byte_levels import convert_to_bytes
+from sklearn_melanoma._validation.groups import encode_groups
 
 
 class ArrayLike:
@@ -447,6 +448,33 @@ def test_nothing_changes_without_error():
 def test_element_names(element, name):
     assert source_name(element) == name
     assert element_label(2, element) == ("X[2]" if name is None else f"X[2] ({name!r})")
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["p7", "p3", "p7"],
+        (7, 3, 7),
+        np.array([[7], [3], [7]]),
+        pd.Series(["p7", "p3", "p7"], index=[2, 1, 0], dtype="category"),
+        pd.DataFrame({"patient_id": [7, 3, 7]}),
+        np.ma.masked_array([7, 3, 7]),
+    ],
+    ids=lambda groups: type(groups).__name__,
+)
+def test_numbers_of_groups(groups):
+    assert encode_groups(groups).tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, "", " ", np.ma.masked])
+def test_missing_group_is_refused(missing):
+    with pytest.raises(ValueError, match=r"groups\[1\] is missing, got .*a group of its own"):
+        encode_groups(["p7", missing, "p7"])
+
+
+def test_several_columns_of_groups_are_refused():
+    with pytest.raises(ValueError, match=r"one group for each sample, got shape \(2, 2\)\. Pass one column"):
+        encode_groups(pd.DataFrame({"patient_id": [1, 2], "lesion_id": [1, 2]}))
 
 
 def test_source_name_of_pil_images_and_memory_maps(tmp_path):

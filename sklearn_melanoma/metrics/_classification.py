@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma._validation.labels import find_labeled, list_labels
 from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, wilson_interval
@@ -219,6 +220,8 @@ def score_report(
 
     if n_bins < 1 or not 0 < confidence < 1:
         raise ValueError(f"n_bins must be at least 1 and confidence in 0..1, got {n_bins!r} and {confidence!r}.")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be a probability, in 0..1, got {threshold!r}. Divide percents by 100.")
     names, y_probability = read_columns(y_true, y_probability, pos_label)
     truth: NDArray[Any]
     if names is None:
@@ -232,7 +235,7 @@ def score_report(
             f"y_probability must lie in 0..1, got {probability.min():g} to {probability.max():g}. "
             "Pass the output of predict_proba(X): the column of the positive class, or all columns."
         )
-    groups = np.arange(np.size(y_true)) if groups is None else np.asarray(groups)
+    groups = np.arange(np.size(y_true)) if groups is None else encode_groups(groups)
     check_consistent_length(y_true, groups)
     units = np.unique(groups[kept], return_inverse=True)[1]
     if by is None:
@@ -305,7 +308,7 @@ def _select_scored(
     """Return the classes and scores of the samples with a label and a score, and their positions."""
     labeled = find_labeled(y_true, name="y_true")
     values = list(list_labels(y_true))
-    scores = np.asarray(y_score, dtype=np.float64)
+    scores = np.ma.filled(np.ma.asarray(y_score, dtype=np.float64), np.nan)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
     if scores.ndim != 1:

@@ -15,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_melanoma._sklearn_compat import safe_indexing
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, get_pos_label, recode_positive
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
@@ -116,7 +117,7 @@ def label_efficiency(
     import pandas as pd
 
     y, labeled = read_labels(y)
-    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    groups = np.arange(len(y)) if groups is None else encode_groups(groups)
     check_consistent_length(X, y, groups)
     numbers = _check_label_numbers(labels_per_class)
     if not 0 < test_size < 1:

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from sklearn_melanoma._validation import is_missing
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.model_selection._labels import find_labeled_or_masked
 
 Indices = NDArray[np.intp]
@@ -122,7 +122,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         if y is None:
             return self.cv.get_n_splits(X, y, **_pass_groups(self.cv, groups))
         labeled, labels = find_labeled_or_masked(y)
-        codes = None if groups is None else _encode_groups(groups)[labeled]
+        codes = None if groups is None else encode_groups(groups)[labeled]
         return self.cv.get_n_splits(np.flatnonzero(labeled), labels, **_pass_groups(self.cv, codes))
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[tuple[Indices, Indices]]:
@@ -151,7 +151,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         """
         check_consistent_length(X, y, groups)
         labeled, labels = find_labeled_or_masked(y)
-        codes = None if groups is None else _encode_groups(groups)
+        codes = None if groups is None else encode_groups(groups)
         if isinstance(self.cv, list | tuple | PredefinedSplit):
             pairs = _select_labeled(self.cv, labeled)
         else:
@@ -256,17 +256,6 @@ def check_search_split(estimator: Any) -> None:
             f"cv of {type(estimator).__name__} must be a SemiSupervisedSplit where labels are missing, got "
             f"{estimator.cv!r}, which takes -1 for a class and scores it. Pass cv=SemiSupervisedSplit({folds})."
         )
-
-
-def _encode_groups(groups: ArrayLike) -> Indices:
-    """Return the number of the group of each sample; raise an error if a group is missing."""
-    values = list(groups)  # type: ignore[arg-type]
-    for position, value in enumerate(values):
-        if is_missing(value):
-            raise ValueError(
-                f"groups[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
-            )
-    return np.unique(np.array(values), return_inverse=True)[1]
 
 
 def _pass_groups(cv: Any, groups: Any) -> dict[str, Any]:

@@ -214,6 +214,13 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
         ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),
         ([0, 1], [0.1, 0.2], {"by": ["a"]}, "inconsistent numbers of samples"),
         ([0, 1], [0.1, 0.2], {"n_bins": 0}, "n_bins must be at least 1"),
+        (
+            [0, 1],
+            [0.1, 0.2],
+            {"threshold": 50},
+            r"threshold must be a probability, in 0\.\.1, got 50\. Divide percents",
+        ),
+        ([0, 1, 1], [0.1, 0.2, 0.3], {"groups": ["a", None, "a"]}, r"groups\[1\] is missing, got None"),
         ([0, 1], [0.1, 0.2], {"confidence": 1}, "confidence in 0..1"),
         ([0, 1], [0.1], {}, "inconsistent numbers"),
     ],
@@ -221,6 +228,11 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
 def test_invalid_input(y, scores, options, message):
     with pytest.raises(ValueError, match=message):
         score_report(y, scores, **options)
+
+
+def test_masked_scores_are_missing():
+    y, scores = [0, 1, 0, 1, 1], np.ma.masked_array([0.1, 0.2, 0.3, 0.4, 0.5], mask=[0, 1, 0, 0, 0])
+    pd.testing.assert_frame_equal(score_report(y, scores), score_report(y, [0.1, np.nan, 0.3, 0.4, 0.5]))
 
 
 @pytest.mark.parametrize("sensitivity", [0, 1.1])
