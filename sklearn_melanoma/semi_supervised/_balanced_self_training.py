@@ -7,19 +7,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, logit
+from sklearn.utils import Tags
 
-from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
+from sklearn_melanoma._sklearn_compat import HasMethods, Interval
+from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import get_pos_label
-from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, log_odds
-from sklearn_melanoma.semi_supervised._pseudo_labels import (
-    calibrate_scores,
-    estimate_prevalence,
-    fill_quotas,
-    find_offset,
-    limit_weight,
-    rescale_scores,
-)
+from sklearn_melanoma.semi_supervised._classes import read_prevalence
+from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, find_scored
+from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight, rescale_scores
 
 # The rounds end when no probability of a pseudo-label changes by more than this.
 TOLERANCE = 0.01
@@ -136,13 +131,15 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
         self.estimator_ = self._fit_labeled(samples, samples.X)
         self.classes_ = self.estimator_.classes_
         self.prevalence_, self.slope_, self.pseudo_weight_, self.n_rounds_ = self._read_prevalence(), 1.0, 0.0, 0
-        if len(np.unique(samples.labels)) == 2 and len(samples.unlabeled) > 1:
+        if len(np.unique(samples.labels)) > 1 and len(samples.unlabeled) > 1:
             self._learn_from_unlabeled(samples)
         self.offset_ = self._compute_offset(samples)
 
-    def _read_prevalence(self) -> float | None:
-        """Return the given fraction of the second class."""
+    def _read_prevalence(self) -> float | Array | None:
+        """Return the given fraction of the second of two classes, or of each class."""
         given, classes = self.prevalence, self.classes_.tolist()
+        if len(classes) > 2:
+            return read_prevalence(given, classes)
         if isinstance(given, Mapping):
             if len(given) == 1 and next(iter(given)) in classes and 0 < next(iter(given.values())) < 1:
                 return float(given[classes[1]] if classes[1] in given else 1 - given[classes[0]])
@@ -157,36 +154,40 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
 
     def _learn_from_unlabeled(self, samples: Samples) -> None:
         """Calibrate the classifier, estimate the prevalence, then fit to pseudo-labels in rounds."""
-        positive, weights = samples.labels == self.classes_[1], samples.weights[samples.labeled]
-        X, pool_weights = safe_indexing(samples.X, samples.unlabeled), samples.weights[samples.unlabeled]
-        scores = log_odds(self.estimator_, X)
+        methods, numbers, weights = self._methods, self._number_labels(samples), samples.weights[samples.labeled]
+        pool_weights = samples.weights[samples.unlabeled]
+        scores = self._score_unlabeled(samples, self.estimator_, samples.X)
         held_out = self._cross_fit(samples, samples.X)
-        seen = np.isfinite(held_out)
-        self.slope_, intercept = calibrate_scores(held_out[seen], positive[seen], weights[seen])
+        seen = find_scored(held_out)
+        self.slope_, intercept = methods.calibrate_scores(held_out[seen], numbers[seen], weights[seen])
         if self.prevalence_ is None:
-            fraction = weights[positive].sum() / weights.sum()
             calibrated = self.slope_ * scores + intercept
-            self.prevalence_ = estimate_prevalence(calibrated, pool_weights, fraction, weights.sum())
+            self.prevalence_ = methods.estimate_prevalence(calibrated, pool_weights, numbers, weights)
         if not seen.any():
             return
         self.pseudo_weight_ = limit_weight(float(weights.sum()), self.pseudo_weight)
-        target, last = self.slope_ * scores, np.full(len(scores), np.nan)
+        target, last = self.slope_ * scores, np.full((len(scores), len(self.classes_)), np.nan)
         while self.n_rounds_ < self.max_rounds:
             soft = rescale_scores(scores, target)
-            if abs(expit(soft) - expit(last)).max() < TOLERANCE:
+            probabilities = methods.compute_probabilities(soft)
+            if abs(probabilities - last).max() < TOLERANCE:
                 break
-            soft_weights = self.pseudo_weight_ * fill_quotas(soft, pool_weights, self.prevalence_)
+            soft_weights = self.pseudo_weight_ * methods.fill_quotas(soft, pool_weights, self.prevalence_)
             self.estimator_ = self._fit_pseudo_labeled(samples, samples.X, weights, soft, soft_weights)
-            scores, last = log_odds(self.estimator_, X), soft
+            scores, last = self._score_unlabeled(samples, self.estimator_, samples.X), probabilities
             self.n_rounds_ += 1
 
-    def _compute_offset(self, samples: Samples) -> float:
-        """Return the number to add to the log-odds, so that the mean probability is the prevalence."""
+    def _compute_offset(self, samples: Samples) -> float | Array:
+        """Return what to add to the scores, so that the mean probabilities are the prevalence."""
         if self.prevalence_ is None:
             return 0.0
         if len(samples.unlabeled):
-            scores = log_odds(self.estimator_, safe_indexing(samples.X, samples.unlabeled))
-            return find_offset(scores, samples.weights[samples.unlabeled], self.prevalence_)
-        weights, positive = samples.weights[samples.labeled], samples.labels == self.classes_[1]
-        fraction = weights[positive].sum() / weights.sum()
-        return float(logit(self.prevalence_) - logit(fraction)) if 0 < fraction < 1 else 0.0
+            scores = self._score_unlabeled(samples, self.estimator_, samples.X)
+            return self._methods.find_offset(scores, samples.weights[samples.unlabeled], self.prevalence_)
+        weights = samples.weights[samples.labeled]
+        return self._methods.compute_offset(self._number_labels(samples), weights, self.prevalence_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class &= not isinstance(self.prevalence, Real)
+        return tags

@@ -76,6 +76,7 @@ def read_prevalence(prevalence: Any, classes: list[Any]) -> NDArray[np.float64] 
             return np.array([1 - prevalence, prevalence])
         raise ValueError(
             f"prevalence must be a mapping from class to fraction for more than two classes, got {prevalence!r}. "
+            "Only binary classification is supported with a number. "
             f"Write such as {{{classes[0]!r}: 0.7, …}}, for all of {classes!r}."
         )
     given = dict(prevalence)

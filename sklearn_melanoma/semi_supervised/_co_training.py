@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, safe_indexing
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, log_odds
+from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSupervisedMetaClassifier, find_scored
 from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight, rescale_scores, weigh_labels
 from sklearn_melanoma.semi_supervised._views import read_views
 
@@ -128,7 +128,7 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
             except (ValueError, TypeError) as error:
                 error.add_note(f"In the view {view!r}.")
                 raise
-        if len(np.unique(samples.labels)) == 2:
+        if len(np.unique(samples.labels)) > 1:
             self._exchange_labels(samples, tables)
 
     def _exchange_labels(self, samples: Samples, tables: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         held_out = np.array([self._cross_fit(samples, table) for table in tables.values()])
         if np.isnan(held_out).all():
             return
-        own = _score_unlabeled(samples, self.estimator_, samples.X)
+        own = self._score_unlabeled(samples, self.estimator_, samples.X)
         votes = self._collect_votes(samples, tables)
         for number, (view, table) in enumerate(tables.items()):
             peers = np.arange(len(tables)) != number
@@ -145,28 +145,24 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         self.label_trust_[samples.labeled] = self._estimate_trust(samples, held_out)
 
     def _collect_votes(self, samples: Samples, tables: dict[str, Any]) -> Array:
-        """Return the log-odds that each view gives to each unlabeled sample."""
-        return np.array([_score_unlabeled(samples, self.views_[view], table) for view, table in tables.items()])
+        """Return the scores that each view gives to each unlabeled sample."""
+        return np.array([self._score_unlabeled(samples, self.views_[view], table) for view, table in tables.items()])
 
     def _estimate_trust(self, samples: Samples, held_out: Array) -> Array:
         """Return the probability that each label is right, by the views that vote; 1 if they can't."""
         votes = held_out.mean(axis=0)
-        voted = np.isfinite(votes)
+        voted = find_scored(votes)
         trust = np.ones(len(votes))
-        positive = samples.labels == self.classes_[1]
-        trust[voted] = weigh_labels(votes[voted], positive[voted], self.label_noise, NOISE_WEIGHT)
+        label_scores = self._methods.score_labels(votes[voted], self._number_labels(samples)[voted])
+        trust[voted] = weigh_labels(label_scores, self.label_noise, NOISE_WEIGHT)
         return trust
 
     def _fit_to_votes(self, samples: Samples, X: Any, own: Array, held_out: Array, votes: Array) -> Any:
         """Return a copy fitted to the labels, weighted by their trust, and to the samples on which all votes agree."""
         weights = samples.weights[samples.labeled] * self._estimate_trust(samples, held_out)
-        agreed = (votes > 0).all(axis=0) | (votes < 0).all(axis=0)
+        agreed = self._methods.find_agreement(votes)
         soft_weights = agreed * samples.weights[samples.unlabeled]
         if agreed.any():
             soft_weights *= limit_weight(float(weights.sum()), self.pseudo_weight) / soft_weights.sum()
         soft = rescale_scores(votes.mean(axis=0), own)
         return self._fit_pseudo_labeled(samples, X, weights, soft, soft_weights)
-
-
-def _score_unlabeled(samples: Samples, classifier: Any, X: Any) -> Array:
-    return log_odds(classifier, safe_indexing(X, samples.unlabeled)) if len(samples.unlabeled) else np.empty(0)

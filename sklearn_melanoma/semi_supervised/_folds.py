@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def deal_folds(positive: NDArray[np.bool_], groups: NDArray[Any], n_folds: int) -> NDArray[np.intp]:
-    """Deal groups into folds, those with and those without a positive sample separately.
+def deal_folds(numbers: NDArray[np.intp], groups: NDArray[Any], n_folds: int) -> NDArray[np.intp]:
+    """Deal groups into folds, those of each class separately.
+
+    A group with samples of several classes counts for the last of them.
 
     Parameters
     ----------
-    positive : ndarray of shape (n_samples,), dtype bool
-        The labels.
+    numbers : ndarray of shape (n_samples,), dtype int
+        The position of the class of each sample.
     groups : ndarray of shape (n_samples,)
         The group of each sample.
     n_folds : int
-        Number of folds; fewer if there are fewer groups with, or without, a positive sample.
+        Number of folds; fewer if no two classes have as many groups.
 
     Returns
     -------
@@ -28,13 +30,15 @@ def deal_folds(positive: NDArray[np.bool_], groups: NDArray[Any], n_folds: int) 
     Examples
     --------
     >>> import numpy as np
-    >>> deal_folds(np.array([True, False, True, False, False]), np.array([0, 1, 2, 3, 3]), 5)
+    >>> deal_folds(np.array([1, 0, 1, 0, 0]), np.array([0, 1, 2, 3, 3]), 5)
     array([0, 0, 1, 1, 1])
     """
     _, member = np.unique(groups, return_inverse=True)
-    kinds = np.bincount(member, weights=positive) > 0
-    n_folds = max(1, min(n_folds, kinds.sum(), (~kinds).sum()))
-    folds = np.empty(len(kinds), dtype=np.intp)
-    for part in (kinds, ~kinds):
-        folds[part] = np.arange(part.sum()) % n_folds
+    last = np.zeros(member.max() + 1, dtype=np.intp)
+    np.maximum.at(last, member, numbers)
+    counts = np.bincount(last, minlength=2)
+    n_folds = max(1, min(n_folds, np.sort(counts)[-2]))
+    folds = np.empty(len(last), dtype=np.intp)
+    for number, count in enumerate(counts):
+        folds[last == number] = np.arange(count) % n_folds
     return folds[member]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import Tags, check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, safe_indexing
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.metrics._positive import infer_pos_label, make_class_count_error
+from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._labels import take_labels
+from sklearn_melanoma.semi_supervised import _many_classes, _two_classes
 from sklearn_melanoma.semi_supervised._folds import deal_folds
 from sklearn_melanoma.semi_supervised._input import check_weights, takes
 from sklearn_melanoma.semi_supervised._labeled import check_samples
@@ -28,12 +29,6 @@ N_FOLDS = 5
 # Trees can give a probability of 0. With this floor, log-odds stay within 7 of 0; those of logistic regression hardly
 # change.
 FLOOR = 1e-3
-
-
-def log_odds(classifier: Any, X: Any) -> Array:
-    """Return the log-odds of the second class; `FLOOR` is added to each probability, so that they stay finite."""
-    probability = np.asarray(classifier.predict_proba(X), dtype=np.float64) + FLOOR
-    return np.log(probability[:, 1] / probability[:, 0])
 
 
 class Samples(NamedTuple):
@@ -64,7 +59,7 @@ class Samples(NamedTuple):
 class SemiSupervisedMetaClassifier(
     CallbackSupportMixin, LogOddsMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
-    """Base of binary classifiers that fit copies of `estimator` to labeled and unlabeled samples.
+    """Base of classifiers that fit copies of `estimator` to labeled and unlabeled samples.
 
     A subclass implements `_fit_samples`, which sets `estimator_` and `classes_`.
     """
@@ -73,7 +68,7 @@ class SemiSupervisedMetaClassifier(
     estimator_: Any
     classes_: NDArray[Any]
     pos_label_: Any
-    offset_: float = 0.0
+    offset_: float | Array = 0.0
 
     @one_task
     def fit(
@@ -86,8 +81,8 @@ class SemiSupervisedMetaClassifier(
         X : array-like of shape (n_samples, n_features)
             Labeled and unlabeled samples, without NaN.
         y : array-like of shape (n_samples,)
-            Labels of two classes, -1 for unlabeled samples. Among strings, use the integer -1 in an array of dtype
-            object.
+            Labels of two classes or more, -1 for unlabeled samples. Among strings, use the integer -1 in an array of
+            dtype object.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative. Samples of weight 0 are ignored.
         groups : array-like of shape (n_samples,), default=None
@@ -101,7 +96,7 @@ class SemiSupervisedMetaClassifier(
         Raises
         ------
         ValueError, TypeError
-            If `y` does not hold two classes and `estimator` can't do without; a missing label is the string "-1";
+            If `y` holds less than two classes and `estimator` needs them; a missing label is the string "-1";
             `estimator` does not take `sample_weight`; or a parameter or the input is not as described.
         """
         self._validate_params()
@@ -130,9 +125,6 @@ class SemiSupervisedMetaClassifier(
         own = take_labels(labels, labeled)
         if len(own):
             check_classification_targets(own)
-        found = np.unique(own)
-        if len(found) > 2:
-            raise make_class_count_error(found)
         return Samples(_keep_names(X, rows), own, labeled, unlabeled, weights, groups)
 
     def _fit_labeled(self, samples: Samples, X: Any) -> Any:
@@ -147,46 +139,75 @@ class SemiSupervisedMetaClassifier(
             if few:
                 raise _make_class_error(samples, f" {type(self.estimator).__name__}: {error}") from error
             raise
-        if len(fitted.classes_) != 2:
+        if len(fitted.classes_) < 2:
             raise _make_class_error(samples)
         return fitted
 
     def _fit_pseudo_labeled(self, samples: Samples, X: Any, weights: Array, soft: Array, soft_weights: Array) -> Any:
         """Return a copy fitted to labels and pseudo-labels.
 
-        Each unlabeled sample is used twice, once per class. The log-odds `soft` divide its weight between the two.
+        Each unlabeled sample is used once per class. The probabilities at the scores `soft` divide its weight. Classes
+        without a label get no pseudo-labels.
         """
-        used = samples.unlabeled[soft_weights > 0]
-        soft, soft_weights = soft[soft_weights > 0], soft_weights[soft_weights > 0]
+        used, taught = soft_weights > 0, np.isin(self.classes_, samples.labels)
+        soft_weights = soft_weights[used, np.newaxis] * self._methods.compute_probabilities(soft[used])[:, taught]
         return _fit_copy(
             self.estimator,
             X,
-            np.concatenate([samples.labeled, used, used]),
-            np.concatenate([samples.labels, np.repeat(self.classes_, len(used))]),
-            np.concatenate([weights, soft_weights * expit(-soft), soft_weights * expit(soft)]),
+            np.concatenate([samples.labeled, np.tile(samples.unlabeled[used], taught.sum())]),
+            np.concatenate([samples.labels, np.repeat(self.classes_[taught], used.sum())]),
+            np.concatenate([weights, soft_weights.T.ravel()]),
         )
 
     def _cross_fit(self, samples: Samples, X: Any) -> Array:
-        """Return the log-odds of each labeled sample by a copy that saw none of its group.
+        """Return the scores of each labeled sample by a copy that saw none of its group.
 
-        They are NaN where the other folds do not hold both classes.
+        They are NaN where the other folds hold no label of the class, or of no other class.
         """
-        positive, groups = samples.labels == self.classes_[1], samples.groups[samples.labeled]
-        scores = np.full(len(positive), np.nan)
-        folds = deal_folds(positive, groups, N_FOLDS)
+        numbers, groups = self._number_labels(samples), samples.groups[samples.labeled]
+        probabilities = np.full((len(numbers), len(self.classes_)), np.nan)
+        folds = deal_folds(numbers, groups, N_FOLDS)
         for fold in range(folds.max() + 1):
-            train, test = folds != fold, folds == fold
-            if len(np.unique(positive[train])) == 2:
+            train = folds != fold
+            known = np.unique(numbers[train])
+            test = (folds == fold) & np.isin(numbers, known)
+            if len(known) > 1 and test.any():
                 rows = samples.labeled[train]
                 fitted = _fit_copy(self.estimator, X, rows, samples.labels[train], samples.weights[rows])
-                scores[test] = log_odds(fitted, safe_indexing(X, samples.labeled[test]))
-        return scores
+                probabilities[test] = self._predict_floored(fitted, safe_indexing(X, samples.labeled[test]))
+        return self._methods.compute_scores(probabilities)
+
+    @property
+    def _methods(self) -> ModuleType:
+        """The functions for the scores of two classes, or of more."""
+        return _two_classes if len(self.classes_) == 2 else _many_classes
+
+    def _number_labels(self, samples: Samples) -> NDArray[np.intp]:
+        """Return the position of the class of each label."""
+        return np.searchsorted(self.classes_, samples.labels)
+
+    def _score(self, classifier: Any, X: Any) -> Array:
+        """Return the scores of a copy, of shape (n_samples,) or (n_samples, n_classes)."""
+        return self._methods.compute_scores(self._predict_floored(classifier, X))
+
+    def _score_unlabeled(self, samples: Samples, classifier: Any, X: Any) -> Array:
+        """Return the scores of unlabeled samples, of which there may be none."""
+        if not len(samples.unlabeled):
+            return self._methods.compute_scores(np.empty((0, len(self.classes_))))
+        return self._score(classifier, safe_indexing(X, samples.unlabeled))
+
+    def _predict_floored(self, classifier: Any, X: Any) -> Array:
+        """Return probabilities, with `FLOOR` added so that their logarithms stay finite; 0 for unknown classes."""
+        known = np.asarray(classifier.predict_proba(X), dtype=np.float64)
+        probabilities = np.zeros((len(known), len(self.classes_)))
+        probabilities[:, np.searchsorted(self.classes_, classifier.classes_)] = known
+        return probabilities + FLOOR
 
     def _compute_scores(self, X: Any) -> Array:
-        return log_odds(self.estimator_, X) + self.offset_
+        return self._score(self.estimator_, X) + self.offset_
 
     def decision_function(self, X: Any) -> Array:
-        """Return the log-odds of ``classes_[1]``.
+        """Return the log-odds of ``classes_[1]``, or the scores of more than two classes.
 
         Parameters
         ----------
@@ -195,12 +216,25 @@ class SemiSupervisedMetaClassifier(
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Natural logarithm of the odds.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Natural logarithm of the odds; for more than two classes, logarithms of the probabilities up to a number
+            that is the same for all classes.
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         return self._compute_scores(_keep_names(X, rows))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        own = get_tags(self.estimator).classifier_tags
+        tags.classifier_tags.multi_class = own is None or own.multi_class
+        return tags
+
+
+def find_scored(scores: Array) -> NDArray[np.bool_]:
+    """Return which samples have scores that are not NaN."""
+    finite = np.isfinite(scores)
+    return finite if finite.ndim == 1 else np.asarray(finite.all(axis=1))
 
 
 def _keep_names(X: Any, rows: Array) -> Any:
@@ -215,6 +249,7 @@ def _fit_copy(estimator: Any, X: Any, positions: NDArray[np.intp], labels: NDArr
 def _make_class_error(samples: Samples, cause: str = "") -> ValueError:
     found = np.unique(samples.labels).tolist()
     return ValueError(
-        f"y must hold labels of both classes, got {len(found)} class(es): {found!r}. Label some of each, or pass an "
-        f"estimator that knows the classes without, such as PriorLogisticRegression(prior, classes=(0, 1)).{cause}"
+        f"y must hold labels of two classes at least, got {len(found)} class(es): {found!r}. Label some of each, or "
+        "pass an estimator that knows the classes without, such as PriorLogisticRegression(prior, classes=(0, 1))."
+        f"{cause}"
     )

@@ -21,9 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_melanoma.datasets import load_ph2
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
-from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier, PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier, PriorLogisticRegression, _two_classes
 from sklearn_melanoma.semi_supervised._folds import deal_folds
-from sklearn_melanoma.semi_supervised._pseudo_labels import calibrate_scores, fill_quotas, limit_weight
+from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight
+from sklearn_melanoma.semi_supervised._two_classes import calibrate_scores, fill_quotas
 
 PREVALENCE = 0.1
 
@@ -50,12 +51,12 @@ def test_one_round_matches_the_formula():
 
     teacher = LogisticRegression().fit(X[kept], y[kept])
     held_out = np.empty(kept.sum())
-    folds = deal_folds(y[kept] == 1, np.arange(10), 5)
+    folds = deal_folds(y[kept], np.arange(10), 5)
     for fold in range(5):
         train, test = folds != fold, folds == fold
         copy = LogisticRegression().fit(X[kept][train], y[kept][train])
         held_out[test] = compute_log_odds(copy, X[kept][test])
-    slope, _ = calibrate_scores(held_out, y[kept] == 1, np.ones(10))
+    slope, _ = calibrate_scores(held_out, y[kept], np.ones(10))
     soft = slope * compute_log_odds(teacher, X[~kept])
     weights = limit_weight(10, 10) * fill_quotas(soft, np.ones(len(soft)), PREVALENCE)
     student = LogisticRegression().fit(
@@ -72,13 +73,12 @@ def test_one_round_matches_the_formula():
 
 def test_pseudo_labels_keep_a_calibrated_classifier(monkeypatch):
     X, _, few = few_labels()
-    module = BalancedSelfTrainingClassifier.__module__
-    monkeypatch.setattr(f"{module}.calibrate_scores", lambda *_: (1.0, 0.0))
+    monkeypatch.setattr(_two_classes, "calibrate_scores", lambda *_: (1.0, 0.0))
     teacher = PriorLogisticRegression().fit(X, few)
     model = BalancedSelfTrainingClassifier(PriorLogisticRegression(), pseudo_weight=1e6, max_rounds=10).fit(X, few)
     np.testing.assert_allclose(model.estimator_.coef_, teacher.coef_, rtol=0.01)
     assert model.n_rounds_ == 1
-    monkeypatch.setattr(f"{module}.calibrate_scores", lambda *_: (3.0, 0.0))
+    monkeypatch.setattr(_two_classes, "calibrate_scores", lambda *_: (3.0, 0.0))
     confident = BalancedSelfTrainingClassifier(PriorLogisticRegression()).fit(X, few)
     assert (confident.estimator_.coef_ > 1.1 * teacher.coef_).all()
 
@@ -273,16 +273,13 @@ def test_trees():
 def test_invalid_input():
     X, _, few = few_labels()
     model = BalancedSelfTrainingClassifier(LogisticRegression())
-    three = few.copy()
-    three[0] = 2
     refused = [
         (
             X,
             np.full(1000, -1),
-            r"y must hold labels of both classes, got 0 class\(es\): \[\]\. Label some of each, or pass",
+            r"y must hold labels of two classes at least, got 0 class\(es\): \[\]\. Label some of each, or pass",
         ),
-        (X, np.where(few == 0, 0, -1), r"labels of both classes, got 1 class\(es\): \[0\]"),
-        (X, three, r"Only binary classification is supported.*got 3: \[0, 1, 2\]\. Merge classes"),
+        (X, np.where(few == 0, 0, -1), r"labels of two classes at least, got 1 class\(es\): \[0\]"),
         (X, np.where(few == -1, "-1", "nevus"), "a missing label must be the integer -1, got '-1'. Replace it"),
         (np.where(X > 2.5, np.nan, X), few, "contains NaN"),
         (X, few[:-1], "inconsistent numbers of samples"),
@@ -296,7 +293,9 @@ def test_invalid_input():
         model.fit(X, few, sample_weight=-np.ones(1000))
     with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
         BalancedSelfTrainingClassifier(KNeighborsClassifier()).fit(X, few)
-    with pytest.raises(ValueError, match="y must hold labels of both classes, got 0"):  # trees take -1 for a class
+    with pytest.raises(
+        ValueError, match="y must hold labels of two classes at least, got 0"
+    ):  # trees take -1 for a class
         BalancedSelfTrainingClassifier(ExtraTreesClassifier(2)).fit(X, np.full(1000, -1))
     for name, value in [("prevalence", 1.0), ("pseudo_weight", -1), ("max_rounds", 0)]:
         with pytest.raises(ValueError, match=f"'{name}' parameter"):
