@@ -73,7 +73,10 @@ def set_index(table: Any, X: Any) -> Any:
     """Set the index of a pandas table that was made of images: that of `X`, else their paths, else their positions."""
     if not hasattr(table, "iloc"):
         return table
-    index = getattr(X, "index", None) if hasattr(X, "iloc") else _list_paths(X)
+    if hasattr(X, "iloc"):
+        index = getattr(X, "index", None)
+    else:
+        index = _list_paths(X.to_list() if hasattr(X, "to_list") else X)  # an Index, or a Series of polars
     return table if index is None else table.set_axis(index, axis=0)
 
 

@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
-from sklearn_melanoma._io.files import read_file
+from sklearn_melanoma._io.files import is_url, read_file
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.persistence._archive import MAX_FILE_BYTES, check_archive, parse_json
 
@@ -85,8 +85,12 @@ def find_target(path: PathLike) -> tuple[str, int | None]:
     ------
     OSError
         If the path leads to something else than a regular file, or in a circle.
+    ValueError
+        If it is a URL.
     """
     name = os.fsdecode(path)
+    if is_url(name):
+        raise ValueError(f"could not write {name!r}: models are written to a disk. Pass a path, and copy the file.")
     if not name or name.endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(f"could not write {name!r}: it is no path of a file. Add the name of a file.")
     try:
@@ -125,8 +129,12 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
     OSError
         If the file can't be read, is no regular file or is too large.
     """
-    content = read_file(path, MAX_FILE_BYTES)
     name = os.fsdecode(path)
+    if is_url(name):
+        raise ValueError(
+            f"could not open {name!r}: models are read from a disk. Copy the file there, and pass its path."
+        )
+    content = read_file(path, MAX_FILE_BYTES)
     if INFO.encode() not in content:
         kind = "the file is empty" if not content else "save_model did not write it"
         raise ValueError(f"{name!r} is not a model of this package: {kind}. Pass a file that save_model wrote.")

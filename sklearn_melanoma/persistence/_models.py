@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def save_model(
     ValueError
         If `model` contains no estimator of this package, is a search, took -1 for a class, can't have a threshold, or
         is larger than `load_model` accepts. If nothing says which class is the positive one, or the threshold of
-        `model` is for the other one.
+        `model` is for the other one. If `path` is a URL.
     ImportError
         If skops is not installed.
     OSError
@@ -206,7 +207,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     ------
     ValueError
         If the file is not a model of this package, is damaged, or can't be rebuilt with the installed versions. If
-        it holds types that are not trusted; the message lists their names. If it exceeds a limit.
+        it holds types that are not trusted; the message lists their names. If it exceeds a limit. If `path` is a URL.
     ImportError
         If skops is not installed.
     OSError
@@ -361,8 +362,13 @@ def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -
             "pos_label='melanoma'."
         )
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
-    if isinstance(cut, bool) or not isfinite(cut):
+    if isinstance(cut, bool) or not isinstance(cut, Real) or not isfinite(cut):
         raise ValueError(f"threshold must be a finite number, got {cut!r}.")
+    if hasattr(model, "predict_proba") and not 0 <= cut <= 1:
+        raise ValueError(
+            f"threshold must be a probability, in 0..1, because {type(model).__name__} has predict_proba, got {cut!r}. "
+            "Divide percents by 100."
+        )
 
 
 def _convert_numpy(value: Any) -> Any:

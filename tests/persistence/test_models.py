@@ -296,14 +296,28 @@ def test_positive_class_of_several_classes(table, path):
         save_model(fitted, path, pos_label=3)
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/model.skops", "https://example.org/model.skops"])
+def test_urls_are_refused(model, url):
+    with pytest.raises(ValueError, match=r"could not write .* models are written to a disk"):
+        save_model(model, url)
+    for read in (load_model, read_model_info):
+        with pytest.raises(ValueError, match=r"could not open .* models are read from a disk"):
+            read(url)
+
+
 def test_file_without_positive_class(path, model):
     make_file(path, model, classes=[0, 1])
     assert read_model_info(path).pos_label is None
 
 
 def test_wrong_thresholds_raise(model, lesions, path):
-    for wrong in (np.nan, np.inf, True):
+    for wrong in (np.nan, np.inf, True, "0.5"):
         with pytest.raises(ValueError, match="threshold must be a finite number"):
+            save_model(model, path, threshold=wrong)
+    for wrong in (50, -1, Threshold(2.5, 1, 0, 1)):
+        with pytest.raises(
+            ValueError, match=r"threshold must be a probability, in 0\.\.1, because .* has predict_proba"
+        ):
             save_model(model, path, threshold=wrong)
     with pytest.raises(ValueError, match="threshold must be left out where there are not two classes, got 0"):
         save_model(model["features"], path, threshold=0.5)

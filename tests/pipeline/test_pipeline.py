@@ -710,7 +710,8 @@ def measured(tmp_path):
 def test_index_is_the_paths(measured):
     paths, pipeline = measured
     names = list(map(str, paths))
-    for X in (paths, names, tuple(names), np.array(names), np.array(names, dtype=object)):
+    arrays = np.array(names), np.array(names, dtype=object), pd.Index(names), pl.Series(names)
+    for X in (paths, names, tuple(names), *arrays):
         for _ in range(2):  # computed, then from the cache
             assert list(pipeline.fit_transform(X).index) == names
     lesions = pipeline[:-1].transform(paths)
