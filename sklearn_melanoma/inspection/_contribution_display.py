@@ -145,7 +145,7 @@ class ContributionDisplay:
         columns = {"criterion": find_criteria(found.names, parts.patient_columns), "contribution": found.of_features[0]}
         table = pd.DataFrame(columns, index=found.names).join(measured)
         order = ["criterion", "value", "contribution", "percentile"]
-        return cls(table[order], float(found.intercept[0]), class_name=str(decision.classes[explained])).plot(ax)
+        return cls(table[order], float(found.intercept[0]), class_name=f"class {decision.classes[explained]}").plot(ax)
 
     def plot(self, ax: Any = None, *, n_features: int = 3) -> Self:
         """Draw the contribution of each criterion as a bar, with its strongest features.

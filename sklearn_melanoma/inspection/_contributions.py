@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.features import feature_directions
-from sklearn_melanoma.inspection._models import TablePart, compute_decisions, is_calibrated, is_linear
+from sklearn_melanoma.inspection._models import TablePart, compute_decisions, drop_unknown_names, is_calibrated, is_linear
 
 OTHER = "other"  # the criterion of features without one
 
@@ -79,14 +79,14 @@ def _explain_part(part: TablePart, table: Any, explained: NDArray[np.intp]) -> C
     names, scaled = list(map(str, table.columns)), table
     if part.transformers:
         before = make_pipeline(*part.transformers)
-        scaled = before.transform(table)
+        scaled = before.transform(drop_unknown_names(part.transformers[0], table))
         names = _name_columns(before, scaled, names)
-    weights = np.asarray(part.classifier.coef_, dtype=np.float64)
+    weights = np.atleast_2d(np.asarray(part.classifier.coef_, dtype=np.float64))
     intercepts = np.broadcast_to(np.asarray(part.classifier.intercept_, dtype=np.float64), len(weights))
     if len(weights) == 1:
         weights, intercepts = np.vstack([-weights, weights]), np.concatenate([-intercepts, intercepts])
     rows = np.asarray(scaled, dtype=np.float64)
-    decision = compute_decisions(part.classifier, scaled, explained)
+    decision = compute_decisions(part.classifier, drop_unknown_names(part.classifier, scaled), explained)
     return Contributions(weights[explained] * rows, names, intercepts[explained], decision, rows)
 
 

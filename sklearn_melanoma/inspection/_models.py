@@ -115,15 +115,15 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
         if len(model.steps) > 1 and get_tags(images).input_tags.string and hasattr(images, "batch_size"):
             pipelines.append(images)
             return model[1:]
+    elif attribute := _find_inner(model):  # first, because it has the attributes of the estimator inside
+        fitted = copy(model)
+        vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
+        return fitted
     elif calibrated := getattr(model, "calibrated_classifiers_", None):
         fitted = copy(model)
         fitted.calibrated_classifiers_ = [copy(each) for each in calibrated]
         for each in fitted.calibrated_classifiers_:
             each.estimator = _take_out_images(each.estimator, pipelines)
-        return fitted
-    elif attribute := _find_inner(model):
-        fitted = copy(model)
-        vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
         return fitted
     else:
         check_is_fitted(model)
@@ -229,10 +229,10 @@ def find_parts(model: Any) -> list[TablePart]:
     if isinstance(model, Pipeline):
         before = list(_list_transformers(model[:-1]))
         return [TablePart(before + part.transformers, part.classifier) for part in find_parts(model.steps[-1][1])]
-    if calibrated := getattr(model, "calibrated_classifiers_", None):
-        return [part for each in calibrated for part in find_parts(each.estimator)]
     if attribute := _find_inner(model):
         return find_parts(getattr(model, attribute))
+    if calibrated := getattr(model, "calibrated_classifiers_", None):
+        return [part for each in calibrated for part in find_parts(each.estimator)]
     return [TablePart([], model)]
 
 
@@ -249,8 +249,12 @@ def is_linear(classifier: Any) -> bool:
     n_classes = len(classifier.classes_)
     if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "decision_function")):
         return False
-    shape = np.shape(classifier.coef_)
-    return len(shape) == 2 and shape[0] == (1 if n_classes == 2 else n_classes)
+    return len(np.atleast_2d(classifier.coef_)) == (1 if n_classes == 2 else n_classes)
+
+
+def drop_unknown_names(estimator: Any, table: Any) -> Any:
+    """Return an array if the estimator was fitted to one, as those inside a self-training are."""
+    return table if hasattr(estimator, "feature_names_in_") else np.asarray(table)
 
 
 def is_calibrated(model: Any) -> bool:
@@ -293,5 +297,5 @@ def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | 
                 for values, known in zip(rows.T, quantiles.T, strict=True)
             ]
             return beyond.mean(axis=1), np.transpose(percentiles)
-        table = step.transform(table)
+        table = step.transform(drop_unknown_names(step, table))
     return None

@@ -81,7 +81,10 @@ def quality_flags(images: Any, *, model: Any = None, n_jobs: int | None = None) 
     >>> images = [*make_lesions(3, hair=1, random_state=0).images, "gone.jpg"]
     >>> quality_flags(images)[["unreadable", "hair", "hair_fraction"]].round(2)
        unreadable   hair  hair_fraction
-    0       False   True           0.15
+    0       False   True           0.05
+    1       False  False           0.04
+    2       False   True           0.10
+    3        True  False            NaN
     """
     data = ImageData(images, None if model is None else split_model(model), thumbnails=False, n_jobs=n_jobs)
     return set_index(data.make_quality_table(), images)

@@ -18,7 +18,7 @@ from sklearn_melanoma.inspection._contributions import (
     find_criteria,
 )
 from sklearn_melanoma.inspection._image_data import ImageData
-from sklearn_melanoma.inspection._models import Decision, ImageModel, compute_scores, is_calibrated
+from sklearn_melanoma.inspection._models import Decision, ImageModel, compute_scores, drop_unknown_names, is_calibrated
 
 N_NEIGHBORS = 3
 
@@ -120,7 +120,7 @@ class ReportData(ImageData):
             return self.contributions.scaled
         table = self.features
         for step in self.parts[0].transformers if self.shown else ():
-            table = step.transform(table)
+            table = step.transform(drop_unknown_names(step, table))
         return np.asarray(table, dtype=np.float64)
 
 

@@ -5,11 +5,15 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from base64 import b64decode
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TIMEOUT = 60  # seconds
+_START = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def find_chromium():
@@ -24,14 +28,22 @@ class Page:
         (child_in, self._out), (self._in, child_out) = os.pipe(), os.pipe()
         options = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         options += ["--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={folder}", "about:blank"]
+        import fcntl  # not on Windows
+
         # Chromium reads commands from file descriptor 3 and writes answers to 4.
-        command = ["sh", "-c", f'exec "$0" "$@" 3<&{child_in} 4>&{child_out}', executable, *options]
-        self._process = subprocess.Popen(
-            command, pass_fds=(child_in, child_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        os.close(child_in)
-        os.close(child_out)
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (child_in, child_out)]
+        command = [sys.executable, "-c", _START, *map(str, high), executable, *options]
+        self._process = subprocess.Popen(command, pass_fds=high, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for fd in (child_in, child_out, *high):
+            os.close(fd)
         self._buffer, self._number, self._session, self.events = b"", 0, None, []
+        try:
+            self._attach(width, height, dark)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _attach(self, width, height, dark):
         target = next(each for each in self.call("Target.getTargets")["targetInfos"] if each["type"] == "page")[
             "targetId"
         ]
