@@ -224,6 +224,7 @@ def score_report(
         raise ValueError(f"threshold must be a probability, in 0..1, got {threshold!r}. Divide percents by 100.")
     names, y_probability = read_columns(y_true, y_probability, pos_label)
     truth: NDArray[Any]
+    tabulate: Callable[..., pd.DataFrame]
     if names is None:
         truth, probability, kept = _select_scored(y_true, y_probability, pos_label, "y_probability")
         tabulate = partial(_tabulate_scores, threshold=threshold, n_bins=n_bins, confidence=confidence)
