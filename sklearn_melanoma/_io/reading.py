@@ -133,7 +133,10 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     array([[False,  True],
            [False, False]])
     """
-    return load_mask(source, lesion_label=lesion_label)
+    mask = load_mask(source, lesion_label=lesion_label)
+    if lesion_label is None:
+        _warn_if_inverted(mask, source_name(source) or "mask")
+    return mask
 
 
 def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> NDArray[np.bool_]:
@@ -144,12 +147,12 @@ def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> N
         loaded = load_pil(source)
     else:
         mask = check_mask(source, name=name, lesion_label=lesion_label)
-        _warn_about_mask(mask, lesion_label, name)
+        _warn_missing_label(mask, lesion_label, name)
         return mask
     with source_errors(source):
         _check_exact(loaded, lesion_label)
         mask = extract_mask(loaded.image, orientation=loaded.orientation, lesion_label=lesion_label)
-    _warn_about_mask(mask, lesion_label, source_name(source) or name)
+    _warn_missing_label(mask, lesion_label, source_name(source) or name)
     return mask
 
 
@@ -170,12 +173,12 @@ def _check_exact(loaded: Loaded, lesion_label: Any) -> None:
         raise ValueError("it has 16 bits per color, of which only the upper 8 are read. Save the mask as a gray PNG.")
 
 
-def _warn_about_mask(mask: NDArray[np.bool_], lesion_label: Any, name: str) -> None:
-    """Warn if no pixel has the label, or if lesion and background seem to be exchanged."""
-    if lesion_label is not None:
-        if not mask.any():
-            warn_user(f"{name} has no pixel with lesion_label={lesion_label!r}, so the mask is empty.")
-        return
+def _warn_missing_label(mask: NDArray[np.bool_], lesion_label: Any, name: str) -> None:
+    if lesion_label is not None and not mask.any():
+        warn_user(f"{name} has no pixel with lesion_label={lesion_label!r}, so the mask is empty.")
+
+
+def _warn_if_inverted(mask: NDArray[np.bool_], name: str) -> None:
     rim = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     if min(mask.shape) >= _MIN_RIM_SIDE and all(side.all() for side in rim) and not mask.all():
         warn_user(
