@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import warnings
@@ -21,7 +22,7 @@ from sklearn_melanoma._validation import element_of_error
 #: Exit codes.
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
-# What wrong input raises. Anything else is a bug, and shows a traceback.
+# Errors of wrong input. Any other error is a bug, and shows a traceback.
 _ERRORS = (ValueError, TypeError, OSError, ImportError, MemoryError, BrokenProcessPool)
 
 
@@ -92,6 +93,8 @@ def console() -> Console:
 
 def format_error(error: BaseException) -> str:
     """Return an error in one line. An image is named by its path, since users do not know positions."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. Free space on it, or name an output on another disk."
     text = name_by_path(" ".join(str(error).split()) or type(error).__name__)
     if isinstance(error, Exception) and element_of_error(error) is not None:
         text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."

@@ -10,7 +10,7 @@ import typer
 
 
 class OnError(StrEnum):
-    """What to do with an image that can't be read."""
+    """Action after an image that can't be read."""
 
     RAISE = "raise"
     SKIP = "skip"

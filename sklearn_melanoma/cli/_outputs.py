@@ -71,6 +71,7 @@ class TableWriter:
         self._part = path.with_name(f"{path.stem}.part{path.suffix}")
         self._n_rows = n_rows
         self._n_written = 0
+        self._size = 0  # of the rows that are complete, in bytes
         self._frames: list[pd.DataFrame] = []
         self._file: TextIO | None = None
 
@@ -84,7 +85,7 @@ class TableWriter:
         frame = frame.rename_axis("path")
         if self._file is not None:
             frame.to_csv(self._file, header=self._n_written == 0, lineterminator="\n")
-            self._file.flush()
+            self._size = self._file.tell()
         else:
             self._frames.append(frame)
         self._n_written += len(frame)
@@ -93,8 +94,7 @@ class TableWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with suppress(OSError) if error is not None else nullcontext():  # a full disk must not hide the first error
-            if self._file is not None:
-                self._file.close()
+            self._close_file(complete=error is None)
             self._write_frames()
             if error is None:
                 os.replace(self._part, self.path)
@@ -103,10 +103,23 @@ class TableWriter:
         elif error is not None:
             self._part.unlink(missing_ok=True)
 
+    def _close_file(self, *, complete: bool) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+        finally:
+            if not complete:
+                os.truncate(self._part, self._size)  # without the rows that were being written
+
     def _write_frames(self) -> None:
         import pandas as pd
 
-        if self._frames and self.path.suffix.lower() == ".parquet":
-            pd.concat(self._frames).to_parquet(self._part)
-        elif self._frames:
-            pd.concat(self._frames).to_excel(self._part)
+        if not self._frames:
+            return
+        table = pd.concat(self._frames)
+        try:
+            table.to_parquet(self._part) if self.path.suffix.lower() == ".parquet" else table.to_excel(self._part)
+        except BaseException:
+            self._part.unlink(missing_ok=True)
+            raise

@@ -3,8 +3,10 @@
 import errno
 import importlib
 import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -128,7 +130,11 @@ def interrupt_after(n_calls, error, monkeypatch):
     ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "Interrupted: stopped before the end."),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "Error: [Errno 28] No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            "Error: The disk is full. Free space on it, or name an output on another disk.",
+        ),
     ],
 )
 def test_interrupts_and_full_disks_keep_rows(run, monkeypatch, error, code, message):
@@ -139,6 +145,22 @@ def test_interrupts_and_full_disks_keep_rows(run, monkeypatch, error, code, mess
     assert len(pd.read_csv("table.part.csv")) == 16
     assert not os.path.exists("table.csv")
     monkeypatch.undo()
+
+
+def test_rows_that_were_being_written_are_dropped(tmp_path, monkeypatch):
+    def write_half(frame, file, **options):
+        file.write("b,1\nc,")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write_table():
+        with _outputs.TableWriter(tmp_path / "table.csv", 3) as writer:
+            writer.write(pd.DataFrame({"x": [0]}, index=["a"]))
+            monkeypatch.setattr(pd.DataFrame, "to_csv", write_half)
+            writer.write(pd.DataFrame({"x": [1, 2]}, index=["b", "c"]))
+
+    with pytest.raises(OSError, match="No space left"):
+        write_table()
+    assert (tmp_path / "table.part.csv").read_text() == "path,x\na,0\n"
 
 
 def test_interrupted_segmentation_is_resumed(run, monkeypatch):
@@ -166,6 +188,26 @@ def test_brackets_in_names_are_no_markup(run):
     result = run("features", "images", "-o", "[i]table.csv", "--features", "survey", "-j", 1, "--on-error", "skip")
     assert "'images/[red]y.png'" in result.stderr
     assert "[i]table.csv" in result.stdout
+
+
+def read_commands():
+    """Return the commands of the guide, with their arguments."""
+    page = Path(__file__).parents[2] / "docs" / "guide" / "command_line.md"
+    lines = [line for line in page.read_text("utf-8").splitlines() if line.startswith("sklearn-melanoma ")]
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("arguments", read_commands(), ids=" ".join)
+def test_commands_of_the_guide(run, arguments):
+    code = run(*arguments, *([] if "--show-code" in arguments else ["--show-code"])).stdout
+    compile(code, "code", "exec")
+    if "--show-code" in arguments:
+        page = Path(__file__).parents[2] / "docs" / "guide" / "command_line.md"
+        assert f"```python\n{code}```" in page.read_text("utf-8")
+
+
+def test_every_command_is_in_the_guide():
+    assert {arguments[0] for arguments in read_commands()} == set(COMMANDS) - {"demo"}
 
 
 def test_version():
