@@ -33,15 +33,15 @@ def transfer_pipeline(
     model : Pipeline
         A pipeline fitted to the old images, such as that of
         :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`. Its last step is a linear classifier of two
-        classes. It is not changed.
+        classes or more. It is not changed.
     X_new : sequence of images
         The new images, labeled and unlabeled. If the model takes tables, a table with the columns of the old one.
     y_few : array-like of shape (n_images,), default=None
         Labels of the new images, among the classes of the model; the integer -1 is a missing label. None means that
         all images are unlabeled.
     pos_label : label, optional
-        Label of the positive class. Defaults to what the old classifier says, else to 1 or True for the labels 0 and 1,
-        or False and True. Other labels need it.
+        Label of the positive class of two. Defaults to what the old classifier says, else to 1 or True for the labels 0
+        and 1, or False and True. Other labels need it.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def transfer_pipeline(
     Raises
     ------
     ValueError, TypeError
-        If `model` is not a Pipeline, is not fitted, or does not end in a linear classifier of two classes on named
-        columns. If a step before the classifier makes other columns, as PCA does. If nothing says which class is the
-        positive one, or images or labels are not as described.
+        If `model` is not a Pipeline, is not fitted, or does not end in a linear classifier on named columns. If a step
+        before the classifier makes other columns, as PCA does. If nothing says which of two classes is the positive
+        one, or images or labels are not as described.
 
     See Also
     --------
@@ -92,13 +92,21 @@ def transfer_pipeline(
     else:
         new = PriorLogisticRegression()
     if new.classes is None:
-        positive = find_pos_label(old.classes_, pos_label, estimator=old)
-        new.set_params(classes=sorted(old.classes_.tolist(), key=lambda label: label == positive))
+        new.set_params(classes=_order_classes(old, pos_label))
     new_steps = [
         (key, FrozenEstimator(step) if isinstance(step, ImagePipeline) else clone(step)) for key, step in steps
     ]
     labels = np.full(len(X_new), -1) if y_few is None else y_few
     return Pipeline([*new_steps, (name, new.set_params(prior=priors))]).fit(X_new, labels)
+
+
+def _order_classes(classifier: Any, pos_label: Any) -> list[Any]:
+    """Return the classes of a classifier; of two, the positive one is the second."""
+    classes: list[Any] = classifier.classes_.tolist()
+    if len(classes) > 2:
+        return classes
+    positive = find_pos_label(classes, pos_label, estimator=classifier)
+    return sorted(classes, key=lambda label: label == positive)
 
 
 def _check_model(model: Any) -> None:
@@ -107,9 +115,11 @@ def _check_model(model: Any) -> None:
         raise TypeError(f"model must be a Pipeline, got {model!r}. make_melanoma_pipeline makes one.")
     check_is_fitted(model)
     last = model[-1]
-    if not (hasattr(last, "coef_") and len(getattr(last, "classes_", ())) == 2):
+    n_classes = len(getattr(last, "classes_", ()))
+    # Pairs of classes have weights in some classifiers.
+    if not hasattr(last, "coef_") or n_classes < 2 or (n_classes > 2 and len(last.coef_) != n_classes):
         raise ValueError(
-            f"model must end in a linear classifier of two classes, got {last!r}. "
+            f"model must end in a linear classifier with weights for each class, got {last!r}. "
             "Fit one, as make_melanoma_pipeline('all') has it."
         )
     if not hasattr(last, "feature_names_in_"):

@@ -25,19 +25,20 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
 
     The classifier is fitted to the labels, then again to labels and pseudo-labels. A pseudo-label is a probability,
     calibrated on the labels. Pseudo-labels weigh little and are revised in every round. The method is made for few
-    labels of a rare class: pseudo-labels give both classes the same weight, and the predicted probabilities are moved
+    labels of a rare class: pseudo-labels give all classes the same weight, and the predicted probabilities are moved
     to the prevalence.
 
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
+        A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
         labels, as :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
-    prevalence : float or mapping from one label to float, default=None
+    prevalence : float or mapping from label to float, default=None
         The fraction of one class among the unlabeled samples, between 0 and 1. A float stands for the positive class
         that `estimator` names, as :class:`PriorLogisticRegression` with `classes` does, else for the larger of two
-        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; other string labels need it. None
-        estimates the prevalence roughly: pass it if it is known.
+        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; other string labels need it. More than
+        two classes need a mapping that names each, with the sum 1. None estimates the prevalence roughly: pass it if it
+        is known.
     pseudo_weight : float, default=10.0
         Upper bound of the weight of all pseudo-labels together, in labels. With 0, pseudo-labels are not used, and
         only the probabilities are moved to the prevalence.
@@ -48,23 +49,24 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     ----------
     estimator_ : classifier
         The copy fitted last.
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
         The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
         else 1 or True for the labels 0 and 1, or False and True, else None.
     transduction_ : ndarray of shape (n_samples,)
         A label for every sample seen in `fit`: the given one, or the predicted one.
-    prevalence_ : float or None
-        The given or estimated fraction of ``classes_[1]``. None if it can't be estimated, because there are no
-        unlabeled samples or no labels of both classes.
+    prevalence_ : float, ndarray of shape (n_classes,) or None
+        The given or estimated fraction of ``classes_[1]``; for more than two classes, of each. None if it can't be
+        estimated, because there are no unlabeled samples or no labels of two classes.
     slope_ : float
         Factor that calibrates the log-odds of the classifier fitted to the labels alone. Above 1, the classifier is
         not confident enough.
     pseudo_weight_ : float
         Weight of all pseudo-labels together, in labels.
-    offset_ : float
-        Number added to the log-odds of `estimator_`.
+    offset_ : float or ndarray of shape (n_classes,)
+        Number added to the log-odds of `estimator_`, or numbers added to its log-probabilities of more than two
+        classes.
     n_rounds_ : int
         Number of rounds; below `max_rounds` if the pseudo-labels hardly changed.
     n_features_in_ : int
@@ -91,8 +93,14 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     prevalence says. The other half goes to the rest. There are no pseudo-labels if a class has less than two labels,
     or labels in less than two groups.
 
+    With more than two classes, the log-odds are log-probabilities, with one slope for all classes. Every unlabeled
+    sample is used as one sample of each class that has a label. Each class has the same part of the weight. It is
+    divided among the samples by their probabilities of the class, moved to the prevalence. There are no pseudo-labels
+    if less than two classes have two labels in two groups.
+
     At the end the intercept is moved. With unlabeled samples, their mean probability becomes the prevalence. Without
-    any, a given `prevalence` replaces the fraction among the labels.
+    any, a given `prevalence` replaces the fraction among the labels. For two classes the ranking stays the same. With
+    more, probabilities at the prevalence rank samples differently, and rare classes are seldom the most probable.
 
     Examples
     --------

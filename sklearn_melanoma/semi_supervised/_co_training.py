@@ -28,8 +28,8 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     Parameters
     ----------
     estimator : classifier
-        Binary, with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted, one for each view and
-        one for all columns.
+        A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted, one for each view
+        and one for all columns.
     views : mapping from str to sequence of str or of int
         At least two names, each with its columns as names or positions, such as
         ``{"morphology": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column
@@ -47,7 +47,7 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         The copy fitted to all columns.
     views_ : dict from str to classifier
         The copy of each view, which learned from the others.
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
         The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
@@ -78,6 +78,12 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     so change the order of the samples, not the confidence. Together they have the weight :math:`n m / (n + m)`, for
     labels of the weight :math:`n` and :math:`m` = `pseudo_weight`. If a class has less than two labels, or labels in
     less than two groups, there are no pseudo-labels, and no label loses weight.
+
+    With more than two classes, log-probabilities take the place of log-odds. A wrong label is as likely to be of each
+    of the :math:`K - 1` other classes, so :math:`\epsilon / (K - 1)` takes the place of :math:`\epsilon` in the
+    denominator. Views agree if they have the same most probable class. A label of a class that has labels in one group
+    only is not checked. Classes without a label get no pseudo-labels. There are no pseudo-labels at all if less than
+    two classes have two labels in two groups.
 
     The classifier of all columns predicts, because the mean of the views' log-odds had a lower AUC with a prior. If
     many labels are wrong, the views learned from them too: use the order of `label_trust_`, not its values.

@@ -265,7 +265,9 @@ def fill_quotas(scores: Array, weights: Array, prevalence: Array) -> Array:
 
 
 def score_labels(scores: Array, numbers: NDArray[np.intp]) -> Array:
-    """Return the log-odds of given classes against all others.
+    """Return the log-odds of given classes against the mean of the others.
+
+    A wrong label is as likely to be of each other class. Scores that know nothing so say nothing of a label.
 
     Parameters
     ----------
@@ -280,7 +282,7 @@ def score_labels(scores: Array, numbers: NDArray[np.intp]) -> Array:
         Natural logarithm of the odds.
     """
     given = np.eye(scores.shape[1], dtype=bool)[numbers]
-    return scores[given] - logsumexp(np.where(given, -np.inf, scores), axis=1)
+    return scores[given] - logsumexp(np.where(given, -np.inf, scores), axis=1) + np.log(scores.shape[1] - 1)
 
 
 def find_agreement(votes: Array) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.semi_supervised._logistic import fit_correction, weigh_losses, weigh_scores
+from sklearn_melanoma.semi_supervised._many_classes import compute_fractions
 from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
 
 
@@ -108,14 +109,13 @@ def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, pri
         fits = [fit_multinomial_correction(nothing, rows @ prior[:, present], own, weights, 1.0) for prior in priors]
         prior_weights = weigh_losses(np.array([fit.loss for fit in fits]))
     prior = np.tensordot(prior_weights, priors, axes=1)
-    coefficients, intercept, fractions, n_iter = prior.copy(), np.zeros(n_classes), np.full(n_classes, 1 / n_classes), 0
+    coefficients, intercept, n_iter = prior.copy(), np.zeros(n_classes), 0
     if len(present) > 1:
         found = fit_multinomial_correction(rows, rows @ prior[:, present], own, weights, penalty)
         coefficients[:, present] += found.shift
         intercept[present] = found.intercept
-        counts = np.bincount(own, weights=weights)
-        fractions[present] = counts / counts.sum() * len(present) / n_classes
         n_iter = found.n_iter
+    fractions = compute_fractions(numbers, weights, n_classes)
     return PriorFit(coefficients, prior, intercept, prior_weights, n_iter, fractions)
 
 

@@ -64,17 +64,17 @@ def rescale_scores(scores: Array, like: Array) -> Array:
 def weigh_labels(scores: Array, label_noise: float, prior_weight: float) -> Array:
     r"""Return the probability that each label is right.
 
-    Let views that never saw a label give it the probability :math:`q`, and let a fraction :math:`\epsilon` of the
-    labels be wrong. The label is right with probability
+    Let views that never saw a label give it the odds :math:`o`, and let a fraction :math:`\epsilon` of the labels be
+    wrong. The label is right with probability
 
-    .. math:: r = \frac{(1 - \epsilon) q}{(1 - \epsilon) q + \epsilon (1 - q)}.
+    .. math:: r = \frac{(1 - \epsilon) o}{(1 - \epsilon) o + \epsilon}.
 
     Expectation maximization finds :math:`\epsilon`.
 
     Parameters
     ----------
     scores : ndarray of shape (n_samples,)
-        Log-odds that the views give to each label, against all other classes.
+        Log-odds that the views give to each label, against the mean of the other classes.
     label_noise : float
         Expected fraction of wrong labels, from 0 (none is wrong, whatever the views say) to below 1.
     prior_weight : float

@@ -10,6 +10,7 @@ from sklearn.metrics import recall_score, roc_auc_score
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -202,13 +203,11 @@ def test_model_must_be_fitted(new_data):
         transfer_pipeline(make_model(), new_data[0])
 
 
-@pytest.mark.parametrize(
-    ("classifier", "n_classes"), [(DecisionTreeClassifier(), 2), (LogisticRegression(), 3), (LogisticRegression(), 4)]
-)
-def test_model_must_be_linear_with_two_classes(classifier, n_classes, new_data):
+@pytest.mark.parametrize(("classifier", "n_classes"), [(DecisionTreeClassifier(), 2), (SVC(kernel="linear"), 4)])
+def test_model_must_be_linear_in_each_class(classifier, n_classes, new_data):
     X, _ = make_table(100)
     model = make_model(classifier).fit(X, np.arange(100) % n_classes)
-    with pytest.raises(ValueError, match="model must end in a linear classifier of two classes, got"):
+    with pytest.raises(ValueError, match="model must end in a linear classifier with weights for each class, got"):
         transfer_pipeline(model, new_data[0])
 
 
@@ -228,3 +227,27 @@ def test_columns_must_be_features(new_data):
 def test_number_of_labels_must_match_images(model, new_data):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         transfer_pipeline(model, new_data[0], [0, 1])
+
+
+# More than two classes
+
+
+@pytest.mark.parametrize("classifier", [PriorLogisticRegression(), LogisticRegression(), None])
+def test_transfers_more_than_two_classes(classifier, new_data):
+    names = np.array(["bcc", "mel", "nv"])
+
+    def make_diagnoses(X):
+        return names[(((X - X.mean()) / X.std()).to_numpy()[:, :3] @ np.diag([1, 2, 3])).argmax(axis=1)]
+
+    old, (new, _) = make_table(400)[0], new_data
+    if classifier is None:
+        prior = {"mel": {"b": 1.0}, "bcc": {"a": 1.0}}
+        classifier = PriorLogisticRegression(prior, classes={"nv": "nevus", "mel": "melanoma", "bcc": "bcc"})
+    model = make_model(classifier).fit(old, make_diagnoses(old))
+    unlabeled, truth = transfer_pipeline(model, new), make_diagnoses(new)
+    assert unlabeled.classes_.tolist() == names.tolist()
+    assert unlabeled.score(new, truth) > 0.8
+    assert len(unlabeled[-1].prior_weights_) == 1 + (getattr(classifier, "prior", None) is not None)
+    few = transfer_pipeline(unlabeled, new, hide_labels(truth, 5, random_state=0))
+    assert few.score(new, truth) > 0.8
+    assert len(few[-1].prior_weights_) == len(unlabeled[-1].prior_weights_) + 1
