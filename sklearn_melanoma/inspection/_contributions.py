@@ -11,7 +11,13 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.features import feature_directions
-from sklearn_melanoma.inspection._models import TablePart, compute_decisions, drop_unknown_names, is_calibrated, is_linear
+from sklearn_melanoma.inspection._models import (
+    TablePart,
+    compute_decisions,
+    drop_unknown_names,
+    is_calibrated,
+    is_linear,
+)
 
 OTHER = "other"  # the criterion of features without one
 

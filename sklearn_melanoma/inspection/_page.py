@@ -62,6 +62,7 @@ def render_page(data: ReportData, summary: Summary, names: list[str], metadata: 
     # Autoescaping covers all texts, and the filter tojson the data.
     loader = jinja2.PackageLoader("sklearn_melanoma.inspection", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     script, style = (loader.get_source(environment, name)[0] for name in ("report.js", "report.css"))
     # The browser runs no other script than this one.
     digest = b64encode(sha256(script.encode()).digest()).decode()
@@ -95,7 +96,9 @@ def count_images(data: ReportData) -> list[tuple[str, int]]:
         wrong = (data.labels >= 0) & (data.labels != data.predicted)
         tiles += [("predicted otherwise than labeled", int(wrong.sum()))]
     n_flagged = int(np.any(list(data.flags.values()), axis=0).sum())
-    return [*tiles, ("with a quality flag", n_flagged), ("unreadable", len(data.records) - len(data.readable))]
+    tiles += [("with a quality flag", n_flagged)]
+    n_errors = len(data.records) - len(data.readable)
+    return [*tiles, ("unreadable", n_errors)] if n_errors else tiles
 
 
 def draw_charts(data: ReportData, summary: Summary) -> list[tuple[str, str]]:
@@ -215,4 +218,8 @@ def _list_facts(data: ReportData, metadata: pd.DataFrame | None) -> tuple[list[s
         return ["skin tone"], [[tone] for tone in tones]
     texts = metadata.astype(object).where(metadata.notna(), "").to_numpy()
     names = [*map(str, metadata.columns), "skin tone"]
-    return names, [[*map(str, row), tone] for row, tone in zip(texts, tones, strict=True)]
+    return names, [[*map(_format_fact, row), tone] for row, tone in zip(texts, tones, strict=True)]
+
+
+def _format_fact(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

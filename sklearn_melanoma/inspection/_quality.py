@@ -46,7 +46,7 @@ RULES = {
     "frame": Rule("frame_fraction", 0.105, "wide frame or dark corners"),
     # Slivers at the rim of a dark surround have the color of stickers, too, but are smaller.
     "sticker": Rule("sticker_fraction", 0.01, "sticker, ruler card or ink"),
-    # Of unseen images from the source of at least 60 training images, 2 % are beyond it, of other sources up to 98 %.
+    # 2 % of unseen images are beyond it, if they are from the same source as at least 60 training images.
     "far_from_training": Rule("beyond_training", 0.1, "far from the training data"),
 }
 

@@ -185,9 +185,9 @@ def make_report(
     -----
     Contributions are exact for linear classifiers, and left out for others: the contributions and the intercept add up
     to the decision function. The percentile of a feature is among the images of the report. Similar lesions are the
-    nearest ones, by Euclidean distance between the features as the classifier sees them, among the images with a label
-    in `y`: a model keeps no images of its training. Skin tones follow from the individual typology angle. Dermoscopic
-    images are not calibrated, so they are approximate.
+    nearest images with a label in `y`, by Euclidean distance between the features as the classifier sees them. The
+    images of the training are not among them, because a model does not keep them. Skin tones follow from the individual
+    typology angle. Dermoscopic images are not calibrated, so they are approximate.
 
     Examples
     --------

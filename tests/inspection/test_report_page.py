@@ -208,10 +208,10 @@ def test_three_classes_and_thousands_of_images(lesions, tmp_path):
     path = tmp_path / "report.html"
     page_text = make_report(model, images, y).html
     # The same cards many times: the browser gets as many as a large report has.
-    start = page_text.index('"items": [') + len('"items": [')
-    end = page_text.index('}], "', start) + 1
+    start = page_text.index('"items":[') + len('"items":[')
+    end = page_text.index("}]}</script>", start) + 1
     items = page_text[start:end]
-    path.write_text(page_text[:start] + ", ".join([items] * 75) + page_text[end:], "utf-8")
+    path.write_text(page_text[:start] + ",".join([items] * 75) + page_text[end:], "utf-8")
     with open_page(path) as page:
         assert page.problems == []
         assert page.run("byId('count').textContent") == "3000 of 3000 images"

@@ -1,0 +1,56 @@
+"""Screenshots of a report of synthetic images for the guide: ``python docs/screenshots.py``. They need Chromium."""
+
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.inspection import make_report
+from sklearn_melanoma.model_selection import hide_labels
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # for tests
+
+
+def make_page(folder: Path) -> Path:
+    data = make_lesions(260, random_state=0, sticker=0.05)
+    names = [folder / f"lesion_{number:03d}.png" for number in range(260)]
+    for name, image in zip(names, data.images, strict=True):
+        Image.fromarray(image).save(name)
+    model = make_melanoma_pipeline().fit(names[:100], hide_labels(data.target[:100], 20, random_state=0))
+    labels = data.target[100:].copy()
+    labels[::9] = -1
+    random = np.random.default_rng(0)
+    metadata = pd.DataFrame({"site": random.choice(["back", "leg", "arm"], 160), "age": random.integers(20, 90, 160)})
+    path = folder / "report.html"
+    make_report(model, names[100:], labels, metadata=metadata, threshold=0.5, title="Synthetic lesions").save(path)
+    return path
+
+
+def save_screenshot(page: Path, name: str, *, anchor: str, **options: object) -> None:
+    from tests.inspection._browser import Page, find_chromium
+
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        Page(find_chromium(), folder, **options) as browser,
+    ):
+        browser.open(page.as_uri())
+        browser.run(f"document.querySelector({anchor!r}).scrollIntoView()")
+        browser.settle()
+        shot = Path(folder) / "shot.png"
+        browser.save_screenshot(shot)
+        picture = Image.open(BytesIO(shot.read_bytes())).convert("RGB")
+    picture.quantize(128).save(HERE / "_static" / name, optimize=True)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        page = make_page(Path(folder))
+        save_screenshot(page, "report.png", anchor="header", width=1300, height=2060)
+        save_screenshot(page, "report_phone.png", anchor="#cards", width=400, height=960, dark=True)
