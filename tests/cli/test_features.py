@@ -41,7 +41,15 @@ def test_excel(run):
     pd.testing.assert_frame_equal(table, compute(find_images("images")).rename_axis("path"))
 
 
-def test_parquet(run):
+def test_parquet_is_written_by_pandas(run, monkeypatch):
+    monkeypatch.setattr("sklearn_melanoma.cli._outputs.find_spec", lambda name: name)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", pd.DataFrame.to_pickle)
+    monkeypatch.setattr(_progress, "_CHUNK", 16)
+    run("features", "images", "-o", "table.parquet", "--features", "survey", "-j", 1)
+    pd.testing.assert_frame_equal(pd.read_pickle("table.parquet"), compute(find_images("images")).rename_axis("path"))
+
+
+def test_parquet_is_read_again(run):
     pytest.importorskip("pyarrow")
     run("features", "images/*.png", "-o", "table.parquet", "--features", "survey", "-j", 1)
     table = pd.read_parquet("table.parquet")
