@@ -22,7 +22,7 @@ RAISES_COLOR, LOWERS_COLOR = "#c8553d", "#3d7ea6"  # they also differ in lightne
 
 
 class ContributionDisplay:
-    """Why a linear model gave its score to an image: what each criterion of dermatologists adds to the log-odds.
+    """Why a linear model gave its score to an image: what each criterion of dermatologists adds to it.
 
     Make one with :meth:`from_estimator`.
 
@@ -98,7 +98,7 @@ class ContributionDisplay:
         image : path, array, PIL image or Lesion
             One image. For a model that takes a table, a table with one row.
         pos_label : label, optional
-            The class to explain. Defaults to the positive class; among more than two classes, to the predicted one.
+            The class to explain. Defaults to the positive class, or to the predicted one if there is none.
         ax : matplotlib.axes.Axes, optional
             Where to draw. By default, in a figure of its own.
 
@@ -180,7 +180,7 @@ class ContributionDisplay:
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.margins(x=0.15)
         ax.invert_yaxis()
-        ax.set_xlabel(f"contribution to the log-odds of {self.class_name}")
+        ax.set_xlabel(f"contribution to the score of {self.class_name}")
         strongest = self.features.iloc[np.argsort(-self.features["contribution"].abs(), kind="stable")[:n_features]]
         lines = [f"score {self.decision:+.2f}, of which intercept {self.intercept:+.2f}"]
         for name, row in strongest.iterrows():

@@ -110,8 +110,9 @@ def draw_charts(data: ReportData, summary: Summary) -> list[tuple[str, str]]:
     charts = [(caption, draw_histogram(edges, counts, data.decision.threshold, names))]
     if summary.roc is None or summary.results is None:
         return charts
-    results = summary.results["value"]
-    charts.append(("ROC curve", draw_roc(summary.roc, (1 - results["specificity"], results["sensitivity"]))))
+    found = summary.results["value"]
+    at_threshold = None if data.decision.threshold is None else (1 - found["specificity"], found["sensitivity"])
+    charts.append(("ROC curve", draw_roc(summary.roc, at_threshold)))
     bins = summary.results[summary.results.index.str.startswith("positive at")]
     if len(bins):
         columns = (bins[name].to_numpy(dtype=float) for name in ("predicted", "value", "low", "high", "n"))
@@ -179,12 +180,20 @@ def make_payload(data: ReportData, names: list[str], metadata: pd.DataFrame | No
         "positive": data.positive,
         "threshold": data.decision.threshold,
         "isProbability": data.decision.method == "predict_proba",
+        "unit": name_decision(data),
         "criteria": criteria,
         "features": data.contributions.names if data.contributions else [],
         "flags": [[flag, RULES[flag].text] for flag in flags],
         "columns": columns,
         "items": items,
     }
+
+
+def name_decision(data: ReportData) -> str:
+    """Return what the contributions add up to."""
+    if data.is_calibrated:
+        return "score before calibration"
+    return "log-odds" if data.decision.method == "predict_proba" and len(data.decision.classes) == 2 else "linear score"
 
 
 def _list_strongest(data: ReportData) -> list[list[list[Any]]]:

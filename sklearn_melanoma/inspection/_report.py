@@ -152,7 +152,7 @@ def make_report(
         Lesion or patient of each image. Intervals count groups, and an image is not similar to others of its group.
     pos_label : label, optional
         Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
-        False and True. Among more than two classes, none is needed: then the predicted class is explained.
+        False and True. More than two classes need none: then the predicted class is explained.
     threshold : float, optional
         Lowest score that counts as positive. Defaults to that of the model, else to 0.5 for a probability.
     title : str, default="Lesion report"

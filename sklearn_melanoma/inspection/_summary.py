@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Columns of metadata with more values are no groups.
 MAX_GROUPS = 12
 _BY_ROWS = ("ROC AUC", "sensitivity", "specificity", "prevalence")
+_AT_THRESHOLD = ("balanced accuracy", "sensitivity", "specificity")
 _N_BINS = 20  # of the histogram of scores
 _MAX_POINTS = 200  # of the ROC curve
 
@@ -113,14 +114,15 @@ def _report(data: ReportData, by: Any = None) -> pd.DataFrame | None:
         return score_report(labels, table, groups=data.groups)
     if not np.isin([0, 1], data.truth).all():
         return None
-    threshold = data.decision.threshold
-    options = {"groups": data.groups, "by": by, "threshold": 0.5 if threshold is None else threshold}
-    if data.decision.method == "predict_proba":
-        return score_report(data.truth, data.score, **options)
-    # No probabilities: the order and the threshold count, not the calibration.
-    report = score_report(data.truth, expit(data.score), **options | {"threshold": expit(options["threshold"])})
-    names = report.index.get_level_values(-1)
-    return report[~names.str.startswith(("Brier", "positive at"))].assign(predicted=np.nan)
+    is_probability = data.decision.method == "predict_proba"
+    score, cut = (value if is_probability else expit(value) for value in (data.score, data.decision.threshold or 0.0))
+    report = score_report(data.truth, score, threshold=float(cut), groups=data.groups, by=by)
+    unknown: tuple[str, ...] = ()
+    if data.decision.threshold is None:  # one of many classes is predicted where it is the most probable
+        unknown += _AT_THRESHOLD
+    if not is_probability:  # the order of the scores counts, not their size
+        report, unknown = report.assign(predicted=np.nan), (*unknown, "Brier", "positive at")
+    return report[~report.index.get_level_values(-1).str.startswith(unknown)] if unknown else report
 
 
 def _report_by(data: ReportData, by: dict[str, Any]) -> dict[str, pd.DataFrame]:

@@ -228,6 +228,8 @@ def test_one_of_three_classes_is_positive(three_classes, lesions):
     report = make_report(model, lesions.images, y, pos_label="mel")
     probability = model.predict_proba(lesions.images)[:, 1]
     np.testing.assert_allclose(report.table["score"], probability)
+    assert "sensitivity" not in report.results.index  # it has no threshold
+    assert read_payload(report)["unit"] == "linear score"
     assert report.results.loc["ROC AUC", "value"] == score_report(y == "mel", probability).loc["ROC AUC", "value"]
 
 

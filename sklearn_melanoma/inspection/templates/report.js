@@ -53,7 +53,7 @@ function makeScore(item) {
   const badge = (kind, text) => line.append(make("span", "badge " + (isPositive(kind) ? "positive" : "other"), text));
   badge(item.p, "predicted " + data.classes[item.p]);
   if (item.y >= 0) badge(item.y, "label " + data.classes[item.y]);
-  if (item.d !== undefined) line.append(make("span", "muted", "log-odds " + signed(item.d)));
+  if (item.d !== undefined) line.append(make("span", "muted", `${data.unit} ${signed(item.d)}`));
   const parts = [line];
   if (data.isProbability) {
     const meter = make("div", "meter");
@@ -102,7 +102,7 @@ function makeWhy(item) {
     strongest.append(line);
   }
   const explained = data.positive === null ? " " + data.classes[item.p] : "";
-  return [make("h4", "", `Why${explained}: contributions to the log-odds`), bars, strongest];
+  return [make("h4", "", `Why${explained}: contributions to the ${data.unit}`), bars, strongest];
 }
 
 function makeClasses(item) {
