@@ -38,7 +38,8 @@ class ColorFeatures(HandcraftedFeatures):
     If no skin is left, features relative to the skin are NaN. Pixels outside the mask and the ring have no influence.
     Images with more than 384 pixels on the longest side, the working size of the reader, are shrunk to it.
     A lesion that was not found gives a row of NaN. The formulas are on the page
-    :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white veil is in [1]_.
+    :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white veil is in [1]_, and the individual typology
+    angle in [2]_.
 
     ==============================  ==================================================  =======
     name                            definition                                          unit
@@ -65,7 +66,7 @@ class ColorFeatures(HandcraftedFeatures):
     `b_std_zone_4`                  depth, from 1 along the border to 4 in the core
     `skin_lightness`, `skin_a`,     mean color of the skin                              L* …
     `skin_b`
-    `skin_ita`                      individual typology angle of the skin [2]_, the     °
+    `skin_ita`                      individual typology angle of the skin, the          °
                                     arctangent of (L* − 50) / b*; only by name
     `red_ratio`, `green_ratio`,     mean of the channel over that of the skin           1
     `blue_ratio`
