@@ -125,6 +125,11 @@ def read_class_priors(
     if hasattr(prior, "steps"):
         prior = prior.steps[-1][1]
     if hasattr(prior, "fit"):
+        if hasattr(prior, "n_support_"):
+            raise ValueError(
+                f"prior must be a linear model with weights for each class, got {type(prior).__name__}, whose weights "
+                "are for pairs of classes. Fit a LogisticRegression or LinearSVC."
+            )
         own_names = getattr(prior, "feature_names_in_", None)
         rows = zip(np.asarray(prior.classes_).tolist(), _check_numbers(prior.coef_), strict=True)
         prior = {label: row if own_names is None else dict(zip(own_names, row, strict=True)) for label, row in rows}

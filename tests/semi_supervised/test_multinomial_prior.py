@@ -6,6 +6,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import feature_directions
@@ -95,6 +96,12 @@ def test_fitted_model_as_prior(data):
     source = LogisticRegression().fit(X, y)
     model = PriorLogisticRegression(source, prior_scale=None, classes=("nv", "mel", "bcc")).fit(X, [-1] * 200)
     np.testing.assert_allclose(model.coef_, source.coef_)
+
+
+def test_weights_of_pairs_of_classes_are_no_prior(data):
+    X, y = data
+    with pytest.raises(ValueError, match="got SVC, whose weights are for pairs of classes"):
+        PriorLogisticRegression(SVC(kernel="linear").fit(X, y), classes=("nv", "mel", "bcc")).fit(X, [-1] * 200)
 
 
 def test_labels_pull_weights_away_from_the_prior(data):
