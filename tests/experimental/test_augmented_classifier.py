@@ -392,8 +392,9 @@ def test_tags():
     model = AugmentedClassifier(small_pipeline())
     tags = get_tags(model)
     assert is_classifier(model)
-    assert not tags.classifier_tags.multi_class
-    assert get_tags(AugmentedClassifier(small_pipeline(LogisticRegression()))).classifier_tags.multi_class
+    assert tags.classifier_tags.multi_class
+    binary = PriorLogisticRegression(prevalence=0.1)
+    assert not get_tags(AugmentedClassifier(small_pipeline(binary))).classifier_tags.multi_class
     assert tags.target_tags.required
     assert tags.input_tags.one_d_array
     assert not tags.input_tags.two_d_array
