@@ -113,6 +113,7 @@ def run_main(monkeypatch, folder, tmp_path):
 BARS = ["Segmenting", "Measuring: survey features", "Measuring: all features", "Learning from few labels"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 def test_progress_bars_on_a_terminal(run_main):
     code, out, err = run_main(io.StringIO(), Terminal())
@@ -124,6 +125,7 @@ def test_progress_bars_on_a_terminal(run_main):
     assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")  # the cursor is visible again
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 @pytest.mark.skipif(_demo.ProgressBar is None, reason="scikit-learn has a bar from 1.9 on")
 def test_search_on_a_terminal_shows_scikit_learn_bar(run_main):
@@ -133,6 +135,7 @@ def test_search_on_a_terminal_shows_scikit_learn_bar(run_main):
     assert "Tuning the whole pipeline" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 @pytest.mark.parametrize("out", [io.StringIO, Terminal])
 def test_no_progress_bars_without_a_terminal(run_main, out):
@@ -143,6 +146,7 @@ def test_no_progress_bars_without_a_terminal(run_main, out):
         assert words not in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["_score_masks", "_score_model", "_save_figure"])
 @pytest.mark.filterwarnings("ignore:No lesion was found")
 def test_interrupt_restores_the_cursor(run_main, monkeypatch, place):

@@ -25,6 +25,8 @@ SIDE = 9459  # the largest square
 READ = """
 import sys, warnings
 from sklearn_melanoma.images import read_image
+
+pytestmark = pytest.mark.slow
 warnings.simplefilter("ignore")
 try:
     print(read_image(sys.argv[1], max_side=int(sys.argv[2]) or None).shape)

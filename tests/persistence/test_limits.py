@@ -168,6 +168,8 @@ import resource, sys
 from sklearn_melanoma.persistence import load_model
 load_model
 import skops.io, scipy.sparse
+
+pytestmark = pytest.mark.slow
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
