@@ -16,7 +16,10 @@ from PIL import Image
 from sklearn_melanoma._io.decoding import MAX_BYTES
 from tests._hostile import bmp, chunk, png, profile, saved, tiff
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory in /proc"),
+]
 
 MAX_PEAK = 10**9
 PADDING = 299_000_000
@@ -25,8 +28,6 @@ SIDE = 9459  # the largest square
 READ = """
 import sys, warnings
 from sklearn_melanoma.images import read_image
-
-pytestmark = pytest.mark.slow
 warnings.simplefilter("ignore")
 try:
     print(read_image(sys.argv[1], max_side=int(sys.argv[2]) or None).shape)
@@ -195,7 +196,6 @@ def test_padded_small_image_takes_less_than_1_gb(tmp_path, name):
     assert peak < MAX_PEAK, result
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("max_side", [0, 384, SIDE // 2 + 1], ids=["whole", "small", "more than half"])
 @pytest.mark.parametrize("name", LARGE)
 def test_padded_large_image_takes_less_than_1_gb(tmp_path, name, max_side):
@@ -205,7 +205,6 @@ def test_padded_large_image_takes_less_than_1_gb(tmp_path, name, max_side):
     assert peak < MAX_PEAK, result
 
 
-@pytest.mark.slow
 def test_largest_images_are_read_small(tmp_path):
     for kind in ("PNG", "TIFF", "BMP", "JPEG"):
         saved_file = BytesIO()
