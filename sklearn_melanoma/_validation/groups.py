@@ -33,7 +33,18 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
     >>> encode_groups(["p7", "p3", "p7"])
     array([1, 0, 1])
     """
-    if getattr(groups, "ndim", 1) > 1:
+    values = list_groups(groups)
+    for position, value in enumerate(values):
+        if _is_missing_group(value):
+            raise ValueError(
+                f"groups[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
+            )
+    return np.unique(np.array(values), return_inverse=True)[1]
+
+
+def list_groups(groups: ArrayLike) -> list[Any]:
+    """Return groups as a list; one column counts as 1-D."""
+    if getattr(groups, "ndim", 1) > 1 or hasattr(groups, "columns"):
         groups = np.asarray(groups)
         if groups.shape[1:] != (1,):
             raise ValueError(
@@ -41,13 +52,7 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
                 "table['patient_id']."
             )
         groups = groups[:, 0]
-    values: list[Any] = list(groups)  # type: ignore[arg-type]
-    for position, value in enumerate(values):
-        if _is_missing_group(value):
-            raise ValueError(
-                f"groups[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
-            )
-    return np.unique(np.array(values), return_inverse=True)[1]
+    return list(groups)  # type: ignore[arg-type]
 
 
 def _is_missing_group(value: Any) -> bool:

@@ -13,7 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin
 from sklearn_melanoma._typing import Array
+from sklearn_melanoma._validation import is_missing
+from sklearn_melanoma._validation.groups import list_groups
 from sklearn_melanoma.features._patients import compare_within_patients, find_typical_mads
+
+# What a missing patient becomes in a column of texts, in lower case.
+_UNKNOWN = {"", "nan", "nat", "none", "<na>"}
 
 
 class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -50,7 +55,7 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
 
     `transform` compares the rows that it gets. It knows nothing of the patients of `fit`, so pass all lesions of a
     patient together. The output is NaN where the patient has fewer than three lesions with a value. It is also NaN
-    where the patient is not known (None or NaN), or the value itself is NaN.
+    where the patient is not known, or the value itself is NaN.
 
     References
     ----------
@@ -87,7 +92,7 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
         y : None
             Ignored.
         groups : array-like of shape (n_lesions,)
-            The patient of each lesion, None or NaN where it is not known.
+            The patient of each lesion; None, NaN or an empty text where it is not known.
 
         Returns
         -------
@@ -130,7 +135,7 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
         X : array-like of shape (n_lesions, n_features)
             Features, NaN for missing values.
         groups : array-like of shape (n_lesions,)
-            The patient of each lesion, None or NaN where it is not known.
+            The patient of each lesion; None, NaN or an empty text where it is not known.
 
         Returns
         -------
@@ -175,7 +180,12 @@ def _check_patients(groups: ArrayLike | None, rows: Array) -> NDArray[np.object_
             "groups must be given, the patient of each row, got None. Pass groups=patients; in a pipeline, after "
             "sklearn.set_config(enable_metadata_routing=True)."
         )
-    check_consistent_length(rows, groups)
+    given = list_groups(groups)
+    check_consistent_length(rows, given)
     patients = np.empty(len(rows), dtype=object)  # np.array would make "1" of 1 beside a text
-    patients[:] = list(groups)  # type: ignore[arg-type]
+    patients[:] = [None if _is_unknown(patient) else patient for patient in given]
     return patients
+
+
+def _is_unknown(patient: object) -> bool:
+    return is_missing(patient) or str(patient).strip().lower() in _UNKNOWN

@@ -70,10 +70,19 @@ def test_fewer_than_three_lesions_are_nan():
     np.testing.assert_array_equal(found, [np.nan] * 3 + [-1, 0, 1])
 
 
-@pytest.mark.parametrize("unknown", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("unknown", [None, np.nan, pd.NA, pd.NaT, "nan", ""])
 def test_unknown_patients_are_nobodys_siblings(unknown):
     found = compare([1, 2, 3, 4, 5, 6], [unknown, unknown, unknown, "c", "c", "c"])
     np.testing.assert_array_equal(found, [np.nan] * 3 + [-1, 0, 1])
+
+
+def test_groups_are_one_column():
+    patients = [1, 1, 1, 2, 2, 2]
+    expected = compare([1, 2, 3, 5, 7, 9], patients)
+    for column in (np.c_[patients], pd.DataFrame({"patient": patients})):
+        np.testing.assert_array_equal(compare([1, 2, 3, 5, 7, 9], column), expected)
+    with pytest.raises(ValueError, match="groups must hold one group for each sample"):
+        compare([1, 2, 3, 5, 7, 9], pd.DataFrame({"patient": patients, "lesion": range(6)}))
 
 
 def test_missing_values_do_not_count():
