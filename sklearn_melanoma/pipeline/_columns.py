@@ -47,7 +47,7 @@ def find_categories(column: Any, name: str) -> list[str] | None:
     if not values:
         warn_user(f"The column {name!r} of X is ignored: all of its {len(column)} values are missing.")
     if str(column.dtype).lower().startswith(("categor", "enum")):  # of pandas and of polars
-        return sorted({str(value) for value in values})
+        return sorted({_name_category(value) for value in values})
     texts = [value for value in values if _read_number(value) is None]
     if wrong := [value for value in texts if not isinstance(value, str)]:
         raise TypeError(
@@ -85,7 +85,7 @@ def encode_column(column: Any, categories: list[str] | None, name: str) -> Array
         If a value must be a number, and is none or infinite.
     """
     if categories is not None:
-        texts = np.array(["" if _is_unknown(value) else str(value) for value in column], dtype=object)
+        texts = np.array(["" if _is_unknown(value) else _name_category(value) for value in column], dtype=object)
         return np.equal(texts[:, np.newaxis], np.array(categories, dtype=object)).astype(np.float64)
     numbers = np.empty((len(column), 1))
     for row, value in enumerate(column):
@@ -97,6 +97,12 @@ def encode_column(column: Any, categories: list[str] | None, name: str) -> Array
             )
         numbers[row] = number
     return numbers
+
+
+def _name_category(value: Any) -> str:
+    # A missing value makes floats of whole numbers.
+    is_whole = isinstance(value, float | np.floating) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def _is_unknown(value: object) -> bool:

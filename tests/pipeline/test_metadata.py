@@ -215,6 +215,12 @@ def test_numbers_and_categories(X, values, names, first):
     assert table.iloc[0].tolist() == first
 
 
+def test_whole_numbers_name_one_category_beside_missing_values(X):
+    codes = X.assign(site=pd.Categorical([2, 1] * 20))
+    table = measure(codes, ["site"], new=codes.assign(site=[2.0, np.nan] * 20))
+    assert table.iloc[:2].to_numpy().tolist() == [[0, 1], [0, 0]]
+
+
 def test_categories_of_polars(X, lesions, tmp_path):
     Image.fromarray(lesions.images[0]).save(tmp_path / "image.png")
     frame = pl.DataFrame({"image": [str(tmp_path / "image.png")] * 2, "site": ["2", "1"]})
