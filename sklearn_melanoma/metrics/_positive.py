@@ -47,7 +47,8 @@ def get_pos_label(estimator: Any) -> Any:
             label = getattr(estimator, attribute, None)
             if label is not None:
                 return _as_python(label)
-        if len(classes := _list_labels(getattr(estimator, "classes", None))) == 2:
+        order = getattr(estimator, "_order_classes", None)  # of a mapping, whose order says nothing
+        if len(classes := _list_labels(order() if order else getattr(estimator, "classes", None))) == 2:
             return classes[1]
         calibrated = getattr(estimator, "calibrated_classifiers_", None)
         if calibrated:

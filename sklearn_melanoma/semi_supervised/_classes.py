@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
     found = np.unique(labels).tolist()
     if classes is None:
         return found
-    given = list(classes) if isinstance(classes, Mapping) else np.asarray(classes).tolist()
+    given = _list_keys(classes) if isinstance(classes, Mapping) else np.asarray(classes).tolist()
     is_list = isinstance(given, list) and all(np.ndim(label) == 0 for label in given)
     if not is_list or not 2 <= len(given) == len(set(given)) or not find_labeled(given, name="classes").all():
         raise ValueError(f"classes must be different labels, two at least and none of them -1, got {classes!r}.")
@@ -47,6 +48,11 @@ def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
             "Write both alike, or name the labels of y in classes."
         )
     return given
+
+
+def _list_keys(classes: Mapping[Any, Any]) -> list[Any]:
+    """Return the keys as objects of Python, as ndarray.tolist does."""
+    return [label.item() if isinstance(label, np.generic) else label for label in classes]
 
 
 def read_prevalence(prevalence: Any, classes: list[Any]) -> NDArray[np.float64] | None:
@@ -82,8 +88,9 @@ def read_prevalence(prevalence: Any, classes: list[Any]) -> NDArray[np.float64] 
     given = dict(prevalence)
     if len(classes) == 2 and len(given) == 1 and set(given) <= set(classes):
         ((label, fraction),) = given.items()
-        given[classes[1 - classes.index(label)]] = 1 - fraction
-    if set(given) != set(classes) or not all(0 < value < 1 for value in given.values()):
+        given[classes[1 - classes.index(label)]] = 1 - fraction if isinstance(fraction, Real) else fraction
+    is_number = all(isinstance(value, Real) for value in given.values())
+    if set(given) != set(classes) or not is_number or not all(0 < value < 1 for value in given.values()):
         raise ValueError(
             f"prevalence must name the fraction of each class, between 0 and 1, got {prevalence!r} for the classes "
             f"{classes!r}. Name them all."

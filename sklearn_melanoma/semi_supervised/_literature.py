@@ -40,7 +40,7 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
     Raises
     ------
     ValueError
-        If a label is not understood, or no class is a known diagnosis.
+        If a label is not understood, no class is a known diagnosis, or two classes are the same.
 
     Examples
     --------
@@ -60,6 +60,11 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
             f"{', '.join(DIAGNOSES)}, and {REST} for all else."
         )
     diagnoses = [diagnosis for diagnosis, _ in found if diagnosis is not None]
+    if len(diagnoses) == 2 and diagnoses[0] == diagnoses[1] != REST:
+        raise ValueError(
+            f"prior={LITERATURE!r} must tell the classes apart, got {diagnoses[0]} twice for {list(classes)!r}. "
+            "Name other diagnoses in classes, or pass prior=None."
+        )
     if set(diagnoses) == {REST}:
         raise ValueError(
             f"prior={LITERATURE!r} must know the diagnosis of one class at least, got {list(classes)!r}. "

@@ -68,6 +68,11 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
             f"prior must be one column, got a table with columns {list(prior.columns)!r}. "
             "Pass the column of the weights, such as table['weight']."
         )
+    if isinstance(prior, Mapping) and has_class_weights(prior):
+        raise ValueError(
+            f"prior must have one set of weights for the two classes {list(classes)!r}, got weights for each class. "
+            "Pass those that speak for the second class, less those of the first."
+        )
     weights = _read_weights(prior, names, n_features)
     _check_knowledge(weights)
     return sign * weights
@@ -133,6 +138,8 @@ def read_class_priors(
         own_names = getattr(prior, "feature_names_in_", None)
         rows = zip(np.asarray(prior.classes_).tolist(), _check_numbers(prior.coef_), strict=True)
         prior = {label: row if own_names is None else dict(zip(own_names, row, strict=True)) for label, row in rows}
+    elif hasattr(prior, "columns"):
+        prior = {label: prior[label] for label in prior.columns}  # a table of polars has no items
     elif not hasattr(prior, "items"):
         numbers = _check_numbers(prior)
         if len(numbers) != len(classes):

@@ -78,7 +78,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         ``("nevus", "melanoma")``. Defaults to the sorted labels; with "literature", melanoma is the second of two, and
         0 and 1 are the classes if nothing else is labeled. It is needed if labels of a class are missing, and for other
         priors of two classes that are strings, because their alphabetical order says nothing. A mapping also names the
-        diagnosis of each label, as in ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``.
+        diagnosis of each label, as in ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``. With "literature",
+        melanoma is the second of two in any order of the mapping.
     prevalence : float or mapping from class to float, default=None
         Fraction of the second of two `classes`, or of each class, among unseen samples, between 0 and 1. The intercept
         is moved from the fractions among the labels to these; for two classes the ranking stays the same. None keeps
@@ -93,8 +94,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
-        The label of the positive class: the second of two `classes`; with "literature", the label of melanoma. Without
-        either, 1 or True for the labels 0 and 1, or False and True, and None for others.
+        The label of the positive class: the second of two `classes`, else with "literature" the label of melanoma.
+        Without either, 1 or True for the labels 0 and 1, or False and True, and None for others.
     prior_coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The prior weights that labels correct, of all priors together.
     prior_weights_ : ndarray of shape (n_priors,)
@@ -306,9 +307,14 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         if not by_name:
             return classes, []
         diagnoses = find_diagnoses(classes, self.classes if isinstance(self.classes, Mapping) else {})
-        if self.classes is None and len(classes) == 2 and find_melanoma(classes, diagnoses) == classes[0]:
+        is_ordered = self.classes is not None and not isinstance(self.classes, Mapping)
+        if not is_ordered and len(classes) == 2 and find_melanoma(classes, diagnoses) == classes[0]:
             return classes[::-1], diagnoses[::-1]
         return classes, diagnoses
+
+    def _order_classes(self) -> list[Any]:
+        """Return the classes that the parameters name, in their order; none without `classes`."""
+        return [] if self.classes is None else self._find_classes(np.array([]))[0]
 
     def _find_pos_label(self, classes: list[Any], diagnoses: list[str]) -> Any:
         """Return the label of the positive class; None if nothing says which it is."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.special import softmax
 from sklearn.base import clone
@@ -10,6 +11,7 @@ from sklearn.svm import SVC
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import feature_directions
+from sklearn_melanoma.metrics._positive import get_pos_label
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 from sklearn_melanoma.semi_supervised._logistic import fit_correction
 from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
@@ -80,6 +82,7 @@ def test_prior_alone_predicts_without_labels(data):
     "prior",
     [
         pd.DataFrame({"nv": [0, 1, -1, 0], "mel": [3, 0, 0, 0]}, index=NAMES),
+        pl.DataFrame({"nv": [0, 1, -1, 0], "mel": [3, 0, 0, 0]}),  # in the order of the features
         np.array([[0, 0, 0, 0], [3, 0, 0, 0], [0, 1, -1, 0]]),  # in the order of the labels
         [{"mel": {"a": 3}, "nv": {"b": 1, "c": -1}}] * 2,
     ],
@@ -190,6 +193,7 @@ def test_prevalence_by_name_of_two_classes(data):
         ({"prior": {"mel": [1, 2]}}, "prior must have one number for each of the 4 features"),
         ({"prevalence": 0.2}, "prevalence must be a mapping from class to fraction for more than two classes"),
         ({"prevalence": {"mel": 0.2}}, "prevalence must name the fraction of each class"),
+        ({"prevalence": {"mel": "0.2", "nv": 0.2, "bcc": 0.6}}, "prevalence must name the fraction of each class"),
         ({"prevalence": {"mel": 0.2, "nv": 0.2, "bcc": 0.2}}, "prevalence must have the sum 1, got 0.6"),
         ({"classes": ("nv", "mel")}, r"y must hold labels among classes=\['nv', 'mel'\]"),
     ],
@@ -228,6 +232,8 @@ def test_literature_needs_no_labels(rows):
         (("benign", "superficial spreading melanoma"), None),
         (("a", "b"), {"a": "other", "b": "melanoma"}),
         ((7, 3), {7: "nevus", 3: "mel"}),
+        ((1, 0), {np.int64(0): "melanoma", np.int64(1): "nevus"}),
+        (("nevus", "melanoma"), {"melanoma": "melanoma", "nevus": "nevus"}),
         ((False, True), None),
     ],
 )
@@ -238,6 +244,22 @@ def test_melanoma_is_the_positive_of_two_classes(rows, labels, classes):
     column = model.classes_.tolist().index(labels[1])
     np.testing.assert_allclose(model.predict_proba(rows)[:, column], numbers.predict_proba(rows)[:, 1], atol=1e-12)
     assert model.pos_label_ == labels[1]
+    assert not isinstance(model.pos_label_, np.generic)
+    if classes is not None:
+        assert get_pos_label(clone(model)) == labels[1]
+
+
+@pytest.mark.parametrize("names", [("nevus", "nv"), ("melanoma", "melanoma in situ")])
+def test_two_classes_of_one_diagnosis_raise(rows, names):
+    with pytest.raises(ValueError, match=r"must tell the classes apart, got (nevus|melanoma) twice"):
+        PriorLogisticRegression("literature", classes=names).fit(rows, [-1] * 50)
+
+
+def test_weights_of_two_classes_are_one_set(data):
+    X, y = data
+    prior, two = {"mel": {"a": 1}, "nv": {"a": -1}}, y != "bcc"
+    with pytest.raises(ValueError, match=r"prior must have one set of weights for the two classes \['nv', 'mel'\]"):
+        PriorLogisticRegression(prior, classes=("nv", "mel")).fit(X[two], y[two])
 
 
 def test_two_diagnoses_without_melanoma(rows):
