@@ -19,7 +19,8 @@ _PATTERNS = {
     r"|(solar|actinic|senile) lentig(o|ines)|keratosis like",
     "dermatofibroma": r"dermatofibromas?|(fibrous )?histiocytoma",
     "vascular lesion": r"vascular|venous|h?a?emangiomas?|angiomas?|angiokeratomas?|pyogenic granuloma|h?a?emorrh?ag\w+"
-    r"|telangiectas\w+|h?a?ematomas?",
+    r"|telangiectas\w+|h?a?ematomas?|na?evus flammeus",
+    REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # not of melanocytes
     "nevus": r"na?ev(us|i|os?)|navi|navus|moles?|muttermale?",
 }
 _CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}

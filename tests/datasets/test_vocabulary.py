@@ -1,5 +1,6 @@
 import pytest
 
+from sklearn_melanoma.datasets._diagnoses import find_diagnosis
 from sklearn_melanoma.datasets._vocabulary import TARGETS, Meaning, combine_meanings, normalize, read_diagnosis
 
 MELANOMA = """
@@ -145,3 +146,16 @@ def test_normalize():
 
 def test_targets():
     assert {meaning.name: target for meaning, target in TARGETS.items() if target} == {"MELANOMA": 1, "UNKNOWN": -1}
+
+
+@pytest.mark.parametrize(
+    ("label", "diagnosis"),
+    [
+        ("Naevus flammeus", "vascular lesion"),
+        ("epidermal nevus", "other"),
+        ("Nevus sebaceus", "other"),
+        ("blue naevus", "nevus"),
+    ],
+)
+def test_not_all_nevi_are_melanocytic(label, diagnosis):
+    assert find_diagnosis(label) == diagnosis
