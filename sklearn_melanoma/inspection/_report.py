@@ -154,7 +154,8 @@ def make_report(
         Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
         False and True. More than two classes need none: then the predicted class is explained.
     threshold : float, optional
-        Lowest score that counts as positive. Defaults to that of the model, else to 0.5 for a probability.
+        Lowest score that counts as positive, for a model of two classes. Defaults to that of the model, else to 0.5 for
+        a probability.
     title : str, default="Lesion report"
         Title of the page.
 

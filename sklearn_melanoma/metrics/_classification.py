@@ -51,7 +51,8 @@ def threshold_at_sensitivity(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels of two classes, -1 for unlabeled samples. Samples with -1 or a score of NaN are ignored.
+        Labels, -1 for unlabeled samples. Samples with -1 or a score of NaN are ignored. All labels but
+        `pos_label` are negative, also of more than two classes.
     y_score : array-like of shape (n_samples,)
         Scores of samples that the model was not fitted on, such as those of
         :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`. Higher scores mean positive.
@@ -70,8 +71,8 @@ def threshold_at_sensitivity(
     Raises
     ------
     ValueError
-        If a class is missing, there are more than two, a missing label is not -1, nothing says which class is the
-        positive one, or `sensitivity` is out of range.
+        If a class is missing, a missing label is not -1, nothing says which class is the positive one, or
+        `sensitivity` is out of range.
 
     Warns
     -----
