@@ -66,16 +66,16 @@ def predict(
     paths = list_paths(images, on_error)
     data = add_columns(paths, columns, get_image_pipeline(fitted))
     problems: dict[str, str] = {}
-    n_positive = 0
+    n_positive, several = 0, len(fitted.classes_) > 2
     with TableWriter(output, len(paths)) as writer:
         for chunk in iterate_chunks(paths, "Predicting", n_jobs):
             table = predict_images(fitted, chunk if data is paths else data.loc[list(chunk.items)])
             problems |= {str(path): problem for path, problem in table["problem"].items() if problem}
-            n_positive += int(table["positive"].eq(True).sum()) if "positive" in table else 0
+            n_positive += 0 if several else int(table["positive"].eq(True).sum())
             writer.write(table)
     warn_of_problems(problems, len(paths))
     typer.echo(
-        f"{len(paths)} rows written to {output}: {n_positive} at or above the threshold, "
+        f"{len(paths)} rows written to {output}: {'' if several else f'{n_positive} at or above the threshold, '}"
         f"{len(problems)} without a score"
     )
     if report is not None:

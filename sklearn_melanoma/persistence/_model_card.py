@@ -119,12 +119,16 @@ def _format_threshold(info: ModelInfo) -> str:
     threshold = info.threshold
     if threshold is None:
         return ""
+    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+    rule = f"A score of at least {cut:.4g} means the positive class."
+    if len(info.classes or ()) > 2:
+        rule += " The predicted label is the most probable class all the same."
     if not isinstance(threshold, Threshold):
-        return f"A score of at least {threshold:.4g} means the positive class."
+        return rule
     return (
-        f"A score of at least {threshold.threshold:.4g} means the positive class. In cross-validation, the sensitivity "
-        f"is {threshold.sensitivity:.3f} and the specificity {threshold.specificity:.3f}. On unseen images, a "
-        f"sensitivity of {threshold.expected_sensitivity:.3f} is expected."
+        f"{rule} In cross-validation, the sensitivity is {threshold.sensitivity:.3f} and the specificity "
+        f"{threshold.specificity:.3f}. On unseen images, a sensitivity of {threshold.expected_sensitivity:.3f} is "
+        "expected."
     )
 
 

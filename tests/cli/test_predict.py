@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sklearn_melanoma import __version__
+from sklearn_melanoma import __version__, make_melanoma_pipeline
 from sklearn_melanoma.cli import _progress
 from sklearn_melanoma.datasets import find_images, load_images
 from sklearn_melanoma.model_selection import which_to_label
@@ -33,6 +33,18 @@ def test_predictions_are_the_model_s(run, monkeypatch):
     assert table["problem"].isna().all()
     assert f"40 rows written to predictions.csv: {table['positive'].sum()} at or above the threshold" in result.stdout
     assert "not a medical device" in result.stdout
+
+
+def test_several_diagnoses_have_no_count_at_a_threshold(run):
+    images = find_images("images")
+    diagnoses = np.array(["bcc", "mel", "nv"])[np.arange(len(images)) % 3]
+    save_model(make_melanoma_pipeline().fit(images, diagnoses), "three.skops", threshold=0.2)
+    result = run("predict", "three.skops", "images", "-o", "p.csv", "-j", 1)
+    assert "40 rows written to p.csv: 0 without a score" in result.stdout
+    assert pd.read_csv("p.csv").columns.tolist() == ["path", "score bcc", "score mel", "score nv", "label", "problem"]
+    assert "The predicted label is the most probable class all the same." in run("info", "three.skops").stdout.replace(
+        "\n", " "
+    )
 
 
 def test_images_without_score(run, broken, skin):

@@ -22,6 +22,8 @@ from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
+pytestmark = pytest.mark.slow
+
 INFO = {"format": 1, "classes": None, "feature_names": None, "threshold": None, "summary": {}, "versions": {}}
 
 
@@ -168,8 +170,6 @@ import resource, sys
 from sklearn_melanoma.persistence import load_model
 load_model
 import skops.io, scipy.sparse
-
-pytestmark = pytest.mark.slow
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
@@ -189,13 +189,8 @@ def load_in_process(path, megabytes=1000):
     return run.stdout
 
 
-QUICK = ("references that double", "references before their node", "zeros", "one entry used often", "many items")
-
-
 @needs_limits
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MALICIOUS]
-)
+@pytest.mark.parametrize("name", MALICIOUS)
 def test_malicious_file_ends_in_one_error(path, name):
     make_entries, reason = MALICIOUS[name]
     write_file(path, make_entries())
