@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from inspect import signature
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from sklearn_melanoma._typing import Array
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, TOLERANCE
 
 # Relative residual of each linear system. The steps stay those of Newton's method in all digits that matter.
-_RESIDUAL = 1e-8
+_RESIDUAL: dict[str, Any] = {"rtol" if "rtol" in signature(cg).parameters else "tol": 1e-8}  # renamed in SciPy 1.12
 
 
 class MultinomialCorrection(NamedTuple):
@@ -142,7 +143,8 @@ class _Problem(NamedTuple):
         step, _ = cg(
             LinearOperator(size, multiply),
             gradient.ravel(),
-            rtol=_RESIDUAL,
+            atol=0.0,
+            **_RESIDUAL,
             M=LinearOperator(size, lambda flat: (flat.reshape(solution.shape) / scale).ravel()),
         )
         step = step.reshape(solution.shape)

@@ -15,6 +15,14 @@ from sklearn_melanoma.datasets import make_lesions
 N_IMAGES = 40
 
 
+def make_runner():
+    """Return a runner that captures standard error by itself, as click does from 8.2."""
+    try:
+        return CliRunner(mix_stderr=False)
+    except TypeError:
+        return CliRunner()
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
     """Return a folder with images, masks, labels, and a model of the survey's features."""
@@ -33,7 +41,7 @@ def template(tmp_path_factory):
     old = os.getcwd()
     os.chdir(place)
     try:
-        result = CliRunner().invoke(app, ["train", *arguments, "--sensitivity", "0.9"])
+        result = make_runner().invoke(app, ["train", *arguments, "--sensitivity", "0.9"])
     finally:
         os.chdir(old)
     assert result.exit_code == 0, result.output
@@ -53,7 +61,7 @@ def run(place):
     """Return a function that runs a command in this process, in the folder `place`."""
 
     def run(*arguments, exit_code=0, **options):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], **options)
+        result = make_runner().invoke(app, [str(argument) for argument in arguments], **options)
         assert result.exit_code == exit_code, result.output
         assert "Traceback" not in result.output
         return result
