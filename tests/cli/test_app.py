@@ -82,7 +82,7 @@ def test_output_that_exists(run, monkeypatch, command):
     terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(_outputs, "sys", terminal)
     result = run(command, *COMMANDS[command], exit_code=1, input="n\n")
-    assert f"{OUTPUTS[command]!r} exists. Replace it? [y/N]" in result.output
+    assert f"{OUTPUTS[command]!r} exists. Replace it? [y/N]" in result.output + result.stderr
     with open(OUTPUTS[command]) as file:
         assert file.read() == "old"
 

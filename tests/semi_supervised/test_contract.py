@@ -37,9 +37,10 @@ SHUFFLED = {
 
 
 def expected(estimator):
+    folds = FOLDS if getattr(estimator, "label_noise", 0) else {}
     if parse_version(sklearn.__version__) < parse_version("1.7"):
-        return EXPECTED | ({} if get_tags(estimator).classifier_tags.multi_class else SHUFFLED)
-    return EXPECTED | (FOLDS if getattr(estimator, "label_noise", 0) else {})
+        return EXPECTED | folds | ({} if get_tags(estimator).classifier_tags.multi_class else SHUFFLED)
+    return EXPECTED | folds
 
 
 @parametrize_with_checks(CLASSIFIERS, expected_failed_checks=expected)
