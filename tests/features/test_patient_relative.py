@@ -153,14 +153,14 @@ def test_in_pipelines_with_metadata_routing(cohort):
             options = {"cv": GroupKFold(5), "params": {"groups": patients}, "error_score": "raise"}
             alone = cross_val_score(LogisticRegression(), X, y, **options)
             assert cross_val_score(model, X, y, **options).mean() > alone.mean() + 0.02
-        search = GridSearchCV(
-            clone(model).set_params(classify=prior),
-            {"classify__alpha": [0.1, 1]},
-            cv=SemiSupervisedSplit(2),
-            error_score="raise",
-        )
-        search.fit(X, few, groups=patients)
-        assert search.best_estimator_.predict(X, groups=patients).shape == (120,)
+            search = GridSearchCV(
+                clone(model).set_params(classify=prior),
+                {"classify__alpha": [0.1, 1]},
+                cv=SemiSupervisedSplit(2),
+                error_score="raise",
+            )
+            search.fit(X, few, groups=patients)
+            assert search.best_estimator_.predict(X, groups=patients).shape == (120,)
 
 
 def test_errors(cohort):
