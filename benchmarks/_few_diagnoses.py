@@ -69,12 +69,12 @@ def score_draw(
     if drawn is None:
         return None
     classes = np.unique(diagnoses)
+    # Label spreading takes no strings. Numbers keep the order of the names.
+    labels = np.array([-1 if label == -1 else np.searchsorted(classes, label) for label in drawn.labels])
 
     def run(fit: Callable[..., Any], table: pd.DataFrame) -> list[float]:
-        tail = make_melanoma_pipeline()[1:]
-        if not n_per_class:
-            tail.set_params(classify__classes=classes)
-        model = fit(tail, table.iloc[drawn.rest], drawn.labels)
+        tail = make_melanoma_pipeline()[1:].set_params(classify__classes=dict(enumerate(classes.tolist())))
+        model = fit(tail, table.iloc[drawn.rest], labels)
         # Label spreading returns NaN for images that no label reaches.
         probability = np.nan_to_num(model.predict_proba(table.iloc[drawn.held_out]), nan=1 / len(classes))
         return score(diagnoses[drawn.held_out], probability, classes)

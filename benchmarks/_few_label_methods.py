@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -31,7 +32,8 @@ def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
 def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
     """Fit a logistic regression on the labeled images alone."""
     labeled = labels != -1
-    return tail.set_params(classify=make_logistic_regression()).fit(table[labeled], labels[labeled])
+    own = np.array(labels[labeled].tolist())  # strings without -1 among them need no dtype object
+    return tail.set_params(classify=make_logistic_regression()).fit(table[labeled], own)
 
 
 def replace_classifier(classifier: Callable[[], Any]) -> Fit:
