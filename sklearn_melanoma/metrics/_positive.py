@@ -126,15 +126,6 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     )
 
 
-def make_class_count_error(classes: Any, *, name: str = "y") -> ValueError:
-    """Return the error for more than two classes."""
-    found = _list_labels(classes)
-    return ValueError(
-        f"Only binary classification is supported. {name} must hold labels of two classes, got {len(found)}: "
-        f"{found!r}. Merge classes, and write -1 for unlabeled samples."
-    )
-
-
 def get_positive_scores(model: Any, X: Any, pos_label: Any) -> NDArray[np.float64]:
     """Return the scores of a fitted classifier for its positive class.
 
