@@ -124,9 +124,10 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     it is scikit-learn's ``LogisticRegression(C=1/λ)``.
 
     More than two classes have a weight vector :math:`w_k` and a prior :math:`\mu_k` each. They minimize the log-loss of
-    the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus :math:`\lambda \sum_k |w_k - \mu_k|^2`. The
-    log-odds of two classes so have the same prior variance as above, and for two classes the result is the same.
-    Classes without labels keep their prior weights.
+    the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus
+    :math:`\frac{K}{2 (K - 1)} \lambda \sum_k |w_k - \mu_k|^2`, with :math:`K` the number of classes that have labels.
+    The score of a class minus the mean score of the others then has the prior variance :math:`1/\text{alpha}` for any
+    :math:`K`, and for two classes the result is the same as above. Classes without labels keep their prior weights.
 
     Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
     The prior alone then predicts, with the intercept 0, or that of the `prevalence`. Labels of one class only, which

@@ -47,10 +47,12 @@ def fit_multinomial_correction(
     The minimum over :math:`\Delta` and :math:`b` of
 
     .. math:: \sum_i s_i \left(\log \sum_k e^{f_{ik} + x_i^T \delta_k + b_k} - f_{iy_i} - x_i^T \delta_{y_i}
-              - b_{y_i}\right) + \lambda \sum_k |\delta_k|^2
+              - b_{y_i}\right) + \frac{K}{2 (K - 1)} \lambda \sum_k |\delta_k|^2
 
-    by Newton's method. For two classes, the difference :math:`\delta_1 - \delta_0` and its loss are those of
-    :func:`fit_correction` with the same :math:`\lambda`.
+    by Newton's method, for :math:`K` classes. The correction of a class minus the mean of the others' then has the same
+    penalty for any number of classes: its components have the variance :math:`1/\lambda` under the penalty alone. For
+    two classes, the difference :math:`\delta_1 - \delta_0` and its loss are those of :func:`fit_correction` with the
+    same :math:`\lambda`.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def fit_multinomial_correction(
         scores=scores,
         targets=np.eye(n_classes)[labels],
         weights=weights,
-        penalties=np.append(np.full(coordinates.shape[1], 2.0 * penalty), 0.0)[:, np.newaxis],
+        penalties=np.append(np.full(coordinates.shape[1], penalty * n_classes / (n_classes - 1)), 0.0)[:, np.newaxis],
     )
     solution, n_iter = _minimize(problem)
     correction = solution @ problem.contrasts.T

@@ -39,7 +39,7 @@ def rows():
 def test_no_prior_is_multinomial_ridge(data):
     X, y = data
     model = PriorLogisticRegression(alpha=0.5).fit(X, y)
-    ridge = LogisticRegression(C=1 / (2 * 0.5 * 4), tol=1e-10, max_iter=1000).fit(X, y)
+    ridge = LogisticRegression(C=1 / (3 / 2 * 0.5 * 4), tol=1e-10, max_iter=1000).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), ridge.predict_proba(X), atol=1e-5)
     np.testing.assert_allclose(model.coef_, ridge.coef_, atol=1e-5)
     assert model.classes_.tolist() == ["bcc", "mel", "nv"]
@@ -58,12 +58,25 @@ def test_two_classes_are_the_binary_correction(n_features):
     assert found.loss == pytest.approx(expected.loss, abs=1e-7)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_penalty_is_that_of_a_class_against_the_mean_of_the_others(n_classes):
+    """One label of each class moves it, relative to the mean of the others, by the same step for any number of them."""
+    rng = np.random.default_rng(0)
+    penalty, labels = 1e6, np.arange(n_classes)
+    X = rng.normal(size=(n_classes, 3))
+    found = fit_multinomial_correction(X, np.zeros((n_classes, n_classes)), labels, np.ones(n_classes), penalty)
+    shift = found.shift * n_classes / (n_classes - 1)
+    # With so strong a penalty, the correction is one step along the gradient at equal probabilities.
+    gradient = (X - X.mean(axis=0)).T
+    np.testing.assert_allclose(shift, gradient / penalty, rtol=1e-4, atol=1e-12)
+
+
 def test_gradient_is_zero_at_the_minimum():
     rng = np.random.default_rng(0)
     X, scores, labels = rng.normal(size=(30, 100)), rng.normal(size=(30, 5)), np.arange(30) % 5
     found = fit_multinomial_correction(X, scores, labels, np.ones(30), 3.0)
     errors = softmax(scores + X @ found.shift + found.intercept, axis=1) - np.eye(5)[labels]
-    np.testing.assert_allclose(X.T @ errors + 2 * 3.0 * found.shift, 0, atol=1e-6)
+    np.testing.assert_allclose(X.T @ errors + 5 / 4 * 3.0 * found.shift, 0, atol=1e-6)
     np.testing.assert_allclose(errors.sum(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose([found.shift.sum(axis=1).max(), found.intercept.sum()], 0, atol=1e-9)
 
