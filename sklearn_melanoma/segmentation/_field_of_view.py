@@ -65,10 +65,11 @@ def find_content(image: NDArray[np.uint8]) -> tuple[slice, slice]:
         if before == (rows, columns):
             break
     content = image[rows, columns]
-    is_flat = (
-        min(content.shape[:2]) < _BLOCK or _compare_lines(content, np.median(content, axis=(0, 1))).mean() > _UNIFORM
-    )
-    return (slice(0, image.shape[0]), slice(0, image.shape[1])) if is_flat else (rows, columns)
+    whole = slice(0, image.shape[0]), slice(0, image.shape[1])
+    if content.shape == image.shape or min(content.shape[:2]) < _BLOCK:
+        return whole
+    is_flat = _compare_lines(content, np.median(content, axis=(0, 1))).mean() > _UNIFORM
+    return whole if is_flat else (rows, columns)
 
 
 def scale_box(box: tuple[slice, slice], shape: tuple[int, ...], new_shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -98,8 +99,12 @@ def _measure_frame(lines: NDArray[np.uint8]) -> int:
 
 def _compare_lines(lines: NDArray[np.uint8], color: Array) -> Array:
     """Return the fraction of each line that has a color."""
-    near: Array = (np.abs(lines - color).max(axis=2) <= _TOLERANCE).mean(axis=1)
-    return near
+    lowest = np.clip(np.ceil(color - _TOLERANCE), 0, 255).astype(np.uint8)
+    highest = np.clip(np.floor(color + _TOLERANCE), 0, 255).astype(np.uint8)
+    near = np.ones(lines.shape[:2], dtype=bool)
+    for channel in range(3):
+        near &= (lines[:, :, channel] >= lowest[channel]) & (lines[:, :, channel] <= highest[channel])
+    return near.mean(axis=1)
 
 
 def find_surround(image: NDArray[np.uint8], *, darkness: float = 0.25) -> Mask | None:
