@@ -22,7 +22,7 @@ _PACKAGES = {  # module with the version, by package
 
 
 def make_portable(value: Any) -> Any:
-    """Return a copy of an estimator without caches, callbacks and objects of pandas."""
+    """Return a copy of an estimator without caches, callbacks and objects of pandas and polars."""
     import pandas as pd  # imported here: loading a model does not need it
 
     # A calibrated classifier holds objects of its module that are not estimators.
@@ -33,15 +33,23 @@ def make_portable(value: Any) -> Any:
             {name: None if name == "memory" else make_portable(item) for name, item in attributes.items()}
         )
         return copy
-    if isinstance(value, pd.Series):
-        return value.to_dict()
-    if isinstance(value, pd.Index):  # FeatureUnion holds the column names of its members
-        return value.to_numpy(dtype=object)
+    if isinstance(value, pd.Series) and all(isinstance(name, str) for name in value.index):
+        return value.to_dict()  # a prior: weights by name
+    if hasattr(value, "columns"):  # a prior: weights by class
+        return make_portable({label: value[label] for label in value.columns})
+    if hasattr(value, "to_numpy"):  # labels, or an index: FeatureUnion holds the column names of its members
+        return np.asarray(value, dtype=object)
     if type(value) is dict:
-        return {key: make_portable(item) for key, item in value.items()}
+        return {_make_key(key): make_portable(item) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(map(make_portable, value))
     return value
+
+
+def _make_key(key: Any) -> Any:
+    """Return a key as skops can save it: it keeps texts of keys, and would read that of False as True."""
+    key = key.item() if isinstance(key, np.generic) else key
+    return int(key) if isinstance(key, bool) else key  # 0 and 1 find what False and True do
 
 
 def drop_memory(value: Any, seen: set[int] | None = None) -> None:

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.special
 import skops.io
@@ -138,6 +139,43 @@ def test_loaded_classifiers_predict_the_same(classifier, table, labels, path):
         np.testing.assert_array_equal(again.predict(table), fitted.predict(table))
         np.testing.assert_array_equal(clone(again).fit(table, labels).predict_proba(table), fitted.predict_proba(table))
     assert read_model_info(path).feature_names == tuple(table.columns)
+
+
+BY_CLASS = pd.DataFrame({label: DIRECTIONS * weight for label, weight in ((0, -1), (1, 1), (2, 0.5))})
+BY_BOOL = {False: -DIRECTIONS, True: DIRECTIONS, np.int64(2): DIRECTIONS / 2}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"prior": BY_CLASS},
+        {"prior": [BY_CLASS, BY_CLASS.rename(index={"area": "perimeter", "perimeter": "area"})]},
+        {"prior": pl.DataFrame({"1": [1.0, 0.0, 0.0], "2": [0.0, 1.0, 0.0]}), "classes": ["0", "1", "2"]},
+        {"prior": BY_CLASS.rename(columns={0: False, 1: True})},
+        {"prior": BY_BOOL, "classes": {np.bool_(False): "nevus", np.bool_(True): "melanoma", 2: "bcc"}},
+        {"prior": "literature", "classes": {0: "nevus", np.int64(1): "melanoma", np.float64(2): "bcc"}},
+        {"prior": "literature", "classes": pd.Series(["nv", "mel", "bcc"])},
+        {"prior": "literature", "classes": pd.Categorical(["nv", "mel", "bcc"])},
+        {"prior": "literature", "classes": tuple(np.array(["nv", "mel", "bcc"]))},
+        {"prior": "literature", "classes": pd.Index(["nv", "mel", "bcc"])},
+    ],
+)
+def test_tables_and_mappings_of_parameters_are_kept(parameters, table, path):
+    table = table[["area", "perimeter", "solidity"]]
+    fitted = PriorLogisticRegression(**{"classes": [0, 1, 2], **parameters}).fit(table, np.full(len(table), -1))
+    again = save_and_load(fitted, path)
+    np.testing.assert_array_equal(again.predict_proba(table), fitted.predict_proba(table))
+    refitted = clone(again).fit(table, np.full(len(table), -1))
+    np.testing.assert_array_equal(refitted.predict_proba(table), fitted.predict_proba(table))
+    assert refitted.classes_.tolist() == fitted.classes_.tolist()
+
+
+def test_mappings_with_bools_as_keys_are_kept(table, path):
+    parameters = {"classes": {False: "nevus", True: "melanoma"}, "prevalence": {False: 0.9, True: 0.1}}
+    fitted = PriorLogisticRegression("literature", **parameters).fit(table, np.full(len(table), -1))
+    again = save_and_load(fitted, path)
+    assert again.get_params() == fitted.get_params()
+    np.testing.assert_array_equal(clone(again).fit(table, [-1] * len(table)).intercept_, fitted.intercept_)
 
 
 def test_loaded_augmented_classifier_predicts_the_same(lesions, labels, path):
