@@ -25,8 +25,13 @@ def find_image_columns(table: Any) -> list[Any]:
     list
         Names, in the order of the table.
     """
-    firsts = {name: next((value for value in table[name] if not is_missing(value)), None) for name in table.columns}
-    return [name for name, value in firsts.items() if is_image(value)]
+    return [name for name in dict.fromkeys(table.columns) if is_image(_find_value(table[name]))]
+
+
+def _find_value(column: Any) -> Any:
+    """Return the first value that is not missing, or None; of several columns of one name, that of the first."""
+    column = column.iloc[:, 0] if hasattr(column, "columns") else column
+    return next((value for value in column if not is_missing(value)), None)
 
 
 def is_image(value: object) -> bool:

@@ -243,12 +243,22 @@ def score_report(
     if by is None:
         return tabulate(truth, probability, units)
     check_consistent_length(y_true, by)
-    values = pd.Series(by).iloc[kept].reset_index(drop=True)
+    values = pd.Series(_take_column(by)).iloc[kept].reset_index(drop=True)
     tables = {}
     for value, members in values.groupby(values, observed=True, dropna=False):
         rows = members.index.to_numpy()
         tables["missing" if pd.isna(value) else value] = tabulate(truth[rows], probability[rows], units[rows])
     return pd.concat(tables, names=[values.name, None])
+
+
+def _take_column(by: Any) -> Any:
+    """Return the property of each sample; one column of a table counts as 1-D."""
+    if np.ndim(by) < 2 and not hasattr(by, "columns"):
+        return by
+    if np.shape(by)[1:] != (1,):
+        got = f"a table with columns {list(by.columns)!r}" if hasattr(by, "columns") else f"shape {np.shape(by)}"
+        raise ValueError(f"by must hold one value for each sample, got {got}. Pass one column, whose name occurs once.")
+    return by[by.columns[0]] if hasattr(by, "columns") else np.asarray(by)[:, 0]
 
 
 def _tabulate_scores(

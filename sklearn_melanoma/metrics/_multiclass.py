@@ -45,6 +45,11 @@ def read_columns(y_true: ArrayLike, y_probability: Any, pos_label: Any) -> tuple
     found = np.unique([values[position] for position in np.flatnonzero(labeled)]).tolist()
     names = list(y_probability.columns) if hasattr(y_probability, "columns") else found
     table = np.asarray(y_probability, dtype=np.float64)
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"y_probability must have one column for each class, got the columns {names}. Rename or drop those that "
+            "occur more than once."
+        )
     if table.shape[1] != len(names) or not set(found) <= set(names):
         raise ValueError(
             f"y_probability must have a column for each of the classes {found!r}, got "

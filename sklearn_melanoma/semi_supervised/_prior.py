@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -139,6 +140,7 @@ def read_class_priors(
         rows = zip(np.asarray(prior.classes_).tolist(), _check_numbers(prior.coef_), strict=True)
         prior = {label: row if own_names is None else dict(zip(own_names, row, strict=True)) for label, row in rows}
     elif hasattr(prior, "columns"):
+        _check_names("columns", list(prior.columns))
         prior = {label: prior[label] for label in prior.columns}  # a table of polars has no items
     elif not hasattr(prior, "items"):
         numbers = _check_numbers(prior)
@@ -165,6 +167,7 @@ def read_class_priors(
 def _read_weights(prior: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.float64]:
     """Return the weights of one class, by name or by position."""
     if isinstance(prior, Mapping) or hasattr(prior, "items"):
+        _check_names("names", [name for name, _ in prior.items()])
         return read_weights_by_name(dict(prior.items()), names)
     weights = _check_numbers(prior)
     if weights.shape != (n_features,):
@@ -173,6 +176,12 @@ def _read_weights(prior: Any, names: Sequence[str] | None, n_features: int) -> N
             "Pass a mapping from names to numbers, which other columns don't upset."
         )
     return weights
+
+
+def _check_names(kind: str, names: list[Any]) -> None:
+    """Raise an error if two columns or two weights of a table have the same name."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"prior must have different {kind}, got {twice!r} more than once. Keep one of each.")
 
 
 def _check_knowledge(weights: NDArray[np.float64]) -> None:

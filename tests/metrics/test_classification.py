@@ -161,7 +161,7 @@ def test_report_by_values_is_the_report_of_each_part(sample):
         pd.testing.assert_frame_equal(report.xs(value), expected)
 
 
-@pytest.mark.parametrize("make", [list, np.array, pd.Categorical, pl.Series])
+@pytest.mark.parametrize("make", [list, np.array, pd.Categorical, pl.Series, lambda by: pd.DataFrame({"camera": by})])
 def test_report_by_values_of_any_container(make):
     report = score_report([0, -1, 1, 0, 1], [0.1, 0.2, 0.8, 0.4, 0.3], by=make(["b", "c", "b", "a", "a"]))
     assert list(report.index.unique(0)) == ["a", "b"]
@@ -194,6 +194,9 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
     assert 0.75 <= np.mean(covered) <= 1
 
 
+TWICE = pd.DataFrame([["f", "m"], ["m", "f"]], columns=["sex", "sex"])
+
+
 @pytest.mark.parametrize(
     ("y", "scores", "options", "message"),
     [
@@ -212,7 +215,22 @@ def test_bootstrap_interval_covers_the_true_auc(monkeypatch):
         ([0, 1, None], [0.1, 0.2, 0.3], {}, r"y_true\[2\]: a missing label must be the integer -1, got None"),
         ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, r"y_probability must hold one number .* got shape \(2, 2\)"),
         ([0, 1], [0.1, 2], {}, r"y_probability must lie in 0\.\.1, got 0\.1 to 2"),
+        ([0, 1, 2], pd.DataFrame(np.eye(3), columns=[0, 1, 1]), {}, r"one column for each class, got .* \[0, 1, 1\]"),
         ([0, 1], [0.1, 0.2], {"by": ["a"]}, "inconsistent numbers of samples"),
+        ([0, 1], [0.1, 0.2], {"by": TWICE["sex"]}, r"by must .*, got a table with columns \['sex', 'sex'\]\. Pass one"),
+        ([0, 1], [0.1, 0.2], {"by": TWICE.to_numpy()}, r"by must hold one value for each sample, got shape \(2, 2\)"),
+        (
+            [0, 1],
+            [0.1, 0.2],
+            {"groups": TWICE["sex"]},
+            r"groups must hold one group for each sample, got shape \(2, 2\)",
+        ),
+        (
+            TWICE["sex"],
+            [0.1, 0.2],
+            {},
+            r"y_true must be one column of labels, got a table with columns \['sex', 'sex'\]",
+        ),
         ([0, 1], [0.1, 0.2], {"n_bins": 0}, "n_bins must be at least 1"),
         (
             [0, 1],

@@ -346,6 +346,8 @@ def test_bad_names_raise(X, few):
     twice = pd.concat([X, X[["age"]]], axis=1)
     with pytest.raises(ValueError, match=r"^columns must name one column of X, got 'age', the name of 2 among"):
         make_survey().fit(twice, few)
+    with pytest.raises(ValueError, match=r"^image must name one column of X, got 'picture', the name of 2 among"):
+        make_survey().fit(pd.concat([X, X[["picture"]]], axis=1), few)
     with pytest.raises(ValueError, match=r"^columns must differ from the names of features, got \['area'\]"):
         make_survey(["area"]).fit(X.rename(columns={"age": "area"}), few)
 

@@ -203,6 +203,11 @@ def test_prevalence_by_name_of_two_classes(data):
         ({"prior": {"mel": {"a": 0}}}, "prior must have a number other than 0"),
         ({"prior": {"mel": {"e": 1}}}, "prior must name one of the columns of X at least"),
         ({"prior": np.ones((2, 4))}, r"prior must have a row for each of the 3 classes, got shape \(2, 4\)"),
+        (
+            {"prior": pd.DataFrame(np.eye(4)[:, :2], list("abcd"), ["mel", "mel"])},
+            r"different columns, got \['mel'\] more",
+        ),
+        ({"prior": {"mel": pd.Series([1, 2], ["a", "a"])}}, r"prior must have different names, got \['a'\] more than"),
         ({"prior": {"mel": [1, 2]}}, "prior must have one number for each of the 4 features"),
         ({"prevalence": 0.2}, "prevalence must be a mapping from class to fraction for more than two classes"),
         ({"prevalence": {"mel": 0.2}}, "prevalence must name the fraction of each class"),
