@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.inspection._families import assign_families, check_names
 from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
-from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, recode_positive
+from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, name_score, recode_positive
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, find_labeled_or_masked
 
 
@@ -189,7 +189,7 @@ class FeatureImportanceDisplay:
             names,
             family_of,
             family_importances=dict(zip(members, losses(sets=list(members.values())), strict=True)),
-            score_name=scoring if isinstance(scoring, str) else "score",
+            score_name=name_score(scoring),
         ).plot(max_features=max_features)
 
     @classmethod

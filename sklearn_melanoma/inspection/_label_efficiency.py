@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_melanoma.inspection._borders import check_matplotlib
+from sklearn_melanoma.metrics._positive import choose_auc, name_score
 from sklearn_melanoma.model_selection import label_efficiency, summarize_efficiency
+from sklearn_melanoma.model_selection._labels import read_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +25,7 @@ class LabelEfficiencyDisplay:
     ----------
     scores : DataFrame
         Output of :func:`~sklearn_melanoma.model_selection.label_efficiency`.
-    score_name : str, default="ROC AUC"
+    score_name : str, default="score"
         Name of the score on the axis.
 
     Attributes
@@ -54,14 +56,14 @@ class LabelEfficiencyDisplay:
     ['propagation', 'spreading']
     """
 
-    def __init__(self, scores: pd.DataFrame, *, score_name: str = "ROC AUC"):
+    def __init__(self, scores: pd.DataFrame, *, score_name: str = "score"):
         self.scores = scores
         self.score_name = score_name
 
     @classmethod
     def from_estimators(
         cls,
-        estimators: Mapping[str, Any],
+        estimators: Any,
         X: Any,
         y: ArrayLike,
         *,
@@ -74,15 +76,16 @@ class LabelEfficiencyDisplay:
 
         Parameters
         ----------
-        estimators : mapping of str to classifier
-            Classifiers by their names in the legend. Each must know -1 as a missing label; others go into
-            :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
+        estimators : mapping of str to classifier, or classifier
+            Classifiers by their names in the legend. A single classifier has the name of its class. Each must know -1
+            as a missing label; others go into :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
         X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
             Input of the classifiers.
         y : array-like of shape (n_samples,)
             Labels, -1 for unlabeled samples.
         score_name : str, optional
-            Name of the score on the axis. Defaults to its name in scikit-learn.
+            Name of the score on the axis. Defaults to "ROC AUC", to "macro ROC AUC" for the mean over more than two
+            classes, else to its name in scikit-learn.
         ax : matplotlib.axes.Axes, optional
             Where to draw. By default, in a figure of its own.
         scoring : str or callable, default="roc_auc"
@@ -99,15 +102,18 @@ class LabelEfficiencyDisplay:
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             As :func:`~sklearn_melanoma.model_selection.label_efficiency`.
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib("LabelEfficiencyDisplay")
         scores = label_efficiency(estimators, X, y, scoring=scoring, **options)
-        name = "ROC AUC" if scoring == "roc_auc" else str(scoring)
-        return cls(scores, score_name=score_name or name).plot(ax)
+        if score_name is None:
+            labels, labeled = read_labels(y)
+            classes = np.unique(labels[labeled].tolist()).tolist()
+            score_name = name_score(choose_auc(scoring, classes, options.get("pos_label")))
+        return cls(scores, score_name=score_name).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw a curve through the means of each classifier, and a band over the 95 % intervals.

@@ -158,6 +158,12 @@ def choose_auc(scoring: Any, classes: Sequence[Any], pos_label: Any) -> Any:
     return "roc_auc_ovr" if is_auc and len(classes) > 2 and pos_label is None else scoring
 
 
+def name_score(scoring: Any) -> str:
+    """Return the name of a score for figures, from a scoring of `choose_auc`; "score" for a callable."""
+    names = {"roc_auc": "ROC AUC", "roc_auc_ovr": "macro ROC AUC"}  # as in score_report
+    return names.get(scoring, scoring) if isinstance(scoring, str) else "score"
+
+
 class _RecodedClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier whose positive class is called 1 and the rest 0, for scorers that expect these."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def label_efficiency(
-    estimators: Mapping[str, Any],
+    estimators: Any,
     X: Any,
     y: ArrayLike,
     *,
@@ -51,9 +51,9 @@ def label_efficiency(
 
     Parameters
     ----------
-    estimators : mapping of str to classifier
-        Classifiers by the names that tables and figures show. Each must know -1 as a missing label; others go into
-        :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
+    estimators : mapping of str to classifier, or classifier
+        Classifiers by the names that tables and figures show. A single classifier has the name of its class. Each must
+        know -1 as a missing label; others go into :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the classifiers. Images are read again for each fit. It is faster to compute their features once and
         to pass the table to ``pipeline[1:]``.
@@ -96,6 +96,8 @@ def label_efficiency(
         one, or two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range; or
         `results` holds scores of the same names for other draws, another table or other parameters of the classifiers.
         After a fit: if a classifier takes -1 for a class.
+    TypeError
+        If `estimators` are neither a mapping nor a classifier.
 
     See Also
     --------
@@ -116,6 +118,7 @@ def label_efficiency(
     """
     import pandas as pd
 
+    estimators = _name_estimators(estimators)
     y, labeled = read_labels(y)
     groups = np.arange(len(y)) if groups is None else encode_groups(groups)
     check_consistent_length(X, y, groups)
@@ -228,6 +231,18 @@ def summarize_efficiency(
     return pd.DataFrame(list(rows.values()), index=index)
 
 
+def _name_estimators(estimators: Any) -> Mapping[str, Any]:
+    """Return classifiers by name."""
+    if isinstance(estimators, Mapping):
+        return estimators
+    if not hasattr(estimators, "fit") or isinstance(estimators, type):
+        raise TypeError(
+            f"estimators must be a mapping from name to classifier, or one classifier, got {estimators!r}. "
+            "Write such as {'prior': classifier}."
+        )
+    return {type(estimators).__name__: estimators}
+
+
 def _check_label_numbers(labels_per_class: Sequence[int]) -> list[int]:
     numbers = list(labels_per_class)
     if not numbers or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 for n in numbers):
@@ -259,5 +274,17 @@ def _score_draw(
         raise
     check_classes_without_unlabeled(model, name)
     y_true = np.array(y[draw.test].tolist())
+    _check_known(model, y_true, name)
     model, y_true = recode_positive(model, y_true, positive)
     return float(check_scoring(model, scoring=scoring)(model, test, y_true))
+
+
+def _check_known(model: Any, y_true: NDArray[Any], name: str) -> None:
+    """Raise an error if a classifier does not know all classes, as without labels."""
+    found = np.unique(y_true).tolist()
+    known = np.asarray(getattr(model, "classes_", found)).tolist()
+    if not set(found) <= set(known):
+        raise ValueError(
+            f"estimators must know all classes, also without labels, but {name!r} knows {known!r} of {found!r}. Name "
+            f"them, such as PriorLogisticRegression('literature', classes={found!r})."
+        )

@@ -143,9 +143,9 @@ def test_several_diagnoses_as_strings(table):
     assert min(losses.mean() for losses in display.family_importances.values()) > 0.1
     default = from_estimator(model, X, few, random_state=0)
     np.testing.assert_array_equal(default.importances, display.importances)
-    assert default.score_name == "roc_auc_ovr"
+    assert default.score_name == "macro ROC AUC"
     one = from_estimator(model, X, few, random_state=0, pos_label="melanoma")
-    assert one.score_name == "roc_auc"
+    assert one.score_name == "ROC AUC"
     assert abs(one.importances - display.importances).max() > 0.01
     with pytest.raises(ValueError, match=r"needs labels of two classes in y, got 1\. Label some of each class"):
         from_estimator(model, X, np.where(diagnosis == "melanoma", diagnosis.astype(object), -1))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -109,6 +110,18 @@ def test_no_score_without_labels_if_labels_are_needed(data, methods):
     assert curves == {"ridge": [1], "plain": [1], "prior": [0, 1]}
     without = LabelEfficiencyDisplay(scores[scores["labels_per_class"] == 0]).plot()
     assert [line.get_label() for line in without.ax_.lines] == ["prior"]
+
+
+@pytest.mark.parametrize("words", [["mel", "nv"], ["bcc", "mel", "nv"]])
+def test_classes_are_named_where_there_are_no_labels(words):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 2)), columns=["area", "red_fraction"])
+    y = np.resize(words, 90)
+    options = {"labels_per_class": (0,), "n_repeats": 1, "random_state": 0, "pos_label": "mel"}
+    message = r"must know all classes, .* but 'prior' knows \[0, 1\] of \[.*'nv'\]\. Name them, such as .*classes=\["
+    with pytest.raises(ValueError, match=message):
+        label_efficiency({"prior": PriorLogisticRegression("literature")}, X, y, **options)
+    scores = label_efficiency({"prior": PriorLogisticRegression("literature", classes=words)}, X, y, **options)
+    assert scores["score"].between(0, 1).all()
 
 
 def test_refuses_a_classifier_that_takes_missing_labels_for_a_class(data):
@@ -307,6 +320,37 @@ def test_display_shows_means_and_intervals(data, methods):
     assert display.ax_.get_xlabel() == "labels per class"
     assert display.ax_.get_ylabel() == "ROC AUC"
     assert len(display.ax_.collections) == 2
+    assert LabelEfficiencyDisplay(display.scores).plot().ax_.get_ylabel() == "score"
     elsewhere = LabelEfficiencyDisplay(display.scores, score_name="AUC").plot(display.ax_)
     assert elsewhere.ax_ is display.ax_
     assert elsewhere.ax_.get_ylabel() == "AUC"
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "macro ROC AUC"),
+        ({"scoring": "roc_auc_ovr"}, "macro ROC AUC"),
+        ({"pos_label": 2}, "ROC AUC"),
+        ({"scoring": "balanced_accuracy"}, "balanced_accuracy"),
+        ({"scoring": make_scorer(accuracy_score)}, "score"),
+        ({"score_name": "AUC"}, "AUC"),
+    ],
+)
+def test_display_names_the_score_of_three_classes(data, options, name):
+    X, y = data
+    three = np.where(X[:, 0] > 1, 2, y)
+    display = LabelEfficiencyDisplay.from_estimators(
+        PriorLogisticRegression(), X, three, labels_per_class=(5,), n_repeats=2, random_state=0, **options
+    )
+    assert display.ax_.get_ylabel() == name
+
+
+def test_single_classifier_has_the_name_of_its_class(data):
+    options = {"labels_per_class": (3,), "n_repeats": 2, "random_state": 0}
+    scores = label_efficiency(PriorLogisticRegression(), *data, **options)
+    expected = label_efficiency({"PriorLogisticRegression": PriorLogisticRegression()}, *data, **options)
+    pd.testing.assert_frame_equal(scores, expected)
+    for wrong in ([PriorLogisticRegression()], PriorLogisticRegression, "ridge"):
+        with pytest.raises(TypeError, match="estimators must be a mapping from name to classifier, or one classifier"):
+            label_efficiency(wrong, *data)
