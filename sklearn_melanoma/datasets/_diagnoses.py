@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import re
 
-from sklearn_melanoma.datasets._vocabulary import Meaning, normalize, read_diagnosis
+from sklearn_melanoma.datasets._vocabulary import (
+    BENIGN,
+    BENIGN_WORDS,
+    CANCER,
+    CANCER_WORDS,
+    OTHER,
+    OTHER_WORDS,
+    QUALIFIERS,
+    Meaning,
+    normalize,
+    read_diagnosis,
+)
 from sklearn_melanoma.features._diagnoses import DIAGNOSES
 
 #: Name of all lesions without a diagnosis of `DIAGNOSES`.
@@ -24,6 +35,9 @@ _PATTERNS = {
     "nevus": r"na?ev(us|i|os?)|navi|navus|moles?|muttermale?",
 }
 _CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}
+# Words in names of all lesions but melanomas, without those that name one of `DIAGNOSES`.
+_WORDS = frozenset(" ".join(BENIGN | CANCER | OTHER).split()) | BENIGN_WORDS | CANCER_WORDS | OTHER_WORDS | QUALIFIERS
+_WORDS -= _CODES.keys()
 
 
 def find_diagnosis(label: object) -> str | None:
@@ -58,3 +72,27 @@ def find_diagnosis(label: object) -> str | None:
             if re.search(rf"\b({pattern})\b", phrase):
                 return diagnosis
     return REST
+
+
+def find_unknown_words(label: object) -> list[str]:
+    """Return the words for which a label may be a misspelled diagnosis, although it is read as `REST`.
+
+    Parameters
+    ----------
+    label : object
+        A string, such as "Merkel cell carcinoma".
+
+    Returns
+    -------
+    list of str
+        Words that are in no known name of another lesion; empty if the label has a diagnosis of `DIAGNOSES`, or none.
+
+    Examples
+    --------
+    >>> [find_unknown_words(label) for label in ("Merkel cell carcinoma", "basal cel carcinoma")]
+    [[], ['basal', 'cel']]
+    """
+    if not isinstance(label, str) or find_diagnosis(label) != REST or read_diagnosis(label) is Meaning.NOT_MELANOMA:
+        return []
+    words = re.sub(_PATTERNS[REST], "", normalize(label)).split()
+    return [word for word in words if word.isalpha() and word not in _WORDS]

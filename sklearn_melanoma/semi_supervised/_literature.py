@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sklearn_melanoma.datasets._diagnoses import REST, find_diagnosis
+from sklearn_melanoma._validation.warn import warn_user
+from sklearn_melanoma.datasets._diagnoses import REST, find_diagnosis, find_unknown_words
 from sklearn_melanoma.features import feature_directions
 from sklearn_melanoma.features._diagnoses import DIAGNOSES
 
@@ -71,6 +72,20 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
             "Name them in classes, or pass prior=None."
         )
     return diagnoses
+
+
+def warn_of_unknown_words(classes: Sequence[Any], names: Mapping[Any, str], diagnoses: Sequence[str]) -> None:
+    """Warn about words that may be misspelled diagnoses, because they are read as "other" and lose their weights."""
+    # Without "literature", there are no diagnoses. For melanoma and another class, the weights are those of melanoma.
+    if not diagnoses or (len(classes) == 2 and "melanoma" in diagnoses):
+        return
+    words = [names.get(label, label) for label in classes]
+    if doubtful := [word for word in words if find_unknown_words(word)]:
+        listed = " and ".join(map(repr, doubtful))
+        warn_user(
+            f"prior={LITERATURE!r} reads {listed} as {REST!r}, because not all words are known. Correct the spelling, "
+            f"or name the diagnosis of each label in classes, such as classes={{{doubtful[0]!r}: {REST!r}, …}}."
+        )
 
 
 def find_melanoma(classes: Sequence[Any], diagnoses: Sequence[str]) -> Any:

@@ -27,6 +27,7 @@ from sklearn_melanoma.semi_supervised._literature import (
     find_melanoma,
     is_literature,
     make_literature_prior,
+    warn_of_unknown_words,
 )
 from sklearn_melanoma.semi_supervised._log_odds import LogOddsMixin
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS
@@ -96,6 +97,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     pos_label_ : label or None
         The label of the positive class: the second of two `classes`, else with "literature" the label of melanoma.
         Without either, 1 or True for the labels 0 and 1, or False and True, and None for others.
+    diagnoses_ : dict from label to str
+        With "literature", the diagnosis that each class was read as, such as "nevus" or "other"; empty without it.
     prior_coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The prior weights that labels correct, of all priors together.
     prior_weights_ : ndarray of shape (n_priors,)
@@ -134,7 +137,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     change nothing, give a warning.
 
     In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
-    of its score at the best intercept. Without labels of both classes, all priors have the same weight. If all priors
+    of its score at the best intercept. Without labels of two classes, all priors have the same weight. If all priors
     are trusted, pass their mean instead: it was better on the images at hand.
 
     Examples
@@ -214,7 +217,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Warns
         -----
         UserWarning
-            If there are labels of one class only, which change nothing.
+            If there are labels of one class only, which change nothing; or if "literature" reads words as "other" that
+            may be misspelled diagnoses.
         ConvergenceWarning
             If the minimum was not reached.
         """
@@ -224,6 +228,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         used = np.flatnonzero(labeled & (weights > 0))
         rows, labels, weights = rows[used], take_labels(labels, used), weights[used]
         classes, diagnoses = self._find_classes(labels)
+        warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
         priors = self._read_priors(classes, diagnoses)
         penalty = self.alpha * self.n_features_in_
@@ -236,6 +241,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         intercept = found.intercept if prevalence is None else move_intercept(found, prevalence)
         self._store(found, intercept, classes)
         self.pos_label_ = self._find_pos_label(classes, diagnoses)
+        self.diagnoses_ = dict(zip(classes, diagnoses, strict=False))  # no diagnoses without "literature"
         return self
 
     def _report(self, found: PriorFit, labels: NDArray[Any], n_priors: int) -> None:
@@ -246,13 +252,13 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             )
         elif not found.n_iter and not n_priors:
             raise ValueError(
-                f"y must hold labels of both classes where there is no prior, got {len(labels)} of one class at most. "
+                f"y must hold labels of two classes where there is no prior, got {len(labels)} of one class at most. "
                 "Label some of each class, or pass a prior."
             )
         elif not found.n_iter and len(labels):
             warn_user(
                 f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
-                "Label some of the other class. -1 means unlabeled; a class needs another label, such as 0."
+                "Label some of another class. -1 means unlabeled; a class needs another label, such as 0."
             )
 
     def _store(self, found: PriorFit, intercept: Any, classes: list[Any]) -> None:
@@ -297,8 +303,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
                 classes = [0, 1]
             if len(classes) < 2:
                 raise ValueError(
-                    f"y must hold labels of both classes, got {len(classes)} class(es): {classes!r}. "
-                    "Name the two in `classes`, such as classes=(0, 1), to do without labels of one."
+                    f"y must hold labels of two classes at least, got {len(classes)} class(es): {classes!r}. "
+                    "Name all of them in `classes`, such as classes=(0, 1), to do without labels of some."
                 )
             if len(classes) == 2 and priors and not by_name and isinstance(classes[0], str):
                 raise ValueError(
@@ -307,11 +313,15 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
                 )
         if not by_name:
             return classes, []
-        diagnoses = find_diagnoses(classes, self.classes if isinstance(self.classes, Mapping) else {})
+        diagnoses = find_diagnoses(classes, self._get_names())
         is_ordered = self.classes is not None and not isinstance(self.classes, Mapping)
         if not is_ordered and len(classes) == 2 and find_melanoma(classes, diagnoses) == classes[0]:
             return classes[::-1], diagnoses[::-1]
         return classes, diagnoses
+
+    def _get_names(self) -> Mapping[Any, str]:
+        """Return the diagnoses of labels that `classes` names."""
+        return self.classes if isinstance(self.classes, Mapping) else {}
 
     def _order_classes(self) -> list[Any]:
         """Return the classes that the parameters name, in their order; none without `classes`."""

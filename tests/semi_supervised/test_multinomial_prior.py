@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.datasets._diagnoses import find_diagnosis
 from sklearn_melanoma.features import feature_directions
 from sklearn_melanoma.metrics._positive import get_pos_label
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
@@ -311,6 +312,32 @@ def test_labels_that_are_no_diagnoses(rows, labels, message):
     y = np.array([labels[i % len(labels)] for i in range(50)], dtype=object)
     with pytest.raises(ValueError, match=message):
         PriorLogisticRegression("literature").fit(rows, y)
+
+
+@pytest.mark.parametrize(
+    "labels", [HAM10000, ["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC"], ["nv", "mel", "wart"]]
+)
+def test_known_names_are_read_without_a_warning(rows, labels):
+    model = PriorLogisticRegression("literature", classes=labels).fit(rows, [-1] * 50)
+    assert model.diagnoses_[labels[1]] == find_diagnosis(labels[1])
+    assert list(model.diagnoses_) == labels
+
+
+def test_misspelled_diagnoses_are_named(rows):
+    labels = ["nevus", "basal cel carcinoma", "melanoma"]
+    with pytest.warns(UserWarning, match=r"reads 'basal cel carcinoma' as 'other', because not all words") as caught:
+        model = PriorLogisticRegression("literature", classes=labels).fit(rows, [-1] * 50)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert model.diagnoses_ == {"nevus": "nevus", "basal cel carcinoma": "other", "melanoma": "melanoma"}
+    with pytest.warns(UserWarning, match=r"such as classes=\{'seborheic keratosis': 'other', …\}"):
+        PriorLogisticRegression("literature", classes=["nv", "seborheic keratosis"]).fit(rows, [-1] * 50)
+    named = dict(zip(labels, ["nevus", "other", "melanoma"], strict=True))
+    again = PriorLogisticRegression("literature", classes=named).fit(rows, [-1] * 50)
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+    beside = PriorLogisticRegression("literature", classes=labels[1:]).fit(rows, [-1] * 50)  # all are "other" then
+    assert beside.diagnoses_ == {"basal cel carcinoma": "other", "melanoma": "melanoma"}
+    by_name = PriorLogisticRegression({"melanoma": {"area": 1}}, classes=labels).fit(rows, [-1] * 50)
+    assert by_name.diagnoses_ == {}
 
 
 def test_pipeline_takes_seven_diagnoses(rows):

@@ -141,7 +141,7 @@ def test_prior_predicts_with_one_class(data):
 
 def test_classes_must_be_known(data):
     X, y = data
-    with pytest.raises(ValueError, match=r"got 0 class\(es\): \[\]\. Name the two in `classes`"):
+    with pytest.raises(ValueError, match=r"got 0 class\(es\): \[\]\. Name all of them in `classes`"):
         PriorLogisticRegression({"a": 1}).fit(X, np.full(300, -1))
     with pytest.raises(ValueError, match="where there is no prior, got 0 of one class at most"):
         PriorLogisticRegression(classes=(0, 1)).fit(X, np.full(300, -1))
