@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.special import expit
 
 # Newton's method doubles the number of right digits in each step: about ten steps are enough. A hundred steps mean that
@@ -17,6 +17,8 @@ MAX_STEPS = 100
 TOLERANCE = 1e-10
 # Confident predictions have no curvature left to divide by. A step that is too long because of this is halved.
 LEAST_CURVATURE = 1e-12
+# Up to this many columns, a Newton step takes milliseconds, also if there are fewer samples than columns.
+_MOST_DIRECT = 500
 
 
 class Correction(NamedTuple):
@@ -71,6 +73,8 @@ def fit_correction(
     >>> found.shift.round(2), round(found.intercept, 6)
     (array([1.04]), 0.0)
     """
+    if X.shape[1] > max(len(X), _MOST_DIRECT):
+        return _fit_wide(X, score, positive, weights, penalty)
     # With centered columns, intercept and weights hardly depend on each other.
     middle = np.average(np.column_stack([X, score]), axis=0, weights=weights)
     columns = np.column_stack([X - middle[:-1], np.ones(len(X))])
@@ -105,6 +109,85 @@ def fit_correction(
     shift = solution[:-1]
     intercept = float(solution[-1] - middle[:-1] @ shift - middle[-1])
     return Correction(shift, intercept, n_iter, losses(solution)[0])
+
+
+def _fit_wide(
+    X: NDArray[np.float64],
+    score: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    penalty: float,
+) -> Correction:
+    r"""Do the same for more columns than samples, from the products :math:`K` of all pairs of samples.
+
+    The minimum is at :math:`\delta = X^T a` with :math:`\sum_i a_i = 0`. Each step solves
+    :math:`(K + \lambda C^{-1}) a = z - b`, with the curvatures :math:`C` of the samples, and the corrections :math:`z`
+    that would fit them best if the loss were a parabola.
+    """
+    centered = X - np.average(X, axis=0, weights=weights)
+    products = centered @ centered.T
+
+    def losses(dual: NDArray[np.float64], intercept: float) -> tuple[float, float]:
+        fitted = products @ dual
+        loss = float(weights @ np.logaddexp(0.0, -np.where(positive, 1.0, -1.0) * (score + fitted + intercept)))
+        return loss, loss + penalty * float(dual @ fitted) / 2
+
+    dual, intercept = np.zeros(len(X)), float(np.log(weights[positive].sum() / weights[~positive].sum()))
+    intercept -= float(np.average(score, weights=weights))
+    value = losses(dual, intercept)[1]
+    n_iter = 0
+    while n_iter < MAX_STEPS:
+        n_iter += 1
+        fitted = products @ dual + intercept
+        probability = expit(score + fitted)
+        errors = weights * (positive - probability)
+        root = np.sqrt(weights * np.maximum(probability * (1 - probability), LEAST_CURVATURE))
+        factor = cho_factor(root[:, np.newaxis] * products * root + penalty * np.eye(len(X)), overwrite_a=True)
+        by_target, by_intercept = cho_solve(factor, np.column_stack([root * fitted + errors / root, root])).T
+        change = float(root @ by_target / (root @ by_intercept)) - intercept
+        step = root * (by_target - (intercept + change) * by_intercept) - dual
+        gain = float((errors - penalty * dual) @ (products @ step) + errors.sum() * change) / 2
+        if gain <= TOLERANCE * (1 + value):
+            dual, intercept = dual + step, intercept + change
+            break
+        length = 1.0
+        while (candidate := losses(dual + length * step, intercept + length * change)[1]) > value - length * gain / 10:
+            length /= 2
+        dual, intercept, value = dual + length * step, intercept + length * change, candidate
+    shift = centered.T @ dual
+    middle = float(np.average(X @ shift, weights=weights))
+    return Correction(shift, intercept - middle, n_iter, losses(dual, intercept)[0])
+
+
+def reduce_columns(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return samples in coordinates of the space that they span, from the products of all pairs of samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Samples, fewer than columns.
+
+    Returns
+    -------
+    coordinates : ndarray of shape (n_samples, n_dimensions)
+        ``coordinates @ basis.T`` is `X`.
+    basis : ndarray of shape (n_features, n_dimensions)
+        Orthonormal columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coordinates, basis = reduce_columns(np.array([[3.0, 4.0, 0.0], [6.0, 8.0, 0.0]]))
+    >>> abs(coordinates.round(6)), abs(basis.round(6))
+    (array([[ 5.],
+           [10.]]), array([[0.6],
+           [0.8],
+           [0. ]]))
+    """
+    squares, axes = eigh(X @ X.T)
+    is_spanned = squares > squares[-1] * len(X) * np.finfo(np.float64).eps
+    lengths, axes = np.sqrt(squares[is_spanned]), axes[:, is_spanned]
+    return axes * lengths, X.T @ (axes / lengths)
 
 
 def weigh_scores(

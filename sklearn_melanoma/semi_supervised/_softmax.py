@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import null_space, svd
+from scipy.linalg import null_space
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import logsumexp, softmax
 
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, TOLERANCE
+from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, TOLERANCE, reduce_columns
 
 # Relative residual of each linear system. The steps stay those of Newton's method in all digits that matter.
 _RESIDUAL: dict[str, Any] = {"rtol" if "rtol" in signature(cg).parameters else "tol": 1e-8}  # renamed in SciPy 1.12
@@ -82,7 +82,9 @@ def fit_multinomial_correction(
     """
     n_classes = scores.shape[1]
     middle = np.average(X, axis=0, weights=weights)
-    coordinates, basis = _reduce_columns(X - middle)
+    coordinates, basis = X - middle, None
+    if X.shape[1] > len(X):
+        coordinates, basis = reduce_columns(coordinates)
     problem = _Problem(
         columns=np.column_stack([coordinates, np.ones(len(X))]),
         # The correction of all classes has the sum 0. These are orthonormal coordinates of such corrections.
@@ -94,16 +96,8 @@ def fit_multinomial_correction(
     )
     solution, n_iter = _minimize(problem)
     correction = solution @ problem.contrasts.T
-    shift = basis @ correction[:-1]
+    shift = correction[:-1] if basis is None else basis @ correction[:-1]
     return MultinomialCorrection(shift, correction[-1] - middle @ shift, n_iter, problem.compute_losses(solution)[0])
-
-
-def _reduce_columns(X: Array) -> tuple[Array, Array]:
-    """Return the samples in coordinates of the space that they span, and its basis as columns, if that is smaller."""
-    if X.shape[1] <= len(X):
-        return X, np.eye(X.shape[1])
-    left, lengths, right = svd(X, full_matrices=False)
-    return left * lengths, right.T
 
 
 class _Problem(NamedTuple):
