@@ -17,10 +17,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from sklearn_melanoma._io.files import read_bytes
 from sklearn_melanoma._io.headers import check_header
 from sklearn_melanoma._io.limits import MAX_PIXELS, check_cost
+from sklearn_melanoma._io.pages import count_pages
 from sklearn_melanoma._io.pixels import ORIENTATIONS, Box
 from sklearn_melanoma._io.tiff import prepare_tiff
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import source_name
+from sklearn_melanoma._validation.warn import warn_user
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 
@@ -80,9 +82,15 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
         If the file has another format, is damaged or exceeds a limit.
     OSError
         If the file does not exist or must not be opened.
+
+    Warns
+    -----
+    UserWarning
+        If it has several pages of different images, or several frames.
     """
     with BytesIO(read_bytes(path, MAX_BYTES)) as file:
         image = _open_image(file, path, max_side)
+        n_pages = count_pages(image, file.getvalue())
         width, height = image.size
         drafted = None
         if max_side is not None and max(width, height) > max_side:
@@ -90,6 +98,11 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
             with source_errors(path):
                 drafted = image.draft(None, (max(width * max_side // longest, 1), max(height * max_side // longest, 1)))
         loaded = load_image(image, path)
+    if n_pages > 1:
+        warn_user(
+            f"{source_name(path)!r} has {n_pages} pages or frames with different images, and only the first is read. "
+            "If another one shows the lesion, save it as a file of its own."
+        )
     return loaded._replace(width=width, height=height, box=drafted[1] if drafted else None)
 
 

@@ -65,8 +65,9 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Warns
     -----
     UserWarning
-        If a 16-bit image is almost black, as images with 8- or 12-bit levels are; or if a color profile is damaged or
-        for another kind of image, and therefore ignored.
+        If a 16-bit image is almost black, as images with 8- or 12-bit levels are; if a color profile is damaged or
+        for another kind of image, and therefore ignored; or if a file has several pages or frames with different
+        images, of which only the first is read.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     -----
     UserWarning
         If no pixel has a label of `lesion_label`. Without it, if the mask covers the whole rim of the image but not
-        its inside, as a black lesion on white does.
+        its inside, as a black lesion on white does. If a file has several pages, of which only the first is read.
 
     See Also
     --------

@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.datasets._labels import describe_mapping
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 #: Environment variable with the parent folder of all data sets, the default of every loader.
 DATA_VARIABLE = "SKLEARN_MELANOMA_DATA"
+
+#: Suffixes of image files that are not read, in lower case.
+OTHER_SUFFIXES = (
+    *(".avif", ".arw", ".cr2", ".cr3", ".dcm", ".dicom", ".dng", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl"),
+    *(".nef", ".psd", ".svs"),
+)
 
 #: Folders in lower case that hold no images of a data set.
 JUNK_FOLDERS = frozenset(
@@ -122,7 +129,8 @@ def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     """Return all image files under a folder, sorted.
 
     Linked folders are followed; each folder is visited once, so loops end. Hidden files and folders, and folders that
-    systems and programs make (trash, thumbnails, checkpoints), hold no images. The folder `without` is left out.
+    systems and programs make (trash, thumbnails, checkpoints), hold no images. The folder `without` is left out. A
+    warning counts images of formats that are not read.
     """
     seen = {_identify(os.stat(without))} if without is not None else set()
     found: list[Path] = []
@@ -130,7 +138,15 @@ def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     while folders:  # real folders first, so that an image has the path without a link
         linked = [link for top in folders for link in _walk(top, seen, found)]
         folders = sorted(linked)
-    return sorted(found, key=lambda path: path.parts)
+    paths = sorted(found, key=lambda path: path.parts)
+    images = [path for path in paths if path.name.lower().endswith(IMAGE_SUFFIXES)]
+    converted = {path.with_suffix("") for path in images}
+    if others := [path for path in paths if path.with_suffix("") not in converted]:
+        warn_user(
+            f"{len(others)} images in {str(folder)!r} are left out, such as {others[0].name!r}: their formats are not "
+            "read. Convert them to PNG or TIFF."
+        )
+    return images
 
 
 def _identify(status: os.stat_result) -> tuple[int, int]:
@@ -138,7 +154,10 @@ def _identify(status: os.stat_result) -> tuple[int, int]:
 
 
 def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
-    """Add the images of a folder that was not seen, and of its real subfolders, and return the linked ones."""
+    """Add the images of a folder that was not seen, and of its real subfolders, and return the linked ones.
+
+    Images of any format are added.
+    """
     links: list[str] = []
     pending = [top]
     while pending:
@@ -157,7 +176,7 @@ def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
                     continue
                 if is_folder:
                     (links if entry.is_symlink() else pending).append(entry.path)
-                elif entry.name.lower().endswith(IMAGE_SUFFIXES) and is_file:
+                elif entry.name.lower().endswith(IMAGE_SUFFIXES + OTHER_SUFFIXES) and is_file:
                     found.append(Path(entry.path))
     return links
 

@@ -33,6 +33,14 @@ def test_folder_holds_images_without_masks(place):
     assert names(find_images(place / "data")) == names(load_folder("data").images)
 
 
+def test_counts_images_of_formats_that_are_not_read(place):
+    for name in ("d.heic", "E.DCM", "clinic/f.gif", "a.heif"):  # a.jpg is the last one, converted
+        (place / "data" / name).write_bytes(b"x")
+    with pytest.warns(UserWarning, match=r"^3 images in 'data' are left out, such as 'E.DCM': their formats") as caught:
+        assert names(find_images("data")) == ["a.jpg", "b.png", "clinic/a.jpg", "clinic/c.tif"]
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

@@ -49,6 +49,7 @@ def read_or_refuse(read, path):
 
 
 @every_valid
+@pytest.mark.filterwarnings("ignore:.* has 3 pages or frames")
 def test_reads_valid_files(files, tmp_path, name):
     (tmp_path / name).write_bytes(files[name])
     image = read_image(tmp_path / name, max_side=384)
@@ -249,7 +250,7 @@ def test_batch_skips_and_lists_broken_images(batch, kind):
     features = make_melanoma_pipeline(kind)["features"].set_params(on_error="skip")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
-        warnings.filterwarnings("always", "Skipped|No lesion")
+        warnings.filterwarnings("always", "Skipped|No lesion|.*pages or frames")
         rows = features.fit_transform(paths)
     (skipped,) = (w.message.skipped for w in caught if w.category is SkippedImagesWarning)
     assert list(skipped) == bad
