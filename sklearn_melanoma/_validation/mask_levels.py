@@ -95,7 +95,7 @@ def find_cut(blocks: Blocks, shape: tuple[int, int], *, name: str = "mask") -> f
         if all(bool(((block == low) | (block == high)).all()) for block in blocks()):
             return _check_two(low, high, cut, name)
         if high > LARGEST:
-            raise ValueError(f"{name} must have two levels, got more, up to {high:g}. {_name_label(name)}")
+            raise ValueError(f"{name} must have two levels, got more, up to {high:g}. {_suggest_label(high)}")
     scale = 1 if whole else LARGEST / max(high, 1)
     codes = np.empty(shape, np.uint8 if whole and high <= 255 else np.uint16)
     counts = _encode(blocks(), codes, scale)
@@ -184,7 +184,7 @@ def _check_two(low: float, high: float, cut: float, name: str) -> float:
     if (low > BACKGROUND * high and not probabilities) or (high <= 1 + 1e-6 and high <= cut):
         raise ValueError(
             f"{name} must be 0 outside the lesion and 1 or 255 on it, got the two levels {low:g} and {high:g}. "
-            f"{_name_label(name, high)}"
+            f"{_suggest_label(high)}"
         )
     return cut
 
@@ -195,7 +195,7 @@ def _refuse_labels(codes: NDArray[Any], counts: NDArray[np.int64], levels: list[
     listed = ", ".join(f"{level:g}" for level in levels[:6]) + (", …" if len(levels) > 6 else "")
     error = ValueError(
         f"{name} must have two levels, 0 outside the lesion and 1 or 255 on it, got {len(levels)} levels: {listed}. "
-        f"{_name_label(name)}"
+        f"{_suggest_label(1 if 1 in levels else next(level for level in levels if level > 0))}"
     )
     if (whole and high <= MAX_LABEL) or (few and (low > BACKGROUND * high or high <= 0.5)):
         raise error
@@ -294,8 +294,10 @@ def _filter_neighbors(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return ndimage.minimum_filter(codes, 3, mode="nearest"), ndimage.maximum_filter(codes, 3, mode="nearest")
 
 
-def _name_label(name: str, label: float = 1) -> str:
+def _suggest_label(label: float) -> str:
+    """Return what to do instead; `label` is a level of the mask, and a label if it is whole."""
+    whole = label == int(label)
     return (
-        f"If it is a label image, name the label of the lesion, as in read_mask(source, lesion_label={label:g}); "
-        f"else pass bools, True on the lesion."
+        f"If it is a label image, {'' if whole else 'make integers of its labels, and '}name the label of the lesion, "
+        f"as in read_mask(source, lesion_label={int(label) if whole else '…'}); else pass bools, True on the lesion."
     )

@@ -1,5 +1,6 @@
 """Tests of `read_mask` and `write_mask`: what is a mask, and what is refused."""
 
+import re
 import struct
 from io import BytesIO
 
@@ -133,11 +134,21 @@ def test_constant_masks(level):
     ],
 )
 def test_refuses_label_images(levels):
-    with pytest.raises(ValueError, match=r"^mask must .*levels.*lesion_label="):
+    with pytest.raises(ValueError, match=r"^mask must .*levels.*lesion_label=") as caught:
         read_mask(levels)
+    suggested = re.search(r"lesion_label=(\d+|…)\)", str(caught.value))[1]
+    assert (suggested == "…") == (levels.max() < 1)
+    assert suggested == "…" or 0 < int(suggested) in levels
     if levels.dtype == np.uint8:
         with pytest.raises(ValueError, match=r"could not read .*lesion_label="):
             read_mask(reopen(levels))
+
+
+def test_suggests_no_label_that_is_no_integer():
+    with pytest.raises(
+        ValueError, match=r"got the two levels 0 and 0\.4\. If .*, make integers of its labels, and name"
+    ):
+        read_mask(np.where(BLOB, 0.4, 0))
 
 
 @pytest.mark.parametrize("density", [0.001, 0.01, 0.05])
