@@ -174,6 +174,6 @@ def _read_stream(file: IO[bytes], limit: int, deadline: float = float("inf"), *,
         n_read += len(block)
         if n_read > limit:
             raise OSError(0, f"it has more than {limit:,} bytes")
-        if time.monotonic() > deadline:  # nobody waits for the content any more
-            raise TimeoutError
+        if time.monotonic() > deadline:  # the caller gives up too, perhaps a moment later
+            raise TimeoutError(f"it took more than {MAX_SECONDS:g} seconds")
     return content.getvalue()
