@@ -4,6 +4,7 @@ The functions `load_*` and `make_lesions` return a :class:`~sklearn.utils.Bunch`
 (1 = melanoma, 0 = other, -1 = unlabeled), `diagnosis`, `groups`, `frame`, `split`, `label_mapping` and `DESCR`.
 """
 
+from sklearn_melanoma.datasets._diagnosis_labels import read_diagnoses
 from sklearn_melanoma.datasets._folder import load_folder
 from sklearn_melanoma.datasets._ham10000 import load_ham10000
 from sklearn_melanoma.datasets._images import load_images, match_table
@@ -23,4 +24,5 @@ __all__ = [
     "make_lesions",
     "match_table",
     "name_masks",
+    "read_diagnoses",
 ]

@@ -64,7 +64,7 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
                 f"{table.name} must have a column of diagnoses ({', '.join((*LABEL_COLUMNS, *FLAG_COLUMNS))}), got "
                 f"{table.columns}. Name it with label_column."
             )
-        if rule is None:
+        if rule is None or rule.is_empty:
             _check_flags(table, names[0], (*names, *without))
         elif len(names) > 1:
             names = [_find_ruled_column(table, names, rule)]

@@ -28,11 +28,11 @@ _PATTERNS = {
     "squamous cell carcinoma": r"squamous|spinali\w+|plattenepithel\w+|keratoacanthoma",
     "benign keratosis": r"seborrh?o?eic|seborrhoische\w*|(benign|lichenoid|lichen planus like) keratos[ie]s"
     r"|(solar|actinic|senile) lentig(o|ines)|keratosis like",
-    "dermatofibroma": r"dermatofibromas?|(fibrous )?histiocytoma",
-    "vascular lesion": r"vascular|venous|h?a?emangiomas?|angiomas?|angiokeratomas?|pyogenic granuloma|h?a?emorrh?ag\w+"
-    r"|telangiectas\w+|h?a?ematomas?|na?evus flammeus",
+    "dermatofibroma": r"dermatofibrom(as?)?|(fibrous )?histio(cytoma|zytom)",
+    "vascular lesion": r"vascular|venous|h?a?e?mangiom(as?|es?)?|angiom(as?|es?)?|angiokeratomas?|pyogenic granuloma"
+    r"|h?a?emorrh?ag\w+|telangiectas\w+|h?a?ematomas?|na?evus flammeus",
     REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # not of melanocytes
-    "nevus": r"na?ev(us|i|os?)|navi|navus|moles?|muttermale?",
+    "nevus": r"na?ev(us|i|os?)|navi|navus|navuszellnav(us|i)|moles?|muttermale?|leberfleck",
 }
 _CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}
 # Words in names of all lesions but melanomas, without those that name one of `DIAGNOSES`.

@@ -21,7 +21,7 @@ from sklearn_melanoma.datasets._columns import (
     find_split,
 )
 from sklearn_melanoma.datasets._files import Files, check_folder, list_images, make_bunch
-from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups
+from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups, warn_of_unknown_groups
 from sklearn_melanoma.datasets._labels import Labels, Rule, check_melanoma, decide_labels
 from sklearn_melanoma.datasets._matching import (
     MASK_ENDINGS,
@@ -105,7 +105,8 @@ def load_folder(
         another diagnosis, but for the words for unknown. A mapping gives values 1 (melanoma), 0
         (other) or -1 (unknown), and leaves all others to the vocabulary. With codes of your own,
         such as ``{2: 1}``, it must give 1 and 0 a meaning, too. Case, accents, spaces and
-        punctuation do not matter. Pass ``()`` if no value means melanoma.
+        punctuation do not matter. Each must be in the table. Pass ``()`` if no value means melanoma,
+        or ``{}`` if that may be so and the vocabulary decides.
 
     Returns
     -------
@@ -152,8 +153,8 @@ def load_folder(
     Warns
     -----
     UserWarning
-        If rows name no image or images have no row, if no image is labeled, or if `melanoma`
-        leaves out values that look like melanoma.
+        If rows name no image or images have no row, if no image is labeled, if `group_column` is
+        empty for an image, or if `melanoma` leaves out values that look like melanoma.
 
     Notes
     -----
@@ -233,7 +234,11 @@ def make_data(
         frame=None if table is None else table.pick_rows(rows),
         split=find_split(images, root),
     )
-    return data, _list_warnings(table, rows, paths, labels, root)
+    messages = _list_warnings(table, rows, paths, labels, root)
+    if table is not None and columns.group is not None:
+        ids = [table.cells(columns.group)[row] for row in rows if row is not None]
+        messages += warn_of_unknown_groups(ids, f"{table.name}, column {columns.group!r}")
+    return data, messages
 
 
 def _read_labels(labels: Any, root: Path) -> Table | None:
@@ -342,7 +347,7 @@ def _decide_labels(
         return decide_labels(
             classes.cells, classes.kinds, named, rule=rule, source=f"the names of the folders in {str(root)!r}"
         )
-    if rule is not None:
+    if rule is not None and not rule.is_empty:
         raise ValueError(
             "melanoma must give the meaning of values of labels, got no labels and no folder of such a name in "
             f"{str(root)!r}. Pass labels."

@@ -62,3 +62,11 @@ def make_groups(patients: Sequence[str], lesions: Sequence[str], images: Sequenc
         f"image {image}" if group == image and not patient and not lesion and image in ids else group
         for group, image, patient, lesion in zip(groups, images, patients, lesions, strict=True)
     ]
+
+
+def warn_of_unknown_groups(ids: Sequence[str], source: str) -> list[str]:
+    """Return a warning of images without an id in the column of groups that the user named."""
+    n_unknown = sum(map(is_unknown, ids))
+    if not n_unknown:
+        return []
+    return [f"{source}: {n_unknown} of {len(ids)} images have no group there, so that each is a group of its own."]

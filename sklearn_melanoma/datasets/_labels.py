@@ -34,6 +34,12 @@ class Rule(NamedTuple):
 
     targets: dict[str, int]
     is_complete: bool  # all values not named mean 0, but for the unknown ones
+    names: dict[str, str]  # the values as the user wrote them
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the vocabulary reads all values."""
+        return not self.targets and not self.is_complete
 
 
 class Labels(NamedTuple):
@@ -71,11 +77,13 @@ def check_melanoma(melanoma: object) -> Rule | None:
             "melanoma must be a value, a collection of values or a mapping of values to 1, 0 and -1, got "
             f"{type(melanoma).__name__}. Pass for example ('mel', 'melanoma') or {{'mel': 1, 'nv': 0}}."
         )
-    return Rule({make_key(format_cell(value)): 1 for value in melanoma}, is_complete=True)
+    names = {make_key(format_cell(value)): format_cell(value) for value in melanoma}
+    return Rule(dict.fromkeys(names, 1), is_complete=True, names=names)
 
 
 def _read_mapping(melanoma: Mapping[Any, Any]) -> Rule:
     targets: dict[str, int] = {}
+    names: dict[str, str] = {}
     for value, target in melanoma.items():
         if target not in (1, 0, -1):
             raise ValueError(
@@ -88,7 +96,8 @@ def _read_mapping(melanoma: Mapping[Any, Any]) -> Rule:
                 f"melanoma must give one meaning to each value, got two for {value!r}. Case, accents and punctuation "
                 "do not distinguish values."
             )
-    return Rule(targets, is_complete=False)
+        names[key] = format_cell(value)
+    return Rule(targets, is_complete=False, names=names)
 
 
 def make_key(text: str) -> str:
@@ -164,6 +173,7 @@ def decide_labels(
     needs_melanoma : bool, default=True
         Whether to refuse values none of which means melanoma.
     """
+    _check_rule(rule, columns, source)
     names = list(columns)
     tuples: list[tuple[str, ...]] = list(zip(*columns.values(), strict=True))
     reader = {
@@ -188,6 +198,19 @@ def decide_labels(
         {value: label for value, label in zip(values, target, strict=True) if value is not None},
         _warn_of_rule(reader[names[0]], kinds[names[0]], rule),
     )
+
+
+def _check_rule(rule: Rule | None, columns: Mapping[str, Sequence[str]], source: str) -> None:
+    """Refuse a meaning that the user gives to a value that does not exist, such as a misspelled one."""
+    counts = Counter(value for cells in columns.values() for value in cells)
+    found = set(map(make_key, counts))
+    missing = [repr(name) for key, name in (rule.names if rule else {}).items() if key not in found]
+    if missing:
+        listed = _list_counts(Counter({repr(value): count for value, count in counts.items()}))
+        raise ValueError(
+            f"{source} must hold each value that melanoma names, got {', '.join(missing[:N_LISTED])} in none of its "
+            f"rows, which hold {listed}. Correct the spelling, or leave them out."
+        )
 
 
 def _decide(values: tuple[str, ...], meanings: list[Meaning]) -> tuple[Meaning, str]:
@@ -235,11 +258,11 @@ def _check_meaning(
         if meaning not in TARGETS:
             refused[repr(value)] += count
     if refused:
-        example = refused.most_common(1)[0][0]
+        examples = ", ".join(f"{value}: …" for value, _ in refused.most_common(2))
         raise ValueError(
             f"{source} must hold diagnoses as text, or 1 (melanoma), 0 (other) and -1 (unknown), got "
-            f"{_list_counts(refused)}, which could mean melanoma or not. Pass melanoma with their meaning, such as "
-            f"melanoma={{{example}: 1}}, with 1 for melanoma, 0 for other and -1 for unknown."
+            f"{_list_counts(refused)}, which could mean melanoma or not. Give each of them 1, 0 or -1 with "
+            f"melanoma={{{examples}}}."
         )
 
 

@@ -125,6 +125,10 @@ _NO_MELANOMA = re.compile(
 
 #: Values that could be melanoma or not: only the user knows.
 DOUBTFUL = _split("""
+    bosartig, bosartige, bosartiger, bosartiges, bosartige lasion, bosartiger tumor, malin, maligna, malignas, malignos
+    maligni, malins, malignes, lesion maligne, lesion maligna, lesao maligna, lesione maligna, tumeur maligne
+    kwaadaardig, kwaadaardige, złosliwy, złosliwa, złosliwe, злокачественныи, злокачественная, злокачественное, 恶性
+    verdacht, verdachtig, suspekt, atypisch, atipico, atipica, atypique
     malignant, malign, maligne, maligno, malignancy, malignant lesion, malignant tumor, malignant tumour, cancer
     skin cancer, cancerous, tumor, tumour, neoplasm, metastasis, metastases, metastatic, suspicious, suspected, suspect
     atypical, atypical lesion, abnormal, melanocytic, melanocytic lesion, melanocytic tumor, pigmented lesion
@@ -132,8 +136,16 @@ DOUBTFUL = _split("""
 """)
 _DOUBT = _split_words("""
     malignant malign maligna maligne maligno malignes malignancy cancer suspected suspicious suspicion suspect susp
+    malin malins malignas malignos maligni bosartig bosartige bosartiger bosartiges bosartigen
+    kwaadaardig kwaadaardige verdacht verdachtig verdachtige suspekt suspekter suspektes fraglich fraglicher moglich
+    moglicher mogelijk wahrscheinlich vermutlich unsicher sospetto sospechoso sospechosa suspeito suspeita suspecte
+    soupcon posible possivel possibile probabile
     possible possibly probable probably likely presumed presumptive vs versus dd ddx differential query exclude excluded
     favor favors favour favours rule ruled maybe perhaps no not non without kein keine nicht sans sin geen
+""")
+#: Words of doubt that change nothing beside the name of another cancer.
+_BESIDE_CANCER = _split_words("""
+    malignant malign maligna maligne maligno malin cancer non not bosartig bosartige bosartiger bosartiges kwaadaardig
 """)
 _NO_ATYPIA = re.compile(r"\b(?:no|without|without any|with no) (?:atypia|dysplasia)\b")
 
@@ -141,8 +153,13 @@ _NO_ATYPIA = re.compile(r"\b(?:no|without|without any|with no) (?:atypia|dysplas
 BENIGN_WORDS = _split_words("""
     nevus naevus nevi naevi navus nevo nevos navi mole moles muttermal lentigo lentigines dermatofibroma
     dermatofibromas histiocytoma angioma angiomas hemangioma hemangiomas haemangioma haemangiomas angiokeratoma
+    navuszellnavus navuszellnavi leberfleck muttermale dermatofibrom histiozytom angiom angiome hamangiom hamangiome
 """)
 BENIGN = _split("""
+    gutartig, gutartige, gutartiger, gutartiges, gutartige lasion, gutartige lasionen, gutartiger tumor, benigna
+    benignas, benignos, benins, benignes, benigni, lesion benigne, lesion benigna, lesao benigna, lesione benigna
+    goedaardig
+    goedaardige, łagodny, łagodna, łagodne, доброкачественныи, доброкачественная, доброкачественное, 良性
     benign, benigne, benigno, benin, bening, benign lesion, benign lesions, benign other, non malignant, nonmalignant
     not malignant, nv, nev, bkl, df, sk, sek, lplk, d22, d23, l82, benign melanocytic proliferations, ben oth
     benign epidermal proliferations, collision only benign proliferations
@@ -150,7 +167,8 @@ BENIGN = _split("""
 """)
 #: Cancers other than melanoma.
 CANCER_WORDS = _split_words("""
-    carcinoma carcinomas karzinom carcinome carcinomes basalioma basaliom spinalioma spinaliom sarcoma sarkom
+    carcinoma carcinomas karzinom karzinome basalzellkarzinom plattenepithelkarzinom carcinome carcinomes
+    basalioma basaliom spinalioma spinaliom sarcoma sarkom
     angiosarcoma fibrosarcoma liposarcoma leiomyosarcoma osteosarcoma rhabdomyosarcoma lymphoma lymphomas merkel paget
     porocarcinoma hidradenocarcinoma adenocarcinoma dermatofibrosarcoma hemangioendothelioma rhabdomyoscaroma
 """)
@@ -284,7 +302,7 @@ def _read_melanoma_phrase(phrase: str) -> Meaning:
 
 def _read_other_phrase(phrase: str) -> Meaning:
     words = set(_NO_ATYPIA.sub(" ", phrase).split())
-    if words & CANCER_WORDS and not words & (_DOUBT - {"malignant", "malign", "cancer", "non", "not"}):
+    if words & CANCER_WORDS and not words & (_DOUBT - _BESIDE_CANCER):
         return Meaning.CANCER
     if _CANCER_START.match(phrase):
         return Meaning.CANCER

@@ -146,6 +146,16 @@ def test_codes_of_the_user_leave_other_numbers_in_doubt(load, column, melanoma, 
         load(values, column=column, melanoma=melanoma)
 
 
+def test_unknown_words_are_not_suggested_to_be_melanoma(load):
+    with pytest.raises(ValueError, match=r"Give each of them 1, 0 or -1 with melanoma=\{'Nävuszelle': …, 'foo': …\}"):
+        load(["Nävuszelle", "Nävuszelle", "foo", "melanoma"])
+
+
+def test_empty_mapping_needs_no_melanoma_and_reads_all_columns(load):
+    columns = {"diagnosis": ["", "nevus"], "benign_malignant": ["benign", "benign"]}
+    assert get_targets(load(columns, melanoma={})) == [0, 0]
+
+
 def test_mapping_of_a_third_number_leaves_1_and_0_alone(load):
     assert get_targets(load([1, 0, 2, 3], melanoma={2: 0, 3: -1})) == [1, 0, 0, -1]
 
@@ -168,7 +178,13 @@ def test_collection_that_leaves_out_a_melanoma_warns(load):
         ({"mel": 2}, ValueError, "must map each value to 1 .*got 2 for 'mel'"),
         ({"mel": "yes"}, ValueError, "got 'yes' for 'mel'"),
         ({"mel": 1, "MEL.": 0}, ValueError, "one meaning to each value, got two for 'MEL.'"),
-        ("mm", ValueError, r"at least one value that means melanoma, got 'melanoma' \(1\), 'nevus' \(1\)"),
+        (
+            "mm",
+            ValueError,
+            r"each value that melanoma names, got 'mm' in none of its rows, which hold 'melanoma' \(1\)",
+        ),
+        (("melanoma", "Näevus"), ValueError, "got 'Näevus' in none of its rows"),
+        ({"Nevvus": 0}, ValueError, "got 'Nevvus' in none of its rows"),
     ],
 )
 def test_invalid_melanoma_raises(load, melanoma, error, message):
@@ -258,7 +274,8 @@ def test_contradiction_between_columns_raises(load, columns, shown):
     with pytest.raises(ValueError, match=rf"contradict each other: .*{shown}.*\(1\).*label_column"):
         load(columns)
     name = next(iter(columns))
-    assert len(load(columns, label_column=name, melanoma={"malignant": 1}).target) == 2
+    melanoma = {"malignant": 1} if "Malignant" in columns[name] else None
+    assert len(load(columns, label_column=name, melanoma=melanoma).target) == 2
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ no invasive melanoma | s/p melanoma | metastasis | probable nevus | MM nevus
 Malignant:Collision - At least one malignant proliferation
 Melanoma Skin Cancer Nevi and Moles | melanocytic lesion | melanoma probability 0.1
 melanoma (-) | melanoma(-) | melanoma [+] | (-) melanoma | nevus (-)
+bösartig | bösartiger Nävus | Nävus, bösartig | Verdacht auf Nävus | nicht gutartig | Nävus malin
+maligna | lésion maligne | kwaadaardige naevus | злокачественный | złośliwy | 恶性
+nevo sospechoso | mögliches Melanom | Nävus, fraglich
 """
 NOT_MELANOMA = """
 no melanoma | non-melanoma | non melanoma | nonmelanoma | non melanoma skin cancer | non-melanoma skin cancer
@@ -43,10 +46,14 @@ benign | nevus 5 mm | common nevus | atypical nevus | dysplastic naevus | nevus,
 solar lentigo
 lentigo NOS | Nevus, Atypical, Dysplastic, or Clark
 Benign::Benign melanocytic proliferations::Nevus::Nevus, NOS, Dermal
+Nävuszellnävus | Leberfleck | Hämangiom | Dermatofibrom
+gutartig | Gutartige | gutartiger Nävus | bénin | lésion bénigne | benigna | goedaardig | łagodny
+доброкачественный | 良性
 hemangioma | dermatofibroma | Benign melanocytic proliferations | blue nevus | Blue nevus, Cellular
 """
 CANCER = """
 BCC | SCC | basal cell carcinoma | Basal cell carcinoma, Nodular | squamous cell carcinoma in situ | NMSC | MAL_OTH
+bösartiges Karzinom | Basalzellkarzinom | Plattenepithelkarzinom
 Merkel cell carcinoma | Kaposi sarcoma | Malignant:Malignant epidermal proliferations:Squamous cell carcinoma, NOS
 Malignant adnexal epithelial proliferations - Follicular | SCCKA | C44.3
 """
