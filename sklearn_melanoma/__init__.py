@@ -22,15 +22,17 @@ The package is a research tool and not a medical device.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma.pipeline import make_melanoma_pipeline
+if TYPE_CHECKING:
+    from sklearn_melanoma._lesion import Lesion
+    from sklearn_melanoma.pipeline import make_melanoma_pipeline
 
 __version__ = "0.1.0"
 
 __all__ = ["Lesion", "__version__", "make_melanoma_pipeline"]
 
+_MODULES = {"Lesion": "_lesion", "make_melanoma_pipeline": "pipeline"}
 _STAGES = (
     "datasets",
     "experimental",
@@ -52,7 +54,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import a stage when it is first asked for, as scikit-learn does."""
+    """Import a stage, or a name of one, when it is first asked for, as scikit-learn does."""
     if name in _STAGES:
         return import_module(f"sklearn_melanoma.{name}")
+    if name in _MODULES:
+        return getattr(import_module(f"sklearn_melanoma.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'sklearn_melanoma' has no attribute {name!r}")

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from sklearn_melanoma import __version__
 from sklearn_melanoma._validation import element_of_error
+from sklearn_melanoma.cli._messages import name_options
 
 #: Exit codes.
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -95,7 +96,7 @@ def format_error(error: BaseException) -> str:
     """Return an error in one line. An image is named by its path, since users do not know positions."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free space on it, or name an output on another disk."
-    text = name_by_path(" ".join(str(error).split()) or type(error).__name__)
+    text = name_options(name_by_path(" ".join(str(error).split()) or type(error).__name__))
     if isinstance(error, Exception) and element_of_error(error) is not None:
         text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."
     return text
@@ -122,7 +123,7 @@ def _print_warnings() -> Iterator[None]:
 
     def show(message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None) -> None:
         if issubclass(category, UserWarning):
-            print_note("Warning", name_by_path(" ".join(str(message).split())), style="yellow")
+            print_note("Warning", name_options(name_by_path(" ".join(str(message).split()))), style="yellow")
         else:
             print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)  # noqa: T201
 

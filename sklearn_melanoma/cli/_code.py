@@ -10,6 +10,7 @@ import typer
 
 from sklearn_melanoma.cli._inputs import STANDARD_INPUT
 from sklearn_melanoma.cli._options import OnError
+from sklearn_melanoma.persistence import read_model_info
 
 
 def print_code(*lines: str | None) -> None:
@@ -37,6 +38,12 @@ def format_options(**options: Any) -> str:
 def format_columns(table: Path | None) -> str | None:
     """Return the code that adds the columns of the patient to the images."""
     return None if table is None else f"images = match_table(images, {str(table)!r}).assign(image=images)"
+
+
+def format_labeled_columns(model: Path) -> str | None:
+    """Return the code that adds the columns that a model takes from the table of labels; None if it takes none."""
+    names = read_model_info(model).summary.get("columns")
+    return f"images = data.frame[{names}].assign(image=images)" if names else None
 
 
 def find_writer(output: Path) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 from sklearn.utils import Bunch
 
 from sklearn_melanoma.cli._options import OnError
-from sklearn_melanoma.datasets import find_images, load_folder, load_images, match_table
+from sklearn_melanoma.datasets import find_images, load_folder, load_images, match_table, read_diagnoses
 from sklearn_melanoma.persistence import load_model
 from sklearn_melanoma.pipeline import ImagePipeline, get_image_pipeline
 
@@ -46,6 +47,41 @@ def load_data(sources: Sequence[str], labels: Path | None, on_error: OnError, **
     return load_folder(expanded[0], **options)
 
 
+def name_label_options(
+    label_column: str | None, group_column: str | None, melanoma: list[str] | None, *, diagnoses: bool
+) -> dict[str, Any]:
+    """Return the options that read a table of labels; for a model of diagnoses, by the vocabulary alone."""
+    if diagnoses and melanoma:
+        raise typer.BadParameter("--melanoma is for models of melanoma against all others, got one of diagnoses.")
+    return {
+        "label_column": label_column,
+        "group_column": group_column,
+        "melanoma": {} if diagnoses else melanoma or None,  # {} needs no melanoma
+    }
+
+
+def has_diagnoses(classes: Sequence[Any] | None) -> bool:
+    """Return whether the classes of a model are names of diagnoses, and not 0 and 1."""
+    labels = np.asarray([] if classes is None else classes, dtype=object).tolist()
+    if labels and all(isinstance(label, str) for label in labels):
+        return True
+    if labels not in ([], [0, 1]):
+        raise ValueError(f"--labels needs a model of 0 and 1, or of names of diagnoses, got the classes {labels}.")
+    return False
+
+
+def choose_labels(data: Bunch, classes: Sequence[Any]) -> Any:
+    """Return the labels of images as the classes of a model, and -1."""
+    if not has_diagnoses(classes):
+        return data.target
+    labels = read_diagnoses(data.diagnosis, classes)
+    if unknown := sorted(set(labels) - {-1, *classes}, key=str):
+        raise ValueError(
+            f"--labels must hold the diagnoses of the model, {', '.join(classes)}, got {', '.join(unknown)}."
+        )
+    return labels
+
+
 def load_image_model(path: Path, memory: Path | None, n_jobs: int, on_error: OnError) -> Any:
     """Return a classifier of images from a file, with the options of a command."""
     model = load_model(path)
@@ -55,18 +91,31 @@ def load_image_model(path: Path, memory: Path | None, n_jobs: int, on_error: OnE
     return model
 
 
-def add_columns(paths: Sequence[str], table: Path | pd.DataFrame | None, image_steps: ImagePipeline) -> Any:
-    """Return what a model takes: paths, or a table of paths and the columns of the patient that it was made with."""
+def add_columns(
+    paths: Sequence[str], table: Path | None, image_steps: ImagePipeline, *, labels: pd.DataFrame | None = None
+) -> Any:
+    """Return what a model takes: paths, or a table of paths and the columns of the patient that it was made with.
+
+    The columns are those of `table`, else of the table of labels, which has one row for each path.
+    """
     names = getattr(image_steps, "columns", None)
     if names is None and table is not None:
         raise typer.BadParameter("--columns needs a model that was trained with --column, got one without.")
     if names is None:
         return paths
-    if table is None:
-        raise typer.BadParameter(f"--columns is needed: the model takes {', '.join(names)} of the patient.")
-    found = match_table(paths, table) if isinstance(table, Path) else table.set_axis(list(paths), axis=0)
+    listed = ", ".join(names)
+    if table is not None:
+        found = match_table(paths, table)
+    elif labels is not None:
+        found = labels.set_axis(list(paths), axis=0)
+    else:
+        raise typer.BadParameter(f"--columns is needed: the model takes {listed} of the patient.")
     if missing := [name for name in names if name not in found.columns]:
-        raise ValueError(f"The table must have the columns {', '.join(names)}, got none named {missing[0]!r}.")
+        source = "the table of labels" if table is None else f"--columns {str(table)!r}"
+        raise ValueError(
+            f"{source} must have the columns {listed} that the model takes, got none named {missing[0]!r}. "
+            "Pass a table that has them as --columns."
+        )
     return found[list(names)].assign(image=list(paths))
 
 

@@ -32,7 +32,17 @@ Images = Annotated[
     ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="Model that 'train' wrote.", show_default=False)]
-Processes = Annotated[int, typer.Option("--n-jobs", "-j", help="Processes; -1 for all processors.")]
+
+
+def _check_n_jobs(n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise typer.BadParameter("--n-jobs must be at least 1, or -1 for all processors, got 0.")
+    return n_jobs
+
+
+Processes = Annotated[
+    int, typer.Option("--n-jobs", "-j", callback=_check_n_jobs, help="Processes; -1 for all processors.")
+]
 Memory = Annotated[
     Path | None, typer.Option(help="Folder that caches the features of each image. An interrupted run continues there.")
 ]

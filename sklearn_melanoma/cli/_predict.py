@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sklearn_melanoma.cli._app import app
-from sklearn_melanoma.cli._code import find_writer, format_changes, format_columns, format_images, print_code
+from sklearn_melanoma.cli._code import (
+    find_writer,
+    format_changes,
+    format_columns,
+    format_images,
+    format_options,
+    print_code,
+)
 from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_image_model, warn_of_problems
 from sklearn_melanoma.cli._options import (
     ErrorAction,
@@ -25,6 +32,8 @@ from sklearn_melanoma.cli._outputs import TableWriter, check_table_path, prepare
 from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
 from sklearn_melanoma.inspection import make_report
 from sklearn_melanoma.inspection._page import import_jinja2
+from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.persistence import read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline, predict_images
 
 
@@ -42,6 +51,12 @@ def predict(
     show_code: ShowCode = False,
 ) -> None:
     """Score each image, and write the score, the label, whether it is at or above the threshold, and problems."""
+    info = read_model_info(model)
+    # The threshold of one class against the rest is no part of a model of more than two classes.
+    given: dict[str, Any] = {}
+    if len(info.classes or ()) > 2 and info.threshold is not None:
+        cut = info.threshold.threshold if isinstance(info.threshold, Threshold) else info.threshold
+        given = {"threshold": cut, "pos_label": info.pos_label}
     if show_code:
         print_code(
             f"from sklearn_melanoma.datasets import find_images{', match_table' if columns else ''}",
@@ -51,7 +66,7 @@ def predict(
             format_changes(memory, n_jobs, on_error),
             f"images = {format_images(images, on_error)}",
             format_columns(columns),
-            "table = predict_images(model, images)",
+            f"table = predict_images(model, images{format_options(**given)})",
             f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',
             "from sklearn_melanoma.inspection import make_report" if report else None,
             f"make_report(model, images).save({str(report)!r})" if report else None,
@@ -66,16 +81,19 @@ def predict(
     paths = list_paths(images, on_error)
     data = add_columns(paths, columns, get_image_pipeline(fitted))
     problems: dict[str, str] = {}
-    n_positive, several = 0, len(fitted.classes_) > 2
+    n_positive = 0
     with TableWriter(output, len(paths)) as writer:
         for chunk in iterate_chunks(paths, "Predicting", n_jobs):
-            table = predict_images(fitted, chunk if data is paths else data.loc[list(chunk.items)])
+            table = predict_images(fitted, chunk if data is paths else data.loc[list(chunk.items)], **given)
             problems |= {str(path): problem for path, problem in table["problem"].items() if problem}
-            n_positive += 0 if several else int(table["positive"].eq(True).sum())
+            n_positive += int(table["positive"].eq(True).sum()) if "positive" in table else 0
             writer.write(table)
     warn_of_problems(problems, len(paths))
+    above = "" if len(fitted.classes_) > 2 else "at or above the threshold"
+    if given:
+        above = f"at or above the threshold for {info.pos_label}"
     typer.echo(
-        f"{len(paths)} rows written to {output}: {'' if several else f'{n_positive} at or above the threshold, '}"
+        f"{len(paths)} rows written to {output}: {f'{n_positive} {above}, ' if above else ''}"
         f"{len(problems)} without a score"
     )
     if report is not None:

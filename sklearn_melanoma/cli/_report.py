@@ -8,8 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_melanoma.cli._app import app
-from sklearn_melanoma.cli._code import format_changes, format_images, print_code
-from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_data, load_image_model
+from sklearn_melanoma.cli._code import format_changes, format_images, format_labeled_columns, print_code
+from sklearn_melanoma.cli._inputs import (
+    add_columns,
+    choose_labels,
+    has_diagnoses,
+    list_paths,
+    load_data,
+    load_image_model,
+    name_label_options,
+)
 from sklearn_melanoma.cli._options import (
     Force,
     GroupColumn,
@@ -26,6 +34,7 @@ from sklearn_melanoma.cli._progress import show_spinner
 from sklearn_melanoma.datasets import match_table
 from sklearn_melanoma.inspection import make_report
 from sklearn_melanoma.inspection._page import import_jinja2
+from sklearn_melanoma.persistence import read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline
 
 
@@ -46,21 +55,24 @@ def write_report(
     show_code: ShowCode = False,
 ) -> None:
     """Write a page with the border, the score and its reasons for each image. It lists images that can't be read."""
-    options = {"label_column": label_column, "group_column": group_column, "melanoma": melanoma or None}
+    diagnoses = labels is not None and has_diagnoses(read_model_info(model).classes)
+    options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
     if show_code:
         _print_code(model, images, output, labels, options, columns, n_jobs)
         return
     import_jinja2()
     prepare_output(output, force=force)
     fitted = load_image_model(model, None, n_jobs, OnError.RAISE)
+    frame = None
     if labels is None:
         paths, known = list_paths(images, OnError.RAISE), {}
     else:
         data = load_data(images, labels, OnError.RAISE, **options)
-        paths, known = data.images, {"y": data.target, "groups": data.groups}
+        paths, frame = data.images, data.frame
+        known = {"y": choose_labels(data, fitted.classes_), "groups": data.groups}
     image_steps = get_image_pipeline(fitted)
     takes_columns = hasattr(image_steps, "columns")
-    inputs = add_columns(paths, columns if takes_columns else None, image_steps)
+    inputs = add_columns(paths, columns if takes_columns else None, image_steps, labels=frame)
     if columns is not None:
         known["metadata"] = match_table(paths, columns)
     with show_spinner("Writing the report"):
@@ -80,11 +92,13 @@ def _print_code(
 ) -> None:
     loader = "find_images" if labels is None else "load_images"
     given = {} if labels is None else {"labels": str(labels), **options}
-    known = "" if labels is None else ", data.target, groups=data.groups"
+    diagnoses = options["melanoma"] == {}
+    known = "" if labels is None else f", {'y' if diagnoses else 'data.target'}, groups=data.groups"
     if columns is not None:
         known += ", metadata=table"
     print_code(
-        f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}",
+        f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}"
+        f"{', read_diagnoses' if diagnoses else ''}",
         "from sklearn_melanoma.inspection import make_report",
         "from sklearn_melanoma.persistence import load_model",
         "from sklearn_melanoma.pipeline import get_image_pipeline",
@@ -92,6 +106,8 @@ def _print_code(
         format_changes(None, n_jobs, OnError.RAISE),
         f"data = {format_images(images, OnError.RAISE, function=loader, **given)}",
         f"images = {'data' if labels is None else 'data.images'}",
+        "y = read_diagnoses(data.diagnosis, model.classes_)" if diagnoses else None,
+        None if labels is None or columns is not None else format_labeled_columns(model),
         f"table = match_table(images, {str(columns)!r})" if columns else None,
         'images = table.assign(image=images) if hasattr(get_image_pipeline(model), "columns") else images'
         if columns

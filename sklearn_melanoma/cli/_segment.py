@@ -87,6 +87,9 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
         model = load_model(name)
         return model if hasattr(model, "predict") and not hasattr(model, "classes_") else get_image_pipeline(model)[:-1]
     truths = None if masks is None else find_masks(paths, masks)
+    n_masks = 0 if truths is None else sum(truth is not None for truth in truths)
+    if truths is not None and n_masks < _FOLDS:
+        raise ValueError(f"--masks must hold masks of at least {_FOLDS} of the images, got {n_masks}. Draw more.")
     if name == "selector":
         with show_spinner("Tuning the selector"):
             selector = SegmenterSelector(random_state=0, n_jobs=n_jobs).fit(paths, truths)
@@ -99,7 +102,6 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
     with show_spinner("Tuning the segmenter"):
         search.fit(paths, truths)
     best = ", ".join(f"{name} {value}" for name, value in search.best_params_.items())
-    n_masks = sum(truth is not None for truth in truths)
     print_note("Tuned", f"{best}; mean Jaccard index {search.best_score_:.3f} in cross-validation on {n_masks} masks.")
     return search.best_estimator_
 

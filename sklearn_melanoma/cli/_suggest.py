@@ -8,8 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_melanoma.cli._app import app
-from sklearn_melanoma.cli._code import format_changes, format_columns, format_images, print_code
-from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_data, load_image_model, warn_of_problems
+from sklearn_melanoma.cli._code import (
+    format_changes,
+    format_columns,
+    format_images,
+    format_labeled_columns,
+    print_code,
+)
+from sklearn_melanoma.cli._inputs import (
+    add_columns,
+    has_diagnoses,
+    list_paths,
+    load_data,
+    load_image_model,
+    name_label_options,
+    warn_of_problems,
+)
 from sklearn_melanoma.cli._options import (
     ErrorAction,
     Force,
@@ -26,6 +40,7 @@ from sklearn_melanoma.cli._options import (
 from sklearn_melanoma.cli._outputs import prepare_output
 from sklearn_melanoma.cli._progress import show_spinner
 from sklearn_melanoma.model_selection import which_to_label
+from sklearn_melanoma.persistence import read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline
 from sklearn_melanoma.pipeline._warnings import record_problems
 
@@ -49,7 +64,8 @@ def suggest(
     show_code: ShowCode = False,
 ) -> None:
     """Choose the images whose labels would help the model most, one path a line, the most helpful first."""
-    options = {"label_column": label_column, "melanoma": melanoma or None}
+    diagnoses = labels is not None and has_diagnoses(read_model_info(model).classes)
+    options = name_label_options(label_column, None, melanoma, diagnoses=diagnoses)
     if show_code:
         _print_code(model, images, number, output, labels, options, columns, memory, n_jobs, on_error)
         return
@@ -57,11 +73,11 @@ def suggest(
         prepare_output(output, force=force)
     fitted = load_image_model(model, memory, n_jobs, on_error)
     if labels is None:
-        paths, y = list_paths(images, on_error), None
+        paths, y, frame = list_paths(images, on_error), None, None
     else:
         labeled = load_data(images, labels, on_error, **options)
-        paths, y = labeled.images, labeled.target
-    data = add_columns(paths, columns, get_image_pipeline(fitted))
+        paths, y, frame = labeled.images, labeled.target, labeled.frame
+    data = add_columns(paths, columns, get_image_pipeline(fitted), labels=frame)
     with show_spinner("Choosing images"), record_problems() as problems:
         positions = which_to_label(fitted, data, number, y=y)
     chosen = "\n".join(paths[position] for position in positions)
@@ -100,6 +116,7 @@ def _print_code(
         f"data = {format_images(images, on_error, function=loader, **given)}",
         f"paths = images = {found}",
         format_columns(columns),
+        None if labels is None or columns is not None else format_labeled_columns(model),
         f"chosen = [paths[i] for i in which_to_label(model, images, {number}{y})]",
         show if output is None else write,
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.table import Table
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.cli._app import app, console
 from sklearn_melanoma.cli._code import format_columns, format_images, format_options, print_code
-from sklearn_melanoma.cli._inputs import add_columns, load_data, warn_of_problems
+from sklearn_melanoma.cli._inputs import add_columns, load_data, name_label_options, warn_of_problems
 from sklearn_melanoma.cli._options import (
     ErrorAction,
     Features,
@@ -32,12 +35,16 @@ from sklearn_melanoma.cli._options import (
 )
 from sklearn_melanoma.cli._outputs import prepare_output
 from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
-from sklearn_melanoma.metrics import score_report, threshold_at_sensitivity
+from sklearn_melanoma.datasets import read_diagnoses
+from sklearn_melanoma.metrics import Threshold, score_report, threshold_at_sensitivity
 from sklearn_melanoma.model_selection import out_of_fold_scores
 from sklearn_melanoma.persistence import format_model_card, read_model_info, save_model
 from sklearn_melanoma.persistence._skops import import_skops
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._warnings import NO_LESION, record_problems
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command(epilog="Example: sklearn-melanoma train images/ --labels labels.csv -o model.skops --sensitivity 0.9")
@@ -51,6 +58,9 @@ def train(
     label_column: LabelColumn = None,
     group_column: GroupColumn = None,
     melanoma: MelanomaValues = None,
+    diagnoses: Annotated[
+        bool, typer.Option("--diagnoses", help="Distinguish all diagnoses, not only melanoma from others.")
+    ] = False,
     features: Features = FeatureSet.ALL,
     column: Annotated[
         list[str] | None, typer.Option(help="Column of the patient to learn from, such as age; repeat for several.")
@@ -59,7 +69,8 @@ def train(
         Path | None, typer.Option(help="Table with these columns. Default: the table of labels.")
     ] = None,
     sensitivity: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Sensitivity that the threshold should have on unseen images.")
+        float,
+        typer.Option(min=0.01, max=1, help="Sensitivity for melanoma that the threshold should have on unseen images."),
     ] = 0.95,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     memory: Memory = None,
@@ -69,7 +80,7 @@ def train(
     show_code: ShowCode = False,
 ) -> None:
     """Fit a model to labeled images, and report its results in cross-validation. Some images may be unlabeled."""
-    options = {"label_column": label_column, "group_column": group_column, "melanoma": melanoma or None}
+    options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
     if show_code:
         pipeline = {"columns": column or None, "memory": memory and str(memory), "n_jobs": n_jobs}
         _print_code(images, output, labels, columns, options, features, pipeline, sensitivity, folds, on_error)
@@ -79,39 +90,80 @@ def train(
     for path in (output, card):
         prepare_output(path, force=force)
     data = load_data(images, labels, on_error, **options)
+    warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # of self-training, once a fold
+    target = read_diagnoses(data.diagnosis) if diagnoses else data.target
+    positive = _find_positive(target)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
         model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
-        inputs = add_columns(data.images, columns or (data.frame if column else None), model["features"])
+        inputs = add_columns(data.images, columns, model["features"], labels=data.frame)
         problems = _fill_memory(model["features"].set_params(on_error=on_error.value)[:], data.images, n_jobs)
         warn_of_problems(problems, len(data.images))
         kept = np.array([problems.get(path, NO_LESION) == NO_LESION for path in data.images])
         X = [path for path, keep in zip(data.images, kept, strict=True) if keep] if not column else inputs[kept]
-        y, groups = data.target[kept], data.groups[kept]
+        y, groups = target[kept], data.groups[kept]
         with show_spinner("Cross-validating"), record_problems():
-            scores = out_of_fold_scores(model, X, y, cv=folds, groups=groups)
-        threshold = threshold_at_sensitivity(y, scores, sensitivity=sensitivity)
-        report = score_report(y, scores, threshold=threshold.threshold, groups=groups)
+            scores = _score_folds(model, X, y, folds, groups, positive)
+        threshold, report = _evaluate(y, scores, groups, positive, sensitivity)
         with show_spinner("Fitting the model"), record_problems():
             model.fit(X, y)
     summary = {
         "sources": [str(source) for source in images],
         "images": len(y),
-        "melanomas": int(np.count_nonzero(y == 1)),
-        "others": int(np.count_nonzero(y == 0)),
-        "unlabeled": int(np.count_nonzero(y == -1)),
+        **_count_labels(y),
         "groups": len(set(groups)),
         "skipped": len(kept) - len(y),
         "features": features.value,
         "columns": column or [],
         "folds": folds,
-        "label_mapping": data.label_mapping,
+        "label_mapping": dict(zip(data.diagnosis, target.tolist(), strict=True)) if diagnoses else data.label_mapping,
         "report": report.astype(object).where(report.notna(), None).to_dict("index"),
     }
-    save_model(model, output, threshold=threshold, summary=summary)
+    save_model(model, output, threshold=threshold, pos_label=positive, summary=summary)
     card.write_text(format_model_card(read_model_info(output)), "utf-8")
-    console().print(_make_table(report, folds))
-    typer.echo(f"Threshold {threshold.threshold:.4f}: expected sensitivity {threshold.expected_sensitivity:.3f}")
+    _print_results(report, folds, threshold)
     typer.echo(f"Model written to {output}, model card to {card}")
+
+
+def _find_positive(target: NDArray[Any]) -> Any:
+    """Return the label of melanoma; None if it is not among several diagnoses."""
+    if target.dtype.kind == "i":
+        return 1
+    found = sorted({label for label in target if label != -1})
+    if "melanoma" in found:
+        return "melanoma"
+    if len(found) == 2:
+        raise ValueError(f"--diagnoses needs melanoma or a third diagnosis, got {' and '.join(found)}. Label others.")
+    return None
+
+
+def _score_folds(model: Any, X: Any, y: NDArray[Any], folds: int, groups: NDArray[Any], positive: Any) -> Any:
+    """Return the scores of melanoma, or of each of more than two diagnoses, by models that did not see the image."""
+    several = len(set(y.tolist()) - {-1}) > 2
+    return out_of_fold_scores(model, X, y, cv=folds, groups=groups, pos_label=None if several else positive)
+
+
+def _evaluate(
+    y: NDArray[Any], scores: NDArray[np.float64], groups: NDArray[Any], positive: Any, sensitivity: float
+) -> tuple[Threshold | None, pd.DataFrame]:
+    """Return the threshold for melanoma and the results."""
+    of_positive = scores
+    if scores.ndim == 2:
+        if positive is None:
+            return None, score_report(y, scores, groups=groups)
+        of_positive = scores[:, sorted(set(y.tolist()) - {-1}).index(positive)]
+    threshold = threshold_at_sensitivity(y, of_positive, sensitivity=sensitivity, pos_label=positive)
+    if scores.ndim == 2:
+        return threshold, score_report(y, scores, groups=groups)
+    cut = threshold.threshold
+    return threshold, score_report(y, scores, pos_label=positive, threshold=cut, groups=groups)
+
+
+def _count_labels(y: NDArray[Any]) -> dict[str, int]:
+    counts = Counter(y.tolist())
+    n_unlabeled = counts.pop(-1, 0)
+    names = {1: "melanomas", 0: "others"}
+    of_class = {names.get(label) or str(label): count for label, count in counts.most_common()}
+    return of_class | {"unlabeled": n_unlabeled}
 
 
 def _fill_memory(features: ImagePipeline, paths: list[str], n_jobs: int) -> dict[str, str]:
@@ -124,14 +176,19 @@ def _fill_memory(features: ImagePipeline, paths: list[str], n_jobs: int) -> dict
     return problems
 
 
-def _make_table(report: Any, folds: int) -> Table:
+def _print_results(report: pd.DataFrame, folds: int, threshold: Threshold | None) -> None:
     table = Table(title=f"Cross-validation with {folds} folds (95 % interval)")
     table.add_column("")
     for name in ("value", "interval", "n"):
         table.add_column(name, justify="right")
-    for name, row in report.iterrows():
-        table.add_row(name, f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['n']:.0f}")
-    return table
+    for score, row in report.iterrows():
+        table.add_row(str(score), f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['n']:.0f}")
+    console().print(table)
+    if threshold is None:
+        typer.echo("No threshold, because no diagnosis is melanoma")
+    else:
+        expected = f"expected sensitivity {threshold.expected_sensitivity:.3f}"
+        typer.echo(f"Threshold for melanoma {threshold.threshold:.4f}: {expected}")
 
 
 def _print_code(
@@ -151,20 +208,24 @@ def _print_code(
     else:
         loader = "load_images"
         load = format_images(images, on_error, function=loader, labels=str(labels), **options)
+    diagnoses = options["melanoma"] == {}
+    y, of_class = ("diagnoses", ", pos_label='melanoma'") if diagnoses else ("data.target", "")
     column = pipeline["columns"]
     frame = f"images = data.frame[{column}].assign(image=data.images)" if column else None
     print_code(
-        f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}",
+        f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}"
+        f"{', read_diagnoses' if diagnoses else ''}",
         "from sklearn_melanoma import make_melanoma_pipeline",
         "from sklearn_melanoma.metrics import threshold_at_sensitivity",
         "from sklearn_melanoma.model_selection import out_of_fold_scores",
         "from sklearn_melanoma.persistence import save_model",
         f"data = {load}",
+        "diagnoses = read_diagnoses(data.diagnosis)" if diagnoses else None,
         "images = data.images",
         format_columns(columns) or frame,
         f"model = make_melanoma_pipeline({features.value!r}{format_options(**pipeline)})",
         'model["features"].set_params(on_error="skip")' if on_error is OnError.SKIP else None,
-        f"scores = out_of_fold_scores(model, images, data.target, cv={folds}, groups=data.groups)",
-        f"threshold = threshold_at_sensitivity(data.target, scores, sensitivity={sensitivity})",
-        f"save_model(model.fit(images, data.target), {str(output)!r}, threshold=threshold)",
+        f"scores = out_of_fold_scores(model, images, {y}, cv={folds}, groups=data.groups{of_class})",
+        f"threshold = threshold_at_sensitivity({y}, scores, sensitivity={sensitivity}{of_class})",
+        f"save_model(model.fit(images, {y}), {str(output)!r}, threshold=threshold{of_class})",
     )

@@ -90,7 +90,11 @@ def format_model_card(info: ModelInfo) -> str:
 
 
 def _list_items(items: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {name.replace('_', ' ')}: {_escape(value)}" for name, value in items.items())
+    return "\n".join(f"- {name.replace('_', ' ')}: {_escape(_join(value))}" for name, value in items.items())
+
+
+def _join(value: Any) -> Any:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list | tuple) else value
 
 
 def _format_mapping(mapping: Mapping[str, Any], pos_label: Any) -> str:
@@ -122,7 +126,10 @@ def _format_threshold(info: ModelInfo) -> str:
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
     rule = f"A score of at least {cut:.4g} means the positive class."
     if len(info.classes or ()) > 2:
-        rule += " The predicted label is the most probable class all the same."
+        rule = (
+            f"A probability of {_escape(info.pos_label)} of at least {cut:.4g} means the positive class. The predicted "
+            "label is the most probable class all the same."
+        )
     if not isinstance(threshold, Threshold):
         return rule
     return (

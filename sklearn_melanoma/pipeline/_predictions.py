@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_melanoma._validation import check_images, source_name
-from sklearn_melanoma.metrics._positive import get_positive_scores, infer_pos_label
+from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores, infer_pos_label
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._warnings import record_problems
 
@@ -64,7 +65,9 @@ def get_image_pipeline(model: Any) -> ImagePipeline:
     return inner
 
 
-def predict_images(model: Any, X: Any) -> pd.DataFrame:
+def predict_images(
+    model: Any, X: Any, *, threshold: Threshold | float | None = None, pos_label: Any = None
+) -> pd.DataFrame:
     """Predict images, and tell which of them could not be scored.
 
     Parameters
@@ -74,6 +77,12 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
         ``get_image_pipeline(model).set_params(on_error="skip")``, images that can't be read are skipped.
     X : sequence of images
         Paths, arrays, PIL images or lesions, of any sizes; or the table that a model with columns of the patient takes.
+    threshold : Threshold or float, optional
+        Lowest score that counts as positive. Defaults to that of the model. A model of more than two classes has none;
+        :func:`~sklearn_melanoma.persistence.read_model_info` knows that of a saved one.
+    pos_label : label, optional
+        Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
+        False and True.
 
     Returns
     -------
@@ -84,9 +93,10 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
             Probability of the positive class, or its decision function. With more than two classes, a column
             ``score <class>`` for each.
         label : object
-            Predicted class.
+            Predicted class: of two, that of the threshold; of more, the most probable one.
         positive : bool
-            Whether the score is at or above the threshold of the model. Only with two classes.
+            Whether the score of the positive class is at or above the threshold. With more than two classes, only if
+            `threshold` is given.
         problem : str
             "no lesion found", the error of a skipped image, or an empty text. Such an image has no score: its features
             are unknown, and the model would score the typical image in its place.
@@ -97,6 +107,8 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
         If `model` is not a fitted classifier.
     ValueError, TypeError, OSError
         If an image can't be read, unless the image steps skip it.
+    ValueError
+        If `pos_label` is no class of the model, or nothing says which class is the positive one.
 
     See Also
     --------
@@ -122,7 +134,7 @@ def predict_images(model: Any, X: Any) -> pd.DataFrame:
         raise NotFittedError(f"model must be a fitted classifier, got {type(model).__name__}. Call its fit first.")
     images = check_images(_take_images(model, X))
     with record_problems() as problems:
-        columns = _score_images(model, X)
+        columns = _score_images(model, X, threshold, pos_label)
     names = [source_name(images[i]) for i in range(len(images))]
     scored = ~np.isin(np.arange(len(images)), list(problems))
     table = pd.DataFrame(columns, index=names if len(names) and all(names) else None)
@@ -139,20 +151,25 @@ def _take_images(model: Any, X: Any) -> Any:
     return X if image is None else X[image]
 
 
-def _score_images(model: Any, X: Any) -> dict[str, Any]:
+def _score_images(model: Any, X: Any, threshold: Threshold | float | None, pos_label: Any) -> dict[str, Any]:
     """Return the columns of scores and labels."""
     classes = np.asarray(model.classes_)
-    if len(classes) != 2:
+    labels = classes.tolist()
+    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+    if len(labels) != 2:
         scores = np.asarray(model.predict_proba(X))
-        of_class = {f"score {label}": scores[:, column] for column, label in enumerate(classes.tolist())}
-        return of_class | {"label": classes[scores.argmax(axis=1)]}
-    pos_label = infer_pos_label(model)
-    pos_label = classes.tolist()[1] if pos_label is None else pos_label
+        columns = {f"score {label}": scores[:, column] for column, label in enumerate(labels)}
+        columns["label"] = classes[scores.argmax(axis=1)]
+        if cut is not None:
+            pos_label = find_pos_label(labels, pos_label, estimator=model, name="classes_")
+            columns["positive"] = scores[:, labels.index(pos_label)] >= cut
+        return columns
+    pos_label = infer_pos_label(model) if pos_label is None else pos_label
+    pos_label = labels[1] if pos_label is None else find_pos_label(labels, pos_label, name="classes_")
     scores = get_positive_scores(model, X, pos_label)
-    positive = scores >= _find_threshold(model)
-    other = next(label for label in classes.tolist() if label != pos_label)
-    labels = np.array([pos_label if found else other for found in positive], dtype=classes.dtype)
-    return {"score": scores, "label": labels, "positive": positive}
+    positive = scores >= (_find_threshold(model) if cut is None else cut)
+    other = next(label for label in labels if label != pos_label)
+    return {"score": scores, "label": np.where(positive, pos_label, other).astype(classes.dtype), "positive": positive}
 
 
 def _find_threshold(model: Any) -> float:

@@ -62,7 +62,7 @@ def test_unknown_command(run):
 @pytest.mark.parametrize("command", ["segment", "features", "train", "predict", "report", "suggest"])
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("gone", "sources must exist, got 'gone'"), ("truth/*.gif", "must match image files"), ("empty", "without any")],
+    [("gone", "IMAGES must exist, got 'gone'"), ("truth/*.gif", "must match image files"), ("empty", "without any")],
 )
 def test_no_images(run, command, source, message):
     os.mkdir("empty")

@@ -1,6 +1,7 @@
 """Tests that the printed code does the same as its command."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_columns_of_the_patient(run, options):
     os.rename("p.csv", "expected.csv")
     run_code(run, *predict)
     assert Path("p.csv").read_text() == Path("expected.csv").read_text()
+
+
+def test_columns_of_the_table_of_labels(run, capsys):
+    labels = ["--labels", "labels.csv", "-j", 1]
+    run("train", "images", "--features", "survey", "--column", "age", *labels, "-o", "age.skops")
+    report = ["report", "age.skops", "images", "-o", "report.html", *labels]
+    run(*report)
+    os.rename("report.html", "expected.html")
+    run_code(run, *report)
+    assert Path("report.html").read_bytes() == Path("expected.html").read_bytes()
+    with open("labels.csv") as file:
+        lines = file.readlines()
+    with open("labels.csv", "w") as file:
+        file.writelines([*lines[:21], *(re.sub(",melanoma,|,nevus,", ",?,", line) for line in lines[21:])])
+    suggest = ["suggest", "age.skops", "images", "-n", 3, *labels]
+    expected = run(*suggest).stdout
+    capsys.readouterr()
+    run_code(run, *suggest)
+    assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize("options", [["--report", "report.html"], ["--on-error", "skip", "gone.png"]])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 pytestmark = pytest.mark.slow
-PROGRAM = [sys.executable, "-c", "from sklearn_melanoma.cli import main; main()"]
+PROGRAM = [sys.executable, "-m", "sklearn_melanoma"]
 
 
 def run_process(*arguments, exit_code=0):
@@ -52,7 +52,7 @@ def test_demo(place):
 
 def test_wrong_input_is_one_line(place):
     result = run_process("features", "gone", "-o", "table.csv", exit_code=1)
-    assert result.stderr == "Error: sources must exist, got 'gone'. Check the spelling.\n"
+    assert result.stderr == "Error: IMAGES must exist, got 'gone'. Check the spelling.\n"
     result = run_process("features", "images", exit_code=2)
     assert result.stderr.count("\n") == 1
 

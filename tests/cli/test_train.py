@@ -101,7 +101,8 @@ def test_columns_of_the_patient(run):
     table.drop(columns="age").to_csv("labels.csv", index=False)
     arguments = ["images", "--labels", "labels.csv", "--features", "survey", "--column", "age", "-j", 1]
     result = run("train", *arguments, "-o", "age.skops", exit_code=1)
-    assert "The table must have the columns age, got none named 'age'" in result.stderr
+    assert "the table of labels must have the columns age that the model takes, got none named 'age'" in result.stderr
+    assert "Pass a table that has them as --columns." in result.stderr
     run("train", *arguments, "--columns", "patients.csv", "-o", "age.skops")
     auc = read_model_info("age.skops").summary["report"]["ROC AUC"]["value"]
     assert auc > read_model_info("model.skops").summary["report"]["ROC AUC"]["value"]
@@ -114,6 +115,15 @@ def test_columns_of_the_patient(run):
     np.testing.assert_allclose(pd.read_csv("p.csv")["score"], scores, rtol=1e-12)
     suggested = run("suggest", "age.skops", "images", "--columns", "patients.csv", "-n", 3, "-j", 1).stdout
     assert len(suggested.splitlines()) == 3
+    table.to_csv("with_age.csv", index=False)
+    labeled = ["report", "age.skops", "images", "-o", "r.html", "-j", 1, "--labels"]
+    run(*labeled, "with_age.csv")
+    result = run(*labeled, "labels.csv", "--force", exit_code=1)
+    assert "the table of labels must have the columns age that the model takes, got none named 'age'" in result.stderr
+    run(*labeled, "labels.csv", "--columns", "patients.csv", "--force")
+    table.iloc[:30].to_csv("with_age.csv", index=False)
+    result = run("suggest", "age.skops", "images", "--labels", "with_age.csv", "-n", 3, "-j", 1)
+    assert {int(line[-6:-4]) for line in result.stdout.splitlines()} <= set(range(30, 40))
     predict[0] = "model.skops"
     result = run("predict", *predict, "--columns", "patients.csv", "--force", exit_code=2)
     assert "--columns needs a model that was trained with --column" in result.stderr

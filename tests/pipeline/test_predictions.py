@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
+from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import NoLesionWarning, get_image_pipeline, predict_images
 
@@ -99,3 +100,18 @@ def test_image_pipeline_of_a_model(model, tmp_path):
     assert get_image_pipeline(model["features"]) is model["features"]
     with pytest.raises(ValueError, match="model must begin with an ImagePipeline, got Pipeline without one"):
         get_image_pipeline(make_pipeline(LogisticRegression()))
+
+
+def test_threshold_of_one_class(lesions, model):
+    classes = np.array(["bcc", "mel", "nv"])[np.arange(24) % 3]
+    several = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, classes)
+    table = predict_images(several, lesions.images, threshold=0.35, pos_label="mel")
+    assert list(table.columns) == ["score bcc", "score mel", "score nv", "label", "positive", "problem"]
+    np.testing.assert_array_equal(table["positive"].astype(bool), table["score mel"] >= 0.35)
+    np.testing.assert_array_equal(table["label"], several.predict(lesions.images))
+    with pytest.raises(ValueError, match="pos_label must say which of the labels"):
+        predict_images(several, lesions.images, threshold=0.35)
+    table = predict_images(model, lesions.images, threshold=Threshold(0.6, 0.9, 0.9, 0.9), pos_label=0)
+    np.testing.assert_array_equal(table["score"], model.predict_proba(lesions.images)[:, 0])
+    np.testing.assert_array_equal(table["positive"].astype(bool), table["score"] >= 0.6)
+    np.testing.assert_array_equal(table["label"].astype(int), table["score"] < 0.6)

@@ -1,0 +1,83 @@
+"""Tests that errors and warnings name the options of the commands."""
+
+import os
+import re
+
+import pandas as pd
+import pytest
+
+from sklearn_melanoma.cli._messages import name_options
+
+pytestmark = pytest.mark.filterwarnings("ignore:y contains no unlabeled samples")
+LABELED = ["images", "--labels", "labels.csv", "-j", 1, "--features", "survey"]
+TRAIN = ["train", *LABELED, "-o", "new.skops"]
+# Names that only the library has.
+PARAMETERS = re.compile(
+    r"\b((label|group|image)_column|n_jobs|on_error|mm_per_pixel|melanoma=|melanoma with|sources|pos_label|DataFrame)"
+)
+
+
+def write_labels(**columns):
+    """Change columns of the table of labels; None deletes one."""
+    table = pd.read_csv("labels.csv")
+    for name, values in columns.items():
+        table = table.drop(columns=name) if values is None else table.assign(**{name: values})
+    table.to_csv("labels.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "message"),
+    [
+        ({"diagnosis": "navus"}, [], "Name those by --melanoma."),
+        ({"diagnosis": ["foo"] * 20 + ["melanoma"] * 20}, [], "name all values that mean melanoma by --melanoma"),
+        ({}, ["--melanoma", "melanom"], "must hold each value that --melanoma names, got 'melanom' in none"),
+        ({"diagnosis": None}, [], "Name it with --label-column."),
+        ({}, ["--label-column", "result"], "--label-column must be a column of 'labels.csv'"),
+        ({}, ["--group-column", "person"], "--group-column must be a column of 'labels.csv'"),
+        ({"benign_malignant": "benign"}, [], "name the column that is right with --label-column"),
+        ({"image": [f"image{i:02}.png" for i in range(39)] + ["image00.png"]}, [], "column of images 'image'"),
+        ({}, ["--folds", 30], "Use fewer folds (--folds)"),
+        ({}, ["--folds", 18], "18 folds need images of at least 18 patients or lesions of"),
+        (
+            {"age": ["1", "old"] * 20},
+            ["--column", "age"],
+            "The columns of the patient must hold numbers or texts, got both",
+        ),
+        ({"diagnosis": ""}, [], "The labels must"),
+        ({}, ["-j", 0], "--n-jobs must be at least 1, or -1 for all processors, got 0"),
+    ],
+)
+def test_train(run, columns, arguments, message):
+    write_labels(**columns)
+    result = run(*TRAIN, *arguments, exit_code=2 if "-j" in arguments else 1)
+    last = result.stderr.splitlines()[-1]
+    assert message in last
+    assert not PARAMETERS.search(last)
+    assert not os.path.exists("new.skops")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["features", "gone", "-o", "t.csv"], "IMAGES must exist, got 'gone'"),
+        (["features", "images", "-o", "t.csv", "--masks", "gone"], "--masks must be a folder that exists, got 'gone'"),
+        (["features", "images", "-o", "t.csv", "--columns", "gone.csv"], "--columns must be a file that exists"),
+        (["features", "images", "-o", "t.csv", "--mm-per-pixel", "-1"], "--mm-per-pixel must be"),
+        (["suggest", "model.skops", "images", "-n", 41], "--number must be at most"),
+        (
+            ["segment", "images", "-o", "m", "--masks", "few"],
+            "--masks must hold masks of at least 3 of the images, got 1",
+        ),
+    ],
+)
+def test_other_commands(run, arguments, message):
+    os.mkdir("few")
+    os.rename("truth/image00.png", "few/image00.png")
+    result = run(*arguments, "-j", 1, exit_code=1)
+    assert message in result.stderr.splitlines()[-1]
+    assert not PARAMETERS.search(result.stderr)
+
+
+def test_paths_and_quoted_texts_stay():
+    message = "'label_column/x.csv' must have a column of diagnoses, got ['n_jobs']. Name it with label_column."
+    assert name_options(message) == message.replace("with label_column.", "with --label-column.")
