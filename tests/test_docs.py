@@ -17,6 +17,8 @@ import pytest
 import sklearn
 from packaging.version import Version
 
+from sklearn_melanoma import _STAGES as STAGES
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GALLERY = sorted((ROOT / "docs" / "gallery").glob("*.py"))
@@ -24,20 +26,6 @@ BLOCK = re.compile(
     r"(?P<skip>^% not run: .+\n)?(?:^% needs: scikit-learn (?P<version>\S+)\n)?^```python\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-STAGES = [
-    "datasets",
-    "experimental",
-    "features",
-    "images",
-    "inspection",
-    "metrics",
-    "model_selection",
-    "persistence",
-    "pipeline",
-    "preprocessing",
-    "segmentation",
-    "semi_supervised",
-]
 
 
 def read_blocks(text: str) -> list[tuple[int, str]]:

@@ -397,7 +397,7 @@ def test_from_estimator_is_already_drawn(model, table):
     display = from_estimator(model, *table, random_state=0, max_features=3)
     assert len(read_bars(display.axes_[0])) == 3
     assert read_bars(display.axes_[1])["color"] == round(display.family_importances["color"].mean(), 6)
-    assert display.axes_[1].get_xlabel() == "loss of roc_auc"
+    assert display.axes_[1].get_xlabel() == "loss of ROC AUC"
 
 
 # The positive class
