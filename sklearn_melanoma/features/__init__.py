@@ -4,6 +4,7 @@ from sklearn_melanoma.features._abcd_features import AbcdFeatures
 from sklearn_melanoma.features._color import measure_color
 from sklearn_melanoma.features._color_features import ColorFeatures
 from sklearn_melanoma.features._directions import feature_directions
+from sklearn_melanoma.features._fisher_vector_encoder import FisherVectorEncoder
 from sklearn_melanoma.features._hull import minimum_enclosing_circle
 from sklearn_melanoma.features._morphology import measure_morphology
 from sklearn_melanoma.features._morphology_features import MorphologyFeatures
@@ -15,6 +16,7 @@ from sklearn_melanoma.features._texture_features import TextureFeatures
 __all__ = [
     "AbcdFeatures",
     "ColorFeatures",
+    "FisherVectorEncoder",
     "MorphologyFeatures",
     "PatchEncoder",
     "PatientRelative",

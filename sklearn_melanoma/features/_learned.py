@@ -48,9 +48,13 @@ class LearnedFeatures(FeatureTransformer):
         """
         self._check_parameters()
         images = check_images(X)
-        with FitTask(self, images, y, n_parts(len(images), _PART_SIZE) + 1) as task:
+        with FitTask(self, images, y, n_parts(self._count_learned(len(images)), _PART_SIZE) + 1) as task:
             self._learn(images, task)
         return self
+
+    def _count_learned(self, n_images: int) -> int:
+        """Return the number of images to learn from."""
+        return n_images
 
     @abstractmethod
     def _learn(self, images: Sequence[Any], task: FitTask) -> None:
@@ -65,11 +69,14 @@ class LearnedFeatures(FeatureTransformer):
         return tags
 
 
-def iterate_lesions(images: Sequence[Any], task: FitTask) -> Iterator[Lesion]:
-    """Yield the lesions of a sequence one at a time, without those that have no mask or an empty one."""
-    count_down = Countdown(task, "images", len(images), _PART_SIZE)
-    for position in range(len(images)):
-        count_down(len(images) - position)
+def iterate_lesions(
+    images: Sequence[Any], task: FitTask, positions: Sequence[int] | None = None
+) -> Iterator[Lesion]:
+    """Yield the lesions at some or all positions one at a time, without those that have no mask or an empty one."""
+    positions = range(len(images)) if positions is None else positions
+    count_down = Countdown(task, "images", len(positions), _PART_SIZE)
+    for n_done, position in enumerate(positions):
+        count_down(len(positions) - n_done)
         image = images[position]
         with element_errors(position, image):
             lesion = as_lesion(image)

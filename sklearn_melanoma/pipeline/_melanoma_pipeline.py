@@ -22,12 +22,14 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.features import (
     AbcdFeatures,
     ColorFeatures,
+    FisherVectorEncoder,
     MorphologyFeatures,
     TextureFeatures,
 )
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._labels import read_labels, take_labels
+from sklearn_melanoma.pipeline._block_scaler import BlockScaler
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._metadata import MetadataPipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
@@ -215,13 +217,14 @@ def make_melanoma_pipeline(
 
     Parameters
     ----------
-    features : {"all", "survey"}, default="all"
+    features : {"all", "survey", "learned"}, default="all"
         "survey" is the system of the survey that this package implements. It segments gray levels by
         threshold and watershed. Its three features are the area, the perimeter divided by that of the
         circumscribed circle, and the maximum span. Its classifier is scikit-learn's self-training. It reads
         images at 192 pixels, the size at which masks are computed. "all" corrects uneven light before it
         segments, and computes morphology, color, texture and ABCD features at 384 pixels. Its classifier
-        starts from the expected direction of each feature.
+        starts from the expected direction of each feature. "learned" adds the features of a
+        :class:`~sklearn_melanoma.features.FisherVectorEncoder`, which learns from all images, labeled or not.
     classifier : estimator, optional
         Any scikit-learn classifier. If it would take -1, the missing label, for a class, it becomes the `estimator` of
         a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`, whose notes say which classifiers need
@@ -257,7 +260,7 @@ def make_melanoma_pipeline(
     Raises
     ------
     ValueError
-        If `features` is neither "all" nor "survey", or `classifier` is a search over a classifier that knows -1, but
+        If `features` has another value, or `classifier` is a search over a classifier that knows -1, but
         its `cv` does not.
     TypeError
         If `classifier` is a class or a regressor.
@@ -283,22 +286,24 @@ def make_melanoma_pipeline(
         segment = WatershedSegmenter(even_light=False, leave_out_artifacts=False, level=None, margin=0.005)
         measure, scale = MorphologyFeatures("survey"), StandardScaler()
         default = SelfTrainingClassifier(LogisticRegression(class_weight="balanced", max_iter=1000))
-    elif features == "all":
+    elif features in ("all", "learned"):
         read, segment = ImageReader(), WatershedSegmenter()
-        measure = FeatureUnion(
-            [
-                ("morphology", MorphologyFeatures()),
-                ("color", ColorFeatures()),
-                ("texture", TextureFeatures()),
-                ("abcd", AbcdFeatures()),
-            ],
-            verbose_feature_names_out=False,
-        )
+        families = [
+            ("morphology", MorphologyFeatures()),
+            ("color", ColorFeatures()),
+            ("texture", TextureFeatures()),
+            ("abcd", AbcdFeatures()),
+        ]
         # Ten quantiles are as accurate as forty, and need fewer images.
         scale = make_pipeline(QuantileTransformer(n_quantiles=10, subsample=None), StandardScaler())
         default = PriorLogisticRegression("literature")
+        if features == "learned":
+            families.append(("fisher", FisherVectorEncoder(random_state=0)))
+            scale = BlockScaler(scale)
+            default.set_params(blocks={"fisher_": 1.0})
+        measure = FeatureUnion(families, verbose_feature_names_out=False)
     else:
-        raise ValueError(f"features must be 'all' or 'survey', got {features!r}.")
+        raise ValueError(f"features must be 'all', 'survey' or 'learned', got {features!r}.")
     image_steps = [("read", read), ("clean", "passthrough"), ("segment", segment), ("measure", measure)]
     measured = ImagePipeline(image_steps, n_jobs=n_jobs, memory=memory)
     if columns is not None or image is not None:

@@ -18,6 +18,7 @@ from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions
 from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.model_selection._labels import take_labels
+from sklearn_melanoma.semi_supervised._blocks import scale_blocks
 from sklearn_melanoma.semi_supervised._classes import find_classes, read_prevalence
 from sklearn_melanoma.semi_supervised._input import check_weights
 from sklearn_melanoma.semi_supervised._labeled import check_samples
@@ -85,6 +86,10 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Fraction of the second of two `classes`, or of each class, among unseen samples, between 0 and 1. The intercept
         is moved from the fractions among the labels to these; for two classes the ranking stays the same. None keeps
         the fractions among the labels.
+    blocks : mapping from str to float, default=None
+        Columns whose names start with each prefix form a block, such as ``{"fisher_": 1.0}`` for features that were
+        learned without labels. A block is centered, and divided by one number for all of its columns, so that its part
+        of the log-odds has this prior variance, relative to that of the other columns together.
 
     Attributes
     ----------
@@ -165,6 +170,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "classes": [None, "array-like", dict],
         "prevalence": [None, Interval(Real, 0, 1, closed="neither"), dict],
+        "blocks": [None, dict],
     }
 
     def __init__(
@@ -175,12 +181,14 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         alpha: float = 1.0,
         classes: ArrayLike | Mapping[Any, str] | None = None,
         prevalence: float | Mapping[Any, float] | None = None,
+        blocks: Mapping[str, float] | None = None,
     ):
         self.prior = prior
         self.prior_scale = prior_scale
         self.alpha = alpha
         self.classes = classes
         self.prevalence = prevalence
+        self.blocks = blocks
 
     # Metadata routing leaves out the ignored `groups`. A search can so pass groups to its splitter alone.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
@@ -225,19 +233,21 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         self._validate_params()
         rows, labels, labeled = check_samples(self, X, y)
         weights = check_weights(sample_weight, rows)
+        scaling = scale_blocks(self.blocks or {}, getattr(self, "feature_names_in_", None), rows)
         used = np.flatnonzero(labeled & (weights > 0))
-        rows, labels, weights = rows[used], take_labels(labels, used), weights[used]
+        rows, labels, weights = scaling.apply(rows[used]), take_labels(labels, used), weights[used]
         classes, diagnoses = self._find_classes(labels)
         warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
-        priors = self._read_priors(classes, diagnoses)
-        penalty = self.alpha * self.n_features_in_
+        priors = scaling.scale_priors(self._read_priors(classes, diagnoses))
+        penalty = self.alpha * scaling.n_counted
         if len(classes) == 2:
             found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty)
         else:
             numbers = np.array([classes.index(label) for label in labels.tolist()], dtype=np.intp)
             found = fit_many_classes(rows, numbers, weights, priors, penalty)
         self._report(found, labels, len(priors))
+        found = scaling.undo(found)
         intercept = found.intercept if prevalence is None else move_intercept(found, prevalence)
         self._store(found, intercept, classes)
         self.pos_label_ = self._find_pos_label(classes, diagnoses)

@@ -1,0 +1,107 @@
+"""Scaling of a table that holds a block of learned features beside other features."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_melanoma.semi_supervised._blocks import scale_blocks
+from sklearn_melanoma.semi_supervised._rows import check_rows
+
+
+class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    r"""Scale each feature by another scaler, but a block of learned features by one number.
+
+    The columns of a Fisher vector belong together. Standardizing each would let those count most that hardly vary. So
+    the block is centered and divided by one number, by which the mean squared length of its rows becomes the number of
+    the other columns: that of as many standardized columns.
+
+    Parameters
+    ----------
+    scaler : transformer
+        Scaler of all other columns, such as :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted. It must
+        return as many columns as it is given.
+    prefix : str, default="fisher\_"
+        How the names of the columns of the block begin.
+
+    Attributes
+    ----------
+    scaler_ : transformer
+        The fitted scaler.
+    center_, factor_ : ndarray of shape (n_features,)
+        What is subtracted from the columns of the block, and the number by which they are then multiplied; 0 and 1 for
+        other columns.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns.
+
+    See Also
+    --------
+    sklearn_melanoma.features.FisherVectorEncoder : Learns such features.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_melanoma.pipeline import BlockScaler
+    >>> X = pd.DataFrame({"area": [0.0, 2, 4, 6], "fisher_0": [0.2, 0.4, 0.2, 0.4], "fisher_1": [0.3, 0.3, 0.1, 0.1]})
+    >>> BlockScaler(StandardScaler()).fit_transform(X).round(2)
+    array([[-1.34, -0.71,  0.71],
+           [-0.45,  0.71,  0.71],
+           [ 0.45, -0.71, -0.71],
+           [ 1.34,  0.71, -0.71]])
+    """
+
+    def __init__(self, scaler: Any, *, prefix: str = "fisher_"):
+        self.scaler = scaler
+        self.prefix = prefix
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+        """Find the scale of each column and of the block.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            The table, without NaN. Its columns have names.
+        y : array-like of shape (n_samples,), default=None
+            Passed to the scaler.
+
+        Returns
+        -------
+        self
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If no column's name begins with the prefix, or all do, or the columns have no names.
+        """
+        rows = check_rows(self, X)
+        scaling = scale_blocks({self.prefix: 1.0}, getattr(self, "feature_names_in_", None), rows)
+        self.center_, self.factor_, self._is_scaled = scaling.center, scaling.factor, scaling.is_counted
+        self.scaler_ = clone(self.scaler).fit(rows[:, self._is_scaled], y)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Scale a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The table, with the columns of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The scaled table.
+        """
+        check_is_fitted(self)
+        rows = check_rows(self, X, reset=False)
+        scaled = (rows - self.center_) * self.factor_
+        scaled[:, self._is_scaled] = self.scaler_.transform(rows[:, self._is_scaled])
+        return scaled

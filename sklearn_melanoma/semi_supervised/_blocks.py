@@ -1,0 +1,128 @@
+"""Blocks of columns with a prior variance of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._prior_fits import PriorFit
+
+
+class Scaling(NamedTuple):
+    """Shift and factor of each column.
+
+    Parameters
+    ----------
+    center : ndarray of shape (n_features,)
+        Mean of the columns of blocks, 0 for others.
+    factor : ndarray of shape (n_features,)
+        Number to multiply by, 1 for columns outside blocks.
+    is_counted : ndarray of shape (n_features,), dtype bool
+        True for columns outside blocks.
+    """
+
+    center: Array
+    factor: Array
+    is_counted: NDArray[np.bool_]
+
+    @property
+    def n_counted(self) -> int:
+        """Number of columns outside blocks."""
+        return int(np.count_nonzero(self.is_counted))
+
+    def apply(self, rows: Array) -> Array:
+        """Scale samples."""
+        return (rows - self.center) * self.factor
+
+    def scale_priors(self, priors: Array) -> Array:
+        """Return priors of shape (n_priors, n_features, ...) for scaled samples."""
+        by_feature = np.moveaxis(priors, 1, -1)
+        scaled = np.divide(by_feature, self.factor, out=np.zeros_like(by_feature), where=self.factor > 0)
+        return np.moveaxis(scaled, -1, 1)
+
+    def undo(self, fit: PriorFit) -> PriorFit:
+        """Return the weights of samples that are not scaled."""
+        coefficients, prior = (self.factor * fit.coefficients.T).T, (self.factor * fit.prior.T).T
+        return fit._replace(
+            coefficients=coefficients, prior=prior, intercept=fit.intercept - self.center @ coefficients
+        )
+
+
+def scale_blocks(blocks: Mapping[str, float], names: Sequence[str] | None, rows: Array) -> Scaling:
+    r"""Find the scaling by which one penalty gives each block of columns its own prior variance.
+
+    With the penalty :math:`\lambda`, weights have the prior variance :math:`1/\lambda`. A block whose rows have the
+    mean squared length :math:`v \, n`, where :math:`n` is the number of columns outside all blocks, gets :math:`v`
+    times the prior variance of these columns together, if they are standardized.
+
+    Parameters
+    ----------
+    blocks : mapping from str to float
+        Relative variance :math:`v` of the columns whose names start with each prefix. May be empty.
+    names : sequence of str or None
+        Names of the columns.
+    rows : ndarray of shape (n_samples, n_features)
+        Labeled and unlabeled samples.
+
+    Returns
+    -------
+    Scaling
+        Of all columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a prefix is not a string or a variance is not above 0; the columns have no names; no column
+        starts with a prefix, or all do; or a column starts with two.
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 0, 4], [-1, 0, 0], [1, 2, 0], [-1, 2, 4]])
+    >>> scale_blocks({"fisher_": 1}, ["area", "fisher_0", "fisher_1"], rows).factor.round(2)
+    array([1.  , 0.45, 0.45])
+    """
+    members = _find_members(blocks, names, rows.shape[1])
+    counted = ~np.any(members, axis=0)
+    if not counted.any():
+        raise ValueError(
+            f"blocks must leave some columns of X out, got {list(blocks)!r}, with which all start. "
+            "The variance of a block is relative to that of the other columns. Use alpha instead."
+        )
+    center, factor = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
+    for member, variance in zip(members, blocks.values(), strict=True):
+        center[member] = rows[:, member].mean(axis=0)
+        length = ((rows[:, member] - center[member]) ** 2).sum() / len(rows)
+        factor[member] = np.sqrt(variance * np.count_nonzero(counted) / length) if length > 0 else 0.0
+    return Scaling(center, factor, counted)
+
+
+def _find_members(blocks: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.bool_]:
+    """Return for each block which columns belong to it."""
+    if names is None and blocks:
+        raise ValueError(
+            f"blocks goes by names ({list(blocks)!r}), but the columns of X have none. "
+            'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
+        )
+    for prefix, variance in blocks.items():
+        if not isinstance(prefix, str) or not isinstance(variance, int | float) or not 0 < variance < np.inf:
+            raise ValueError(
+                f"blocks must map the beginning of names to a variance above 0, got {prefix!r}: {variance!r}. "
+                'Write it as in {"fisher_": 1.0}.'
+            )
+    names = [] if names is None else list(names)
+    members = np.array([[name.startswith(prefix) for name in names] for prefix in blocks], dtype=bool)
+    members = members.reshape(-1, n_features)
+    for prefix, member in zip(blocks, members, strict=True):
+        if not member.any():
+            raise ValueError(
+                f"X must have columns of the block {prefix!r}, got none whose name starts with it. "
+                f"The names are {', '.join(map(repr, names[:3]))}, …"
+            )
+    if (members.sum(axis=0) > 1).any():
+        twice = names[int(np.argmax(members.sum(axis=0) > 1))]
+        raise ValueError(f"blocks must not overlap, got two for column {twice!r}: {list(blocks)!r}. Drop one of them.")
+    return members
