@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn_melanoma import _callbacks, _sklearn_compat, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.experimental import AugmentedClassifier, InvariantProjection
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, PatchEncoder
+from sklearn_melanoma.features import ColorFeatures, FisherVectorEncoder, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics import make_mask_scorer, mask_jaccard
 from sklearn_melanoma.pipeline import ImagePipeline
@@ -159,11 +159,11 @@ def test_no_image_is_no_batch(recorder):
 
 @since_callbacks
 def test_learning_steps_report_their_parts(data, recorder):
-    encoder = PatchEncoder(n_codes=4, n_patches=500, random_state=0)
+    encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=500, random_state=0)
     frozen = FrozenEstimator(PixelClassifierSegmenter(random_state=0).fit(data.images, data.masks))
     pipeline = ImagePipeline([("segment", frozen), ("encode", encoder)], batch_size=5).set_callbacks(recorder)
     rows = pipeline.fit_transform(data.images)
-    inner = expect_events("fit", "images", "learn", estimator="PatchEncoder")[1:-1]
+    inner = expect_events("fit", "images", "learn", estimator="FisherVectorEncoder")[1:-1]
     outer = expect_events("fit-transform", "batch", "batch")
     assert recorder.events() == [*outer[:2], *inner, *outer[2:]]
     np.testing.assert_array_equal(rows, clone(pipeline).set_callbacks().fit(data.images).transform(data.images))
@@ -260,7 +260,7 @@ def test_reports_batches_once_if_rows_are_not_cached(data, recorder, tmp_path):
 
 @since_callbacks
 def test_callbacks_do_not_change_cache_keys(recorder):
-    steps = [PatchEncoder(n_codes=4), MorphologyFeatures()]
+    steps = [FisherVectorEncoder(n_gaussians=2), MorphologyFeatures()]
     before = digest_steps(steps)
     for step in steps:
         step.set_callbacks(recorder)
@@ -394,7 +394,11 @@ TREES = ExtraTreesClassifier(5, random_state=0)
 SEGMENTERS = [("blue", WatershedSegmenter()), ("green", WatershedSegmenter(channel="green"))]
 RANKER = ExtraTreesRegressor(5, random_state=0)
 ALONE = [
-    (PatchEncoder(n_codes=4, n_patches=500, random_state=0), get_lesions, ["images", "images", "learn"]),
+    (
+        FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=500, random_state=0),
+        get_lesions,
+        ["images", "images", "learn"],
+    ),
     (
         InvariantProjection(MorphologyFeatures(), n_components=3, random_state=0),
         get_lesions,

@@ -31,15 +31,15 @@ import sklearn_melanoma
 from sklearn_melanoma import Lesion
 from sklearn_melanoma._base import FeatureTransformer
 from sklearn_melanoma._validation import element_of_error
-from sklearn_melanoma.features import ColorFeatures, MorphologyFeatures, PatchEncoder, PatientRelative
+from sklearn_melanoma.features import ColorFeatures, FisherVectorEncoder, MorphologyFeatures, PatientRelative
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.persistence import load_model, save_model
-from sklearn_melanoma.pipeline import ImagePipeline
+from sklearn_melanoma.pipeline import BlockScaler, ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 
 # Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests them.
 TABULAR = {"semi_supervised"}
-TABULAR_ESTIMATORS = {PatientRelative}
+TABULAR_ESTIMATORS = {BlockScaler, PatientRelative}
 
 # Folder in which an ImagePipeline caches rows across tests.
 ROWS = TemporaryDirectory(prefix="rows")
@@ -57,7 +57,7 @@ ARGUMENTS = {
         {"estimator": ExtraTreesClassifier(5, random_state=0), "n_pixels": 50, "random_state": 0}
     ],
     "InvariantProjection": [{"transformer": MorphologyFeatures(), "n_components": 3, "random_state": 0}],
-    "PatchEncoder": [{"n_codes": 4, "n_patches": 500, "random_state": 0}],
+    "FisherVectorEncoder": [{"n_gaussians": 2, "n_components": 4, "n_patches": 500, "random_state": 0}],
     "MorphologyFeatures": [{}, {"features": ["max_span", "area"], "unit": "mm"}],
 }
 
@@ -559,7 +559,7 @@ STEPS = [
     ImageReader(max_side=20),
     WatershedSegmenter(),
     MorphologyFeatures("survey"),
-    PatchEncoder(n_codes=4, n_patches=500, random_state=0),
+    FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=500, random_state=0),
 ]
 every_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
 

@@ -55,7 +55,7 @@ class InvariantProjection(LearnedFeatures):
 
     See Also
     --------
-    PatchEncoder : Learns features from patches of images.
+    FisherVectorEncoder : Learns features from patches of images.
 
     Notes
     -----

@@ -1,8 +1,7 @@
-"""Fisher vectors of small patches of a lesion, and the Gaussian mixture that is learned for them without labels."""
+"""Fisher vectors of small patches of a lesion."""
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from math import ceil, sqrt
 from typing import NamedTuple
@@ -11,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from scipy.special import expit, softmax
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from sklearn_melanoma._geometry import padded_box
 from sklearn_melanoma._lesion import Lesion
@@ -39,12 +36,6 @@ _DARK = 8.0
 _RIM = 0.12
 _OUTER_STEP, _INNER_STEP, _STEP_WIDTH = -0.08, 0.15, 0.02
 ZONES = ("lesion", "rim")
-
-# Fraction of the total variance that is added to the variance of each component before division.
-_FLOOR = 0.005
-# Added to the variances of the Gaussians. A component has a variance of at most 1.
-_LEAST_VARIANCE = 1e-3
-_N_ROUNDS = 15
 
 
 class Mixture(NamedTuple):
@@ -195,46 +186,6 @@ def _list_frequencies() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     down, across = np.indices((_N_FREQUENCIES, _N_FREQUENCIES))
     is_kept = (down + across > 0) & (down + across <= _FINEST_SUM)
     return down[is_kept], across[is_kept]
-
-
-def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: np.random.RandomState) -> Mixture:
-    """Learn principal components of patches and a mixture of Gaussians with independent components.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_patches, n_values), dtype float32
-        At least `n_gaussians` patches.
-    n_components : int
-        Number of components, at most `n_values`.
-    n_gaussians : int
-        Number of Gaussians.
-    random : RandomState
-        Draws the first means from the patches.
-
-    Returns
-    -------
-    Mixture
-        Argument of `encode`.
-    """
-    center = values.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.cov(values, rowvar=False))
-    variances, axes = variances[: -n_components - 1 : -1], axes[:, : -n_components - 1 : -1]
-    components = (axes / np.sqrt(variances + max(_FLOOR * variances.sum(), np.finfo(np.float32).tiny))).astype(
-        np.float32
-    )
-    model = GaussianMixture(
-        n_gaussians,
-        covariance_type="diag",
-        init_params="k-means++",
-        max_iter=_N_ROUNDS,
-        reg_covar=_LEAST_VARIANCE,
-        random_state=random,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # more rounds change the features, but not their use
-        model.fit((values - center) @ components)
-    weights, means = (np.asarray(values, dtype=np.float32) for values in (model.weights_, model.means_))
-    return Mixture(center, components, weights, means, np.sqrt(model.covariances_).astype(np.float32))
 
 
 def encode(patches: Patches, mixture: Mixture) -> Floats:

@@ -15,8 +15,9 @@ from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.features._fisher import N_VALUES, SCALES, ZONES, Floats, encode, learn_mixture, take_patches
+from sklearn_melanoma.features._fisher import N_VALUES, SCALES, ZONES, Floats, encode, take_patches
 from sklearn_melanoma.features._learned import LearnedFeatures, iterate_lesions
+from sklearn_melanoma.features._mixture import learn_mixture
 
 
 class FisherVectorEncoder(LearnedFeatures):

@@ -69,9 +69,7 @@ class LearnedFeatures(FeatureTransformer):
         return tags
 
 
-def iterate_lesions(
-    images: Sequence[Any], task: FitTask, positions: Sequence[int] | None = None
-) -> Iterator[Lesion]:
+def iterate_lesions(images: Sequence[Any], task: FitTask, positions: Sequence[int] | None = None) -> Iterator[Lesion]:
     """Yield the lesions at some or all positions one at a time, without those that have no mask or an empty one."""
     positions = range(len(images)) if positions is None else positions
     count_down = Countdown(task, "images", len(positions), _PART_SIZE)

@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin
 from sklearn_melanoma.semi_supervised._blocks import scale_blocks
 from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
-class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Scale each feature by another scaler, but a block of learned features by one number.
 
     The columns of a Fisher vector belong together. Standardizing each would let those count most that hardly vary. So
@@ -61,6 +63,7 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.scaler = scaler
         self.prefix = prefix
 
+    @one_task
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Find the scale of each column and of the block.
 

@@ -3,7 +3,8 @@ import pytest
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.features import FisherVectorEncoder
-from sklearn_melanoma.features._fisher import SCALES, SIDE, Patches, encode, learn_mixture, take_patches
+from sklearn_melanoma.features._fisher import SCALES, SIDE, Patches, encode, take_patches
+from sklearn_melanoma.features._mixture import learn_mixture
 
 ORIENTATIONS = [(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
 

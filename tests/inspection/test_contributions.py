@@ -21,7 +21,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.experimental import AugmentedClassifier
-from sklearn_melanoma.features import PatchEncoder, feature_directions
+from sklearn_melanoma.features import FisherVectorEncoder, feature_directions
 from sklearn_melanoma.inspection import ContributionDisplay
 from sklearn_melanoma.inspection._contributions import (
     add_by_criterion,
@@ -213,7 +213,7 @@ def test_models_without_image_steps(make, error, message, lesions):
 
 
 def test_calibrated_copies_with_learned_image_steps(lesions):
-    encoder = PatchEncoder(n_codes=4, n_patches=300, random_state=0)
+    encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=300, random_state=0)
     pipeline = make_melanoma_pipeline("survey", LogisticRegression()).set_params(features__measure=encoder)
     model = CalibratedClassifierCV(pipeline, cv=2).fit(lesions.images[:20], lesions.target[:20])
     with pytest.raises(ValueError, match=r"CalibratedClassifierCV\(FrozenEstimator\(model\)\)"):

@@ -642,14 +642,14 @@ def test_find_untrusted():
         "numpy.dtype",
         "sklearn.tree._tree.Tree",
         "sklearn_melanoma.pipeline._image_pipeline.ImagePipeline",
-        "sklearn_melanoma.features._patches.Codes",
+        "sklearn_melanoma.features._fisher.Mixture",
     ]
     assert find_untrusted(trusted) == []
     others = [
         "builtins.exec",
         "numpy.memmap",
         "sklearn.utils.Bunch",
-        "sklearn_melanoma.features._patches.np",
+        "sklearn_melanoma.features._fisher.np",
         "sklearn_melanoma.pipeline._melanoma_pipeline.SimpleImputer",
         "thing",
         "",

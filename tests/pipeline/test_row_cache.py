@@ -28,7 +28,7 @@ import sklearn_melanoma
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.experimental import AugmentedClassifier
-from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, PatchEncoder
+from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, FisherVectorEncoder, MorphologyFeatures
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._memory import cache as row_cache
@@ -485,7 +485,7 @@ def test_step_without_a_key_warns(make_pipeline, log, paths):
 
 
 def test_key_includes_fitted_state(make_pipeline, log, images):
-    encoder = PatchEncoder(n_codes=4, n_patches=400, random_state=0)
+    encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=400, random_state=0)
     one, other = make_pipeline(encoder).fit(images[:6]), make_pipeline(clone(encoder)).fit(images[6:])
     again = make_pipeline(clone(encoder)).fit(images[:6])
     count_reads(log)
@@ -512,8 +512,8 @@ def test_key_includes_masks_of_a_fitted_segmenter(make_pipeline, log, images, ma
 
 
 def test_fitted_member_of_a_union_does_not_change_other_keys(make_pipeline, images):
-    encoder = PatchEncoder(n_codes=4, n_patches=400, random_state=0)
-    both = FeatureUnion([("morphology", CountingFeatures("survey")), ("patches", encoder)])
+    encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=400, random_state=0)
+    both = FeatureUnion([("morphology", CountingFeatures("survey")), ("fisher", encoder)])
     one, other = make_pipeline(both).fit(images[:6]), make_pipeline(clone(both)).fit(images[6:])
     rows = one.transform(images)
     CountingFeatures.calls = 0
