@@ -98,7 +98,8 @@ def find_outcome(entry: str, path: str, *, strict: bool = False) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore")
         # These are about the content of a sound file.
-        warnings.filterwarnings("ignore", message="No lesion was found|.* covers the whole rim of the image")
+        content = "No lesion was found|.* covers the whole rim of the image|.* pages or frames with different images"
+        warnings.filterwarnings("ignore", message=content)
         try:
             ENTRIES[entry](path)
         except (ValueError, OSError) as error:
