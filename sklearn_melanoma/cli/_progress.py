@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from sklearn_melanoma.cli._app import print_note
 
 _CHUNK = 128  # images per process between two writes of an output
 
@@ -66,6 +69,19 @@ def show_spinner(description: str) -> Iterator[None]:
     with make_progress_bar(transient=True) as progress:
         progress.add_task(description, total=None)
         yield
+
+
+@contextmanager
+def note_memory(memory: Path | None) -> Iterator[None]:
+    """Say where the features of the images so far are, if an error or Ctrl-C stops their computation."""
+    try:
+        yield
+    except BaseException:
+        if memory is not None:
+            print_note(
+                "Kept", f"the features of the images so far, in {str(memory)!r}. The same command continues there."
+            )
+        raise
 
 
 def iterate_chunks(items: Sequence[Any], description: str, n_jobs: int) -> Iterator[Tracked]:

@@ -38,7 +38,7 @@ from sklearn_melanoma.cli._options import (
     ShowCode,
 )
 from sklearn_melanoma.cli._outputs import prepare_output
-from sklearn_melanoma.cli._progress import show_spinner
+from sklearn_melanoma.cli._progress import note_memory, show_spinner
 from sklearn_melanoma.model_selection import which_to_label
 from sklearn_melanoma.persistence import read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline
@@ -78,7 +78,7 @@ def suggest(
         labeled = load_data(images, labels, on_error, **options)
         paths, y, frame = labeled.images, labeled.target, labeled.frame
     data = add_columns(paths, columns, get_image_pipeline(fitted), labels=frame)
-    with show_spinner("Choosing images"), record_problems() as problems:
+    with show_spinner("Choosing images"), note_memory(memory), record_problems() as problems:
         positions = which_to_label(fitted, data, number, y=y)
     chosen = "\n".join(paths[position] for position in positions)
     warn_of_problems({paths[position]: problem for position, problem in problems.items()}, len(paths))

@@ -34,10 +34,10 @@ from sklearn_melanoma.cli._options import (
     ShowCode,
 )
 from sklearn_melanoma.cli._outputs import prepare_output
-from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
+from sklearn_melanoma.cli._progress import iterate_chunks, note_memory, show_spinner
 from sklearn_melanoma.datasets import read_diagnoses
 from sklearn_melanoma.metrics import Threshold, score_report, threshold_at_sensitivity
-from sklearn_melanoma.model_selection import out_of_fold_scores
+from sklearn_melanoma.model_selection import SemiSupervisedSplit, out_of_fold_scores
 from sklearn_melanoma.persistence import format_model_card, read_model_info, save_model
 from sklearn_melanoma.persistence._skops import import_skops
 from sklearn_melanoma.pipeline import ImagePipeline
@@ -93,10 +93,12 @@ def train(
     warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # of self-training, once a fold
     target = read_diagnoses(data.diagnosis) if diagnoses else data.target
     positive = _find_positive(target)
+    _check_folds(folds, target, data.groups)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
         model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
         inputs = add_columns(data.images, columns, model["features"], labels=data.frame)
-        problems = _fill_memory(model["features"].set_params(on_error=on_error.value)[:], data.images, n_jobs)
+        with note_memory(memory):
+            problems = _fill_memory(model["features"].set_params(on_error=on_error.value)[:], data.images, n_jobs)
         warn_of_problems(problems, len(data.images))
         kept = np.array([problems.get(path, NO_LESION) == NO_LESION for path in data.images])
         X = [path for path, keep in zip(data.images, kept, strict=True) if keep] if not column else inputs[kept]
@@ -134,6 +136,18 @@ def _find_positive(target: NDArray[Any]) -> Any:
     if len(found) == 2:
         raise ValueError(f"--diagnoses needs melanoma or a third diagnosis, got {' and '.join(found)}. Label others.")
     return None
+
+
+def _check_folds(folds: int, target: NDArray[Any], groups: NDArray[Any]) -> None:
+    """Raise an error if a class is too rare for the folds, before features are computed."""
+    of_class = Counter(label for label, _ in set(zip(target.tolist(), groups.tolist(), strict=True)))
+    rare = [f"{label} ({of_class[label]})" for label in of_class if isinstance(label, str) and of_class[label] < folds]
+    if rare:
+        raise ValueError(
+            f"--diagnoses needs images of at least {folds} patients or lesions of each diagnosis, as many as --folds, "
+            f"got {', '.join(rare)}. Write 'other' for rare diagnoses, or use fewer folds."
+        )
+    SemiSupervisedSplit(folds).split(target, target, groups)  # raises
 
 
 def _score_folds(model: Any, X: Any, y: NDArray[Any], folds: int, groups: NDArray[Any], positive: Any) -> Any:

@@ -25,7 +25,8 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
     labels : sequence of str
         Words, such as the field `diagnosis` of :func:`load_images`, and -1 for unlabeled images.
     classes : sequence of str, optional
-        Classes of a model, such as ``("mel", "nv")``. They take the place of the names of their diagnoses.
+        Classes of a model, such as ``("mel", "nv")``. They take the place of the names of their diagnoses. If "other" is
+        among them, it takes the place of all diagnoses that are not.
 
     Returns
     -------
@@ -70,7 +71,8 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
     own = np.asarray(classes, dtype=object).tolist()
     diagnoses = list(map(find_diagnosis, own))
     by_name = {name: label for name, label in zip(diagnoses, own, strict=True) if diagnoses.count(name) == 1}
-    names = [label if label in own else by_name.get(found[label], found[label]) for label in labels]
+    by_name |= {name: by_name.get(REST, name) for name in (*DIAGNOSES, REST) if name not in by_name}
+    names = [label if label in own else by_name.get(found[label], -1) for label in labels]
     return np.array(names, dtype=object)
 
 

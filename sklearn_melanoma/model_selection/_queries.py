@@ -106,5 +106,13 @@ def _transform_samples(model: Pipeline, X: Any) -> tuple[Any, NDArray[np.bool_] 
     X = model[:1].transform(X)
     table = np.asarray(X) if len(getattr(X, "shape", ())) == 2 else np.empty(0)
     is_rows = table.ndim == 2 and table.dtype.kind == "f"
-    measured = np.array(~np.isnan(table).all(axis=1), dtype=bool) if is_rows else True
+    n_features = table.shape[-1] - _count_patient_columns(model[0])
+    measured = np.array(~np.isnan(table[:, :n_features]).all(axis=1), dtype=bool) if is_rows else True
     return (model[1:-1].transform(X) if len(model) > 2 else X), measured
+
+
+def _count_patient_columns(step: Any) -> int:
+    """Return the number of the last columns of a table that are those of the patient, known also without a lesion."""
+    categories = getattr(step, "categories_", None)
+    values = categories.values() if isinstance(categories, dict) else ()
+    return sum(1 if found is None else len(found) for found in values)

@@ -147,6 +147,19 @@ def test_interrupts_and_full_disks_keep_rows(run, monkeypatch, error, code, mess
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize("command", ["train", "suggest"])
+def test_interrupts_say_where_features_are(run, monkeypatch, command):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn_melanoma.cli._train._fill_memory", interrupt)
+    monkeypatch.setattr("sklearn_melanoma.cli._suggest.which_to_label", interrupt)
+    arguments = [*COMMANDS[command], "-j", 1]
+    assert run(command, *arguments, exit_code=130).stderr == "Interrupted: stopped before the end.\n"
+    kept = "Kept: the features of the images so far, in 'cache'. The same command continues there."
+    assert run(command, *arguments, "--memory", "cache", exit_code=130).stderr.splitlines()[0] == kept
+
+
 def test_rows_that_were_being_written_are_dropped(tmp_path, monkeypatch):
     def write_half(frame, file, **options):
         file.write("b,1\nc,")

@@ -12,9 +12,7 @@ import pytest
 from sklearn_melanoma.datasets import find_images
 from sklearn_melanoma.persistence import load_model, read_model_info
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:No lesion was found", "ignore:y contains no unlabeled samples", "ignore:X has feature names"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:No lesion was found", "ignore:y contains no unlabeled samples")
 FEW = "images/image0[0-5].png"
 
 

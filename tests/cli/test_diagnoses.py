@@ -185,3 +185,7 @@ def test_wrong_options_and_words(run):
     result = run(*train, "--melanoma", "mel", exit_code=2)
     assert "--melanoma is for models of melanoma against all others" in result.stderr
     assert "'suspicious' (12), which could mean melanoma or not" in run(*train, exit_code=1).stderr
+    rare = ["--folds", 10, "--force"]
+    result = run(*relabel(mel=1, nv=0, bcc=0), *rare, exit_code=1)
+    assert "of at least 10 patients or lesions of each diagnosis, as many as --folds, got " in result.stderr
+    assert "melanoma (7)" in result.stderr

@@ -8,7 +8,7 @@ from sklearn_melanoma.datasets import find_images, load_images, match_table
 from sklearn_melanoma.inspection import make_report
 from sklearn_melanoma.persistence import load_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:No lesion was found", "ignore:X has feature names")
+pytestmark = pytest.mark.filterwarnings("ignore:No lesion was found")
 FEW = "images/image0*.png"
 
 

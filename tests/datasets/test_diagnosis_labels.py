@@ -35,5 +35,6 @@ def test_classes_of_a_model():
         "other",
         -1,
     ]
+    assert read_diagnoses(["nv", "bcc", "wart", "?"], ["naevus", "other"]).tolist() == ["naevus", "other", "other", -1]
     # Two classes of one diagnosis: only their own words are sure.
     assert read_diagnoses(["melanoma", "mel"], ["mel", "melanoma in situ"]).tolist() == ["melanoma", "mel"]

@@ -272,6 +272,16 @@ def test_from_images():
     assert not labeled[chosen].any()
 
 
+@pytest.mark.filterwarnings("ignore:No lesion was found")
+def test_images_without_a_lesion_are_not_chosen_for_what_is_known_of_the_patient(skin):
+    lesions = make_lesions(12, melanoma_fraction=0.5, image_size=(48, 64), random_state=0)
+    table = pd.DataFrame({"image": [*lesions.images, skin], "age": [40.0] * 12 + [90.0], "sex": ["f", "m"] * 6 + ["f"]})
+    model = make_melanoma_pipeline(columns=["age", "sex"]).fit(table, [*lesions.target, -1])
+    assert sorted(which_to_label(model, table, 12)) == list(range(12))
+    with pytest.raises(ValueError, match="with features, 12, got 13"):
+        which_to_label(model, table, 13)
+
+
 @pytest.mark.real_data
 def test_beats_random_choice_on_ph2(real_data):
     from sklearn_melanoma.datasets import load_ph2
