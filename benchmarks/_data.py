@@ -96,9 +96,15 @@ def _draw_images(lesions: Bunch, size: int) -> Bunch:
         np.arange(len(lesions.images)), replace=False, n_samples=size, stratify=lesions.target, random_state=0
     )
     chosen.sort()
+    more = {}
+    if getattr(lesions, "frame", None) is not None:
+        more["frame"] = lesions.frame.iloc[chosen]
+    if getattr(lesions, "diagnosis", None) is not None:
+        more["diagnosis"] = np.asarray(lesions.diagnosis)[chosen]
     return Bunch(
         images=[lesions.images[i] for i in chosen],
         masks=None if lesions.masks is None else [lesions.masks[i] for i in chosen],
         target=lesions.target[chosen],
         groups=lesions.groups[chosen],
+        **more,
     )

@@ -18,6 +18,7 @@ from benchmarks._data import count_images, describe_sets, load_sets
 from benchmarks._draws import describe_missing_draws, draw_few_labels
 from benchmarks._few_diagnoses import run_all, run_few
 from benchmarks._few_label_methods import METHODS, PIPELINE, SURVEY, Fit, fit_pipeline
+from benchmarks._few_learned import run_learned
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
 from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
@@ -42,6 +43,7 @@ INTRO = (
 LOST_NOTE = "Images in which no lesion was found, with imputed features: {n_lost}."
 
 AGE = "pipeline with age"
+LEAST_IMAGES = 15  # of the rarest of several diagnoses, so that each fold has some
 
 SCORES: dict[str, Callable[[Any, Any], float]] = {
     "auc": roc_auc_score,
@@ -122,8 +124,11 @@ def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: P
         notes += describe_missing_draws(n_per_class, len(draws), repeats)
         if len(draws) >= 2:
             records += summarize_draws(n_per_class, draws)
-    sections = [Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes)]
-    if name == "ham10000":
+    sections = [
+        Section(f"{name}: {count_images(lesions)}", COLUMNS, records, notes),
+        run_learned(name, lesions, tables["all"], LABELS_PER_CLASS, repeats=repeats, n_jobs=n_jobs, progress=progress),
+    ]
+    if name == "ham10000" and np.unique(lesions.diagnosis, return_counts=True)[1].min() >= LEAST_IMAGES:
         sections.append(run_few(name, lesions, tables["all"], repeats=repeats, n_jobs=n_jobs, progress=progress))
         sections.append(run_all(name, lesions, tables["all"]))
     return sections
