@@ -153,5 +153,6 @@ class FisherVectorEncoder(LearnedFeatures):
         ]
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Array:
-        scales = zip(take_patches(lesion), self.mixtures_, strict=True)
-        return np.concatenate([encode(patches, mixture) for patches, mixture in scales], dtype=np.float64)
+        with one_blas_thread():  # the matrices are too small for more
+            scales = zip(take_patches(lesion), self.mixtures_, strict=True)
+            return np.concatenate([encode(patches, mixture) for patches, mixture in scales], dtype=np.float64)

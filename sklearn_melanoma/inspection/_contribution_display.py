@@ -30,7 +30,8 @@ class ContributionDisplay:
     ----------
     features : DataFrame
         One row for each feature, indexed by name: its ``criterion``; its ``value``; its ``contribution``; and its
-        ``percentile`` among the training images, NaN if the model does not know it.
+        ``percentile`` among the training images, NaN if the model does not know it. All columns of a
+        :class:`~sklearn_melanoma.features.FisherVectorEncoder` are one row, "learned patterns", without a value.
     intercept : float
         Score of an image whose contributions are all 0. With standardized features, it is an average image.
     class_name : str, default="the positive class"
@@ -137,6 +138,7 @@ class ContributionDisplay:
                 f"model must be linear, with contributions that add up to its score, got "
                 f"{type(data.parts[0].classifier).__name__}. Use FeatureImportanceDisplay for other classifiers."
             )
+        found = found.merge_learned()
         compared = compare_with_training(data.parts[0], data.features)
         percentiles = np.full(data.features.shape, np.nan) if compared is None else compared[1]
         measured = pd.DataFrame(
@@ -185,6 +187,7 @@ class ContributionDisplay:
         lines = [f"score {self.decision:+.2f}, of which intercept {self.intercept:+.2f}"]
         for name, row in strongest.iterrows():
             place = "" if np.isnan(row["percentile"]) else f", above {row['percentile']:.0f} % of training images"
-            lines.append(f"{name} {row['value']:.3g}{place}: {row['contribution']:+.2f}")
+            value = "" if np.isnan(row["value"]) else f" {row['value']:.3g}"
+            lines.append(f"{name}{value}{place}: {row['contribution']:+.2f}")
         ax.set_title("\n".join(lines), loc="left", fontsize="medium")
         return self

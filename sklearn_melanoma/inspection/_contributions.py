@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.features import feature_directions
+from sklearn_melanoma.inspection._families import LEARNED, merge_learned
 from sklearn_melanoma.inspection._models import (
     TablePart,
     compute_decisions,
@@ -44,6 +45,20 @@ class Contributions(NamedTuple):
     intercept: Array
     decision: Array
     scaled: Array
+
+    def merge_learned(self) -> Contributions:
+        """Return the same with the columns of Fisher vectors as one feature, which has no value."""
+        features = merge_learned(self.names)
+        if LEARNED not in features:
+            return self
+        *others, learned = features.values()
+        kept = [position for (position,) in others]
+        added = self.of_features[:, learned].sum(axis=1)
+        return self._replace(
+            of_features=np.column_stack([self.of_features[:, kept], added]),
+            names=list(features),
+            scaled=np.column_stack([self.scaled[:, kept], np.full(len(added), np.nan)]),
+        )
 
 
 def compute_contributions(
@@ -106,7 +121,7 @@ def _name_columns(before: Any, scaled: Any, names: list[str]) -> list[str]:
 
 
 def find_criteria(names: Sequence[str], patient_columns: Sequence[str] = ()) -> list[str]:
-    """Return the criterion of each feature: that of dermatologists, the column of the patient, or "other".
+    """Return the criterion of each feature: of dermatologists, a column of the patient, "learned patterns" or "other".
 
     Parameters
     ----------
@@ -126,7 +141,8 @@ def find_criteria(names: Sequence[str], patient_columns: Sequence[str] = ()) -> 
         own = name.rpartition("__")[2]  # a union may put the name of a step before it
         own = own.removesuffix("_mm2").removesuffix("_mm")
         column = [column for column in patient_columns if name == column or name.startswith(f"{column}_")]
-        criteria.append((known.get(own) or OTHER) if not column else max(column, key=len))
+        unknown = LEARNED if name == LEARNED else OTHER
+        criteria.append((known.get(own) or unknown) if not column else max(column, key=len))
     return criteria
 
 

@@ -14,7 +14,21 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "texture": TextureFeatures.FEATURES,
     "ABCD": AbcdFeatures.FEATURES,
 }
-PATCH_PREFIX = "patch_"  # an encoder numbers its columns and has no list of names
+# The columns of a FisherVectorEncoder are thousands, and one alone says nothing. They count as one feature.
+LEARNED = "learned patterns"
+_LEARNED_PREFIX = "fisher_"
+
+
+def is_learned(name: str) -> bool:
+    """Return whether a feature is part of a Fisher vector."""
+    return name.rpartition("__")[2].startswith(_LEARNED_PREFIX)  # a union may put the name of a step before it
+
+
+def merge_learned(columns: Sequence[str]) -> dict[str, list[int]]:
+    """Return the positions of the columns of each feature by its name; those of Fisher vectors are one, the last."""
+    features = {name: [position] for position, name in enumerate(columns) if not is_learned(name)}
+    learned = [position for position, name in enumerate(columns) if is_learned(name)]
+    return features | ({LEARNED: learned} if learned else {})
 
 
 def find_family(name: str) -> str:
@@ -23,7 +37,7 @@ def find_family(name: str) -> str:
     for family, names in FAMILIES.items():
         if own in names or own.removesuffix("_mm2").removesuffix("_mm") in names:
             return family
-    return "patches" if own.startswith(PATCH_PREFIX) else "other"
+    return LEARNED if name == LEARNED or is_learned(name) else "other"
 
 
 def check_names(names: Sequence[Any]) -> list[str]:

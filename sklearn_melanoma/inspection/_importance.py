@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma.inspection._borders import check_matplotlib
-from sklearn_melanoma.inspection._families import assign_families, check_names
+from sklearn_melanoma.inspection._families import assign_families, check_names, merge_learned
 from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
 from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, name_score, recode_positive
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, find_labeled_or_masked
@@ -53,8 +53,9 @@ class FeatureImportanceDisplay:
     Notes
     -----
     Each transformer in :mod:`sklearn_melanoma.features` with a list of names makes a family: "morphology", "color",
-    "texture" and "ABCD". Names that begin with ``patch_`` are in the family "patches", all others in "other". The
-    suffix of a unit (``_mm``, ``_mm2``) and the name of a step before ``__`` are ignored.
+    "texture" and "ABCD". All columns of a :class:`~sklearn_melanoma.features.FisherVectorEncoder` are one feature and a
+    family, "learned patterns". All others are in "other". The suffix of a unit (``_mm``, ``_mm2``) and the name of a
+    step before ``__`` are ignored.
 
     Examples
     --------
@@ -168,12 +169,14 @@ class FeatureImportanceDisplay:
         n_fitted = len(getattr(estimator, "classes_", ()))
         if isinstance(scoring, str) and (len(classes) == n_fitted == 2 or pos_label is not None):
             positive = find_pos_label(classes, pos_label, estimator=estimator)
-        table, names, classifier = split_at_table(estimator, X, np.flatnonzero(labeled))
+        table, columns, classifier = split_at_table(estimator, X, np.flatnonzero(labeled))
         classifier, labels = recode_positive(classifier, labels, positive)
+        features = merge_learned(columns)
+        names = list(features)
         family_of = assign_families(names, families)
         members: dict[str, list[int]] = {}
-        for column, family in enumerate(family_of):
-            members.setdefault(family, []).append(column)
+        for name, family in zip(names, family_of, strict=True):
+            members.setdefault(family, []).extend(features[name])
         losses = partial(
             compute_losses,
             classifier,
@@ -185,7 +188,7 @@ class FeatureImportanceDisplay:
             n_jobs=n_jobs,
         )
         return cls(
-            losses(sets=[[column] for column in range(len(names))]),
+            losses(sets=list(features.values())),
             names,
             family_of,
             family_importances=dict(zip(members, losses(sets=list(members.values())), strict=True)),

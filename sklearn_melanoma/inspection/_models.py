@@ -227,7 +227,7 @@ def find_parts(model: Any) -> list[TablePart]:
         At least one.
     """
     if isinstance(model, Pipeline):
-        before = list(_list_transformers(model[:-1]))
+        before = _list_steps(model[:-1])
         return [TablePart(before + part.transformers, part.classifier) for part in find_parts(model.steps[-1][1])]
     if attribute := _find_inner(model):
         return find_parts(getattr(model, attribute))
@@ -236,12 +236,11 @@ def find_parts(model: Any) -> list[TablePart]:
     return [TablePart([], model)]
 
 
-def _list_transformers(pipeline: Pipeline) -> Iterator[Any]:
-    for _, step in pipeline.steps:
-        if isinstance(step, Pipeline):
-            yield from _list_transformers(step)
-        elif step is not None and step != "passthrough":
-            yield step
+def _list_steps(transformer: Any) -> list[Any]:
+    """Return the transformers inside a pipeline, one after the other; a transformer is its only step."""
+    if isinstance(transformer, Pipeline):
+        return [step for _, each in transformer.steps for step in _list_steps(each)]
+    return [] if transformer is None or transformer == "passthrough" else [transformer]
 
 
 def is_linear(classifier: Any) -> bool:
@@ -281,21 +280,31 @@ def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | 
     -------
     tuple or None
         The fraction of features outside the range of the training images, of shape (n_samples,), and the percentiles
-        among them, of shape (n_samples, n_features). None without a :class:`~sklearn.preprocessing.QuantileTransformer`
-        of all columns.
+        among them, of shape (n_samples, n_features), NaN for a block of learned features. None without a
+        :class:`~sklearn.preprocessing.QuantileTransformer` of all other columns.
     """
     for step in part.transformers:
         if isinstance(step, QuantileTransformer):
-            quantiles = step.quantiles_
-            rows = np.asarray(table, dtype=np.float64)
-            if rows.shape[1] != quantiles.shape[1]:
+            return _compare_with_quantiles(step, np.asarray(table, dtype=np.float64))
+        if hasattr(step, "is_block_"):  # a BlockScaler; inspection does not import pipelines
+            others = np.flatnonzero(~step.is_block_)
+            inner = part._replace(transformers=_list_steps(step.scaler_))
+            if (found := compare_with_training(inner, np.asarray(table)[:, others])) is None:
                 return None
-            beyond = (rows < quantiles[0]) | (rows > quantiles[-1])
-            percentiles = [
-                50
-                * (np.interp(values, known, step.references_) + 1 - np.interp(-values, -known[::-1], step.references_))
-                for values, known in zip(rows.T, quantiles.T, strict=True)
-            ]
-            return beyond.mean(axis=1), np.transpose(percentiles)
+            percentiles = np.full(np.shape(table), np.nan)
+            percentiles[:, others] = found[1]
+            return found[0], percentiles
         table = step.transform(drop_unknown_names(step, table))
     return None
+
+
+def _compare_with_quantiles(step: QuantileTransformer, rows: Array) -> tuple[Array, Array] | None:
+    quantiles = step.quantiles_
+    if rows.shape[1] != quantiles.shape[1]:
+        return None
+    beyond = (rows < quantiles[0]) | (rows > quantiles[-1])
+    percentiles = [
+        50 * (np.interp(values, known, step.references_) + 1 - np.interp(-values, -known[::-1], step.references_))
+        for values, known in zip(rows.T, quantiles.T, strict=True)
+    ]
+    return beyond.mean(axis=1), np.transpose(percentiles)

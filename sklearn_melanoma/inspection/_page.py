@@ -13,6 +13,7 @@ import numpy as np
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.inspection._charts import draw_calibration, draw_histogram, draw_roc
 from sklearn_melanoma.inspection._contributions import rank_values
+from sklearn_melanoma.inspection._families import LEARNED
 from sklearn_melanoma.inspection._quality import RULES
 from sklearn_melanoma.inspection._report_data import ReportData
 from sklearn_melanoma.inspection._summary import Summary, name_skin_tones
@@ -197,7 +198,10 @@ def name_decision(data: ReportData) -> str:
 
 
 def _list_strongest(data: ReportData) -> list[list[list[Any]]]:
-    """Return number, value, percentile and contribution of the strongest features of each image."""
+    """Return number, value, percentile and contribution of the strongest features of each image.
+
+    Learned patterns have neither value nor percentile. Other features without a value are left out.
+    """
     if data.contributions is None:
         return []
     found = data.contributions
@@ -209,12 +213,16 @@ def _list_strongest(data: ReportData) -> list[list[list[Any]]]:
     order = np.argsort(-np.abs(found.of_features), axis=1, kind="stable")[:, :N_STRONGEST]
     return [
         [
-            [int(j), float(f"{values[i, j]:.4g}"), round(float(ranks[i, j])), round(float(found.of_features[i, j]), 3)]
+            [int(j), *_describe_value(values[i, j], ranks[i, j]), round(float(found.of_features[i, j]), 3)]
             for j in order[i]
-            if not np.isnan(values[i, j])
+            if not np.isnan(values[i, j]) or (found.names[j] == LEARNED and not data.flags["no_lesion"][i])
         ]
         for i in range(len(order))
     ]
+
+
+def _describe_value(value: float, rank: float) -> list[Any]:
+    return [None, None] if np.isnan(value) else [float(f"{value:.4g}"), round(float(rank))]
 
 
 def _list_facts(data: ReportData, metadata: pd.DataFrame | None) -> tuple[list[str], list[list[str]]]:

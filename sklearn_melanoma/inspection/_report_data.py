@@ -94,6 +94,11 @@ class ReportData(ImageData):
     @cached_property
     def contributions(self) -> Contributions | None:
         """Contributions to the score of the positive, or predicted, class; None if the model is not linear."""
+        return None if self._explained is None else self._explained.merge_learned()
+
+    @cached_property
+    def _explained(self) -> Contributions | None:
+        """Contributions of all columns."""
         if not len(self.readable):
             return None
         explained = self.predicted if self.positive is None else np.full(len(self.readable), self.positive)
@@ -116,8 +121,8 @@ class ReportData(ImageData):
     @property
     def _scaled(self) -> Array:
         """The features as the classifier sees them."""
-        if self.contributions is not None:
-            return self.contributions.scaled
+        if self._explained is not None:
+            return self._explained.scaled
         table = self.features
         for step in self.parts[0].transformers if self.shown else ():
             table = step.transform(drop_unknown_names(step, table))

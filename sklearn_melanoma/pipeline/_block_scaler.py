@@ -34,6 +34,8 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
     ----------
     scaler_ : transformer
         The fitted scaler.
+    is_block_ : ndarray of shape (n_features,), dtype bool
+        True for the columns of the block.
     center_, factor_ : ndarray of shape (n_features,)
         What is subtracted from the columns of the block, and the number by which they are then multiplied; 0 and 1 for
         other columns.
@@ -86,8 +88,8 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         """
         rows = check_rows(self, X)
         scaling = scale_blocks({self.prefix: 1.0}, getattr(self, "feature_names_in_", None), rows)
-        self.center_, self.factor_, self._is_scaled = scaling.center, scaling.factor, scaling.is_counted
-        self.scaler_ = clone(self.scaler).fit(rows[:, self._is_scaled], y)
+        self.center_, self.factor_, self.is_block_ = scaling.center, scaling.factor, ~scaling.is_counted
+        self.scaler_ = clone(self.scaler).fit(rows[:, ~self.is_block_], y)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -106,5 +108,5 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         scaled = (rows - self.center_) * self.factor_
-        scaled[:, self._is_scaled] = self.scaler_.transform(rows[:, self._is_scaled])
+        scaled[:, ~self.is_block_] = self.scaler_.transform(rows[:, ~self.is_block_])
         return scaled

@@ -139,7 +139,7 @@ def test_every_direction_has_its_criterion():
 
 
 def test_criteria_of_other_names():
-    names = ["morphology__area", "max_span_mm", "hull_area_mm2", "patch_3", "age", "sex_female", "site_back_left"]
+    names = ["morphology__area", "max_span_mm", "hull_area_mm2", "own_3", "age", "sex_female", "site_back_left"]
     expected = ["size", "size", "size", "other", "age", "sex", "site_back"]
     assert find_criteria(names, ["age", "sex", "site", "site_back"]) == expected
 

@@ -97,7 +97,7 @@ function makeWhy(item) {
     line.append(
       make("span", "", data.features[feature]),
       make("span", "amount", signed(added)),
-      make("small", "", `${number(value)}, above ${rank} % of the images`),
+      make("small", "", value === null ? "learned without labels" : `${number(value)}, above ${rank} % of the images`),
     );
     strongest.append(line);
   }
