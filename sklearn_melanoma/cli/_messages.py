@@ -12,7 +12,9 @@ _OPTIONS = {
     "n_jobs": "--n-jobs",
 }
 # The words of scikit-learn for an invalid parameter.
-_INVALID = re.compile(rf"^The '({'|'.join(_OPTIONS)})' parameter of \w+ must be (.*)\. Got (.*) instead\.$")
+_INVALID = re.compile(
+    rf"^The '({'|'.join(_OPTIONS)})' parameter of \w+ must be (.*?)(?: or None)?\. Got (.*) instead\.$"
+)
 _PARAMETER = re.compile(rf"(?<![\w/\\.'\"-])({'|'.join(_OPTIONS)})(?![\w/\\'\"-]|\.\w)")
 
 # Patterns of parts of messages, and what takes their place.
@@ -25,7 +27,9 @@ _PARTS = tuple(
         (r"^table must", "--columns must"),
         (r"^n must", "--number must"),
         (r"^(y|y_true) must", "The labels must"),
-        (r"^columns (of numbers )?must", r"The columns of the patient \1must"),
+        (r"^columns must", "The columns of the patient must"),
+        (r"^columns of numbers must", "Those columns of the patient that are numbers must"),
+        (r"save_model did not write it\. Pass a file that save_model wrote", "Pass a file that 'train' wrote"),
         (r"must name images of folder", "must name images of IMAGES"),
         (r"(?<=\d) samples of class", " images of class"),
         (r"need at least (\d+) groups of class", r"need images of at least \1 patients or lesions of class"),
@@ -34,7 +38,7 @@ _PARTS = tuple(
         (r"Use fewer folds", "Use fewer folds (--folds)"),
         (r"or ask for less\.", "or ask for a lower --sensitivity."),
         (r"Pass one of them as labels", "Name one of them by --labels"),
-        (r"Pass a table as labels", "Name a table by --labels"),
+        (r"Pass a table as labels", "Put a table 'labels.csv' there"),
         (r"Pass (the table|labels)\.", "Name the table by --labels."),
         (r"name the column of images with image_column", "name the column of images 'image'"),
         (r"Name one of them with image_column", "Name one of them 'image'"),

@@ -57,6 +57,8 @@ def segment(
     if show_code:
         _print_code(images, output, segmenter, masks, n_jobs, on_error)
         return
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"--output must be a folder, got the file {str(output)!r}. Name another.")
     if overview is not None:
         check_matplotlib("--overview")
         prepare_output(overview, force=force)

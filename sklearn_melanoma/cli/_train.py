@@ -13,6 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.table import Table
+from sklearn.utils import Bunch
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.cli._app import app, console
@@ -93,6 +94,7 @@ def train(
     warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # of self-training, once a fold
     target = read_diagnoses(data.diagnosis) if diagnoses else data.target
     positive = _find_positive(target)
+    _check_columns(column or [], label_column, data)
     _check_folds(folds, target, data.groups)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
         model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
@@ -136,6 +138,17 @@ def _find_positive(target: NDArray[Any]) -> Any:
     if len(found) == 2:
         raise ValueError(f"--diagnoses needs melanoma or a third diagnosis, got {' and '.join(found)}. Label others.")
     return None
+
+
+def _check_columns(names: list[str], label_column: str | None, data: Bunch) -> None:
+    """Refuse to learn from the column of diagnoses."""
+    labeled = np.flatnonzero(data.target >= 0)
+    for name in names:
+        values = [] if data.frame is None or name not in data.frame else data.frame[name].iloc[labeled].tolist()
+        if name == label_column or (values and values == [data.diagnosis[position] for position in labeled]):
+            raise ValueError(
+                f"--column must not be the column of diagnoses, got {name!r}: it is what the model predicts."
+            )
 
 
 def _check_folds(folds: int, target: NDArray[Any], groups: NDArray[Any]) -> None:

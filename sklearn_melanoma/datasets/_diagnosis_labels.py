@@ -25,8 +25,8 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
     labels : sequence of str
         Words, such as the field `diagnosis` of :func:`load_images`, and -1 for unlabeled images.
     classes : sequence of str, optional
-        Classes of a model, such as ``("mel", "nv")``. They take the place of the names of their diagnoses. If "other" is
-        among them, it takes the place of all diagnoses that are not.
+        Classes of a model, such as ``("mel", "nv")``. They take the place of the names of their diagnoses. "other", if
+        it is among them, takes the place of all diagnoses that are not.
 
     Returns
     -------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -29,7 +31,7 @@ def find_images(sources: PathLike | Sequence[PathLike], *, must_exist: bool = Tr
 
         - A folder: all images in it and its subfolders, without masks, as in :func:`load_folder`.
         - A glob such as ``"clinic/**/*.jpg"``: all image files that match.
-        - A text file (``.txt``) with one path or URL a line. Blank lines are ignored.
+        - A text file (``.txt``, in UTF-8, UTF-16 or cp1252) with one path or URL a line. Blank lines are ignored.
         - The path or URL of an image.
     must_exist : bool, default=True
         Whether files that a list or `sources` names must exist. If False, reading the images reports missing files.
@@ -107,10 +109,12 @@ def _expand_source(source: str, must_exist: bool) -> list[str]:
 def _read_list(path: str, must_exist: bool) -> list[str]:
     """Return the paths in a text file."""
     try:
-        text = Path(path).read_text("utf-8-sig", errors="surrogateescape")
+        content = Path(path).read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"sources must exist, got the list {path!r}. Check the spelling.") from None
-    lines = {number: line.strip() for number, line in enumerate(text.splitlines(), start=1) if line.strip()}
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape")
+    lines = {number: _decode_name(line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()}
     if not lines:
         raise ValueError(f"sources must name images, got the empty list {path!r}. Write one path a line.")
     missing = [number for number, line in lines.items() if not is_url(line) and not os.path.exists(line)]
@@ -120,6 +124,15 @@ def _read_list(path: str, must_exist: bool) -> list[str]:
             f"{lines[missing[0]]!r} in line {missing[0]}. Correct the list; relative paths start at the working folder."
         )
     return list(lines.values())
+
+
+def _decode_name(name: str) -> str:
+    """Return a name of a list in UTF-8. Bytes of another encoding are cp1252 if no file has them in its name."""
+    if name.isascii() or os.path.exists(name):
+        return name
+    return re.sub(
+        "[\udc80-\udcff]+", lambda found: found[0].encode("utf-8", "surrogateescape").decode("cp1252", "replace"), name
+    )
 
 
 def locate_images(images: Sequence[PathLike]) -> tuple[list[Path], Path]:

@@ -43,6 +43,8 @@ def write_labels(**columns):
             ["--column", "age"],
             "The columns of the patient must hold numbers or texts, got both",
         ),
+        ({}, ["--column", "diagnosis"], "--column must not be the column of diagnoses, got 'diagnosis'"),
+        ({}, ["--label-column", "diagnosis", "--column", "diagnosis"], "--column must not be the column of diagnoses"),
         ({"diagnosis": ""}, [], "The labels must"),
         ({}, ["-j", 0], "--n-jobs must be at least 1, or -1 for all processors, got 0"),
     ],
@@ -62,7 +64,12 @@ def test_train(run, columns, arguments, message):
         (["features", "gone", "-o", "t.csv"], "IMAGES must exist, got 'gone'"),
         (["features", "images", "-o", "t.csv", "--masks", "gone"], "--masks must be a folder that exists, got 'gone'"),
         (["features", "images", "-o", "t.csv", "--columns", "gone.csv"], "--columns must be a file that exists"),
-        (["features", "images", "-o", "t.csv", "--mm-per-pixel", "-1"], "--mm-per-pixel must be"),
+        (
+            ["features", "images", "-o", "t.csv", "--mm-per-pixel", "-1"],
+            "--mm-per-pixel must be a float in the range (0.0, inf), got",
+        ),
+        (["info", "labels.csv"], "'labels.csv' is not a model of this package: Pass a file that 'train' wrote"),
+        (["segment", "images", "-o", "labels.csv"], "--output must be a folder, got the file 'labels.csv'"),
         (["suggest", "model.skops", "images", "-n", 41], "--number must be at most"),
         (
             ["segment", "images", "-o", "m", "--masks", "few"],
@@ -73,7 +80,7 @@ def test_train(run, columns, arguments, message):
 def test_other_commands(run, arguments, message):
     os.mkdir("few")
     os.rename("truth/image00.png", "few/image00.png")
-    result = run(*arguments, "-j", 1, exit_code=1)
+    result = run(*arguments, *([] if arguments[0] == "info" else ["-j", 1]), exit_code=1)
     assert message in result.stderr.splitlines()[-1]
     assert not PARAMETERS.search(result.stderr)
 

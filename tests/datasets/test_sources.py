@@ -65,6 +65,15 @@ def test_list_of_paths_and_urls(place):
     assert find_images(["s3://bucket/a.jpg"]) == ["s3://bucket/a.jpg"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_of_a_list(place, encoding):
+    names = ["Läsion 1.png", "Größe.png"]
+    for name in names:
+        Image.new("RGB", (8, 6)).save(name)
+    (place / "list.txt").write_text("\n".join([*names, "https://example.org/Läsion.jpg"]), encoding)
+    assert find_images("list.txt") == [*names, "https://example.org/Läsion.jpg"]
+
+
 def test_missing_files_of_a_list(place):
     (place / "list.txt").write_text("data/a.jpg\n\ngone.jpg\nlost.jpg\n")
     with pytest.raises(FileNotFoundError, match=r"2 of 3 files in the list 'list.txt' .* 'gone.jpg' in line 3"):
