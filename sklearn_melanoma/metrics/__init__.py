@@ -1,6 +1,7 @@
 """Metrics of masks and of classification scores."""
 
 from sklearn_melanoma.metrics._classification import Threshold, score_report, threshold_at_sensitivity
+from sklearn_melanoma.metrics._groups import average_by_group
 from sklearn_melanoma.metrics._masks import (
     mask_dice,
     mask_jaccard,
@@ -19,6 +20,7 @@ from sklearn_melanoma.metrics._scoring import (
 __all__ = [
     "MeanInterval",
     "Threshold",
+    "average_by_group",
     "make_mask_scorer",
     "mask_dice",
     "mask_jaccard",
