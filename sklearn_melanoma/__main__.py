@@ -11,7 +11,9 @@ def main() -> None:
     before = signal.signal(signal.SIGINT, _stop)
     try:
         from sklearn_melanoma.cli import main as run
-    except ImportError as error:  # typer or rich is missing
+    except ImportError as error:
+        if "sklearn-melanoma[cli]" not in str(error):
+            raise
         sys.exit(f"Error: {error}")
     signal.signal(signal.SIGINT, before)
     run()
