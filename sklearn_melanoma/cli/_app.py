@@ -39,12 +39,12 @@ class _Commands(TyperGroup):
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        with _print_errors(), _print_warnings():
+        with _print_errors(ctx), _print_warnings():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _print_errors() -> Iterator[None]:
+def _print_errors(ctx: Any = None) -> Iterator[None]:
     """Print an error as one line on standard error, and exit."""
     try:
         yield
@@ -57,7 +57,14 @@ def _print_errors() -> Iterator[None]:
     except BrokenPipeError:  # such as that of `| head`
         raise
     except _ERRORS as error:
-        _stop("Error", format_error(error), EXIT_ERROR)
+        _stop("Error", format_error(error, can_skip=_can_skip(ctx)), EXIT_ERROR)
+
+
+def _can_skip(ctx: Any) -> bool:
+    """Return whether the command that runs has the option --on-error."""
+    name = None if ctx is None else ctx.invoked_subcommand
+    command = None if name is None else ctx.command.get_command(ctx, name)
+    return command is not None and any(parameter.name == "on_error" for parameter in command.params)
 
 
 def _stop(title: str, text: str, code: int) -> NoReturn:
@@ -92,12 +99,12 @@ def console() -> Console:
     return Console()
 
 
-def format_error(error: BaseException) -> str:
+def format_error(error: BaseException, *, can_skip: bool) -> str:
     """Return an error in one line. An image is named by its path, since users do not know positions."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free space on it, or name an output on another disk."
     text = name_options(name_by_path(" ".join(str(error).split()) or type(error).__name__))
-    if isinstance(error, Exception) and element_of_error(error) is not None:
+    if can_skip and isinstance(error, Exception) and element_of_error(error) is not None:
         text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."
     return text
 

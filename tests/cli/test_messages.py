@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -88,3 +89,12 @@ def test_other_commands(run, arguments, message):
 def test_paths_and_quoted_texts_stay():
     message = "'label_column/x.csv' must have a column of diagnoses, got ['n_jobs']. Name it with label_column."
     assert name_options(message) == message.replace("with label_column.", "with --label-column.")
+
+
+def test_only_commands_that_can_skip_images_name_the_option(run, broken):
+    assert "Add --on-error skip" in run("features", broken, "-o", "t.csv", "-j", 1, exit_code=1).stderr
+    os.rename("truth", "images/masks")
+    shutil.copy("images/masks/image00.png", "images/masks/text.png")
+    result = run("demo", "--data", "images", "--dataset", "folder", "--n-jobs", 1, exit_code=1)
+    assert "text.png" in result.stderr
+    assert "--on-error" not in result.stderr
