@@ -16,7 +16,7 @@ from sklearn_melanoma.cli._code import (
     format_options,
     print_code,
 )
-from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_image_model, warn_of_problems
+from sklearn_melanoma.cli._inputs import add_columns, list_paths, load_image_model, name_report, warn_of_problems
 from sklearn_melanoma.cli._options import (
     ErrorAction,
     Force,
@@ -33,7 +33,7 @@ from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
 from sklearn_melanoma.inspection import make_report
 from sklearn_melanoma.inspection._page import import_jinja2
 from sklearn_melanoma.metrics import Threshold
-from sklearn_melanoma.persistence import read_model_info
+from sklearn_melanoma.persistence import ModelInfo, read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline, predict_images
 
 
@@ -52,11 +52,7 @@ def predict(
 ) -> None:
     """Score each image, and write the score, the label, whether it is at or above the threshold, and problems."""
     info = read_model_info(model)
-    # The threshold of one class against the rest is no part of a model of more than two classes.
-    given: dict[str, Any] = {}
-    if len(info.classes or ()) > 2 and info.threshold is not None:
-        cut = info.threshold.threshold if isinstance(info.threshold, Threshold) else info.threshold
-        given = {"threshold": cut, "pos_label": info.pos_label}
+    given = _find_threshold(info)
     if show_code:
         print_code(
             f"from sklearn_melanoma.datasets import find_images{', match_table' if columns else ''}",
@@ -69,7 +65,9 @@ def predict(
             f"table = predict_images(model, images{format_options(**given)})",
             f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',
             "from sklearn_melanoma.inspection import make_report" if report else None,
-            f"make_report(model, images).save({str(report)!r})" if report else None,
+            f"make_report(model, images{format_options(**name_report(info.classes))}).save({str(report)!r})"
+            if report
+            else None,
         )
         return
     check_table_path(output)
@@ -98,6 +96,14 @@ def predict(
     )
     if report is not None:
         with show_spinner("Writing the report"):
-            make_report(fitted, data).save(report)
+            make_report(fitted, data, **name_report(fitted.classes_)).save(report)
         typer.echo(f"Report written to {report}")
     typer.echo("This is a research tool, not a medical device.")
+
+
+def _find_threshold(info: ModelInfo) -> dict[str, Any]:
+    """Return the threshold of one class against the rest, which is no part of a model of more than two classes."""
+    if len(info.classes or ()) < 3 or info.threshold is None:
+        return {}
+    cut = info.threshold.threshold if isinstance(info.threshold, Threshold) else info.threshold
+    return {"threshold": cut, "pos_label": info.pos_label}

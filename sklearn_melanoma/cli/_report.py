@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_melanoma.cli._app import app
-from sklearn_melanoma.cli._code import format_changes, format_images, format_labeled_columns, print_code
+from sklearn_melanoma.cli._code import (
+    format_changes,
+    format_images,
+    format_labeled_columns,
+    format_options,
+    print_code,
+)
 from sklearn_melanoma.cli._inputs import (
     add_columns,
     choose_labels,
@@ -17,6 +23,7 @@ from sklearn_melanoma.cli._inputs import (
     load_data,
     load_image_model,
     name_label_options,
+    name_report,
 )
 from sklearn_melanoma.cli._options import (
     Force,
@@ -55,10 +62,11 @@ def write_report(
     show_code: ShowCode = False,
 ) -> None:
     """Write a page with the border, the score and its reasons for each image. It lists images that can't be read."""
-    diagnoses = labels is not None and has_diagnoses(read_model_info(model).classes)
+    classes = read_model_info(model).classes
+    diagnoses = labels is not None and has_diagnoses(classes)
     options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
     if show_code:
-        _print_code(model, images, output, labels, options, columns, n_jobs)
+        _print_code(model, images, output, labels, options, columns, n_jobs, name_report(classes))
         return
     import_jinja2()
     prepare_output(output, force=force)
@@ -76,7 +84,7 @@ def write_report(
     if columns is not None:
         known["metadata"] = match_table(paths, columns)
     with show_spinner("Writing the report"):
-        make_report(fitted, inputs, **known).save(output)
+        make_report(fitted, inputs, **known, **name_report(classes)).save(output)
     typer.echo(f"Report of {len(paths)} images written to {output}")
     typer.echo("This is a research tool, not a medical device.")
 
@@ -89,6 +97,7 @@ def _print_code(
     options: dict[str, Any],
     columns: Path | None,
     n_jobs: int,
+    title: dict[str, str],
 ) -> None:
     loader = "find_images" if labels is None else "load_images"
     given = {} if labels is None else {"labels": str(labels), **options}
@@ -96,6 +105,7 @@ def _print_code(
     known = "" if labels is None else f", {'y' if diagnoses else 'data.target'}, groups=data.groups"
     if columns is not None:
         known += ", metadata=table"
+    known += format_options(**title)
     print_code(
         f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}"
         f"{', read_diagnoses' if diagnoses else ''}",

@@ -28,7 +28,8 @@ def reports(monkeypatch):
 
 def test_report_is_the_library_s(run, broken):
     run("report", "model.skops", FEW, broken, "-o", "new/report.html", "-j", 1)
-    expected = make_report(load_model("model.skops"), [*find_images(FEW), broken])
+    title = "Lesion report: 1 = melanoma, 0 = other"
+    expected = make_report(load_model("model.skops"), [*find_images(FEW), broken], title=title)
     assert Path("new/report.html").read_text("utf-8") == expected.html
     assert "text.png" in expected.html
 
