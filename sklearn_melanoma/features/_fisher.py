@@ -81,7 +81,7 @@ def take_patches(lesion: Lesion) -> list[Patches]:
 
     The lesion is resized so that the square root of its area is 20, 40 and 80 pixels. The values of a patch are
     coefficients of the discrete cosine transform of the logarithm of its levels. Each patch is mirrored and transposed
-    so that its brightness, summed over the channels, rises down and to the right, and more down than to the right. So
+    so that its brightness, summed over the channels, falls down and to the right, and more down than to the right. So
     the patches are the same if the image is mirrored or rotated by quarter turns.
 
     Parameters

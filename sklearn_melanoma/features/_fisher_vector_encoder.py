@@ -60,7 +60,7 @@ class FisherVectorEncoder(LearnedFeatures):
     border as 0.12 of that square root. Each is the discrete cosine transform of the logarithms of its levels, without
     the mean and the finest frequencies. So the color and the strength of the light have no influence.
 
-    Each patch is mirrored and transposed into one orientation, in which the brightness rises down and to the right. The
+    Each patch is mirrored and transposed into one orientation, in which the brightness falls down and to the right. The
     features are therefore the same if the image is mirrored or rotated by quarter turns. That also
     raised the AUC: one Gaussian suffices for an edge in all orientations.
 
@@ -74,7 +74,7 @@ class FisherVectorEncoder(LearnedFeatures):
     References
     ----------
     .. [1] F. Perronnin, J. Sánchez, T. Mensink: Improving the Fisher kernel for large-scale image classification.
-       ECCV, 143–156, 2010. :doi:`10.1007/978-3-642-15561-1_11`
+       ECCV, 143–156, 2010.
 
     Examples
     --------
@@ -125,7 +125,9 @@ class FisherVectorEncoder(LearnedFeatures):
         n_per_lesion = -(-self.n_patches // max(len(positions), 1))
         chosen: list[list[Floats]] = [[] for _ in SCALES]
         for lesion in iterate_lesions(images, task, positions.tolist()):
-            for drawn, patches in zip(chosen, take_patches(lesion), strict=True):
+            with one_blas_thread():
+                taken = take_patches(lesion)
+            for drawn, patches in zip(chosen, taken, strict=True):
                 drawn.append(patches.values[random.permutation(len(patches.values))[:n_per_lesion]])
         n_lesions = len(chosen[0])
         n_fewest = min(sum(map(len, drawn)) for drawn in chosen)
