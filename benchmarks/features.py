@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import typer
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
@@ -29,20 +30,21 @@ from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
 from benchmarks._timing import time_call, time_methods
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
-from sklearn_melanoma.features import PatchEncoder
+from sklearn_melanoma.features import FisherVectorEncoder
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mean_interval
 
 SIMPLE = "simple, by scikit-image"
 ALL = "all four"
-PATCHES = "all four, patches"
+FISHER = "Fisher vectors"
+WITH_FISHER = f"all four, {FISHER}"
 SETS: dict[str, Sequence[str]] = {
     SIMPLE: [SIMPLE],
     **{name: [name] for name in FAMILIES},
     "morphology, color": ["morphology", "color"],
     "morphology, color, texture": ["morphology", "color", "texture"],
     ALL: list(FAMILIES),
-    PATCHES: [*FAMILIES, "patches"],
+    WITH_FISHER: [*FAMILIES, FISHER],
 }
 C = 0.03  # the same for all rows; the default of scikit-learn, 1, hardly restricts so many weights
 DEFAULT_C = 1.0
@@ -52,11 +54,12 @@ INTRO = (
     "Five folds with all labels and no lesion on both sides. The predictions of the five folds are pooled. {repeats} "
     f"draws of the folds, the same for all rows ({{tree_repeats}} for trees). {DRAWS_NOTE} *{SIMPLE}*: the features in "
     f"`_simple_features.py`. Classifier: logistic regression after imputing and ranking, with C = {C} for all rows, "
-    f"and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: `WatershedSegmenter()`. Patches learn from all "
-    "images, without labels.",
+    f"and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: `WatershedSegmenter()`. Fisher vectors "
+    "learn from all images, without labels, and are scaled as a block.",
     "*Cost*: one thread, images at the reader's size, masks given, nothing computed before. The rows take turns, each "
     f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families reuse some "
-    "results of each other, so all four together cost less than their sum.",
+    "results of each other, so all four together cost less than their sum. The time of Fisher vectors does not include "
+    "learning.",
 )
 SPEED_NOTE = "From file to all features with two processes: {speed:.0f} images per second."
 
@@ -85,13 +88,13 @@ COST_COLUMNS = {
 Rows = dict[str, NDArray[np.float64]]
 
 
-def make_logistic_regression(strength: float) -> BaseEstimator:
-    """Return a logistic regression after imputing and scaling as in the default pipeline."""
+def make_logistic_regression(strength: float, name: str = ALL) -> BaseEstimator:
+    """Return a logistic regression after imputing and scaling as in the pipelines "all" and "learned"."""
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
-        make_melanoma_pipeline()["scale"],
+        make_melanoma_pipeline("learned" if name == WITH_FISHER else "all")["scale"],
         LogisticRegression(C=strength, max_iter=2000),
-    )
+    ).set_output(transform="pandas")
 
 
 def make_boosted_trees() -> BaseEstimator:
@@ -110,21 +113,22 @@ def replace_masks(segmented: Sequence[Lesion], masks: Sequence[Any]) -> list[Les
 
 
 def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
-    """Return the rows of every family of features, of the simple features and of the patches."""
+    """Return the rows of every family of features, of the simple features and of the Fisher vectors."""
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (SIMPLE, *FAMILIES)}
     for lesion in progress.track(segmented, description=description):
         rows[SIMPLE].append(compute_simple_features(lesion))
         for name, family in FAMILIES.items():
             rows[name].append(family.transform([lesion])[0])
     tables = {name: np.array(values) for name, values in rows.items()}
-    return tables | {"patches": PatchEncoder(random_state=0).fit_transform(segmented)}
+    return tables | {FISHER: FisherVectorEncoder(random_state=0).fit_transform(segmented)}
 
 
 def cross_validate(
     rows: Rows, names: Sequence[str], lesions: Bunch, model: BaseEstimator, *, repeats: int, n_jobs: int
 ) -> NDArray[np.float64]:
     """Return the AUC of the pooled predictions of five folds by group, for each draw of the folds."""
-    table = np.hstack([rows[name] for name in names])
+    parts = {f"{'fisher' if name == FISHER else name}_": pd.DataFrame(rows[name]) for name in names}
+    table = pd.concat([part.add_prefix(prefix) for prefix, part in parts.items()], axis=1)
 
     def score(seed: int) -> float:
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
@@ -145,7 +149,7 @@ def make_auc_section(
     for name, families in progress.track(SETS.items(), description=title):
         record: dict[str, Any] = {"features": name, "n_columns": count_columns(rows, name)}
         for strength, suffix in ((C, ""), (DEFAULT_C, "_default")):
-            model = make_logistic_regression(strength)
+            model = make_logistic_regression(strength, name)
             aucs = cross_validate(rows, families, lesions, model, repeats=repeats, n_jobs=n_jobs)
             record[f"auc{suffix}"] = mean_interval(aucs)
             record[f"gain{suffix}"] = gain_interval(aucs, reference.get(strength))
@@ -179,7 +183,7 @@ def make_tree_section(
 ) -> Section:
     """Return the table of boosted trees."""
     records: list[dict[str, Any]] = []
-    for name in progress.track((SIMPLE, "color", ALL, PATCHES), description=title):
+    for name in progress.track((SIMPLE, "color", ALL), description=title):
         aucs = cross_validate(rows, SETS[name], lesions, make_boosted_trees(), repeats=repeats, n_jobs=n_jobs)
         record = {"features": name, "n_columns": count_columns(rows, name), "auc": mean_interval(aucs)}
         gain = gain_interval(aucs, records[0]["scores"] if records else None)
@@ -200,19 +204,22 @@ def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[
         for family in families:
             family.transform([fresh])
 
+    timed = [lesion for lesion in segmented if lesion.area_px][:COST_IMAGES]
+    encoder = FisherVectorEncoder(random_state=0).fit(timed)
     methods: dict[str, Callable[[Lesion], Any]] = {
         SIMPLE: compute_simple_features,
         **{name: partial(transform, [family]) for name, family in FAMILIES.items()},
         ALL: partial(transform, list(FAMILIES.values())),
+        FISHER: partial(transform, [encoder]),
     }
-    timed = [lesion for lesion in segmented if lesion.area_px][:COST_IMAGES]
     with threadpool_limits(1):
         times = time_methods(methods, timed, rounds=COST_ROUNDS)
     widths = {name: len(family.FEATURES) for name, family in FAMILIES.items()} | {SIMPLE: N_SIMPLE}
+    widths[FISHER] = len(encoder.get_feature_names_out())
     records = [
         {
             "features": name,
-            "n_columns": sum(widths[part] for part in SETS[name]),
+            "n_columns": sum(widths[part] for part in SETS.get(name, [name])),
             "milliseconds": float(np.median(values)),
             "slow_milliseconds": float(np.quantile(values, 0.9)),
         }
