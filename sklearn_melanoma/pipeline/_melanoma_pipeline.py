@@ -296,7 +296,7 @@ def make_melanoma_pipeline(
         ]
         # Ten quantiles are as accurate as forty, and need fewer images.
         scale = make_pipeline(QuantileTransformer(n_quantiles=10, subsample=None), StandardScaler())
-        default = PriorLogisticRegression("literature")
+        default = PriorLogisticRegression("literature", alpha="evidence")
         if features == "learned":
             families.append(("fisher", FisherVectorEncoder(random_state=0)))
             scale = BlockScaler(scale)

@@ -22,12 +22,29 @@ _MOST_DIRECT = 500
 
 
 class Correction(NamedTuple):
-    """The correction ``X @ shift + intercept`` of a score, found in `n_iter` steps, and the `loss` of the result."""
+    """The correction ``X @ shift + intercept`` of a score.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (n_features,)
+        Correction of the weights.
+    intercept : float
+        The intercept.
+    n_iter : int
+        Number of Newton steps, `MAX_STEPS` if the minimum was not reached.
+    loss : float
+        Log-loss of the result, without the penalty.
+    evidence : float
+        Logarithm of the marginal likelihood of the labels, up to a number that is the same for all scores and
+        penalties: Laplace's approximation, with the prior variance 1/penalty of each weight and a flat prior of the
+        intercept.
+    """
 
     shift: NDArray[np.float64]
     intercept: float
     n_iter: int
     loss: float
+    evidence: float
 
 
 def fit_correction(
@@ -62,8 +79,7 @@ def fit_correction(
     Returns
     -------
     Correction
-        `shift`, `intercept`, the number of steps `n_iter` (`MAX_STEPS` if it did not converge), and the `loss` at the
-        minimum, without the penalty.
+        The minimum.
 
     Examples
     --------
@@ -97,7 +113,8 @@ def fit_correction(
         gradient = columns.T @ (weights * (probability - positive)) + penalties * solution
         curvature = weights * np.maximum(probability * (1 - probability), LEAST_CURVATURE)
         hessian = (columns.T * curvature) @ columns + np.diag(penalties)
-        step = cho_solve(cho_factor(hessian), gradient)
+        factor = cho_factor(hessian)
+        step = cho_solve(factor, gradient)
         gain = float(gradient @ step) / 2
         if gain <= TOLERANCE * (1 + value):
             solution = solution - step
@@ -108,7 +125,9 @@ def fit_correction(
         solution, value = solution - length * step, candidate
     shift = solution[:-1]
     intercept = float(solution[-1] - middle[:-1] @ shift - middle[-1])
-    return Correction(shift, intercept, n_iter, losses(solution)[0])
+    loss, value = losses(solution)
+    volume = len(shift) * np.log(penalty) / 2 - np.log(np.diag(factor[0])).sum()
+    return Correction(shift, intercept, n_iter, loss, float(volume - value))
 
 
 def _fit_wide(
@@ -156,7 +175,9 @@ def _fit_wide(
         dual, intercept, value = dual + length * step, intercept + length * change, candidate
     shift = centered.T @ dual
     middle = float(np.average(X @ shift, weights=weights))
-    return Correction(shift, intercept - middle, n_iter, losses(dual, intercept)[0])
+    loss, value = losses(dual, intercept)
+    volume = len(X) * np.log(penalty) / 2 - np.log(np.diag(factor[0])).sum() - np.log(penalty * root @ by_intercept) / 2
+    return Correction(shift, intercept - middle, n_iter, loss, float(volume - value))
 
 
 def reduce_columns(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from sklearn_melanoma._typing import Array
+from sklearn_melanoma.semi_supervised._evidence import choose_strength
 from sklearn_melanoma.semi_supervised._logistic import fit_correction, weigh_losses, weigh_scores
 from sklearn_melanoma.semi_supervised._many_classes import compute_fractions
 from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
@@ -29,6 +30,8 @@ class PriorFit(NamedTuple):
         Newton steps; 0 if the prior alone predicts.
     fractions : ndarray of shape (n_classes,)
         Class fractions for which the intercept holds.
+    strength : float
+        Factor of the penalty that the labels chose; 1 if it was given.
     """
 
     coefficients: Array
@@ -37,10 +40,17 @@ class PriorFit(NamedTuple):
     prior_weights: Array
     n_iter: int
     fractions: Array
+    strength: float = 1.0
 
 
 def fit_two_classes(
-    rows: Array, positive: NDArray[np.bool_], weights: Array, priors: Array, penalty: float
+    rows: Array,
+    positive: NDArray[np.bool_],
+    weights: Array,
+    priors: Array,
+    penalty: float,
+    *,
+    by_evidence: bool = False,
 ) -> PriorFit:
     """Correct priors of two classes; without labels of both, the prior predicts.
 
@@ -56,6 +66,8 @@ def fit_two_classes(
         The priors; without any, zeros are corrected.
     penalty : float
         Strength of the priors.
+    by_evidence : bool, default=False
+        Whether the labels lower the penalty, and drop the priors if they contradict them.
 
     Returns
     -------
@@ -68,12 +80,17 @@ def fit_two_classes(
         return PriorFit(prior, prior, 0.0, prior_weights, 0, np.array([0.5, 0.5]))
     if len(priors) > 1:
         prior_weights = weigh_scores(rows @ priors.T, positive, weights)
-    prior = prior_weights @ priors
-    found = fit_correction(rows, rows @ prior, positive, weights, penalty)
+    prior, strength = prior_weights @ priors, 1.0
+    if by_evidence:
+        found, uses_prior, strength = choose_strength(
+            rows, rows @ prior if len(priors) else None, positive, weights, penalty
+        )
+        prior = prior if uses_prior else np.zeros_like(prior)
+    else:
+        found = fit_correction(rows, rows @ prior, positive, weights, penalty)
     fraction = weights[positive].sum() / weights.sum()
-    return PriorFit(
-        prior + found.shift, prior, found.intercept, prior_weights, found.n_iter, np.array([1 - fraction, fraction])
-    )
+    fractions = np.array([1 - fraction, fraction])
+    return PriorFit(prior + found.shift, prior, found.intercept, prior_weights, found.n_iter, fractions, strength)
 
 
 def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, priors: Array, penalty: float) -> PriorFit:

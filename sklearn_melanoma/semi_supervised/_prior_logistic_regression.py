@@ -36,6 +36,8 @@ from sklearn_melanoma.semi_supervised._prior import read_class_priors, read_prio
 from sklearn_melanoma.semi_supervised._prior_fits import PriorFit, fit_many_classes, fit_two_classes, move_intercept
 from sklearn_melanoma.semi_supervised._rows import check_rows
 
+EVIDENCE = "evidence"
+
 
 class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to prior weights instead of to zero.
@@ -72,9 +74,11 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. With more than two
         classes, the weights of each class have half of this sum. None uses the numbers as they are, such as the
         coefficients of a trusted model.
-    alpha : float, default=1.0
+    alpha : float or "evidence", default=1.0
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
-        deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns.
+        deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns. "evidence"
+        starts from 1. Labels lower it, and drop a prior that they contradict, as far as their marginal likelihood says
+        so. With more than two classes, "evidence" is 1.
     classes : sequence of labels, or mapping from label to diagnosis, default=None
         The classes. Of two: the class that the prior speaks against, then the class that it speaks for, such as
         ``("nevus", "melanoma")``. Defaults to the sorted labels; with "literature", melanoma is the second of two, and
@@ -105,7 +109,9 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     diagnoses_ : dict from label to str
         With "literature", the diagnosis that each class was read as, such as "nevus" or "other"; empty without it.
     prior_coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The prior weights that labels correct, of all priors together.
+        The prior weights that labels correct, of all priors together; 0 if "evidence" dropped the prior.
+    alpha_ : float
+        The strength that was used.
     prior_weights_ : ndarray of shape (n_priors,)
         Weight of each prior; their sum is 1.
     n_iter_ : int
@@ -141,6 +147,10 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     The prior alone then predicts, with the intercept 0, or that of the `prevalence`. Labels of one class only, which
     change nothing, give a warning.
 
+    With "evidence", the candidates are the prior and none, the latter with the probability 0.05, each with alpha 1,
+    1/2, 1/4 … 1/32, which has a log-normal probability around 1 with the standard deviation 0.5 of the logarithm. The
+    most probable one after the labels is taken: the marginal likelihood is Laplace's approximation.
+
     In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
     of its score at the best intercept. Without labels of two classes, all priors have the same weight. If all priors
     are trusted, pass their mean instead: it was better on the images at hand.
@@ -167,7 +177,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "prior": [None, StrOptions({LITERATURE}), "array-like", HasMethods("fit")],
         "prior_scale": [None, Interval(Real, 0, None, closed="neither")],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({EVIDENCE})],
         "classes": [None, "array-like", dict],
         "prevalence": [None, Interval(Real, 0, 1, closed="neither"), dict],
         "blocks": [None, dict],
@@ -178,7 +188,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         prior: Any = None,
         *,
         prior_scale: float | None = 2.0,
-        alpha: float = 1.0,
+        alpha: float | str = 1.0,
         classes: ArrayLike | Mapping[Any, str] | None = None,
         prevalence: float | Mapping[Any, float] | None = None,
         blocks: Mapping[str, float] | None = None,
@@ -225,8 +235,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Warns
         -----
         UserWarning
-            If there are labels of one class only, which change nothing; or if "literature" reads words as "other" that
-            may be misspelled diagnoses.
+            If there are labels of one class only, which change nothing; if "evidence" drops the prior; or if
+            "literature" reads words as "other" that may be misspelled diagnoses.
         ConvergenceWarning
             If the minimum was not reached.
         """
@@ -240,13 +250,16 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
         priors = scaling.scale_priors(self._read_priors(classes, diagnoses))
-        penalty = self.alpha * scaling.n_counted
+        by_evidence = self.alpha == EVIDENCE
+        alpha = 1.0 if by_evidence else self.alpha
+        penalty = alpha * scaling.n_counted
         if len(classes) == 2:
-            found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty)
+            found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty, by_evidence=by_evidence)
         else:
             numbers = np.array([classes.index(label) for label in labels.tolist()], dtype=np.intp)
             found = fit_many_classes(rows, numbers, weights, priors, penalty)
         self._report(found, labels, len(priors))
+        self.alpha_ = alpha * found.strength
         found = scaling.undo(found)
         intercept = found.intercept if prevalence is None else move_intercept(found, prevalence)
         self._store(found, intercept, classes)
@@ -269,6 +282,11 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             warn_user(
                 f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
                 "Label some of another class. -1 means unlabeled; a class needs another label, such as 0."
+            )
+        elif n_priors and not found.prior.any():
+            warn_user(
+                "y contradicts the prior, which is therefore left out. Check which label means melanoma. A number as "
+                "alpha keeps the prior."
             )
 
     def _store(self, found: PriorFit, intercept: Any, classes: list[Any]) -> None:

@@ -1,0 +1,144 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logsumexp
+from sklearn.metrics import roc_auc_score
+
+from sklearn_melanoma import make_melanoma_pipeline
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import _logistic as logistic
+from sklearn_melanoma.semi_supervised._evidence import choose_strength
+from sklearn_melanoma.semi_supervised._logistic import fit_correction
+
+N_FEATURES = 30
+PRIOR = np.linspace(0.2, 1, N_FEATURES)
+
+
+def draw(n_samples, truth, seed=0):
+    """Draw standardized features that share a common cause, as those of lesions do, and labels by true weights."""
+    random = np.random.default_rng(seed)
+    X = 0.6 * random.normal(size=(n_samples, 1)) + 0.8 * random.normal(size=(n_samples, N_FEATURES))
+    return X, (random.uniform(size=n_samples) < expit(X @ truth)).astype(int)
+
+
+def fit(X, y, alpha="evidence", **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return PriorLogisticRegression(PRIOR, alpha=alpha, **options).fit(X, y)
+
+
+def compute_likelihood(X, score, positive, penalty):
+    """Integrate the likelihood over one weight and the intercept."""
+    shift = intercept = np.linspace(-9, 9, 1201)
+    sign, step = np.where(positive, 1, -1), shift[1] - shift[0]
+    scores = score + shift[:, np.newaxis, np.newaxis] * X[:, 0] + intercept[:, np.newaxis]
+    logs = -np.logaddexp(0, -sign * scores).sum(axis=2)
+    logs += (np.log(penalty) - penalty * shift**2 - np.log(2 * np.pi))[:, np.newaxis] / 2
+    return logsumexp(logs) + 2 * np.log(step)
+
+
+def test_evidence_is_the_marginal_likelihood():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(40, 1))
+    positive, score = X[:, 0] + random.normal(size=40) > 0, 0.3 * X[:, 0]
+    penalties = [0.5, 1, 5, 20]
+    found = [fit_correction(X, score, positive, np.ones(40), penalty).evidence for penalty in penalties]
+    expected = [compute_likelihood(X, score, positive, penalty) for penalty in penalties]
+    np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=0.02)
+
+
+@pytest.mark.parametrize("penalty", [20.0, 600.0])
+def test_evidence_of_more_columns_than_samples(monkeypatch, penalty):
+    random = np.random.default_rng(0)
+    X, score = random.normal(size=(30, 600)), random.normal(size=30)
+    positive, weights = np.arange(30) % 3 == 0, random.uniform(0.5, 2, 30)
+    found = fit_correction(X, score, positive, weights, penalty)
+    monkeypatch.setattr(logistic, "_MOST_DIRECT", 1000)
+    expected = fit_correction(X, score, positive, weights, penalty)
+    assert found.evidence == pytest.approx(expected.evidence, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_samples", [4, 10, 20])
+def test_few_labels_leave_the_prior_as_it_is(n_samples):
+    X, y = draw(n_samples, 0.1 * PRIOR)
+    y[:2] = 0, 1
+    model, expected = fit(X, y), fit(X, y, 1.0)
+    assert model.alpha_ == 1
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+    np.testing.assert_array_equal(model.prior_coef_, expected.prior_coef_)
+
+
+def test_many_labels_lower_the_strength():
+    truth = np.random.default_rng(1).normal(size=N_FEATURES)
+    X, y = draw(1000, 0.1 * PRIOR + truth)
+    model = fit(X, y)
+    assert model.alpha_ < 0.2
+    rows, labels = draw(2000, 0.1 * PRIOR + truth, seed=2)
+    better, worse = (roc_auc_score(labels, each.decision_function(rows)) for each in (model, fit(X, y, 1.0)))
+    assert better > worse
+
+
+def test_prior_that_is_right_is_kept():
+    X, y = draw(1000, 0.1 * PRIOR)
+    model = fit(X, y)
+    assert model.prior_coef_.any()
+    assert model.alpha_ >= 0.5
+
+
+def test_labels_that_contradict_the_prior_drop_it():
+    X, y = draw(60, -0.2 * PRIOR)
+    with pytest.warns(UserWarning, match="y contradicts the prior, which is therefore left out"):
+        model = PriorLogisticRegression(PRIOR, alpha="evidence").fit(X, y)
+    assert not model.prior_coef_.any()
+    rows, labels = draw(2000, -0.2 * PRIOR, seed=2)
+    assert roc_auc_score(labels, model.decision_function(rows)) > 0.8
+    none = PriorLogisticRegression(alpha=model.alpha_).fit(X, y)
+    np.testing.assert_allclose(model.coef_, none.coef_)
+
+
+def test_strength_is_chosen_without_a_prior():
+    truth = np.random.default_rng(1).normal(size=N_FEATURES)
+    X, y = draw(1000, truth)
+    assert PriorLogisticRegression(alpha="evidence").fit(X, y).alpha_ < 0.2
+
+
+def test_most_probable_candidate_is_chosen():
+    X, y = draw(200, np.random.default_rng(1).normal(size=N_FEATURES))
+    score = X @ PRIOR / 15
+    choice = choose_strength(X, score, y == 1, np.ones(200), 30.0)
+    values = {}
+    for uses_prior in (True, False):
+        for strength in 0.5 ** np.arange(6):
+            given = score if uses_prior else np.zeros(200)
+            value = fit_correction(X, given, y == 1, np.ones(200), 30.0 * strength).evidence
+            values[uses_prior, strength] = value + np.log([0.05, 0.95][uses_prior]) - 2 * np.log(strength) ** 2
+    assert (choice.uses_prior, choice.strength) == max(values, key=values.get)
+
+
+def test_order_of_the_classes_changes_nothing():
+    X, y = draw(300, 0.2 * PRIOR)
+    words = np.array(["zz melanoma", "nevus"])[1 - y]
+    model = fit(X, words, classes=("nevus", "zz melanoma"))
+    np.testing.assert_allclose(model.decision_function(X), fit(X, y).decision_function(X))
+
+
+def test_several_classes_have_the_strength_one():
+    X, y = draw(100, 0.2 * PRIOR)
+    y = np.where(np.arange(100) % 3 == 0, 2, y)
+    prior = {1: PRIOR}
+    model, expected = (PriorLogisticRegression(prior, alpha=alpha).fit(X, y) for alpha in ("evidence", 1.0))
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+    assert model.alpha_ == 1
+
+
+def test_default_pipeline_lets_the_prior_fade():
+    assert make_melanoma_pipeline()[-1].get_params()["alpha"] == "evidence"
+
+
+@pytest.mark.parametrize("alpha", [0, -1, "much", None])
+def test_wrong_alpha(alpha):
+    X, y = draw(20, PRIOR)
+    with pytest.raises(ValueError, match="'alpha' parameter"):
+        PriorLogisticRegression(alpha=alpha).fit(pd.DataFrame(X), y)
