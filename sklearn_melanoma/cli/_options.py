@@ -17,10 +17,18 @@ class OnError(StrEnum):
 
 
 class FeatureSet(StrEnum):
+    """Features of :func:`~sklearn_melanoma.make_melanoma_pipeline` that each image has alone."""
+
+    ALL = "all"
+    SURVEY = "survey"
+
+
+class ModelFeatures(StrEnum):
     """Features of :func:`~sklearn_melanoma.make_melanoma_pipeline`."""
 
     ALL = "all"
     SURVEY = "survey"
+    LEARNED = "learned"
 
 
 Images = Annotated[

@@ -13,6 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.table import Table
+from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -21,8 +22,6 @@ from sklearn_melanoma.cli._code import format_columns, format_images, format_opt
 from sklearn_melanoma.cli._inputs import add_columns, load_data, name_label_options, warn_of_problems
 from sklearn_melanoma.cli._options import (
     ErrorAction,
-    Features,
-    FeatureSet,
     Force,
     GroupColumn,
     Images,
@@ -30,6 +29,7 @@ from sklearn_melanoma.cli._options import (
     LabelTable,
     MelanomaValues,
     Memory,
+    ModelFeatures,
     OnError,
     Processes,
     ShowCode,
@@ -62,7 +62,10 @@ def train(
     diagnoses: Annotated[
         bool, typer.Option("--diagnoses", help="Distinguish all diagnoses, not only melanoma from others.")
     ] = False,
-    features: Features = FeatureSet.ALL,
+    features: Annotated[
+        ModelFeatures,
+        typer.Option(help="All features, the three of the survey, or all and those learned without labels (slower)."),
+    ] = ModelFeatures.ALL,
     column: Annotated[
         list[str] | None, typer.Option(help="Column of the patient to learn from, such as age; repeat for several.")
     ] = None,
@@ -98,9 +101,10 @@ def train(
     _check_folds(folds, target, data.groups)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
         model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
+        model["features"].set_params(on_error=on_error.value)
         inputs = add_columns(data.images, columns, model["features"], labels=data.frame)
         with note_memory(memory):
-            problems = _fill_memory(model["features"].set_params(on_error=on_error.value)[:], data.images, n_jobs)
+            problems = _fill_memory(_leave_out_learned(model["features"][:]), data.images, n_jobs)
         warn_of_problems(problems, len(data.images))
         kept = np.array([problems.get(path, NO_LESION) == NO_LESION for path in data.images])
         X = [path for path, keep in zip(data.images, kept, strict=True) if keep] if not column else inputs[kept]
@@ -193,6 +197,12 @@ def _count_labels(y: NDArray[Any]) -> dict[str, int]:
     return of_class | {"unlabeled": n_unlabeled}
 
 
+def _leave_out_learned(features: ImagePipeline) -> ImagePipeline:
+    """Return image steps without those that learn, since each fold learns from other images."""
+    names = [name for name, _ in getattr(features[-1], "transformer_list", ())]
+    return clone(features).set_params(measure__fisher="drop") if "fisher" in names else features
+
+
 def _fill_memory(features: ImagePipeline, paths: list[str], n_jobs: int) -> dict[str, str]:
     """Compute the rows of all images once, and return the problems by path."""
     problems: dict[str, str] = {}
@@ -224,7 +234,7 @@ def _print_code(
     labels: Path | None,
     columns: Path | None,
     options: dict[str, Any],
-    features: FeatureSet,
+    features: ModelFeatures,
     pipeline: dict[str, Any],
     sensitivity: float,
     folds: int,

@@ -8,6 +8,7 @@ import pytest
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import load_images
+from sklearn_melanoma.features import MorphologyFeatures
 from sklearn_melanoma.metrics import score_report, threshold_at_sensitivity
 from sklearn_melanoma.model_selection import out_of_fold_scores
 from sklearn_melanoma.persistence import load_model, read_model_info
@@ -127,3 +128,42 @@ def test_columns_of_the_patient(run):
     predict[0] = "model.skops"
     result = run("predict", *predict, "--columns", "patients.csv", "--force", exit_code=2)
     assert "--columns needs a model that was trained with --column" in result.stderr
+
+
+def test_learned_features(run):
+    run("train", *TRAIN[:-4], "--features", "learned", "--folds", 2, "-j", 1, "--memory", "cache")
+    model = load_model("new/model.skops")
+    info = read_model_info("new/model.skops")
+    assert len(info.feature_names) == 181 + 2304
+    assert info.summary["features"] == "learned"
+    run("predict", "new/model.skops", "images", "-o", "scores.csv", "-j", 1)
+    data = load_images("images", labels="labels.csv")
+    scores = pd.read_csv("scores.csv", index_col=0)["score"]
+    np.testing.assert_allclose(scores, model.predict_proba(data.images)[:, 1], atol=1e-9)
+    run("report", "new/model.skops", "images", "-o", "report.html", "-j", 1)
+    with open("report.html", encoding="utf-8") as page:
+        text = page.read()
+    assert "learned patterns" in text
+    assert "fisher_" not in text
+    assert "fisher_" not in run("info", "new/model.skops").stdout
+    run("suggest", "new/model.skops", "images", "-n", 3, "-o", "next.csv", "-j", 1)
+    with open("next.csv") as chosen:
+        assert len(chosen.read().split()) == 3
+
+
+def test_each_fold_computes_learned_features_alone(run, monkeypatch):
+    computed = []
+    measure = MorphologyFeatures._measure
+    monkeypatch.setattr(MorphologyFeatures, "_measure", lambda self, *args: computed.append(1) or measure(self, *args))
+    run("train", *TRAIN[:-4], "--features", "learned", "--folds", 2, "-j", 1)
+    assert len(computed) == 40
+
+
+def test_learned_features_as_code(run):
+    code = run("train", *TRAIN[:-4], "--features", "learned", "--show-code").stdout
+    assert "make_melanoma_pipeline('learned'" in code
+
+
+def test_features_of_a_table_are_not_learned(run):
+    result = run("features", "images", "-o", "table.csv", "--features", "learned", exit_code=2)
+    assert "'learned' is not one of" in result.stderr
