@@ -78,7 +78,7 @@ def fit_multinomial_correction(
     >>> x, scores = np.array([[-1.0], [0.0], [1.0]]), np.zeros((3, 3))
     >>> found = fit_multinomial_correction(x, scores, np.array([0, 1, 2]), np.ones(3), 0.1)
     >>> found.shift.round(2) + 0.0
-    array([[-1.6,  0. ,  1.6]])
+    array([[-1.86,  0.  ,  1.86]])
     """
     n_classes = scores.shape[1]
     middle = np.average(X, axis=0, weights=weights)

@@ -690,7 +690,7 @@ def test_polars_output(lesions, few_labels):
 
 
 def test_unknown_features_raise():
-    with pytest.raises(ValueError, match="features must be 'all' or 'survey', got 'some'"):
+    with pytest.raises(ValueError, match="features must be 'all', 'survey' or 'learned', got 'some'"):
         make_melanoma_pipeline("some")
 
 
