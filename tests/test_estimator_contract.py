@@ -37,7 +37,8 @@ from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import BlockScaler, ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
 
-# Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests them.
+# Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests all but BlockScaler,
+# which needs named columns.
 TABULAR = {"semi_supervised"}
 TABULAR_ESTIMATORS = {BlockScaler, PatientRelative}
 
