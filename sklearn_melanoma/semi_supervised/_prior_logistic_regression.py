@@ -251,7 +251,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         prevalence = read_prevalence(self.prevalence, classes)
         priors = scaling.scale_priors(self._read_priors(classes, diagnoses))
         by_evidence = self.alpha == EVIDENCE
-        alpha = 1.0 if by_evidence else self.alpha
+        alpha = 1.0 if by_evidence else float(self.alpha)
         penalty = alpha * scaling.n_counted
         if len(classes) == 2:
             found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty, by_evidence=by_evidence)
