@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from sklearn_melanoma.features._fisher import Floats, Mixture
 
@@ -36,6 +35,9 @@ def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: n
     Mixture
         Argument of `encode`.
     """
+    # Imported here, since it imports all of scikit-learn's clustering.
+    from sklearn.mixture import GaussianMixture
+
     center = values.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(values, rowvar=False))
     variances, axes = variances[: -n_components - 1 : -1], axes[:, : -n_components - 1 : -1]
