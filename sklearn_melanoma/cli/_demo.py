@@ -26,6 +26,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma._sklearn_compat import ProgressBar
 from sklearn_melanoma.cli._app import app, console
+from sklearn_melanoma.cli._options import Processes
+from sklearn_melanoma.cli._outputs import check_figure_path, prepare_output
 from sklearn_melanoma.cli._progress import Tracked, make_progress_bar, show_spinner
 from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
 from sklearn_melanoma.inspection import BorderDisplay
@@ -65,13 +67,14 @@ def demo(
     output: Annotated[Path, typer.Option(help="File of the figure.")] = Path("melanoma-demo.png"),
     labels: Annotated[int, typer.Option(min=2, help="Labels per class.")] = 10,
     repeats: Annotated[int, typer.Option(min=2, help="Random choices of the labeled images.")] = 20,
-    n_jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+    n_jobs: Processes = 2,
 ) -> None:
     """Segment images, compute features, learn from few labels, and show the results."""
     if (data is None) != (dataset is None):
         raise typer.BadParameter("--data FOLDER and --dataset NAME go together; leave out both for synthetic images.")
     check_matplotlib("The demo")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    check_figure_path(output, "--output")
+    prepare_output(output, force=True)
     with show_spinner("Finding images" if data and dataset else "Making synthetic images"):
         lesions = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
     labeled = np.flatnonzero(lesions.target >= 0)

@@ -27,9 +27,19 @@ def prepare_output(path: Path, *, force: bool) -> None:
         raise IsADirectoryError(f"{str(path)!r} is a folder. Name a file in it.")
     if path.exists() and not force:
         confirm(f"{str(path)!r} exists.", "--force replaces it.", "Replace it?")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{str(path.parent)!r} can't be written to. Choose another output.")
+    make_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder, unless it exists, and raise an error if it can't be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"{str(path)!r} must be a folder, but is or is in a file. Name another.") from None
+    except PermissionError:
+        raise PermissionError(f"{str(path)!r} can't be made without permission. Choose another output.") from None
+    if not os.access(path, os.W_OK):
+        raise PermissionError(f"{str(path)!r} can't be written to. Choose another output.")
 
 
 def confirm(state: str, option: str, question: str) -> None:
@@ -37,6 +47,15 @@ def confirm(state: str, option: str, question: str) -> None:
     if not sys.stdin.isatty():
         raise FileExistsError(f"{state} {option}")
     typer.confirm(f"{state} {question}", abort=True, err=True)
+
+
+def check_figure_path(path: Path, option: str) -> None:
+    """Raise an error if matplotlib has no format for a figure, before work is done for it."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    suffixes = [f".{name}" for name in sorted(FigureCanvasBase.get_supported_filetypes())]
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{option} must end in {', '.join(suffixes)}, got {str(path)!r}. Rename it.")
 
 
 def check_table_path(path: Path) -> None:

@@ -51,6 +51,8 @@ def predict(
     show_code: ShowCode = False,
 ) -> None:
     """Score each image, and write the score, the label, whether it is at or above the threshold, and problems."""
+    if report is not None and report.resolve() == output.resolve():
+        raise typer.BadParameter(f"--report must be another file than --output, got {str(report)!r} for both.")
     info = read_model_info(model)
     given = _find_threshold(info)
     if show_code:

@@ -14,7 +14,7 @@ from sklearn_melanoma.cli._app import app, print_note
 from sklearn_melanoma.cli._code import format_images, format_options, print_code
 from sklearn_melanoma.cli._inputs import list_paths, warn_of_problems
 from sklearn_melanoma.cli._options import ErrorAction, Force, Images, OnError, Processes, ShowCode
-from sklearn_melanoma.cli._outputs import confirm, prepare_output
+from sklearn_melanoma.cli._outputs import check_figure_path, confirm, make_folder, prepare_output
 from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
 from sklearn_melanoma.datasets import find_masks, name_masks
 from sklearn_melanoma.inspection import BorderDisplay
@@ -54,6 +54,8 @@ def segment(
         )
     if is_file and masks is not None:
         raise typer.BadParameter("--masks tunes watershed and selector; a model file is fitted already.")
+    if masks is not None and masks.resolve() == output.resolve():
+        raise typer.BadParameter(f"--output must not be the folder of true masks, got {str(masks)!r} for both.")
     if show_code:
         _print_code(images, output, segmenter, masks, n_jobs, on_error)
         return
@@ -61,6 +63,7 @@ def segment(
         raise NotADirectoryError(f"--output must be a folder, got the file {str(output)!r}. Name another.")
     if overview is not None:
         check_matplotlib("--overview")
+        check_figure_path(overview, "--overview")
         prepare_output(overview, force=force)
     paths = list_paths(images, on_error)
     targets = dict(zip(paths, name_masks(paths, output), strict=True))
@@ -71,6 +74,7 @@ def segment(
             "--resume keeps them and makes the others, --force replaces them.",
             "Replace them?",
         )
+    make_folder(output)
     fitted = _make_segmenter(segmenter, paths, masks, n_jobs)
     pending = [path for path in paths if not (resume and path in existing)]
     problems = _write_masks(fitted, pending, targets, n_jobs, on_error)

@@ -89,6 +89,8 @@ def train(
         pipeline = {"columns": column or None, "memory": memory and str(memory), "n_jobs": n_jobs}
         _print_code(images, output, labels, columns, options, features, pipeline, sensitivity, folds, on_error)
         return
+    if output.suffix.lower() == ".md":
+        raise typer.BadParameter(f"--output must not end in .md, which the model card does, got {str(output)!r}.")
     import_skops()
     card = output.with_suffix(".md")
     for path in (output, card):

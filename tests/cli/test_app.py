@@ -111,6 +111,40 @@ def test_output_in_a_folder_without_permission(run, monkeypatch):
     assert result.stderr == "Error: '.' can't be written to. Choose another output.\n"
 
 
+@pytest.mark.parametrize("command", ["segment", "features", "train", "predict", "report", "suggest", "demo"])
+def test_output_in_a_file_instead_of_a_folder(run, command):
+    arguments = COMMANDS[command][:-1] if command != "demo" else ["--output"]
+    result = run(
+        command, *arguments, "labels.csv/new/table.csv" if command != "demo" else "labels.csv/x.png", exit_code=1
+    )
+    assert "must be a folder, but is or is in a file. Name another." in result.stderr
+    assert result.stderr.startswith("Error: 'labels.csv")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["figure.xyz", "figure"])
+def test_figure_of_unknown_format(run, output):
+    for option, arguments in {"--overview": ["segment", "images", "-o", "masks"], "--output": ["demo"]}.items():
+        result = run(*arguments, option, output, exit_code=1)
+        assert result.stderr.startswith(f"Error: {option} must end in .")
+        assert result.stderr.endswith(f"got {output!r}. Rename it.\n")
+    assert not os.path.exists("masks")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", *COMMANDS["train"][:-1], "model.md"], "--output must not end in .md"),
+        (["predict", *COMMANDS["predict"], "--report", "images/../table.csv"], "--report must be another file than"),
+        (["segment", "images", "-o", "truth/", "--masks", "truth"], "--output must not be the folder of true masks"),
+    ],
+)
+def test_outputs_that_would_replace_each_other(run, arguments, message):
+    assert message in run(*arguments, exit_code=2).stderr
+    assert not {"model.md.skops", "table.csv", "table.part.csv"} & set(os.listdir())
+    assert len(os.listdir("truth")) == 40
+
+
 def interrupt_after(n_calls, error, monkeypatch):
     """Raise an error when the rows of a later chunk are to be written."""
     write = pd.DataFrame.to_csv
