@@ -117,12 +117,12 @@ def _warn_of_few_positives(n_positive: int, sensitivity: float) -> None:
     best = n_positive / (n_positive + 1)
     if best >= sensitivity - 1e-9:
         return
-    advice = "No number of samples is enough for 1"
+    advice = "No number of samples is enough for 1:"
     if sensitivity < 1:
-        advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))}"
+        advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))}, or"
     warn_user(
         f"{n_positive} labeled positive samples are too few for a sensitivity of {sensitivity:g}: even with the lowest "
-        f"of their scores as threshold, {best:.3f} is expected on unseen samples. {advice}, or ask for less."
+        f"of their scores as threshold, {best:.3f} is expected on unseen samples. {advice} ask for less."
     )
 
 

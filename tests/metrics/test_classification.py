@@ -59,7 +59,7 @@ def test_warns_of_too_few_positive_samples(n_positive, sensitivity, needed):
 
 
 def test_no_number_of_samples_shows_a_sensitivity_of_one():
-    with pytest.warns(UserWarning, match="No number of samples is enough for 1, or ask for less"):
+    with pytest.warns(UserWarning, match="No number of samples is enough for 1: ask for less"):
         threshold_at_sensitivity(np.repeat([0, 1], 500), np.arange(1000.0), sensitivity=1)
 
 
