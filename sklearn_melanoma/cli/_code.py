@@ -22,7 +22,9 @@ def print_code(*lines: str | None) -> None:
 
 def format_images(sources: Sequence[str], on_error: OnError, *, function: str = "find_images", **options: Any) -> str:
     """Return the code that finds the images that the arguments name."""
-    parts = ["*map(str.strip, open(0))" if source == STANDARD_INPUT else repr(source) for source in sources]
+    parts = [
+        "*filter(None, map(str.strip, open(0)))" if source == STANDARD_INPUT else repr(source) for source in sources
+    ]
     return f"{function}([{', '.join(parts)}]{format_options(**options, **_allow_missing(on_error))})"
 
 

@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from sklearn_melanoma.cli._options import OnError
 from sklearn_melanoma.datasets import find_images, load_folder, load_images, match_table, read_diagnoses
+from sklearn_melanoma.datasets._sources import read_lines
 from sklearn_melanoma.persistence import load_model
 from sklearn_melanoma.pipeline import ImagePipeline, get_image_pipeline
 
@@ -28,8 +29,12 @@ def read_sources(sources: Sequence[str]) -> list[str]:
     """Return sources with the lines of standard input in place of "-"."""
     expanded: list[str] = []
     for source in sources:
-        expanded += [line for line in map(str.strip, sys.stdin) if line] if source == STANDARD_INPUT else [source]
+        expanded += read_lines(_read_standard_input()).values() if source == STANDARD_INPUT else [source]
     return expanded
+
+
+def _read_standard_input() -> bytes:
+    return b"" if sys.stdin is None else sys.stdin.buffer.read()  # None: it is closed
 
 
 def list_paths(sources: Sequence[str], on_error: OnError) -> list[str]:

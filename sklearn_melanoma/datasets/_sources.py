@@ -97,7 +97,7 @@ def _expand_source(source: str, must_exist: bool) -> list[str]:
             return images
         raise ValueError(
             f"sources must match image files ({', '.join(IMAGE_SUFFIXES)}), got {source!r}, which matches "
-            f"{len(matches)} other files. Check the pattern."
+            f"{f'{len(matches)} other files' if matches else 'nothing'}. Check the pattern."
         )
     if source.lower().endswith(".txt"):
         return _read_list(source, must_exist)
@@ -112,9 +112,7 @@ def _read_list(path: str, must_exist: bool) -> list[str]:
         content = Path(path).read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"sources must exist, got the list {path!r}. Check the spelling.") from None
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape")
-    lines = {number: _decode_name(line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()}
+    lines = read_lines(content)
     if not lines:
         raise ValueError(f"sources must name images, got the empty list {path!r}. Write one path a line.")
     missing = [number for number, line in lines.items() if not is_url(line) and not os.path.exists(line)]
@@ -124,6 +122,13 @@ def _read_list(path: str, must_exist: bool) -> list[str]:
             f"{lines[missing[0]]!r} in line {missing[0]}. Correct the list; relative paths start at the working folder."
         )
     return list(lines.values())
+
+
+def read_lines(content: bytes) -> dict[int, str]:
+    """Return the names in a list in UTF-8, UTF-16 or cp1252, by the number of their line; blank lines are left out."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape")
+    return {number: _decode_name(line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()}
 
 
 def _decode_name(name: str) -> str:

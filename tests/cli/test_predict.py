@@ -65,6 +65,13 @@ def test_list_on_standard_input(run):
     assert pd.read_csv("p.csv")["path"].tolist() == ["images/image03.png", "images/image01.png"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_of_standard_input(run, encoding):
+    os.rename("images/image00.png", "images/Läsion.png")
+    run("predict", "model.skops", "-", "-o", "p.csv", "-j", 1, input="images/Läsion.png\r\n\r\n".encode(encoding))
+    assert pd.read_csv("p.csv")["path"].tolist() == ["images/Läsion.png"]
+
+
 def test_list_with_missing_files(run):
     with open("list.txt", "w") as file:
         file.write("images/image03.png\ngone.png\n")

@@ -86,7 +86,7 @@ def test_missing_files_of_a_list(place):
     [
         ("gone", FileNotFoundError, r"sources must exist, got 'gone'"),
         ("gone.txt", FileNotFoundError, r"got the list 'gone.txt'"),
-        ("data/*.gif", ValueError, r"must match image files .* got 'data/\*.gif', which matches 0 other"),
+        ("data/*.gif", ValueError, r"must match image files .* got 'data/\*.gif', which matches nothing"),
         ("data/*.csv", ValueError, r"which matches 1 other files"),
         ("empty", ValueError, r"got the folder 'empty' without any"),
         ("empty.txt", ValueError, r"got the empty list 'empty.txt'"),
