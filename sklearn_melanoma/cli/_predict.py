@@ -51,8 +51,6 @@ def predict(
     show_code: ShowCode = False,
 ) -> None:
     """Score each image, and write the score, the label, whether it is at or above the threshold, and problems."""
-    if report is not None and report.resolve() == output.resolve():
-        raise typer.BadParameter(f"--report must be another file than --output, got {str(report)!r} for both.")
     info = read_model_info(model)
     given = _find_threshold(info)
     if show_code:
@@ -72,11 +70,7 @@ def predict(
             else None,
         )
         return
-    check_table_path(output)
-    prepare_output(output, force=force)
-    if report is not None:
-        import_jinja2()
-        prepare_output(report, force=force)
+    _prepare_outputs(output, report, force=force)
     fitted = load_image_model(model, memory, n_jobs, on_error)
     paths = list_paths(images, on_error)
     data = add_columns(paths, columns, get_image_pipeline(fitted))
@@ -101,6 +95,16 @@ def predict(
             make_report(fitted, data, **name_report(fitted.classes_)).save(report)
         typer.echo(f"Report written to {report}")
     typer.echo("This is a research tool, not a medical device.")
+
+
+def _prepare_outputs(output: Path, report: Path | None, *, force: bool) -> None:
+    check_table_path(output)
+    if report is not None:
+        import_jinja2()
+        if report.resolve() == output.resolve():
+            raise typer.BadParameter(f"--report must be another file than --output, got {str(report)!r} for both.")
+        prepare_output(report, force=force)
+    prepare_output(output, force=force)
 
 
 def _find_threshold(info: ModelInfo) -> dict[str, Any]:

@@ -84,13 +84,13 @@ def train(
     show_code: ShowCode = False,
 ) -> None:
     """Fit a model to labeled images, and report its results in cross-validation. Some images may be unlabeled."""
+    column = list(dict.fromkeys(column or []))
+    _check_options(output, column, columns)
     options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
     if show_code:
         pipeline = {"columns": column or None, "memory": memory and str(memory), "n_jobs": n_jobs}
         _print_code(images, output, labels, columns, options, features, pipeline, sensitivity, folds, on_error)
         return
-    if output.suffix.lower() == ".md":
-        raise typer.BadParameter(f"--output must not end in .md, which the model card does, got {str(output)!r}.")
     import_skops()
     card = output.with_suffix(".md")
     for path in (output, card):
@@ -99,7 +99,7 @@ def train(
     warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # of self-training, once a fold
     target = read_diagnoses(data.diagnosis) if diagnoses else data.target
     positive = _find_positive(target)
-    _check_columns(column or [], label_column, data)
+    _check_columns(column, label_column, data)
     _check_folds(folds, target, data.groups)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
         model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
@@ -111,10 +111,10 @@ def train(
         kept = np.array([problems.get(path, NO_LESION) == NO_LESION for path in data.images])
         X = [path for path, keep in zip(data.images, kept, strict=True) if keep] if not column else inputs[kept]
         y, groups = target[kept], data.groups[kept]
-        with show_spinner("Cross-validating"), record_problems():
+        with show_spinner("Cross-validating"), note_memory(memory), record_problems():
             scores = _score_folds(model, X, y, folds, groups, positive)
         threshold, report = _evaluate(y, scores, groups, positive, sensitivity)
-        with show_spinner("Fitting the model"), record_problems():
+        with show_spinner("Fitting the model"), note_memory(memory), record_problems():
             model.fit(X, y)
     summary = {
         "sources": [str(source) for source in images],
@@ -123,7 +123,7 @@ def train(
         "groups": len(set(groups)),
         "skipped": len(kept) - len(y),
         "features": features.value,
-        "columns": column or [],
+        "columns": column,
         "folds": folds,
         "label_mapping": dict(zip(data.diagnosis, target.tolist(), strict=True)) if diagnoses else data.label_mapping,
         "report": report.astype(object).where(report.notna(), None).to_dict("index"),
@@ -132,6 +132,13 @@ def train(
     card.write_text(format_model_card(read_model_info(output)), "utf-8")
     _print_results(report, folds, threshold)
     typer.echo(f"Model written to {output}, model card to {card}")
+
+
+def _check_options(output: Path, column: list[str], columns: Path | None) -> None:
+    if output.suffix.lower() == ".md":
+        raise typer.BadParameter(f"--output must not end in .md, which the model card does, got {str(output)!r}.")
+    if columns is not None and not column:
+        raise typer.BadParameter("--columns needs --column, the name of one of its columns to learn from.")
 
 
 def _find_positive(target: NDArray[Any]) -> Any:
@@ -166,6 +173,10 @@ def _check_folds(folds: int, target: NDArray[Any], groups: NDArray[Any]) -> None
             f"--diagnoses needs images of at least {folds} patients or lesions of each diagnosis, as many as --folds, "
             f"got {', '.join(rare)}. Write 'other' for rare diagnoses, or use fewer folds."
         )
+    if len(of_class.keys() - {-1}) == 1:
+        (only,) = of_class.keys() - {-1}
+        got = {0: "other lesions", 1: "melanoma"}.get(only, only)
+        raise ValueError(f"The labels must hold two classes at least, got only {got}. Label images of another.")
     SemiSupervisedSplit(folds).split(target, target, groups)  # raises
 
 
