@@ -52,8 +52,10 @@ def _print_errors(ctx: Any = None) -> Iterator[None]:
         _stop("Interrupted", "stopped before the end.", EXIT_INTERRUPTED)
     except _UsageError as error:
         command = "sklearn-melanoma" if error.ctx is None else error.ctx.command_path
-        message = " ".join(error.format_message().split()).rstrip(".")
-        _stop("Error", f"{message}. See '{command} --help'.", EXIT_USAGE)
+        message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+        if not message:  # the help is printed already
+            raise typer.Exit(EXIT_USAGE) from None
+        _stop("Error", f"{message}{'' if message.endswith('?') else '.'} See '{command} --help'.", EXIT_USAGE)
     except BrokenPipeError:  # such as that of `| head`
         raise
     except _ERRORS as error:
@@ -103,6 +105,8 @@ def format_error(error: BaseException, *, can_skip: bool) -> str:
     """Return an error in one line. An image is named by its path, since users do not know positions."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free space on it, or name an output on another disk."
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{str(error.filename)!r}: {error.strerror}."
     text = name_options(name_by_path(" ".join(str(error).split()) or type(error).__name__))
     if can_skip and isinstance(error, Exception) and element_of_error(error) is not None:
         text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."
@@ -126,11 +130,15 @@ def print_note(title: str, text: str, *, style: str = "bold") -> None:
 
 @contextmanager
 def _print_warnings() -> Iterator[None]:
-    """Print warnings for users as lines on standard error."""
+    """Print warnings for users as lines on standard error, each once."""
+    printed = set()
 
     def show(message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None) -> None:
         if issubclass(category, UserWarning):
-            print_note("Warning", name_options(name_by_path(" ".join(str(message).split()))), style="yellow")
+            text = name_options(name_by_path(" ".join(str(message).split())))
+            if text not in printed:
+                print_note("Warning", text, style="yellow")
+            printed.add(text)
         else:
             print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)  # noqa: T201
 

@@ -60,7 +60,10 @@ LOADERS: dict[DatasetName, Callable[[Path], Bunch]] = {
 
 @app.command(epilog="Example: sklearn-melanoma demo --data ph2/ --dataset ph2")
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Folder of real images. Default: synthetic images.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of real images. Default: synthetic images."),
+    ] = None,
     dataset: Annotated[
         DatasetName | None, typer.Option(help="Layout of that folder; 'folder' is images, labels.csv and masks.")
     ] = None,

@@ -21,7 +21,9 @@ _PARAMETER = re.compile(rf"(?<![\w/\\.'\"-])({'|'.join(_OPTIONS)})(?![\w/\\'\"-]
 _PARTS = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
+        (r"^folder must hold (?=PH²|ISIC|HAM)", "--data must hold "),
         (r"^(sources|folder) must", "IMAGES must"),
+        (r"or use load_folder for images", "or --dataset folder for images"),
         (r"^(labels|masks|memory|melanoma|sensitivity) must", r"--\1 must"),
         (r"^memory=", "--memory "),
         (r"^table must", "--columns must"),
@@ -29,14 +31,14 @@ _PARTS = tuple(
         (r"^(y|y_true) must", "The labels must"),
         (r"^columns must", "The columns of the patient must"),
         (r"^columns of numbers must", "Those columns of the patient that are numbers must"),
-        (r"save_model did not write it\. Pass a file that save_model wrote", "Pass a file that 'train' wrote"),
+        (r"(save_model did not write it\. )?Pass a file that save_model wrote", "Pass a file that 'train' wrote"),
         (r"must name images of folder", "must name images of IMAGES"),
         (r"(?<=\d) samples of class", " images of class"),
         (r"need at least (\d+) groups of class", r"need images of at least \1 patients or lesions of class"),
         (r"of class 1\b", "of melanoma"),
         (r"of class 0\b", "of other lesions"),
         (r"Use fewer folds", "Use fewer folds (--folds)"),
-        (r"or ask for less\.", "or ask for a lower --sensitivity."),
+        (r"ask for less\.", "ask for a lower --sensitivity."),
         (r"Pass one of them as labels", "Name one of them by --labels"),
         (r"Pass a table as labels", "Put a table 'labels.csv' there"),
         (r"Pass (the table|labels)\.", "Name the table by --labels."),

@@ -44,7 +44,7 @@ def make_folder(path: Path) -> None:
 
 def confirm(state: str, option: str, question: str) -> None:
     """Ask on a terminal whether to go on. Elsewhere, raise an error that names the option for it."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it is closed
         raise FileExistsError(f"{state} {option}")
     typer.confirm(f"{state} {question}", abort=True, err=True)
 

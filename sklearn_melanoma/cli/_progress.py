@@ -51,7 +51,7 @@ class Tracked(Sequence[Any]):
 
 def make_progress_bar(*, transient: bool = False) -> Progress:
     """Return a progress bar on standard error, which is silent without a terminal."""
-    silent = not sys.stderr.isatty()
+    silent = sys.stderr is None or not sys.stderr.isatty()  # None: it is closed
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

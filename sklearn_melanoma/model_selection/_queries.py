@@ -83,7 +83,10 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     check_consistent_length(rows, y)
     unlabeled = np.flatnonzero(measured & (np.ones(len(rows), bool) if y is None else ~find_labeled(y)))
     if len(unlabeled) < n:
-        raise ValueError(f"n must be at most the number of unlabeled samples with features, {len(unlabeled)}, got {n}.")
+        raise ValueError(
+            f"n must be at most the number of unlabeled samples with features, {len(unlabeled)}, got {n}. "
+            "Ask for fewer, or add unlabeled samples."
+        )
     ascending = np.sort(model.predict_proba(X)[unlabeled], axis=1)
     most_uncertain = np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")
     unlabeled = unlabeled[most_uncertain[: max(_MAX_SAMPLES, n)]]

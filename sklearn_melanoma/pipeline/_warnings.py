@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -106,7 +107,8 @@ def warn_about_images(outcome: Outcome, memory: Any) -> None:
     without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
     n_images = len(outcome.images)
     if outcome.problem:
-        message = f"memory={memory!r} could not be used, rows are computed without it: {outcome.problem}"
+        shown = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+        message = f"memory={shown!r} could not be used, rows are computed without it: {outcome.problem}"
         warn_user(message)
     if skipped:
         message = _format_message(f"Skipped {len(skipped)} of {n_images} images", list(skipped.values()))

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from sklearn_melanoma import __version__
 from sklearn_melanoma.cli import _outputs, _progress, app, main
+from tests.cli.conftest import make_runner
 
 COMMANDS = {
     "segment": ["images", "-o", "masks"],
@@ -181,12 +182,14 @@ def test_interrupts_and_full_disks_keep_rows(run, monkeypatch, error, code, mess
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("command", ["train", "suggest"])
+@pytest.mark.parametrize("command", ["train", "suggest", "late train"])
 def test_interrupts_say_where_features_are(run, monkeypatch, command):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sklearn_melanoma.cli._train._fill_memory", interrupt)
+    late = "_score_folds" if command == "late train" else "_fill_memory"
+    monkeypatch.setattr(f"sklearn_melanoma.cli._train.{late}", interrupt)
+    command = command.removeprefix("late ")
     monkeypatch.setattr("sklearn_melanoma.cli._suggest.which_to_label", interrupt)
     arguments = [*COMMANDS[command], "-j", 1]
     assert run(command, *arguments, exit_code=130).stderr == "Interrupted: stopped before the end.\n"
@@ -256,6 +259,53 @@ def test_commands_of_the_guide(run, arguments):
 
 def test_every_command_is_in_the_guide():
     assert {arguments[0] for arguments in read_commands()} == set(COMMANDS) - {"demo"}
+
+
+def test_no_command_prints_the_help():
+    result = make_runner().invoke(app, [])
+    assert "Usage: " in result.stdout + result.stderr
+    assert "Error" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["segmnet"], "Did you mean 'segment'? See '"),
+        (["demo", "--n-jobs", 0], "--n-jobs must be at least 1, or -1 for all processors, got 0."),
+        (["demo", "--data", "gone", "--dataset", "ph2"], "'gone' does not exist."),
+        (["features", *COMMANDS["features"], "--on-error", "x"], "'--on-error': 'x' is not one of"),
+    ],
+)
+def test_wrong_options(run, arguments, message):
+    result = run(*arguments, exit_code=2)
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_errors_of_the_system_have_no_number(run, monkeypatch):
+    def fail(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", "images/private")
+
+    monkeypatch.setattr("sklearn_melanoma.cli._inputs.find_images", fail)
+    result = run(*["features", *COMMANDS["features"]], exit_code=1)
+    assert result.stderr == "Error: 'images/private': Permission denied.\n"
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stderr"])
+def test_closed_streams(place, monkeypatch, stream):
+    monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "features", "images/image00.png", "-o", "t.csv", "-j", "1"])
+    monkeypatch.setattr(sys, stream, None)
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert len(pd.read_csv("t.csv")) == 1
+
+
+def test_standard_input_that_is_closed(place, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sklearn-melanoma", "features", "-", "-o", "t.csv"])
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "IMAGES must name at least one image, got none" in capsys.readouterr().err
 
 
 def test_version():

@@ -47,12 +47,16 @@ def write_labels(**columns):
         ({}, ["--column", "diagnosis"], "--column must not be the column of diagnoses, got 'diagnosis'"),
         ({}, ["--label-column", "diagnosis", "--column", "diagnosis"], "--column must not be the column of diagnoses"),
         ({"diagnosis": ""}, [], "The labels must"),
+        ({}, ["--columns", "labels.csv"], "--columns needs --column, the name of one of its columns"),
+        ({"diagnosis": "melanoma"}, [], "The labels must hold two classes at least, got only melanoma."),
+        ({"diagnosis": "nevus"}, ["--diagnoses"], "The labels must hold two classes at least, got only nevus."),
+        ({"diagnosis": ["melanoma"] * 39 + [""]}, ["--diagnoses"], "two classes at least, got only melanoma."),
         ({}, ["-j", 0], "--n-jobs must be at least 1, or -1 for all processors, got 0"),
     ],
 )
 def test_train(run, columns, arguments, message):
     write_labels(**columns)
-    result = run(*TRAIN, *arguments, exit_code=2 if "-j" in arguments else 1)
+    result = run(*TRAIN, *arguments, exit_code=2 if {"-j", "--columns"} & set(arguments) else 1)
     last = result.stderr.splitlines()[-1]
     assert message in last
     assert not PARAMETERS.search(last)
@@ -71,7 +75,14 @@ def test_train(run, columns, arguments, message):
         ),
         (["info", "labels.csv"], "'labels.csv' is not a model of this package: Pass a file that 'train' wrote"),
         (["segment", "images", "-o", "labels.csv"], "--output must be a folder, got the file 'labels.csv'"),
+        (
+            ["info", "empty.skops"],
+            "'empty.skops' is not a model of this package: the file is empty. Pass a file that '",
+        ),
         (["suggest", "model.skops", "images", "-n", 41], "--number must be at most"),
+        (["suggest", "model.skops", "images", "-n", 41], "got 41. Ask for fewer, or add unlabeled samples."),
+        (["demo", "--data", "images", "--dataset", "ph2"], "--data must hold PH² in its official layout"),
+        (["demo", "--data", "images", "--dataset", "ph2"], "or --dataset folder for images laid out in another way."),
         (
             ["segment", "images", "-o", "m", "--masks", "few"],
             "--masks must hold masks of at least 3 of the images, got 1",
@@ -81,9 +92,28 @@ def test_train(run, columns, arguments, message):
 def test_other_commands(run, arguments, message):
     os.mkdir("few")
     os.rename("truth/image00.png", "few/image00.png")
+    open("empty.skops", "w").close()
     result = run(*arguments, *([] if arguments[0] == "info" else ["-j", 1]), exit_code=1)
     assert message in result.stderr.splitlines()[-1]
     assert not PARAMETERS.search(result.stderr)
+
+
+def test_sensitivity_of_one(run):
+    warning = run(*TRAIN, "--sensitivity", 1).stderr
+    assert warning.endswith("No number of samples is enough for 1: ask for a lower --sensitivity.\n")
+
+
+def test_warnings_are_printed_once(run):
+    write_labels(age="")
+    assert run(*TRAIN, "--column", "age").stderr.splitlines() == [
+        "Warning: The column 'age' is ignored: all of its 32 values are missing.",
+        "Warning: The column 'age' is ignored: all of its 40 values are missing.",
+    ]
+
+
+def test_memory_that_can_not_be_used(run):
+    warning = run("features", "images/image00.png", "-o", "t.csv", "-j", 1, "--memory", "labels.csv").stderr
+    assert warning.startswith("Warning: --memory 'labels.csv' could not be used, rows are computed without it")
 
 
 def test_paths_and_quoted_texts_stay():
