@@ -37,9 +37,10 @@ def format_options(**options: Any) -> str:
     return "".join(f", {name}={value!r}" for name, value in options.items() if value is not None)
 
 
-def format_columns(table: Path | None) -> str | None:
-    """Return the code that adds the columns of the patient to the images."""
-    return None if table is None else f"images = match_table(images, {str(table)!r}).assign(image=images)"
+def format_columns(table: Path | None, names: list[str] | None) -> str | None:
+    """Return the code that adds the columns of the patient that a model takes to the images."""
+    chosen = f"[{names}]" if names else ""
+    return None if table is None else f"images = match_table(images, {str(table)!r}){chosen}.assign(image=images)"
 
 
 def format_labeled_columns(model: Path) -> str | None:

@@ -132,6 +132,17 @@ def _list_changes(
     return changes
 
 
+# An image or mask that can't be read is reported by the pipeline, which gets the path.
+_READ_LESION = """
+def read_lesion(image, mask):
+    try:
+        return Lesion(read_image(image), None if mask is None else read_mask(mask), source=image)
+    except (OSError, ValueError):
+        return image
+
+"""
+
+
 def _print_code(
     images: list[str],
     output: Path,
@@ -144,16 +155,18 @@ def _print_code(
     on_error: OnError,
 ) -> None:
     names = ["find_images", *(["find_masks"] if masks else []), *(["match_table"] if columns else [])]
+    make = "Lesion(read_image(i), read_mask(m), source=i)" if on_error is OnError.RAISE else "read_lesion(i, m)"
     options = format_options(memory=memory and str(memory), n_jobs=n_jobs)
     print_code(
         f"from sklearn_melanoma.datasets import {', '.join(names)}",
         f"from sklearn_melanoma import {'Lesion, ' if masks else ''}make_melanoma_pipeline",
         "from sklearn_melanoma.images import read_image, read_mask" if masks else None,
+        _READ_LESION if masks and on_error is OnError.SKIP else None,
         f"images = {format_images(images, on_error)}",
         f'features = make_melanoma_pipeline({features.value!r}{options})["features"]',
         f"features.set_params({format_options(**changes)[2:]})" if changes else None,
         f"masks = find_masks(images, {str(masks)!r})" if masks else None,
-        "lesions = [Lesion(read_image(i), read_mask(m), source=i) for i, m in zip(images, masks)]" if masks else None,
+        f"lesions = [{make} for i, m in zip(images, masks)]" if masks else None,
         f"table = features.fit_transform({'lesions' if masks else 'images'})",
         f"table = match_table(images, {str(columns)!r}).join(table)" if columns else None,
         f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',

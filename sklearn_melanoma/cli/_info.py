@@ -22,20 +22,19 @@ def info(
     show_code: ShowCode = False,
 ) -> None:
     """Print what a model was made of: data, labels, results, threshold and versions."""
+    found = read_model_info(model)
+    changes = {"threshold": found.threshold._asdict()} if isinstance(found.threshold, Threshold) else {}
     if show_code:
+        content = "asdict(info) | {'threshold': info.threshold._asdict()}" if changes else "asdict(info)"
         names = "read_model_info" if as_json else "format_model_card, read_model_info"
-        shown = "info" if as_json else "format_model_card(info)"
         print_code(
+            "import json" if as_json else None,
+            "from dataclasses import asdict" if as_json else None,
             f"from sklearn_melanoma.persistence import {names}",
             f"info = read_model_info({str(model)!r})",
-            f"print({shown})",
+            f"print(json.dumps({content}, indent=1))" if as_json else "print(format_model_card(info))",
         )
-        return
-    found = read_model_info(model)
-    if as_json:
-        content = asdict(found)
-        if isinstance(found.threshold, Threshold):
-            content["threshold"] = found.threshold._asdict()
-        typer.echo(json.dumps(content, indent=1))
+    elif as_json:
+        typer.echo(json.dumps(asdict(found) | changes, indent=1))
     else:
         typer.echo(format_model_card(found))

@@ -32,6 +32,7 @@ _PARTS = tuple(
         (r"^columns must", "The columns of the patient must"),
         (r"^columns of numbers must", "Those columns of the patient that are numbers must"),
         (r"(save_model did not write it\. )?Pass a file that save_model wrote", "Pass a file that 'train' wrote"),
+        (r"\w+ needs a mask, got an image without one\. Put a segmenter before it, or pass Lesion\(.*?\)", "no mask"),
         (r"must name images of folder", "must name images of IMAGES"),
         (r"(?<=\d) samples of class", " images of class"),
         (r"need at least (\d+) groups of class", r"need images of at least \1 patients or lesions of class"),

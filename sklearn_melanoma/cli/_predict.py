@@ -61,7 +61,7 @@ def predict(
             f"model = load_model({str(model)!r})",
             format_changes(memory, n_jobs, on_error),
             f"images = {format_images(images, on_error)}",
-            format_columns(columns),
+            format_columns(columns, info.summary.get("columns")),
             f"table = predict_images(model, images{format_options(**given)})",
             f'table.rename_axis("path").{find_writer(output)}({str(output)!r})',
             "from sklearn_melanoma.inspection import make_report" if report else None,

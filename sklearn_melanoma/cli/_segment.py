@@ -91,7 +91,7 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
     """Return a segmenter, tuned on the images that have a true mask."""
     if name.endswith(".skops"):
         model = load_model(name)
-        return model if hasattr(model, "predict") and not hasattr(model, "classes_") else get_image_pipeline(model)[:-1]
+        return model if _is_segmenter(model) else get_image_pipeline(model)[:-1]
     truths = None if masks is None else find_masks(paths, masks)
     n_masks = 0 if truths is None else sum(truth is not None for truth in truths)
     if truths is not None and n_masks < _FOLDS:
@@ -110,6 +110,11 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
     best = ", ".join(f"{name} {value}" for name, value in search.best_params_.items())
     print_note("Tuned", f"{best}; mean Jaccard index {search.best_score_:.3f} in cross-validation on {n_masks} masks.")
     return search.best_estimator_
+
+
+def _is_segmenter(model: Any) -> bool:
+    """Return whether a model is a segmenter, and not a model with one among its image steps."""
+    return hasattr(model, "predict") and not hasattr(model, "classes_")
 
 
 def _write_masks(
@@ -153,10 +158,10 @@ def _print_code(
             ["from sklearn_melanoma.segmentation import SegmenterSelector"],
             f"SegmenterSelector(random_state=0){fit or '.fit(images)'}",
         ),
-    }.get(
-        segmenter,
-        (["from sklearn_melanoma.persistence import load_model"], f"load_model({segmenter!r})"),
-    )
+    }.get(segmenter, (["from sklearn_melanoma.persistence import load_model"], f"load_model({segmenter!r})"))
+    if segmenter.endswith(".skops") and not _is_segmenter(load_model(segmenter)):
+        imports += ["from sklearn_melanoma.pipeline import get_image_pipeline"]
+        code = f"get_image_pipeline({code})[:-1]"
     if segmenter == "watershed" and masks:
         imports += [
             "from sklearn.model_selection import GridSearchCV",

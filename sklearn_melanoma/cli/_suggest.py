@@ -105,7 +105,7 @@ def _print_code(
     given = {} if labels is None else {"labels": str(labels), **options}
     found, y = ("data", "") if labels is None else ("data.images", ", y=data.target")
     show = 'print("\\n".join(chosen))'
-    write = f'open({str(output)!r}, "w").write("\\n".join(chosen) + "\\n")'
+    write = f'open({str(output)!r}, "w", encoding="utf-8").write("\\n".join(chosen) + "\\n")'
     print_code(
         f"from sklearn_melanoma.datasets import {loader}{', match_table' if columns else ''}",
         "from sklearn_melanoma.model_selection import which_to_label",
@@ -115,7 +115,7 @@ def _print_code(
         format_changes(memory, n_jobs, on_error),
         f"data = {format_images(images, on_error, function=loader, **given)}",
         f"paths = images = {found}",
-        format_columns(columns),
+        format_columns(columns, read_model_info(model).summary.get("columns")),
         None if labels is None or columns is not None else format_labeled_columns(model),
         f"chosen = [paths[i] for i in which_to_label(model, images, {number}{y})]",
         show if output is None else write,

@@ -272,7 +272,7 @@ def _print_code(
         f"data = {load}",
         "diagnoses = read_diagnoses(data.diagnosis)" if diagnoses else None,
         "images = data.images",
-        format_columns(columns) or frame,
+        format_columns(columns, column) or frame,
         f"model = make_melanoma_pipeline({features.value!r}{format_options(**pipeline)})",
         'model["features"].set_params(on_error="skip")' if on_error is OnError.SKIP else None,
         f"scores = out_of_fold_scores(model, images, {y}, cv={folds}, groups=data.groups{of_class})",
