@@ -11,6 +11,7 @@ from sklearn_melanoma._validation.checks import (
     element_of_error,
     is_missing,
     rebase_error,
+    remove_position,
     require_mask,
     source_name,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "element_of_error",
     "is_missing",
     "rebase_error",
+    "remove_position",
     "require_mask",
     "source_name",
 ]

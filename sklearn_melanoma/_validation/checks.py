@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -308,6 +309,11 @@ def element_errors(position: int, element: object = None, *, name: str = "X") ->
 def element_of_error(error: Exception) -> int | None:
     """Return the position of the element that an error of `element_errors` names; None for other errors."""
     return error._element[0] if hasattr(error, "_element") else None
+
+
+def remove_position(message: str) -> str:
+    """Return the message of an error about an image without its position and path."""
+    return re.sub(r"^X\[\d+\](?: \(.*?\))?: ", "", message, flags=re.DOTALL)
 
 
 def rebase_error(error: Exception, offset: int) -> Exception:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_melanoma._typing import Array
+from sklearn_melanoma._validation import remove_position
 from sklearn_melanoma.inspection._charts import draw_calibration, draw_histogram, draw_roc
 from sklearn_melanoma.inspection._contributions import rank_values
 from sklearn_melanoma.inspection._families import LEARNED
@@ -83,7 +84,11 @@ def render_page(data: ReportData, summary: Summary, names: list[str], metadata: 
         charts=[(caption, Markup(svg)) for caption, svg in draw_charts(data, summary)],
         results=[] if summary.results is None else format_results(summary.results),
         by_group={name: format_groups(table) for name, table in summary.by_group.items()},
-        errors=[(name, record.error) for name, record in zip(names, data.records, strict=True) if record.error],
+        errors=[
+            (name, remove_position(record.error))
+            for name, record in zip(names, data.records, strict=True)
+            if record.error
+        ],
     )
 
 
@@ -105,7 +110,7 @@ def count_images(data: ReportData) -> list[tuple[str, int]]:
 def draw_charts(data: ReportData, summary: Summary) -> list[tuple[str, str]]:
     """Return the charts of the summary with their captions."""
     positive = data.decision.pos_label
-    names = ("positive", "other", "unlabeled")
+    names = ("positive", "other", "images" if positive is None else "unlabeled")
     edges, counts = summary.histogram
     caption = "Scores of the predicted class" if positive is None else f"Scores for class {positive}"
     charts = [(caption, draw_histogram(edges, counts, data.decision.threshold, names))]

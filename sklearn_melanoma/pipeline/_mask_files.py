@@ -14,9 +14,9 @@ import numpy as np
 from sklearn_melanoma._io.reading import resize_mask, write_mask
 from sklearn_melanoma._parallel import run_in_parallel
 from sklearn_melanoma._typing import Mask, PathLike
-from sklearn_melanoma._validation import check_images, require_mask, source_name
+from sklearn_melanoma._validation import check_images, remove_position, require_mask, source_name
 from sklearn_melanoma.pipeline._batches import Batch, run_batch
-from sklearn_melanoma.pipeline._warnings import NO_LESION, remove_position
+from sklearn_melanoma.pipeline._warnings import NO_LESION
 
 if TYPE_CHECKING:
     import pandas as pd

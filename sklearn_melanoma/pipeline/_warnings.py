@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sklearn_melanoma._validation import remove_position
 from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.pipeline._batches import Outcome
 
@@ -77,11 +77,6 @@ class NoLesionWarning(UserWarning):
     def __init__(self, message: str, positions: Iterable[int] = ()):
         super().__init__(message)
         self.positions = sorted(positions)
-
-
-def remove_position(message: str) -> str:
-    """Return the message of an error about an image without its position and path."""
-    return re.sub(r"^X\[\d+\](?: \(.*?\))?: ", "", message, flags=re.DOTALL)
 
 
 @contextmanager

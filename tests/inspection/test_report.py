@@ -220,6 +220,8 @@ def test_three_classes(three_classes, lesions):
     assert "macro ROC AUC" in report.results.index
     payload = read_payload(report)
     assert payload["positive"] is None
+    assert "</span>unlabeled" not in report.html
+    assert ">unlabeled: " not in report.html
     assert len(payload["items"][0]["a"]) == 3
 
 
@@ -257,6 +259,7 @@ def test_errors_do_not_stop_a_report(lesions, model, tmp_path):
     assert np.isnan(report.table["score"]).tolist() == [False, True, True]
     assert "2 unreadable images" in report.html
     assert "broken &amp; cut.png" in report.html
+    assert "X[" not in report.html
     assert len(read_payload(report)["items"]) == 1
     assert repr(report) == "Report(3 images, 2 of them unreadable)"
 
@@ -270,7 +273,9 @@ def test_report_without_any_readable_image(model):
 
 
 def test_report_without_images(model):
-    assert make_report(model, []).table.empty
+    report = make_report(model, [])
+    assert report.table.empty
+    assert "is not linear" not in report.html
 
 
 def test_texts_of_users_are_escaped(lesions, tmp_path):

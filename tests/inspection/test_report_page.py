@@ -112,6 +112,21 @@ def test_sorting(page, report):
     assert (first["label"][:n_wrong] != first["prediction"][:n_wrong]).all()
 
 
+def test_several_classes_without_a_positive_one(lesions, tmp_path):
+    y = np.resize(["bkl", "mel", "nv"], 40)
+    model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, y)
+    report = make_report(model, lesions.images, y)
+    report.save(tmp_path / "report.html")
+    score = report.table["score"].to_numpy().round(4)  # as in the page
+    with open_page(tmp_path / "report.html") as page:
+        choose(page, "sort", "least certain first")
+        assert list_cards(page) == list(np.argsort(score, kind="stable"))
+        choose(page, "sort", "wrong predictions first")
+        wrong = (report.table["label"] != report.table["prediction"]).to_numpy()
+        assert list_cards(page)[0] == np.argmax(np.where(wrong, score, 0))
+        assert page.run("document.querySelectorAll('.badge.positive').length") == 0
+
+
 def test_filters_and_search(page, report):
     table = report.table[:39]
     choose(page, "predicted", "1")

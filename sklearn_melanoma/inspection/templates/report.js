@@ -26,7 +26,7 @@ const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2)
 const number = (value) => Number(value.toPrecision(3)).toString();
 const percent = (value) => (100 * value).toFixed(value < 0.0995 || value > 0.9005 ? 1 : 0) + " %";
 const scoreText = (value) => (data.isProbability ? value.toFixed(2) : signed(value));
-const isPositive = (kind) => (data.positive === null ? kind : kind === data.positive ? 0 : 1) === 0;
+const isPositive = (kind) => kind === data.positive;
 
 function makeImage(item) {
   const image = make("img");
@@ -163,13 +163,15 @@ function addCards(n) {
   byId("more").hidden = made >= order.length;
 }
 
-const fromThreshold = (item) => Math.abs(item.s - (data.threshold === null ? 0.5 : data.threshold));
+const cut = data.threshold !== null ? data.threshold : data.isProbability ? 0.5 : 0;
+// Without a positive class, the score is that of the predicted class.
+const certainty = (item) => (data.positive === null ? item.s : Math.abs(item.s - cut));
 const isWrong = (item) => item.y >= 0 && item.y !== item.p;
 const SORTS = {
   "score, highest first": (a, b) => b.s - a.s,
   "score, lowest first": (a, b) => a.s - b.s,
-  "least certain first": (a, b) => fromThreshold(a) - fromThreshold(b),
-  "wrong predictions first": (a, b) => isWrong(b) - isWrong(a) || fromThreshold(b) - fromThreshold(a),
+  "least certain first": (a, b) => certainty(a) - certainty(b),
+  "wrong predictions first": (a, b) => isWrong(b) - isWrong(a) || certainty(b) - certainty(a),
   "most quality flags first": (a, b) => b.q.length - a.q.length,
   name: (a, b) => a.n.localeCompare(b.n, undefined, { numeric: true }),
   "given order": (a, b) => a.i - b.i,
