@@ -129,12 +129,25 @@ def _read_url(url: str, limit: int) -> bytes:
     except TimeoutError as error:
         reason = error.strerror or str(error) or "the server did not answer in time"
         raise TimeoutError(0, f"{reason}. Copy the file to a disk first") from error
+    except FileNotFoundError as error:
+        if error.strerror is None and url.endswith(str(error)):
+            raise FileNotFoundError(0, _explain_missing(error, url)) from error
+        raise
     except (OSError, ValueError):
         raise
     except ImportError as error:
         raise ImportError(f"could not open {url!r}: {error}") from error
     except Exception as error:  # each store raises its own errors and those of its network library
         raise OSError(0, f"{type(error).__name__}: {error}") from error
+
+
+def _explain_missing(error: FileNotFoundError, url: str) -> str:
+    """Return why a file is missing: fsspec's error holds its URL alone, and the cause of the error holds the reason."""
+    cause: Any = error.__cause__
+    if hasattr(cause, "status"):
+        return f"the server answered {cause.status} {getattr(cause, 'message', '')}".rstrip()
+    reason = "" if cause is None else str(cause)
+    return reason if reason not in ("", url) else "there is no such file"
 
 
 def _check_protocols(url: str, limit: int) -> None:

@@ -373,6 +373,28 @@ def test_gives_up_slow_servers(register, serve, pause, protocol, greeting):
     assert time.monotonic() - started < 20
 
 
+class AnswerError(Exception):
+    status, message = 404, "Not Found"
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (None, "there is no such file"),
+        (AnswerError(), "the server answered 404 Not Found"),
+        (ConnectionError("Cannot connect to host example.org:80"), "Cannot connect to host example.org:80"),
+    ],
+)
+def test_reason_of_missing_files(monkeypatch, cause, reason):
+    def fail(url, limit, deadline):
+        raise FileNotFoundError(url) from cause  # as fsspec does
+
+    monkeypatch.setattr("sklearn_melanoma._io.files._fetch_url", fail)
+    url = "memory://gone.png"
+    with pytest.raises(FileNotFoundError, match=rf"^could not open '{url}': {reason}$"):
+        read_bytes(url, 1000)
+
+
 @pytest.mark.parametrize("status", [200, 206])
 @pytest.mark.parametrize("announced", [True, False])
 def test_reads_from_http_no_more_than_limit(png, status, announced):
