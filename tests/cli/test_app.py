@@ -146,6 +146,15 @@ def test_outputs_that_would_replace_each_other(run, arguments, message):
     assert len(os.listdir("truth")) == 40
 
 
+def test_folder_that_can_not_be_made(run, monkeypatch):
+    def fail(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))  # root may make folders everywhere
+
+    monkeypatch.setattr(_outputs.Path, "mkdir", fail)
+    result = run("features", "images", "-o", "new/table.csv", exit_code=1)
+    assert result.stderr == "Error: 'new' can't be made without permission. Choose another output.\n"
+
+
 def interrupt_after(n_calls, error, monkeypatch):
     """Raise an error when the rows of a later chunk are to be written."""
     write = pd.DataFrame.to_csv
