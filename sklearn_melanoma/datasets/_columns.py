@@ -15,7 +15,7 @@ from sklearn_melanoma.datasets._vocabulary import GENERIC, TARGETS, Meaning, is_
 #: Columns of images; they only settle a tie.
 IMAGE_COLUMNS = ("image", "image_id", "image_name", "isic_id", "img_id", "img", "file", "file_name", "filename", "path")
 #: Columns of diagnoses; the first one that exists counts.
-LABEL_COLUMNS = ("diagnosis", "dx", "diagnostic", "label", "class")
+LABEL_COLUMNS = ("diagnosis", "dx", "diagnostic", "diagnose", "diagnostico", "diagnosi", "label", "class")
 #: Columns that tell melanoma from others; they complete the diagnoses and must agree with them.
 FLAG_COLUMNS = ("benign_malignant", "melanoma", "is_melanoma", "target")
 #: Columns of the ISIC Archive and of ISIC 2024, from the most to the least specific.

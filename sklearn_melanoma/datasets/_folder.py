@@ -92,9 +92,10 @@ def load_folder(
         case or in its Unicode form matches if no other does exactly.
     label_column : str, optional
         Column of diagnoses. Defaults to the first existing column of diagnosis, dx, diagnostic,
-        label and class, completed by the columns melanoma, target, benign_malignant and
-        diagnosis_1 … diagnosis_5 of the ISIC Archive; these must not contradict each other. A
-        table with one column of 0 and 1 per diagnosis (MEL, NV, BCC, …) is understood too.
+        diagnose, diagnostico, diagnosi, label and class, completed by the columns melanoma,
+        target, benign_malignant and diagnosis_1 … diagnosis_5 of the ISIC Archive; these must not
+        contradict each other. A table with one column of 0 and 1 per diagnosis (MEL, NV, BCC, …)
+        is understood too.
     group_column : str, optional
         Column with the group of each image. Defaults to the patient (such as the column
         patient_id, patient or MRN), where it is known, else to the lesion (lesion_id). Ids of

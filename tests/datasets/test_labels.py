@@ -346,6 +346,11 @@ def test_codes_of_public_data_sets(load, words, melanomas):
     assert get_targets(load(words, column="diagnostic")) == [int(word in melanomas) for word in words]
 
 
+@pytest.mark.parametrize("column", ["Diagnose", "Diagnóstico", "DIAGNOSI", "Diagnostic", "Dx"])
+def test_names_of_the_column_in_other_languages(load, column):
+    assert get_targets(load(["Melanom", "Nävus"], column=column)) == [1, 0]
+
+
 def test_words_of_derm7pt(load):
     others = split(
         "basal cell carcinoma | blue nevus | clark nevus | combined nevus | congenital nevus | dermal nevus"
