@@ -279,7 +279,7 @@ def test_no_command_prints_the_help():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["segmnet"], "Did you mean 'segment'? See '"),
+        (["segmnet"], "No such command 'segmnet'."),
         (["demo", "--n-jobs", 0], "--n-jobs must be at least 1, or -1 for all processors, got 0."),
         (["demo", "--data", "gone", "--dataset", "ph2"], "'gone' does not exist."),
         (["features", *COMMANDS["features"], "--on-error", "x"], "'--on-error': 'x' is not one of"),
@@ -288,6 +288,7 @@ def test_no_command_prints_the_help():
 def test_wrong_options(run, arguments, message):
     result = run(*arguments, exit_code=2)
     assert message in result.stderr
+    assert "?." not in result.stderr  # newer versions of typer suggest a command
     assert result.stderr.count("\n") == 1
 
 
