@@ -126,8 +126,10 @@ def _build_resizing(size: int, factor: float) -> Floats:
 
 def _find_distances(is_inside: NDArray[np.bool_]) -> Floats:
     """Return the distance from the border in pixels, negative outside; the frame is no border."""
-    if is_inside.all() or not is_inside.any():
-        return np.full(is_inside.shape, np.float32(is_inside.shape[0] if is_inside.any() else 0))
+    if is_inside.all():
+        return np.full(is_inside.shape, len(is_inside), dtype=np.float32)
+    if not is_inside.any():
+        return np.zeros(is_inside.shape, dtype=np.float32)
     inner, outer = ndi.distance_transform_edt(is_inside), ndi.distance_transform_edt(~is_inside)
     return (inner - outer).astype(np.float32)
 
@@ -143,8 +145,6 @@ def _average_blocks(values: Floats, side: int) -> Floats:
 
 def _cut_patches(levels: Floats, distances: Floats, stride: int) -> Patches:
     """Cut patches at equal distances out of one scale."""
-    if min(distances.shape) < SIDE:
-        return Patches(np.empty((0, 3 * len(_list_frequencies()[0])), np.float32), np.empty(0, np.float32))
     windows = np.lib.stride_tricks.sliding_window_view
     middle = windows(distances, (2, 2))[SIDE // 2 - 1 :: stride, SIDE // 2 - 1 :: stride].mean(axis=(2, 3))
     rows, columns = ((size - SIDE) // stride + 1 for size in distances.shape)
@@ -216,14 +216,14 @@ def encode(patches: Patches, mixture: Mixture) -> Floats:
     _, _, fractions, means, deviations = mixture
     zones = []
     points = np.asarray((patches.values - mixture.center) @ mixture.components, dtype=np.float32)
-    shares = _share_patches(points, mixture)
     squares = points * points
+    shares = _share_patches(points, squares, mixture)
+    roots = np.sqrt(fractions)[:, np.newaxis]
     is_lesion = expit((patches.distances - _OUTER_STEP) / _STEP_WIDTH)
     for weights in (is_lesion, is_lesion * expit((_INNER_STEP - patches.distances) / _STEP_WIDTH)):
         weighted = shares * (weights / max(weights.sum(), np.finfo(np.float32).tiny))[:, np.newaxis]
         sums = weighted.sum(axis=0)[:, np.newaxis]
         first, second = weighted.T @ points, weighted.T @ squares
-        roots = np.sqrt(fractions)[:, np.newaxis]
         slopes = (first - means * sums) / deviations / roots
         spreads = ((second - 2 * means * first + means**2 * sums) / deviations**2 - sums) / (np.sqrt(2) * roots)
         zone = np.concatenate([slopes.ravel(), spreads.ravel()])
@@ -232,10 +232,10 @@ def encode(patches: Patches, mixture: Mixture) -> Floats:
     return np.concatenate(zones) if len(points) else np.full(2 * zone.size, np.nan, dtype=np.float32)
 
 
-def _share_patches(points: Floats, mixture: Mixture) -> Floats:
+def _share_patches(points: Floats, squares: Floats, mixture: Mixture) -> Floats:
     """Return the responsibility of each Gaussian for each patch."""
     precisions = 1 / mixture.deviations**2
-    logs = points @ (mixture.means * precisions).T - (points * points) @ precisions.T / 2
+    logs = points @ (mixture.means * precisions).T - squares @ precisions.T / 2
     logs += (
         np.log(mixture.weights)
         - np.log(mixture.deviations).sum(axis=1)
