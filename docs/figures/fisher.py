@@ -24,8 +24,10 @@ CONTRAST = 1.6  # factor of the contrast of patches
 COLOR = np.array([166.0, 112.0, 84.0])
 
 
-def project(values: np.ndarray, mixture: Mixture) -> np.ndarray:
-    return (values - mixture.center) @ mixture.components
+def find_gaussians(values: np.ndarray, mixture: Mixture) -> np.ndarray:
+    """Return the position of the Gaussian that explains each patch best."""
+    points = (values - mixture.center) @ mixture.components
+    return _share_patches(points, points**2, mixture).argmax(axis=1)
 
 
 def draw_patches(values: np.ndarray) -> np.ndarray:
@@ -39,7 +41,7 @@ def draw_patches(values: np.ndarray) -> np.ndarray:
 
 def find_own(values: np.ndarray, mixture: Mixture, gaussian: int) -> np.ndarray:
     """Return the positions of some patches, drawn at random, that a Gaussian explains best."""
-    is_own = _share_patches(project(values, mixture), mixture).argmax(axis=1) == gaussian
+    is_own = find_gaussians(values, mixture) == gaussian
     return np.random.default_rng(0).permutation(np.flatnonzero(is_own))[:N_DRAWN]
 
 
@@ -52,7 +54,7 @@ def draw() -> Figure:
     shown = lesions[int(np.argmax(data.target))]
     levels, distances = _resize_lesion(shown)
     every = _cut_patches(levels, np.ones_like(distances), 1).values
-    places = _share_patches(project(every, mixture), mixture).argmax(axis=1)
+    places = find_gaussians(every, mixture)
     places = np.argsort(order)[places].reshape(np.subtract(distances.shape, SIDE - 1))
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
