@@ -36,7 +36,9 @@ def main(
     try:
         module = import_module(f"benchmarks.{name}")
     except ModuleNotFoundError as error:
-        raise typer.BadParameter(f"the benchmark needs {error.name}. Install the extra 'benchmark'.") from error
+        raise typer.BadParameter(
+            f"the benchmark needs {error.name}. Install the extras 'benchmark' and 'deep'."
+        ) from error
     sys.argv = [str(module.__file__), *(options or [])]
     typer.run(module.main)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from sklearn_melanoma.metrics._intervals import weigh_samples
 from sklearn_melanoma.model_selection import hide_labels
 
 HELD_OUT = 1 / 3
@@ -28,11 +29,14 @@ class Draw(NamedTuple):
         Positions of the images to score on; all of them have a label.
     labels : ndarray of shape (n_rest,)
         Labels of `rest`, -1 = unlabeled.
+    weights : ndarray of shape (n_held_out,)
+        Weights of `held_out` with which each lesion counts once.
     """
 
     rest: Positions
     held_out: Positions
     labels: Labels
+    weights: NDArray[np.float64]
 
 
 def draw_few_labels(lesions: Bunch, n_per_class: int, seed: int) -> Draw | None:
@@ -53,7 +57,7 @@ def draw_few_labels(lesions: Bunch, n_per_class: int, seed: int) -> Draw | None:
     labels = draw_labels(lesions.target[rest], n_per_class, seed)
     if labels is None or np.count_nonzero(lesions.target[held_out] == 1) < MIN_HELD_OUT_MELANOMAS:
         return None
-    return Draw(rest, held_out, labels)
+    return Draw(rest, held_out, labels, weigh_lesions(lesions.groups[held_out], lesions.target[held_out]))
 
 
 def draw_few_diagnoses(diagnoses: NDArray[Any], groups: NDArray[Any], n_per_class: int, seed: int) -> Draw | None:
@@ -75,7 +79,12 @@ def draw_few_diagnoses(diagnoses: NDArray[Any], groups: NDArray[Any], n_per_clas
     for name in names:
         kept = random.permutation(np.flatnonzero(diagnoses[rest] == name))[:n_per_class]
         labels[kept] = name
-    return Draw(rest, held_out, labels)
+    return Draw(rest, held_out, labels, weigh_lesions(groups[held_out], diagnoses[held_out]))
+
+
+def weigh_lesions(groups: NDArray[Any], target: Labels) -> NDArray[np.float64]:
+    """Return weights of images with which each lesion counts once."""
+    return weigh_samples(np.unique(groups, return_inverse=True)[1], target)
 
 
 def draw_labels(target: Labels, n_per_class: int, seed: int) -> Labels | None:

@@ -69,7 +69,7 @@ def score_draw(lesions: Bunch, table: pd.DataFrame, n_per_class: int, seed: int)
             else:
                 model = tail.set_params(classify__alpha=method).fit(rest, drawn.labels)
             held_out = model.decision_function(table.iloc[drawn.held_out])
-            scores.append(float(roc_auc_score(lesions.target[drawn.held_out], held_out)))
+            scores.append(float(roc_auc_score(lesions.target[drawn.held_out], held_out, sample_weight=drawn.weights)))
     return scores
 
 

@@ -55,10 +55,16 @@ def add_patient(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, frame["age"], pd.get_dummies(known, dtype=float)], axis=1)
 
 
-def score(truth: NDArray[Any], probability: NDArray[np.float64], classes: NDArray[Any]) -> list[float]:
+def score(
+    truth: NDArray[Any], probability: NDArray[np.float64], classes: NDArray[Any], weights: NDArray[np.float64]
+) -> list[float]:
     """Return the mean AUC of each class against the rest, and the balanced accuracy."""
-    auc = np.mean([roc_auc_score(truth == name, column) for name, column in zip(classes, probability.T, strict=True)])
-    return [float(auc), balanced_accuracy_score(truth, classes[probability.argmax(axis=1)])]
+    aucs = [
+        roc_auc_score(truth == name, column, sample_weight=weights)
+        for name, column in zip(classes, probability.T, strict=True)
+    ]
+    predicted = classes[probability.argmax(axis=1)]
+    return [float(np.mean(aucs)), balanced_accuracy_score(truth, predicted, sample_weight=weights)]
 
 
 def score_draw(
@@ -77,7 +83,7 @@ def score_draw(
         model = fit(tail, table.iloc[drawn.rest], labels)
         # Label spreading returns NaN for images that no label reaches.
         probability = np.nan_to_num(model.predict_proba(table.iloc[drawn.held_out]), nan=1 / len(classes))
-        return score(diagnoses[drawn.held_out], probability, classes)
+        return score(diagnoses[drawn.held_out], probability, classes, drawn.weights)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

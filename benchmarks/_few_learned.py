@@ -1,4 +1,4 @@
-"""The pipeline with learned features beside the default, with few labels and with all."""
+"""The pipeline with learned features beside the default and its peers, with few labels and with all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich.progress import Progress
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
-from benchmarks._draws import draw_few_labels
+from benchmarks._draws import Draw, draw_few_labels, weigh_lesions
+from benchmarks._network import compute_network_features
 from benchmarks._report import Section, interval, number, text
+from benchmarks._simple_features import compute_simple_features
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import segment_images
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
@@ -21,37 +28,70 @@ from sklearn_melanoma.metrics import mean_interval
 
 FOLDS = 5
 ALL = "all"
+LEARNED, DEFAULT, SIMPLE, NETWORK = "learned", "all", "simple", "network"
+METHODS = (DEFAULT, LEARNED, SIMPLE, NETWORK)
 
 NOTE = (
     "*Learned*: `make_melanoma_pipeline('learned')`. In every draw and fold, its encoder sees the same images as the "
-    "classifier, without their labels. All labels: {folds} folds, no lesion in two of them; brackets: 95 % interval "
-    "over the folds."
+    "classifier, without their labels. *Simple*: the 91 features in `_simple_features.py`. *Network*: the 1 280 "
+    "features of EfficientNet-Lite0, trained on ImageNet and not changed, of whole images at 224 × 224 pixels. The "
+    "classifier of both is a logistic regression of standardized columns, with balanced classes. Its penalty is the "
+    "number of columns, so that the log-odds have the same prior variance. All labels: {folds} folds, no lesion in two "
+    "of them; brackets: 95 % interval over the folds."
 )
 COLUMNS = {
     "labels per class": text("labels"),
-    "pipeline (95 %)": interval("default"),
-    "learned (95 %)": interval("learned"),
+    "pipeline (95 %)": interval(DEFAULT),
+    "learned (95 %)": interval(LEARNED),
     "learned minus pipeline (95 %)": interval("gain", "+.4f"),
+    "simple (95 %)": interval(SIMPLE),
+    "network (95 %)": interval(NETWORK),
     "draws": number("n_draws", "d"),
 }
 
 
-def add_learned(table: pd.DataFrame, segmented: list[Lesion], rest: np.ndarray[Any, Any], n_jobs: int) -> pd.DataFrame:
+def add_learned(table: pd.DataFrame, segmented: list[Lesion], rest: NDArray[np.intp], n_jobs: int) -> pd.DataFrame:
     """Return the table with Fisher vectors that are learned from some of the images."""
     encoder = FisherVectorEncoder(random_state=0, n_jobs=n_jobs).set_output(transform="pandas")
     learned = encoder.fit([segmented[place] for place in rest]).transform(segmented)
     return pd.concat([table, learned.set_axis(table.index)], axis=1)
 
 
-def score_both(
-    table: pd.DataFrame, learned: pd.DataFrame, rest: Any, held_out: Any, labels: Any, truth: Any
-) -> tuple[float, float]:
-    """Return the AUC of the default and of the pipeline with learned features on held-out images."""
-    scores = []
-    for features, rows in (("all", table), ("learned", learned)):
-        model = make_melanoma_pipeline(features)[1:].fit(rows.iloc[rest], labels)
-        scores.append(float(roc_auc_score(truth, model.decision_function(rows.iloc[held_out]))))
-    return scores[0], scores[1]
+def make_peer(n_columns: int) -> Any:
+    """Return the classifier of simple features and of those of the network."""
+    return make_pipeline(
+        SimpleImputer(keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(C=1 / n_columns, class_weight="balanced", max_iter=1000),
+    )
+
+
+def score_methods(tables: dict[str, pd.DataFrame], drawn: Draw, truth: NDArray[Any]) -> list[float]:
+    """Return the AUC of each method on held-out images; NaN for peers without labels."""
+    scores, labeled = [], drawn.labels != -1
+    for method in METHODS:
+        rest, held_out = (tables[method].iloc[positions] for positions in (drawn.rest, drawn.held_out))
+        if method in (DEFAULT, LEARNED):
+            model = make_melanoma_pipeline(method)[1:].fit(rest, drawn.labels)
+        elif labeled.any():
+            model = make_peer(rest.shape[1]).fit(rest[labeled], drawn.labels[labeled])
+        else:
+            scores.append(np.nan)
+            continue
+        found = model.decision_function(held_out)
+        scores.append(float(roc_auc_score(truth, found, sample_weight=drawn.weights)))
+    return scores
+
+
+def draw_folds(lesions: Bunch) -> list[Draw]:
+    """Return the folds of all labels."""
+    labeled, groups = np.flatnonzero(lesions.target != -1), np.asarray(lesions.groups)
+    target = lesions.target[labeled]
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(labeled, target, groups[labeled])
+    return [
+        Draw(labeled[train], labeled[test], target[train], weigh_lesions(groups[labeled[test]], target[test]))
+        for train, test in folds
+    ]
 
 
 def run_learned(
@@ -66,37 +106,37 @@ def run_learned(
 ) -> Section:
     """Return the table of one data set."""
     segmented = segment_images(lesions.images, progress=progress, description=f"{name}: masks")
-    scores: dict[str, list[tuple[float, float]]] = {}
+    simple = progress.track(segmented, description=f"{name}: simple features")
+    network = compute_network_features(segmented, progress=progress, description=f"{name}: network")
+    tables = {
+        DEFAULT: table,
+        SIMPLE: pd.DataFrame([compute_simple_features(lesion) for lesion in simple]),
+        NETWORK: pd.DataFrame(network),
+    }
+    scores: dict[str, list[list[float]]] = {}
     for seed in progress.track(range(repeats), description=f"{name}: learned features"):
-        learned = None
-        for n_per_class in labels_per_class:
-            drawn = draw_few_labels(lesions, n_per_class, seed)
-            if drawn is None:
-                continue
-            if learned is None:  # all numbers of labels have the same images to learn from
-                learned = add_learned(table, segmented, drawn.rest, n_jobs)
-            truth = lesions.target[drawn.held_out]
-            both = score_both(table, learned, drawn.rest, drawn.held_out, drawn.labels, truth)
-            scores.setdefault(str(n_per_class), []).append(both)
-    labeled = np.flatnonzero(lesions.target != -1)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    target = lesions.target[labeled]
-    for train, test in progress.track(
-        list(folds.split(labeled, target, np.asarray(lesions.groups)[labeled])), description=f"{name}: all labels"
-    ):
-        learned = add_learned(table, segmented, labeled[train], n_jobs)
-        both = score_both(table, learned, labeled[train], labeled[test], target[train], target[test])
-        scores.setdefault(ALL, []).append(both)
-    return Section(f"{name}: learned features", COLUMNS, summarize_pairs(scores), [NOTE.format(folds=FOLDS)])
+        drawn = {n: found for n in labels_per_class if (found := draw_few_labels(lesions, n, seed)) is not None}
+        for n_per_class, draw in drawn.items():
+            if n_per_class == min(drawn):  # all numbers of labels have the same images to learn from
+                tables[LEARNED] = add_learned(table, segmented, draw.rest, n_jobs)
+            found = score_methods(tables, draw, lesions.target[draw.held_out])
+            scores.setdefault(str(n_per_class), []).append(found)
+    for draw in progress.track(draw_folds(lesions), description=f"{name}: all labels"):
+        tables[LEARNED] = add_learned(table, segmented, draw.rest, n_jobs)
+        scores.setdefault(ALL, []).append(score_methods(tables, draw, lesions.target[draw.held_out]))
+    return Section(f"{name}: learned features", COLUMNS, summarize_methods(scores), [NOTE.format(folds=FOLDS)])
 
 
-def summarize_pairs(scores: dict[str, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+def summarize_methods(scores: dict[str, list[list[float]]]) -> list[dict[str, Any]]:
     """Return one record for each number of labels, with means and intervals over the draws."""
     records = []
-    for labels, pairs in scores.items():
-        if len(pairs) >= 2:
-            default, learned = np.array(pairs).T
-            record = {"default": mean_interval(default), "learned": mean_interval(learned)}
-            record |= {"labels": labels, "gain": gain_interval(learned, default), "n_draws": len(pairs)}
-            records.append(record)
+    for labels, draws in scores.items():
+        if len(draws) < 2:
+            continue
+        columns = dict(zip(METHODS, np.array(draws).T, strict=True))
+        record: dict[str, Any] = {
+            method: None if np.isnan(column).any() else mean_interval(column) for method, column in columns.items()
+        }
+        record |= {"labels": labels, "gain": gain_interval(columns[LEARNED], columns[DEFAULT]), "n_draws": len(draws)}
+        records.append(record)
     return records

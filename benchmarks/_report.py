@@ -25,6 +25,7 @@ DRAWS_NOTE = (
     "Brackets: Student's 95 % interval over the draws. It shows the effect of the draw, not the scores on another data "
     "set. Differences are paired."
 )
+LESIONS_NOTE = "In all scores, a lesion counts once, whatever its number of images."
 SYNTHETIC = "synthetic"  # name of the images that `make_lesions` draws where there are no real ones
 SYNTHETIC_NOTE = (
     "**No real images were given.** These are synthetic images of `make_lesions`; their scores say nothing about "

@@ -23,8 +23,21 @@ from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
 from benchmarks._data import describe_sets, load_sets, resize_mask
+from benchmarks._draws import weigh_lesions
+from benchmarks._network import compute_network_features
 from benchmarks._options import DataOption, JobsOption, RepeatsOption, ResultsOption
-from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import (
+    DRAWS_NOTE,
+    LESIONS_NOTE,
+    RESULTS,
+    Section,
+    fill_in,
+    interval,
+    number,
+    progress_bar,
+    text,
+    write_report,
+)
 from benchmarks._simple_features import N_SIMPLE, compute_simple_features
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
@@ -37,6 +50,7 @@ from sklearn_melanoma.metrics import mean_interval
 SIMPLE = "simple, by scikit-image"
 ALL = "all four"
 FISHER = "Fisher vectors"
+NETWORK = "network trained on ImageNet"
 WITH_FISHER = f"all four, {FISHER}"
 SETS: dict[str, Sequence[str]] = {
     SIMPLE: [SIMPLE],
@@ -45,6 +59,7 @@ SETS: dict[str, Sequence[str]] = {
     "morphology, color, texture": ["morphology", "color", "texture"],
     ALL: list(FAMILIES),
     WITH_FISHER: [*FAMILIES, FISHER],
+    NETWORK: [NETWORK],
 }
 C = 0.03  # the same for all rows; the default of scikit-learn, 1, hardly restricts so many weights
 DEFAULT_C = 1.0
@@ -52,10 +67,11 @@ COST_IMAGES, COST_ROUNDS = 40, 5
 
 INTRO = (
     "Five folds with all labels and no lesion on both sides. The predictions of the five folds are pooled. {repeats} "
-    f"draws of the folds, the same for all rows ({{tree_repeats}} for trees). {DRAWS_NOTE} *{SIMPLE}*: the features in "
-    f"`_simple_features.py`. Classifier: logistic regression after imputing and ranking, with C = {C} for all rows, "
-    f"and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: `WatershedSegmenter()`. Fisher vectors "
-    "learn from all images, without labels, and are scaled as a block.",
+    f"draws of the folds, the same for all rows ({{tree_repeats}} for trees). {DRAWS_NOTE} {LESIONS_NOTE} "
+    f"*{SIMPLE}*: the features in `_simple_features.py`. Classifier: logistic regression after imputing and ranking, "
+    f"with C = {C} for all rows, and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: "
+    "`WatershedSegmenter()`. Fisher vectors learn from all images, without labels, and are scaled as a block. "
+    f"*{NETWORK}*: the 1 280 features of EfficientNet-Lite0, of whole images at 224 × 224 pixels.",
     "*Cost*: one thread, images at the reader's size, masks given, nothing computed before. The rows take turns, each "
     f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families reuse some "
     "results of each other, so all four together cost less than their sum. The time of Fisher vectors does not include "
@@ -113,14 +129,17 @@ def replace_masks(segmented: Sequence[Lesion], masks: Sequence[Any]) -> list[Les
 
 
 def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
-    """Return the rows of every family of features, of the simple features and of the Fisher vectors."""
+    """Return the rows of every family of features, of the simple features, the Fisher vectors and the network."""
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (SIMPLE, *FAMILIES)}
     for lesion in progress.track(segmented, description=description):
         rows[SIMPLE].append(compute_simple_features(lesion))
         for name, family in FAMILIES.items():
             rows[name].append(family.transform([lesion])[0])
     tables = {name: np.array(values) for name, values in rows.items()}
-    return tables | {FISHER: FisherVectorEncoder(random_state=0).fit_transform(segmented)}
+    return tables | {
+        FISHER: FisherVectorEncoder(random_state=0).fit_transform(segmented),
+        NETWORK: compute_network_features(segmented, progress=progress, description=f"{description}, network"),
+    }
 
 
 def cross_validate(
@@ -129,13 +148,14 @@ def cross_validate(
     """Return the AUC of the pooled predictions of five folds by group, for each draw of the folds."""
     parts = {f"{'fisher' if name == FISHER else name}_": pd.DataFrame(rows[name]) for name in names}
     table = pd.concat([part.add_prefix(prefix) for prefix, part in parts.items()], axis=1)
+    weights = weigh_lesions(lesions.groups, lesions.target)
 
     def score(seed: int) -> float:
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
         probability = cross_val_predict(
             model, table, lesions.target, groups=lesions.groups, cv=folds, method="predict_proba"
         )
-        return float(roc_auc_score(lesions.target, probability[:, 1]))
+        return float(roc_auc_score(lesions.target, probability[:, 1], sample_weight=weights))
 
     return np.array(Parallel(n_jobs)(delayed(score)(seed) for seed in range(repeats)))
 

@@ -22,7 +22,18 @@ from benchmarks._few_label_methods import METHODS, PIPELINE, SURVEY, Fit, fit_pi
 from benchmarks._few_learned import run_learned
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
-from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import (
+    DRAWS_NOTE,
+    LESIONS_NOTE,
+    RESULTS,
+    Section,
+    fill_in,
+    interval,
+    number,
+    progress_bar,
+    text,
+    write_report,
+)
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import compute_table
 from sklearn_melanoma import make_melanoma_pipeline
@@ -33,7 +44,7 @@ LABELS_PER_CLASS = (0, 3, 5, 10, 25)
 INTRO = (
     "A third of the lesions is held out with all their images. A few labels per class of the other images are kept, "
     "and the rest are hidden. Every method learns from these images and is scored on the held-out third. {repeats} "
-    f"draws, the same for all rows. {DRAWS_NOTE} All scores but the AUC are at a probability of 0.5.",
+    f"draws, the same for all rows. {DRAWS_NOTE} {LESIONS_NOTE} All scores but the AUC are at a probability of 0.5.",
     "*Pipeline*: `make_melanoma_pipeline()`. All other rows but the last two have the same features and logistic "
     "regressions with balanced classes. *Labels alone*: fitted on the labeled images alone. *Labels, all images "
     "scale*: the same, but imputed and scaled on all images to learn from, as in the pipeline and in the following "
@@ -48,11 +59,13 @@ AGE = "pipeline with age"
 FADING = {"isic2017": TRUTHS, "ham10000": TRUTHS[:1]}
 LEAST_IMAGES = 15  # of the rarest of several diagnoses, so that each fold has some
 
-SCORES: dict[str, Callable[[Any, Any], float]] = {
+SCORES: dict[str, Callable[..., float]] = {
     "auc": roc_auc_score,
-    "balanced_accuracy": lambda truth, probability: balanced_accuracy_score(truth, probability > 0.5),
-    "sensitivity": lambda truth, probability: recall_score(truth, probability > 0.5),
-    "specificity": lambda truth, probability: recall_score(truth, probability > 0.5, pos_label=0),
+    "balanced_accuracy": lambda truth, probability, **weights: balanced_accuracy_score(
+        truth, probability > 0.5, **weights
+    ),
+    "sensitivity": lambda truth, probability, **weights: recall_score(truth, probability > 0.5, **weights),
+    "specificity": lambda truth, probability, **weights: recall_score(truth, probability > 0.5, pos_label=0, **weights),
 }
 COLUMNS = {
     "labels per class": number("labels_per_class", "d"),
@@ -79,7 +92,8 @@ def score_draw(
         model = fit(pipeline[1:], table.iloc[drawn.rest], drawn.labels)
         # Label spreading returns NaN for images that no label reaches.
         probability = np.nan_to_num(model.predict_proba(table.iloc[drawn.held_out])[:, 1], nan=0.5)
-        return [each(lesions.target[drawn.held_out], probability) for each in SCORES.values()]
+        truth = lesions.target[drawn.held_out]
+        return [each(truth, probability, sample_weight=drawn.weights) for each in SCORES.values()]
 
     with warnings.catch_warnings():
         # Label spreading gives the first two, co-training the third, and a fit to six images the last.

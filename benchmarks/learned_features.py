@@ -18,9 +18,20 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._data import count_images, describe_sets, load_sets
-from benchmarks._draws import draw_labels
+from benchmarks._draws import draw_labels, weigh_lesions
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
-from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import (
+    DRAWS_NOTE,
+    LESIONS_NOTE,
+    RESULTS,
+    Section,
+    fill_in,
+    interval,
+    number,
+    progress_bar,
+    text,
+    write_report,
+)
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
 from sklearn_melanoma import Lesion
@@ -51,7 +62,8 @@ METHODS = {
 INTRO = (
     "A third of the groups is held out, {repeats} times. A few of the other images per class keep their label, and all "
     "of them serve to learn Fisher vectors, to find projections, to impute and to scale. A logistic regression is "
-    f"fitted on the labeled ones. {DRAWS_NOTE} If a class has fewer labels than a row needs, the row is left out. The "
+    f"fitted on the labeled ones. {DRAWS_NOTE} {LESIONS_NOTE} "
+    "If a class has fewer labels than a row needs, the row is left out. The "
     "defaults of the projection and its regularization were chosen on 506 images of HAM10000.",
     "*Hand-made*: the four families morphology, color, texture and ABCD. *Fisher vectors*: `FisherVectorEncoder()`, "
     "scaled as a block. *Projection*: `InvariantProjection`, its columns not scaled. *On augmented images*: the "
@@ -122,6 +134,7 @@ def run_set(
         train, test = next(thirds.split(lesions, target, groups))
         tables = compute_tables(copies, train, repeat)
         columns = {name: rows.shape[2] for name, rows in tables.items()}
+        weights = weigh_lesions(groups[test], target[test])
         for n_per_class in LABELS_PER_CLASS:
             drawn = draw_labels(target[train], n_per_class, repeat)
             if drawn is None or min(np.bincount(target[test], minlength=2)) < MIN_HELD_OUT:
@@ -129,7 +142,7 @@ def run_set(
             for name, rows in tables.items():
                 score = fit_regression(rows[train, 0], drawn, METHODS[name], make_scaler(name))
                 for kind, copy in (("auc", 0), ("altered_auc", -1)):
-                    auc = roc_auc_score(target[test], score(rows[test, copy]))
+                    auc = roc_auc_score(target[test], score(rows[test, copy]), sample_weight=weights)
                     scores.setdefault((n_per_class, name, kind), []).append(auc)
         advance()
     return summarize(scores, columns, repeats)

@@ -22,7 +22,18 @@ from benchmarks._data import describe_sets, load_sets
 from benchmarks._draws import Labels, describe_missing_draws, draw_few_labels
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._parallel import call_in_parallel
-from benchmarks._report import DRAWS_NOTE, RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
+from benchmarks._report import (
+    DRAWS_NOTE,
+    LESIONS_NOTE,
+    RESULTS,
+    Section,
+    fill_in,
+    interval,
+    number,
+    progress_bar,
+    text,
+    write_report,
+)
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, compute_table
 from sklearn_melanoma import make_melanoma_pipeline
@@ -39,7 +50,8 @@ INFORMATIVE = 0.1  # difference of a column's AUC from 0.5
 INTRO = (
     "Old images have all their labels, new images few or none. A third of the new lesions is held out with all their "
     "images and scored. {repeats} draws, the same for all rows. The table gives the ROC AUC by the number of labels "
-    f"per class among the new images. {DRAWS_NOTE} Sensitivity and specificity are at a probability of 0.5, where half "
+    f"per class among the new images. {DRAWS_NOTE} {LESIONS_NOTE} "
+    "Sensitivity and specificity are at a probability of 0.5, where half "
     "of the images are expected to be melanomas. If HAM10000 is new, half of its lesions are used: `transfer_pipeline` "
     "was chosen on the other half, and on all of PH² and ISIC 2017. No image is in two data sets.",
     "*Labels alone*: ridge logistic regression on the new labels, without the old images. *Directions*: "
@@ -172,8 +184,11 @@ def score_draw(old: OldModel, lesions: Bunch, table: pd.DataFrame, seed: int) ->
             if n_per_class or method != ALONE:
                 model = fit(old, table.iloc[drawn.rest], drawn.labels)
                 score = model.decision_function(table.iloc[drawn.held_out])
-                recalls = [recall_score(truth, score > 0, pos_label=label) for label in (1, 0)]
-                scores[n_per_class, method] = [roc_auc_score(truth, score), *recalls]
+                recalls = [
+                    recall_score(truth, score > 0, pos_label=label, sample_weight=drawn.weights) for label in (1, 0)
+                ]
+                auc = roc_auc_score(truth, score, sample_weight=drawn.weights)
+                scores[n_per_class, method] = [auc, *recalls]
     return scores
 
 

@@ -195,7 +195,7 @@ def _evaluate(
         if positive is None:
             return None, score_report(y, scores, groups=groups)
         of_positive = scores[:, sorted(set(y.tolist()) - {-1}).index(positive)]
-    threshold = threshold_at_sensitivity(y, of_positive, sensitivity=sensitivity, pos_label=positive)
+    threshold = threshold_at_sensitivity(y, of_positive, sensitivity=sensitivity, pos_label=positive, groups=groups)
     if scores.ndim == 2:
         return threshold, score_report(y, scores, groups=groups)
     cut = threshold.threshold
@@ -276,6 +276,6 @@ def _print_code(
         f"model = make_melanoma_pipeline({features.value!r}{format_options(**pipeline)})",
         'model["features"].set_params(on_error="skip")' if on_error is OnError.SKIP else None,
         f"scores = out_of_fold_scores(model, images, {y}, cv={folds}, groups=data.groups{of_class})",
-        f"threshold = threshold_at_sensitivity({y}, scores, sensitivity={sensitivity}{of_class})",
+        f"threshold = threshold_at_sensitivity({y}, scores, sensitivity={sensitivity}, groups=data.groups{of_class})",
         f"save_model(model.fit(images, {y}), {str(output)!r}, threshold=threshold{of_class})",
     )

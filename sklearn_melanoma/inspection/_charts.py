@@ -82,7 +82,7 @@ def draw_calibration(predicted: Array, found: Array, low: Array, high: Array, nu
     Parameters
     ----------
     predicted, found, low, high, numbers : ndarray of shape (n_bins,)
-        Mean prediction, fraction, interval of the fraction, and number of images.
+        Mean prediction, fraction, interval of the fraction, and number of images or groups.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def draw_calibration(predicted: Array, found: Array, low: Array, high: Array, nu
     for mean, value, least, most, n in zip(predicted, found, low, high, numbers, strict=True):
         x, y = _place(mean, value)
         bottom, top = _place(mean, least)[1], _place(mean, most)[1]
-        label = f"{value:.0%} of {n:.0f} images, predicted {mean:.0%}"
+        label = f"{value:.0%} of {n:.0f}, predicted {mean:.0%}"
         parts.append(
             f'<line class="bar" x1="{x:.1f}" y1="{bottom:.1f}" x2="{x:.1f}" y2="{top:.1f}"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5"><title>{escape(label)}</title></circle>'

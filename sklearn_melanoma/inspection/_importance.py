@@ -12,10 +12,12 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.inspection._families import assign_families, check_names, merge_learned
 from sklearn_melanoma.inspection._permutation import compute_losses, split_at_table
 from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, name_score, recode_positive
+from sklearn_melanoma.metrics._weighted import find_weights
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, find_labeled_or_masked
 
 
@@ -97,6 +99,7 @@ class FeatureImportanceDisplay:
         X: Any,
         y: Any,
         *,
+        groups: ArrayLike | None = None,
         n_repeats: int = 10,
         scoring: str | Callable[..., float] = "roc_auc",
         pos_label: Any = None,
@@ -119,11 +122,15 @@ class FeatureImportanceDisplay:
             Preferably samples that it was not fitted on.
         y : array-like of shape (n_samples,)
             True labels, -1 for unlabeled samples.
+        groups : array-like of shape (n_samples,), optional
+            Lesion or patient of each sample. Each group counts once, whatever its number of samples. By default, each
+            sample is a group.
         n_repeats : int, default=10
             Number of permutations.
         scoring : str or callable, default="roc_auc"
             One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against
-            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class.
+            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class. With several samples of a group, it must
+            take `sample_weight`.
         pos_label : label, optional
             Label of the positive class, for a `scoring` by name. Defaults to what the classifier says, else to 1 or
             True for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two
@@ -147,14 +154,16 @@ class FeatureImportanceDisplay:
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         ValueError, TypeError
-            If nothing is labeled, the columns have no names, `X` and `y` differ in length, the score does not suit
-            the number of classes, or nothing says which class is the positive one.
+            If nothing is labeled, the columns have no names, `X`, `y` and `groups` differ in length, the score does not
+            suit the number of classes, it takes no weights and groups have several samples, or nothing says which class
+            is the positive one.
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib("FeatureImportanceDisplay")
         check_is_fitted(estimator)
-        check_consistent_length(X, y)
+        units = None if groups is None else encode_groups(groups)
+        check_consistent_length(X, y, units)
         check_classes_without_unlabeled(estimator)
         labeled, labels = find_labeled_or_masked(y)
         if labels is None:
@@ -177,12 +186,14 @@ class FeatureImportanceDisplay:
         members: dict[str, list[int]] = {}
         for name, family in zip(names, family_of, strict=True):
             members.setdefault(family, []).extend(features[name])
+        scorer = check_scoring(classifier, scoring=scoring)
         losses = partial(
             compute_losses,
             classifier,
             table,
             labels,
-            scorer=check_scoring(classifier, scoring=scoring),
+            scorer=scorer,
+            sample_weight=find_weights(scorer, labels, None if units is None else units[labeled]),
             n_repeats=n_repeats,
             random_state=random_state,
             n_jobs=n_jobs,

@@ -82,6 +82,7 @@ def render_page(data: ReportData, summary: Summary, names: list[str], metadata: 
         classifier=type(data.parts[0].classifier).__name__,
         tiles=count_images(data),
         charts=[(caption, Markup(svg)) for caption, svg in draw_charts(data, summary)],
+        unit="images" if data.groups is None else "lesions or patients",
         results=[] if summary.results is None else format_results(summary.results),
         by_group={name: format_groups(table) for name, table in summary.by_group.items()},
         errors=[
@@ -142,7 +143,7 @@ def format_groups(results: pd.DataFrame) -> dict[str, Any]:
         part = results.loc[value]
         cells = [f"{_format_value(part.loc[name])} {_format_interval(part.loc[name])}".strip() for name in scores]
         rows.append([str(value), f"{part['n'].max():.0f}", *cells])
-    return {"columns": ["images", *scores], "rows": rows}
+    return {"columns": ["n", *scores], "rows": rows}
 
 
 def _format_value(row: Any) -> str:

@@ -61,14 +61,21 @@ def compute_losses(
 
 
 def _score_rows(
-    scorer: Any, table: Any, set_of: NDArray[np.intp], estimator: Any, row_numbers: NDArray[np.intp], y: NDArray[Any]
+    scorer: Any,
+    table: Any,
+    set_of: NDArray[np.intp],
+    estimator: Any,
+    row_numbers: NDArray[np.intp],
+    y: NDArray[Any],
+    **weights: Any,
 ) -> float:
     if not hasattr(table, "columns"):
-        return scorer(estimator, np.take_along_axis(table, row_numbers[:, set_of], axis=0), y)
+        return scorer(estimator, np.take_along_axis(table, row_numbers[:, set_of], axis=0), y, **weights)
     is_permuted = (row_numbers != np.arange(len(row_numbers))[:, np.newaxis]).any(axis=0)
     permuted = {}
     for position in np.flatnonzero(is_permuted[set_of]):
         name, rows = table.columns[position], row_numbers[:, set_of[position]]
         # Column by column, to keep their types. The arrays have no index by which pandas would align them.
         permuted[name] = table[name].array.take(rows) if hasattr(table, "iloc") else table[name].gather(rows)
-    return scorer(estimator, table.assign(**permuted) if hasattr(table, "iloc") else table.with_columns(**permuted), y)
+    table = table.assign(**permuted) if hasattr(table, "iloc") else table.with_columns(**permuted)
+    return scorer(estimator, table, y, **weights)

@@ -149,7 +149,8 @@ def make_report(
         which the results are given. For a number, pass ranges, as :func:`pandas.cut` makes them. Defaults to the other
         columns of the table that the model takes.
     groups : array-like of shape (n_images,), optional
-        Lesion or patient of each image. Intervals count groups, and an image is not similar to others of its group.
+        Lesion or patient of each image. Results and intervals count groups, and an image is not similar to others of
+        its group.
     pos_label : label, optional
         Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
         False and True. More than two classes need none: then the predicted class is explained.

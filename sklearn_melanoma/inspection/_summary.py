@@ -10,8 +10,10 @@ from scipy.special import expit
 from sklearn.metrics import roc_curve
 
 from sklearn_melanoma._typing import Array
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.inspection._report_data import ReportData
 from sklearn_melanoma.metrics import score_report
+from sklearn_melanoma.metrics._intervals import weigh_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +91,9 @@ def summarize(data: ReportData, metadata: pd.DataFrame | None = None) -> Summary
     known = np.isin([0, 1], truth).all()
     roc = None
     if known:
-        fpr, tpr, _ = roc_curve(truth[truth >= 0], data.score[truth >= 0])
+        labeled = truth >= 0
+        weights = None if data.groups is None else weigh_samples(encode_groups(data.groups[labeled]), truth[labeled])
+        fpr, tpr, _ = roc_curve(truth[labeled], data.score[labeled], sample_weight=weights)
         points = np.unique(np.linspace(0, len(fpr) - 1, _MAX_POINTS).astype(int))
         roc = np.column_stack([fpr, tpr])[points]
     return Summary(_report(data), {} if not known else _report_by(data, by), _count_scores(data), roc)

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma._validation.labels import find_labeled, list_labels
 from sklearn_melanoma._validation.warn import warn_user
-from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, wilson_interval
+from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, weigh_samples, wilson_interval
 from sklearn_melanoma.metrics._multiclass import read_columns, select_labeled_rows, tabulate_classes
 from sklearn_melanoma.metrics._positive import find_pos_label
 
@@ -44,7 +44,12 @@ class Threshold(NamedTuple):
 
 
 def threshold_at_sensitivity(
-    y_true: ArrayLike, y_score: ArrayLike, *, sensitivity: float = 0.95, pos_label: Any = None
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sensitivity: float = 0.95,
+    pos_label: Any = None,
+    groups: ArrayLike | None = None,
 ) -> Threshold:
     r"""Find the highest threshold that reaches a sensitivity on unseen samples, in expectation.
 
@@ -61,6 +66,9 @@ def threshold_at_sensitivity(
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
         and True; other labels need it.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample. Each group counts once, whatever its number of samples; one with both classes
+        counts once in each. By default, each sample is a group.
 
     Returns
     -------
@@ -71,13 +79,14 @@ def threshold_at_sensitivity(
     Raises
     ------
     ValueError
-        If a class is missing, a missing label is not -1, nothing says which class is the positive one, or
-        `sensitivity` is out of range.
+        If a class is missing, a missing label is not -1, nothing says which class is the positive one, a group is
+        missing, or `sensitivity` is out of range.
 
     Warns
     -----
     UserWarning
-        If there are too few positive samples for the requested sensitivity: fewer than :math:`s / (1 - s)`.
+        If there are too few positive samples, or groups of them, for the requested sensitivity: fewer than
+        :math:`s / (1 - s)`.
 
     Notes
     -----
@@ -87,6 +96,10 @@ def threshold_at_sensitivity(
     positive samples, and below 1 with any number. The sensitivity on the given samples is higher, and a threshold
     chosen by it misses more unseen samples than intended.
 
+    With groups, :math:`m` is the number of groups with a positive sample, and :math:`k - 1` the summed weight of the
+    positive scores below the threshold, where the positive samples of a group share a weight of 1. Then the expected
+    sensitivity, on a sample drawn at random from an unseen group, is at least :math:`1 - k / (m + 1)`.
+
     Examples
     --------
     >>> from sklearn_melanoma.metrics import threshold_at_sensitivity
@@ -94,25 +107,30 @@ def threshold_at_sensitivity(
     >>> found.threshold, found.sensitivity, round(found.specificity, 2), found.expected_sensitivity
     (0.3, 1.0, 0.67, 0.75)
     """
-    positive, scores, _ = _select_scored(y_true, y_score, pos_label, "y_score")
+    positive, scores, kept = _select_scored(y_true, y_score, pos_label, "y_score")
     if not 0 < sensitivity <= 1:
         raise ValueError(f"sensitivity must lie above 0 and be 1 at most, got {sensitivity!r}.")
-    of_positive = np.sort(scores[positive])
-    n_positive = len(of_positive)
-    _warn_of_few_positives(n_positive, sensitivity)
+    units = _number_groups(y_true, groups, kept)
+    weights = weigh_samples(units, positive)
+    n_positive = len(np.unique(units[positive]))
+    counted = "labeled positive samples" if groups is None else "groups with labeled positive samples"
+    _warn_of_few_positives(n_positive, sensitivity, counted)
+    order = np.argsort(scores[positive], kind="stable")
+    of_positive, shares = scores[positive][order], weights[positive][order]
+    below = (np.cumsum(shares) - shares)[np.searchsorted(of_positive, of_positive)]
     # Rounded, because a twentieth of 20 would be less than one in floating point.
-    allowed = int(np.floor(round((1 - sensitivity) * (n_positive + 1), 9)))
-    threshold = float(of_positive[max(allowed, 1) - 1])
-    rank = int(np.searchsorted(of_positive, threshold)) + 1
+    allowed = np.round(below + 1, 9) <= round((1 - sensitivity) * (n_positive + 1), 9)
+    chosen = max(int(np.count_nonzero(allowed)) - 1, 0)
+    threshold = float(of_positive[chosen])
     return Threshold(
         threshold,
-        1 - (rank - 1) / n_positive,
-        float((scores[~positive] < threshold).mean()),
-        1 - rank / (n_positive + 1),
+        1 - float(below[chosen]) / n_positive,
+        float(np.average(scores[~positive] < threshold, weights=weights[~positive])),
+        1 - float(below[chosen] + 1) / (n_positive + 1),
     )
 
 
-def _warn_of_few_positives(n_positive: int, sensitivity: float) -> None:
+def _warn_of_few_positives(n_positive: int, sensitivity: float, counted: str) -> None:
     """Warn if no threshold has the expected sensitivity."""
     best = n_positive / (n_positive + 1)
     if best >= sensitivity - 1e-9:
@@ -121,7 +139,7 @@ def _warn_of_few_positives(n_positive: int, sensitivity: float) -> None:
     if sensitivity < 1:
         advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))}, or"
     warn_user(
-        f"{n_positive} labeled positive samples are too few for a sensitivity of {sensitivity:g}: even with the lowest "
+        f"{n_positive} {counted} are too few for a sensitivity of {sensitivity:g}: even with the lowest "
         f"of their scores as threshold, {best:.3f} is expected on unseen samples. {advice} ask for less."
     )
 
@@ -152,7 +170,8 @@ def score_report(
     threshold : float, default=0.5
         Lowest probability that counts as positive. It has no meaning for the probabilities of all classes.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Intervals count groups, because samples of one group say less than as many of
+        Lesion or patient of each sample. Each group counts once, whatever its number of samples; one with several
+        classes counts once in each. Intervals count groups too, because samples of one group say less than as many of
         several groups. By default, each sample is a group.
     by : array-like of shape (n_samples,), optional
         A property of each sample, such as the patient's sex or the camera. Each of its values gets a report of its own.
@@ -168,7 +187,7 @@ def score_report(
         Rows ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
         ``prevalence`` and one for each range of probability that holds samples, such as
         ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
-        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of samples.
+        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of groups.
         For the probabilities of more than two classes without `pos_label`: rows ``macro ROC AUC``, the mean over the
         classes of the AUC of each against the rest; ``balanced accuracy``, the mean sensitivity; ``accuracy``;
         ``log loss``; and ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class.
@@ -184,6 +203,7 @@ def score_report(
     See Also
     --------
     sklearn.calibration.CalibrationDisplay : The ranges of probability as a curve.
+    average_by_group : One score for all images of a lesion, usually better than that of one image.
 
     Notes
     -----
@@ -237,9 +257,7 @@ def score_report(
             f"y_probability must lie in 0..1, got {probability.min():g} to {probability.max():g}. "
             "Pass the output of predict_proba(X): the column of the positive class, or all columns."
         )
-    groups = np.arange(np.size(y_true)) if groups is None else encode_groups(groups)
-    check_consistent_length(y_true, groups)
-    units = np.unique(groups[kept], return_inverse=True)[1]
+    units = _number_groups(y_true, groups, kept)
     if by is None:
         return tabulate(truth, probability, units)
     check_consistent_length(y_true, by)
@@ -273,45 +291,62 @@ def _tabulate_scores(
     """Return the rows of `score_report` for some samples."""
     import pandas as pd
 
-    found = probability >= threshold
+    found, weights = probability >= threshold, weigh_samples(units, positive)
     has_both = 0 < np.count_nonzero(positive) < len(positive)
 
-    def bootstrap(score: Callable[[Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
+    def bootstrap(score: Callable[[Any, Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
         if not has_both:
             return np.nan, np.nan, np.nan
         return bootstrap_interval(score, positive, values, units, confidence=confidence)
 
+    def count(where: NDArray[np.bool_]) -> int:
+        return len(np.unique(units[where]))
+
+    def average(values: NDArray[Any], where: NDArray[np.bool_]) -> float:
+        return float(np.average(values[where], weights=weights[where]))
+
     def wilson(of: NDArray[np.bool_], where: NDArray[np.bool_]) -> tuple[float, float, float]:
         if not where.any():
             return np.nan, np.nan, np.nan
-        return wilson_interval(float(of[where].mean()), len(np.unique(units[where])), confidence=confidence)
+        return wilson_interval(average(of, where), count(where), confidence=confidence)
 
     everywhere = np.ones(len(positive), dtype=bool)
+    n_groups = count(everywhere)
     rows = {
-        "ROC AUC": (*bootstrap(roc_auc, probability), np.nan, len(positive)),
-        "balanced accuracy": (*bootstrap(_balanced_accuracy, found), np.nan, len(positive)),
-        "sensitivity": (*wilson(found, positive), np.nan, int(positive.sum())),
-        "specificity": (*wilson(~found, ~positive), np.nan, int((~positive).sum())),
-        "Brier score": (*bootstrap(_brier_score, probability), np.nan, len(positive)),
-        "prevalence": (*wilson(positive, everywhere), float(probability.mean()), len(positive)),
+        "ROC AUC": (*bootstrap(roc_auc, probability), np.nan, n_groups),
+        "balanced accuracy": (*bootstrap(_balanced_accuracy, found), np.nan, n_groups),
+        "sensitivity": (*wilson(found, positive), np.nan, count(positive)),
+        "specificity": (*wilson(~found, ~positive), np.nan, count(~positive)),
+        "Brier score": (*bootstrap(_brier_score, probability), np.nan, n_groups),
+        "prevalence": (*wilson(positive, everywhere), average(probability, everywhere), n_groups),
     }
     place = np.minimum((probability * n_bins).astype(int), n_bins - 1)
     for number in np.unique(place):
         where = place == number
         name = f"positive at {number / n_bins:.3g} to {(number + 1) / n_bins:.3g}"
-        rows[name] = (*wilson(positive, where), float(probability[where].mean()), int(where.sum()))
+        rows[name] = (*wilson(positive, where), average(probability, where), count(where))
     return pd.DataFrame(rows, index=["value", "low", "high", "predicted", "n"]).T.astype({"n": int})
 
 
 # scikit-learn's metrics check their input. In a thousand draws, the checks take twenty times as long as these sums.
 
 
-def _balanced_accuracy(positive: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    return float(found[positive].mean() + (~found[~positive]).mean()) / 2
+def _balanced_accuracy(positive: NDArray[np.bool_], found: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    sensitivity = np.average(found[positive], weights=weights[positive])
+    return float(sensitivity + np.average(~found[~positive], weights=weights[~positive])) / 2
 
 
-def _brier_score(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    return float(np.square(probability - positive).mean())
+def _brier_score(positive: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    return float(np.average(np.square(probability - positive), weights=weights))
+
+
+def _number_groups(y_true: ArrayLike, groups: ArrayLike | None, kept: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of the group of each kept sample; by default, each sample is a group."""
+    if groups is None:
+        return np.arange(len(kept))
+    units = encode_groups(groups)
+    check_consistent_length(y_true, units)
+    return units[kept]
 
 
 def _select_scored(

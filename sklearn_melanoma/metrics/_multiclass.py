@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from sklearn_melanoma._validation.labels import find_labeled, list_labels
-from sklearn_melanoma.metrics._intervals import N_DRAWS, draw_units, roc_auc, wilson_interval
+from sklearn_melanoma.metrics._intervals import N_DRAWS, draw_units, roc_auc, weigh_samples, wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,26 +91,30 @@ def tabulate_classes(
     import pandas as pd
 
     predicted, present = probability.argmax(axis=1), np.unique(truth)
-    values = _score_classes(truth, predicted, probability, present)
+    weights = weigh_samples(units, truth)
+    values = _score_classes(truth, predicted, probability, weights, present)
     drawn = []
     for rows in draw_units(units, truth):
         if len(np.unique(truth[rows])) == len(present):
-            drawn.append(_score_classes(truth[rows], predicted[rows], probability[rows], present))
+            drawn.append(_score_classes(truth[rows], predicted[rows], probability[rows], weights[rows], present))
         if len(drawn) == N_DRAWS:
             break
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     titles = ["macro ROC AUC", "balanced accuracy", "accuracy", "log loss"]
     titles += [f"ROC AUC of {names[number]}" for number in present]
-    counts = [len(truth)] * 4 + [np.count_nonzero(truth == number) for number in present]
+    n_groups, sizes = len(np.unique(units)), [len(np.unique(units[truth == number])) for number in present]
+    counts = [n_groups] * 4 + sizes
     table = pd.DataFrame({"value": values, "low": low, "high": high, "predicted": np.nan, "n": counts}, index=titles)
-    for number in present:
+    for number, size in zip(present, sizes, strict=True):
         of_class = truth == number
-        fraction = float((predicted[of_class] == number).mean())
-        bounds = wilson_interval(fraction, len(np.unique(units[of_class])), confidence=confidence)
-        table.loc[f"sensitivity of {names[number]}"] = (*bounds, np.nan, np.count_nonzero(of_class))
+        fraction = float(np.average(predicted[of_class] == number, weights=weights[of_class]))
+        bounds = wilson_interval(fraction, size, confidence=confidence)
+        table.loc[f"sensitivity of {names[number]}"] = (*bounds, np.nan, size)
     for number in present:
-        bounds = wilson_interval(float((truth == number).mean()), len(np.unique(units)), confidence=confidence)
-        table.loc[f"prevalence of {names[number]}"] = (*bounds, probability[:, number].mean(), len(truth))
+        fraction = float(np.average(truth == number, weights=weights))
+        bounds = wilson_interval(fraction, n_groups, confidence=confidence)
+        expected = np.average(probability[:, number], weights=weights)
+        table.loc[f"prevalence of {names[number]}"] = (*bounds, expected, n_groups)
     return table.astype({"n": int})
 
 
@@ -118,11 +122,14 @@ def _score_classes(
     truth: NDArray[np.intp],
     predicted: NDArray[np.intp],
     probability: NDArray[np.float64],
+    weights: NDArray[np.float64],
     present: NDArray[np.intp],
 ) -> list[float]:
     """Return macro AUC, balanced accuracy, accuracy, log loss and the AUC of each class."""
-    areas = [roc_auc(truth == number, probability[:, number]) for number in present]
+    areas = [roc_auc(truth == number, probability[:, number], weights) for number in present]
     right = predicted == truth
     chosen = np.clip(probability[np.arange(len(truth)), truth], 1e-15, None)
-    balanced = float(np.mean([right[truth == number].mean() for number in present]))
-    return [float(np.mean(areas)), balanced, float(right.mean()), float(-np.log(chosen).mean()), *areas]
+    totals = np.bincount(truth, weights)[present]
+    balanced = float(np.mean(np.bincount(truth, weights * right)[present] / totals))
+    accuracy, loss = np.average(np.stack([right, -np.log(chosen)]), axis=1, weights=weights)
+    return [float(np.mean(areas)), balanced, float(accuracy), float(loss), *areas]

@@ -23,7 +23,8 @@ class LabelDraw(NamedTuple):
     test : ndarray of shape (n_test,)
         Positions of the test samples, all of them labeled.
     label_order : list of ndarray
-        For each class, the positions of its labels in `train`, in random order.
+        For each class, the positions of its labels in `train`, in random order: the first of each group before the
+        second of any.
     """
 
     train: NDArray[np.intp]
@@ -74,6 +75,7 @@ def draw_few_labels(
         held_out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
         train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out & labeled)
         label_order = [random.permutation(np.flatnonzero(y[train] == value)) for value in classes]
+        label_order = [order[_sort_by_repeats(unit_of[train[order]])] for order in label_order]
         if min(map(len, label_order)) >= max(n_per_class, 1) and len(np.unique(y[test].tolist())) == len(classes):
             return LabelDraw(train, test, label_order)
     raise ValueError(
@@ -81,3 +83,12 @@ def draw_few_labels(
         f"{ {value.item(): int(np.count_nonzero(y == value)) for value in classes} }. "
         "Lower labels_per_class or test_size."
     )
+
+
+def _sort_by_repeats(units: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the order in which the first of each group come first, then the second of each, and so on."""
+    by_unit = np.argsort(units, kind="stable")
+    starts = np.searchsorted(units[by_unit], units[by_unit])
+    repeats = np.empty(len(units), dtype=np.intp)
+    repeats[by_unit] = np.arange(len(units)) - starts
+    return np.argsort(repeats, kind="stable")

@@ -18,6 +18,7 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.metrics._positive import choose_auc, find_pos_label, get_pos_label, recode_positive
+from sklearn_melanoma.metrics._weighted import find_weights
 from sklearn_melanoma.model_selection._draws import LabelDraw, draw_few_labels
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled, read_labels
 from sklearn_melanoma.model_selection._scores_file import COLUMNS, append_score, hash_setting, read_scores
@@ -60,7 +61,9 @@ def label_efficiency(
     y : array-like of shape (n_samples,)
         Labels, -1 for unlabeled samples.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample, never in training and test at once. By default, each sample is a group.
+        Lesion or patient of each sample, never in training and test at once. Each group counts once in the scores,
+        whatever its number of samples, and labels of different groups are drawn first. By default, each sample is a
+        group.
     labels_per_class : sequence of int, default=(3, 5, 10, 25)
         Numbers of labels per class. With 0, the score is NaN for a classifier that needs labels.
     n_repeats : int, default=30
@@ -69,7 +72,8 @@ def label_efficiency(
         Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against the
-        rest ("roc_auc_ovr"), unless `pos_label` chooses one class.
+        rest ("roc_auc_ovr"), unless `pos_label` chooses one class. With several samples of a group, it must take
+        `sample_weight`.
     pos_label : label, optional
         Label of the positive class, for a `scoring` by name. Defaults to what the classifiers say, else to 1 or True
         for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two classes, it is
@@ -93,8 +97,9 @@ def label_efficiency(
     ------
     ValueError
         Before any fit: if `y` has too few labels of a class, or holds masks; nothing says which class is the positive
-        one, or two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range; or
-        `results` holds scores of the same names for other draws, another table or other parameters of the classifiers.
+        one, or two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range;
+        `scoring` takes no weights and groups have several samples; or `results` holds scores of the same names for
+        other draws, another table or other parameters of the classifiers.
         After a fit: if a classifier takes -1 for a class.
     TypeError
         If `estimators` are neither a mapping nor a classifier.
@@ -130,7 +135,7 @@ def label_efficiency(
     classes = np.unique(y[labeled].tolist()).tolist()
     scoring = choose_auc(scoring, classes, pos_label)
     for estimator in estimators.values():
-        check_scoring(estimator, scoring=scoring)
+        find_weights(check_scoring(estimator, scoring=scoring), y[labeled], groups[labeled])
         check_search_split(estimator)
     positive = _find_positive(estimators, classes, pos_label) if isinstance(scoring, str) else None
     if results is not None and not isinstance(random_state, Integral):
@@ -149,7 +154,7 @@ def label_efficiency(
     # In the order of repeats, so that all classifiers have the same draws if the run is stopped.
     missing = sorted((task for task in tasks if task not in scores), key=lambda task: task[2])
     jobs = (
-        delayed(_score_draw)(name, estimators[name], X, y, draws[repeat], number, scoring, positive)
+        delayed(_score_draw)(name, estimators[name], X, y, groups, draws[repeat], number, scoring, positive)
         for name, number, repeat in missing
     )
     found = Parallel(n_jobs, return_as="generator", verbose=verbose)(jobs)
@@ -263,7 +268,15 @@ def _find_positive(estimators: Mapping[str, Any], classes: list[Any], pos_label:
 
 
 def _score_draw(
-    name: str, estimator: Any, X: Any, y: NDArray[Any], draw: LabelDraw, number: int, scoring: Any, positive: Any
+    name: str,
+    estimator: Any,
+    X: Any,
+    y: NDArray[Any],
+    groups: NDArray[np.intp],
+    draw: LabelDraw,
+    number: int,
+    scoring: Any,
+    positive: Any,
 ) -> float:
     train, test = safe_indexing(X, draw.train), safe_indexing(X, draw.test)
     try:
@@ -276,7 +289,9 @@ def _score_draw(
     y_true = np.array(y[draw.test].tolist())
     _check_known(model, y_true, name)
     model, y_true = recode_positive(model, y_true, positive)
-    return float(check_scoring(model, scoring=scoring)(model, test, y_true))
+    scorer = check_scoring(model, scoring=scoring)
+    weights = find_weights(scorer, y_true, groups[draw.test])
+    return float(scorer(model, test, y_true, **({} if weights is None else {"sample_weight": weights})))
 
 
 def _check_known(model: Any, y_true: NDArray[Any], name: str) -> None:

@@ -36,7 +36,9 @@ class Scaling(NamedTuple):
 
     def apply(self, rows: Array) -> Array:
         """Scale samples."""
-        return (rows - self.center) * self.factor
+        scaled = rows - self.center
+        scaled *= self.factor
+        return scaled
 
     def scale_priors(self, priors: Array) -> Array:
         """Return priors of shape (n_priors, n_features, ...) for scaled samples."""

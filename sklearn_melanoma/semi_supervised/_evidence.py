@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.semi_supervised._logistic import Correction, fit_correction
+from sklearn_melanoma.semi_supervised._logistic import Correction
+from sklearn_melanoma.semi_supervised._softmax import MultinomialCorrection
 
 # Probability that a prior is wrong for the images at hand.
 _MISTAKE = 0.05
@@ -23,7 +24,7 @@ class Choice(NamedTuple):
 
     Parameters
     ----------
-    correction : Correction
+    correction : Correction or MultinomialCorrection
         That with the chosen strength, of the score or of zero.
     uses_prior : bool
         Whether the score is corrected, rather than zero.
@@ -31,13 +32,13 @@ class Choice(NamedTuple):
         The chosen strength, relative to `alpha` 1.
     """
 
-    correction: Correction
+    correction: Any
     uses_prior: bool
     strength: float
 
 
 def choose_strength(
-    X: Array, score: Array | None, positive: NDArray[np.bool_], weights: Array, penalty: float
+    fit: Callable[[Array, float], Correction | MultinomialCorrection], score: Array, penalty: float, *, has_prior: bool
 ) -> Choice:
     r"""Choose by the labels how much a prior counts, and whether it is used at all.
 
@@ -51,16 +52,14 @@ def choose_strength(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        The labeled samples.
-    score : ndarray of shape (n_samples,) or None
-        Score of the prior, in log-odds; None without a prior.
-    positive : ndarray of shape (n_samples,), dtype bool
-        The labels, of both classes.
-    weights : ndarray of shape (n_samples,)
-        Positive weights of the samples.
+    fit : callable
+        Takes a score and a penalty, and returns the correction of the score by labels, with its evidence.
+    score : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Score of the prior for the labeled samples; zeros without a prior.
     penalty : float
         Penalty of the strength 1.
+    has_prior : bool
+        Whether there is a prior.
 
     Returns
     -------
@@ -70,21 +69,22 @@ def choose_strength(
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.semi_supervised._logistic import prepare_correction
     >>> x = np.repeat([[-1.0], [1.0]], 40, axis=0)
-    >>> labels = np.arange(80) >= 40
-    >>> choose_strength(x, 2 * x[:, 0], labels, np.ones(80), 1.0).uses_prior
+    >>> fit = prepare_correction(x, np.arange(80) >= 40, np.ones(80))
+    >>> choose_strength(fit, 2 * x[:, 0], 1.0, has_prior=True).uses_prior
     True
-    >>> choose_strength(x, -2 * x[:, 0], labels, np.ones(80), 1.0).uses_prior
+    >>> choose_strength(fit, -2 * x[:, 0], 1.0, has_prior=True).uses_prior
     False
     """
-    candidates = [(np.zeros(len(X)), False, np.log(_MISTAKE))]
-    if score is not None:
+    candidates = [(np.zeros_like(score), False, np.log(_MISTAKE))]
+    if has_prior:
         candidates.insert(0, (score, True, np.log(1 - _MISTAKE)))
     best: tuple[float, Choice] | None = None
     for given, uses_prior, log_probability in candidates:
         last = -np.inf
         for strength in _STRENGTHS:
-            found = fit_correction(X, given, positive, weights, penalty * strength)
+            found = fit(given, penalty * strength)
             value = found.evidence + log_probability - (np.log(strength) / _SPREAD) ** 2 / 2
             if value <= last:
                 break

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,9 @@ from scipy.special import logit
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.semi_supervised._evidence import choose_strength
-from sklearn_melanoma.semi_supervised._logistic import fit_correction, weigh_losses, weigh_scores
+from sklearn_melanoma.semi_supervised._logistic import prepare_correction, weigh_losses, weigh_scores
 from sklearn_melanoma.semi_supervised._many_classes import compute_fractions
-from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
+from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction, prepare_multinomial_correction
 
 
 class PriorFit(NamedTuple):
@@ -80,20 +81,23 @@ def fit_two_classes(
         return PriorFit(prior, prior, 0.0, prior_weights, 0, np.array([0.5, 0.5]))
     if len(priors) > 1:
         prior_weights = weigh_scores(rows @ priors.T, positive, weights)
-    prior, strength = prior_weights @ priors, 1.0
-    if by_evidence:
-        found, uses_prior, strength = choose_strength(
-            rows, rows @ prior if len(priors) else None, positive, weights, penalty
-        )
-        prior = prior if uses_prior else np.zeros_like(prior)
-    else:
-        found = fit_correction(rows, rows @ prior, positive, weights, penalty)
+    prior = prior_weights @ priors
+    fit = prepare_correction(rows, positive, weights)
+    found, prior, strength = _correct(fit, rows, prior, penalty, by_evidence=by_evidence, has_prior=bool(len(priors)))
     fraction = weights[positive].sum() / weights.sum()
     fractions = np.array([1 - fraction, fraction])
     return PriorFit(prior + found.shift, prior, found.intercept, prior_weights, found.n_iter, fractions, strength)
 
 
-def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, priors: Array, penalty: float) -> PriorFit:
+def fit_many_classes(
+    rows: Array,
+    numbers: NDArray[np.intp],
+    weights: Array,
+    priors: Array,
+    penalty: float,
+    *,
+    by_evidence: bool = False,
+) -> PriorFit:
     """Correct priors of more than two classes; those of classes without labels stay as they are.
 
     Labels say nothing about the odds between classes with and without labels: the intercepts of the classes with labels
@@ -111,6 +115,8 @@ def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, pri
         The priors.
     penalty : float
         Strength of the priors.
+    by_evidence : bool, default=False
+        Whether the labels lower the penalty, and drop the priors if they contradict them.
 
     Returns
     -------
@@ -126,14 +132,27 @@ def fit_many_classes(rows: Array, numbers: NDArray[np.intp], weights: Array, pri
         fits = [fit_multinomial_correction(nothing, rows @ prior[:, present], own, weights, 1.0) for prior in priors]
         prior_weights = weigh_losses(np.array([fit.loss for fit in fits]))
     prior = np.tensordot(prior_weights, priors, axes=1)
-    coefficients, intercept, n_iter = prior.copy(), np.zeros(n_classes), 0
+    coefficients, intercept, n_iter, strength = prior.copy(), np.zeros(n_classes), 0, 1.0
     if len(present) > 1:
-        found = fit_multinomial_correction(rows, rows @ prior[:, present], own, weights, penalty)
-        coefficients[:, present] += found.shift
+        fit = prepare_multinomial_correction(rows, own, weights, len(present))
+        found, prior[:, present], strength = _correct(
+            fit, rows, prior[:, present], penalty, by_evidence=by_evidence, has_prior=bool(len(priors))
+        )
+        coefficients[:, present] = prior[:, present] + found.shift
         intercept[present] = found.intercept
         n_iter = found.n_iter
     fractions = compute_fractions(numbers, weights, n_classes)
-    return PriorFit(coefficients, prior, intercept, prior_weights, n_iter, fractions)
+    return PriorFit(coefficients, prior, intercept, prior_weights, n_iter, fractions, strength)
+
+
+def _correct(
+    fit: Callable[[Array, float], Any], rows: Array, prior: Array, penalty: float, *, by_evidence: bool, has_prior: bool
+) -> tuple[Any, Array, float]:
+    """Return the correction of the prior, the prior or zeros, and the chosen factor of the penalty."""
+    if not by_evidence:
+        return fit(rows @ prior, penalty), prior, 1.0
+    found, uses_prior, strength = choose_strength(fit, rows @ prior, penalty, has_prior=has_prior)
+    return found, prior if uses_prior else np.zeros_like(prior), strength
 
 
 def move_intercept(fit: PriorFit, prevalence: Array) -> float | Array:

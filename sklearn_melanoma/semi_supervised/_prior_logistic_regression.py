@@ -78,7 +78,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
         deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns. "evidence"
         starts from 1. Labels lower it, and drop a prior that they contradict, as far as their marginal likelihood says
-        so. With more than two classes, "evidence" is 1.
+        so.
     classes : sequence of labels, or mapping from label to diagnosis, default=None
         The classes. Of two: the class that the prior speaks against, then the class that it speaks for, such as
         ``("nevus", "melanoma")``. Defaults to the sorted labels; with "literature", melanoma is the second of two, and
@@ -149,7 +149,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
 
     With "evidence", the candidates are the prior and none, the latter with the probability 0.05, each with alpha 1,
     1/2, 1/4 … 1/32, which has a log-normal probability around 1 with the standard deviation 0.5 of the logarithm. The
-    most probable one after the labels is taken: the marginal likelihood is Laplace's approximation.
+    most probable one after the labels is taken: the marginal likelihood is Laplace's approximation. With more than two
+    classes, it takes each sample's mean curvature for all of its directions.
 
     In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
     of its score at the best intercept. Without labels of two classes, all priors have the same weight. If all priors
@@ -257,7 +258,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             found = fit_two_classes(rows, labels == classes[1], weights, priors, penalty, by_evidence=by_evidence)
         else:
             numbers = np.array([classes.index(label) for label in labels.tolist()], dtype=np.intp)
-            found = fit_many_classes(rows, numbers, weights, priors, penalty)
+            found = fit_many_classes(rows, numbers, weights, priors, penalty, by_evidence=by_evidence)
         self._report(found, labels, len(priors))
         self.alpha_ = alpha * found.strength
         found = scaling.undo(found)

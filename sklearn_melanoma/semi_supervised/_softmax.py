@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import null_space
+from scipy.linalg import cho_factor, null_space
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import logsumexp, softmax
 
@@ -31,12 +32,17 @@ class MultinomialCorrection(NamedTuple):
         Number of Newton steps.
     loss : float
         Log-loss of the result, without the penalty.
+    evidence : float
+        Logarithm of the marginal likelihood of the labels, up to a number that is the same for all scores and
+        penalties: Laplace's approximation, in which each sample has the same curvature in all contrasts of the
+        classes, their mean.
     """
 
     shift: Array
     intercept: Array
     n_iter: int
     loss: float
+    evidence: float
 
 
 def fit_multinomial_correction(
@@ -80,24 +86,36 @@ def fit_multinomial_correction(
     >>> found.shift.round(2) + 0.0
     array([[-1.86,  0.  ,  1.86]])
     """
-    n_classes = scores.shape[1]
+    return prepare_multinomial_correction(X, labels, weights, scores.shape[1])(scores, penalty)
+
+
+def prepare_multinomial_correction(
+    X: Array, labels: NDArray[np.intp], weights: Array, n_classes: int
+) -> Callable[[Array, float], MultinomialCorrection]:
+    """Return `fit_multinomial_correction` as a function of scores and penalty, for several fits to the same labels.
+
+    What only depends on the samples is computed once.
+    """
     middle = np.average(X, axis=0, weights=weights)
     coordinates, basis = X - middle, None
     if X.shape[1] > len(X):
         coordinates, basis = reduce_columns(coordinates)
-    problem = _Problem(
-        columns=np.column_stack([coordinates, np.ones(len(X))]),
-        # The correction of all classes has the sum 0. These are orthonormal coordinates of such corrections.
-        contrasts=null_space(np.ones((1, n_classes))),
-        scores=scores,
-        targets=np.eye(n_classes)[labels],
-        weights=weights,
-        penalties=np.append(np.full(coordinates.shape[1], penalty * n_classes / (n_classes - 1)), 0.0)[:, np.newaxis],
-    )
-    solution, n_iter = _minimize(problem)
-    correction = solution @ problem.contrasts.T
-    shift = correction[:-1] if basis is None else basis @ correction[:-1]
-    return MultinomialCorrection(shift, correction[-1] - middle @ shift, n_iter, problem.compute_losses(solution)[0])
+    columns = np.column_stack([coordinates, np.ones(len(X))])
+    # The correction of all classes has the sum 0. These are orthonormal coordinates of such corrections.
+    contrasts = null_space(np.ones((1, n_classes)))
+    targets = np.eye(n_classes)[labels]
+
+    def fit(scores: Array, penalty: float) -> MultinomialCorrection:
+        penalties = np.append(np.full(coordinates.shape[1], penalty * n_classes / (n_classes - 1)), 0.0)
+        problem = _Problem(columns, contrasts, scores, targets, weights, penalties[:, np.newaxis])
+        solution, n_iter = _minimize(problem)
+        correction = solution @ contrasts.T
+        shift = correction[:-1] if basis is None else basis @ correction[:-1]
+        loss, value = problem.compute_losses(solution)
+        evidence = problem.compute_volume(solution) - value
+        return MultinomialCorrection(shift, correction[-1] - middle @ shift, n_iter, loss, evidence)
+
+    return fit
 
 
 class _Problem(NamedTuple):
@@ -118,6 +136,15 @@ class _Problem(NamedTuple):
         predicted = self.predict(solution)
         loss = float(self.weights @ (logsumexp(predicted, axis=1) - (predicted * self.targets).sum(axis=1)))
         return loss, loss + float((self.penalties * solution**2).sum()) / 2
+
+    def compute_volume(self, solution: Array) -> float:
+        """Return the logarithm of the ratio of the volumes of posterior and prior, up to a number."""
+        probabilities = softmax(self.predict(solution), axis=1)
+        n_contrasts = self.contrasts.shape[1]
+        curvature = self.weights * (probabilities * (1 - probabilities)).sum(axis=1) / n_contrasts
+        hessian = (self.columns.T * curvature) @ self.columns + np.diag(self.penalties[:, 0])
+        penalties = self.penalties[:-1, 0]
+        return n_contrasts * float(np.log(penalties).sum() / 2 - np.log(np.diag(cho_factor(hessian)[0])).sum())
 
     def find_step(self, solution: Array) -> tuple[Array, float]:
         """Return the Newton step, and the decrease of the loss that it promises."""

@@ -61,7 +61,8 @@ def test_model_report_and_card_are_the_library_s(printed):
     model = make_melanoma_pipeline()
     table = model["features"].fit_transform(data.images)
     scores = out_of_fold_scores(model[1:], table, y, groups=data.groups)
-    assert info.threshold == threshold_at_sensitivity(y, scores[:, 1], sensitivity=0.8, pos_label="melanoma")
+    expected = threshold_at_sensitivity(y, scores[:, 1], sensitivity=0.8, pos_label="melanoma", groups=data.groups)
+    assert info.threshold == expected
     report = score_report(y, scores, groups=data.groups)
     stored = pd.DataFrame(info.summary["report"]).T
     assert {"macro ROC AUC", *(f"ROC AUC of {name}" for name in CLASSES)} <= set(stored.index)

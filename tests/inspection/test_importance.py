@@ -114,6 +114,21 @@ def test_ignores_unlabeled_rows(model, table):
     assert not np.array_equal(display.importances, from_estimator(model, X, y, random_state=0).importances)
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.from_pandas])
+def test_groups_count_once(model, table, make):
+    X, y = table
+    groups = np.arange(200) // 4
+    found = from_estimator(model, make(X), y, groups=groups, scoring="accuracy", n_repeats=3, random_state=7)
+    weights = 1 / np.bincount(groups * 2 + y)[groups * 2 + y]
+    options = {"scoring": "accuracy", "n_repeats": 3, "random_state": 7, "sample_weight": weights}
+    np.testing.assert_allclose(found.importances, permutation_importance(model, X, y, **options).importances)
+
+
+def test_scoring_must_take_weights(model, table):
+    with pytest.raises(ValueError, match="scoring must take sample_weight"):
+        from_estimator(model, *table, groups=np.arange(200) // 4, scoring=lambda model, X, y: model.score(X, y))
+
+
 def test_any_index_and_table_type(model, table):
     X, y = table
     expected = from_estimator(model, X, y, random_state=0).importances

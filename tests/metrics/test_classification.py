@@ -139,13 +139,65 @@ def test_intervals_of_fractions_are_wilsons():
         assert wilson_interval(found / n, n) == pytest.approx((found / n, expected.low, expected.high))
 
 
+def repeat_images(y, probability):
+    """Return the same lesions with one to four images each, in a random order, and the lesion of each image."""
+    random = np.random.default_rng(0)
+    lesions = random.permutation(np.repeat(np.arange(len(y)), random.integers(1, 5, len(y))))
+    return y[lesions], probability[lesions], lesions
+
+
 def test_images_of_one_lesion_count_once(sample):
-    y, probability = np.repeat(sample[0], 4), np.repeat(sample[1], 4)
-    alone, grouped = score_report(*sample), score_report(y, probability, groups=np.repeat(np.arange(400), 4))
-    np.testing.assert_allclose(grouped[["value", "low", "high"]], alone[["value", "low", "high"]], atol=0.015)
-    assert (
-        np.ptp(score_report(y, probability)[["low", "high"]], axis=1) < 0.75 * np.ptp(alone[["low", "high"]], axis=1)
-    ).all()
+    y, probability, lesions = repeat_images(*sample)
+    pd.testing.assert_frame_equal(score_report(y, probability, groups=lesions), score_report(*sample))
+    found = threshold_at_sensitivity(y, probability, groups=lesions)
+    assert found == pytest.approx(threshold_at_sensitivity(*sample))
+
+
+def test_groups_count_once_in_each_class():
+    y, probability = np.array([0, 0, 0, 1, 1, 0]), np.array([0.2, 0.6, 0.7, 0.8, 0.1, 0.3])
+    report = score_report(y, probability, groups=["a", "a", "a", "a", "b", "c"])["value"]
+    assert report["sensitivity"] == pytest.approx(1 / 2)
+    assert report["specificity"] == pytest.approx((1 / 3 + 1) / 2)
+    assert report["prevalence"] == pytest.approx(1 / 2)
+    assert report["ROC AUC"] == pytest.approx((1 + 1 + 0 + 0) / 4)
+
+
+@pytest.mark.parametrize("n_images", [1, 5])
+def test_auc_is_that_of_scikit_learn_with_weights(n_images):
+    random = np.random.default_rng(n_images)
+    groups = random.integers(0, 40, 40 * n_images)
+    y = random.integers(0, 2, 40)[groups]
+    scores = random.integers(0, 9, len(y)) / 9
+    weights = 1 / np.bincount(groups)[groups]
+    found = score_report(y, scores, groups=groups).loc["ROC AUC", "value"]
+    assert found == pytest.approx(roc_auc_score(y, scores, sample_weight=weights))
+
+
+def test_expected_sensitivity_holds_for_unseen_lesions():
+    random = np.random.default_rng(0)
+    reached, expected = [], []
+
+    def draw(mean, n_lesions):
+        lesions = np.repeat(np.arange(n_lesions), random.integers(1, 8, n_lesions))
+        return (mean + random.normal(size=n_lesions))[lesions] + random.normal(size=len(lesions)), lesions
+
+    for _ in range(500):
+        (negative, others), (positive, lesions) = draw(0, 30), draw(1, 25)
+        y = np.repeat([0, 1], [len(negative), len(positive)])
+        groups = np.concatenate([others + 100, lesions])
+        found = threshold_at_sensitivity(y, np.concatenate([negative, positive]), sensitivity=0.9, groups=groups)
+        unseen = 1 + random.normal(scale=np.sqrt(2), size=200)
+        reached.append((unseen >= found.threshold).mean())
+        expected.append(found.expected_sensitivity)
+    assert min(expected) >= 0.9
+    assert np.mean(expected) <= np.mean(reached) <= np.mean(expected) + 0.03
+
+
+def test_warning_counts_lesions_not_images():
+    y = np.repeat([0, 1], [30, 40])
+    with pytest.warns(UserWarning, match="^8 groups with labeled positive samples are too few"):
+        found = threshold_at_sensitivity(y, np.arange(70.0), groups=np.append(np.arange(30), np.arange(40) % 8 + 30))
+    assert found.threshold == 30
 
 
 def test_report_by_values_is_the_report_of_each_part(sample):

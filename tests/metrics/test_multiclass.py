@@ -44,6 +44,13 @@ def test_values_are_those_of_scikit_learn(sample):
     assert report["n"].tolist() == [150] * 4 + [50] * 6 + [150] * 3
 
 
+def test_images_of_one_lesion_count_once(sample):
+    y, probability = sample
+    lesions = np.repeat(np.arange(150), np.arange(150) % 3 + 1)
+    found = score_report(y[lesions], probability[lesions], groups=lesions)
+    pd.testing.assert_frame_equal(found, score_report(y, probability))
+
+
 def test_columns_by_name_in_any_order(sample):
     y, probability = sample
     table = pd.DataFrame(probability, columns=NAMES)

@@ -44,6 +44,39 @@ def test_draw_keeps_groups_together_and_nests_labels(data):
     assert (draw.select_labels(y, 0) == -1).all()
 
 
+def test_labels_of_different_groups_come_first():
+    groups, y = np.repeat(np.arange(40), 5), np.repeat([0, 1], 100)
+    draw = draw_few_labels(y, groups, 3, test_size=1 / 3, random_state=0)
+    for order in draw.label_order:
+        units = groups[draw.train[order]]
+        n_units = len(set(units))
+        for start in range(0, len(units), n_units):
+            assert len(set(units[start : start + n_units])) == n_units
+        assert (np.diff(order[:n_units]) < 0).any()  # not in the order of the samples
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "accuracy", make_scorer(accuracy_score)])
+def test_groups_count_once(data, scoring):
+    X, y = data
+    prior = PriorLogisticRegression(np.array([1.0, 0, 0, 0, 0]), classes=(0, 1))  # without labels always the same
+    options = {"labels_per_class": (0,), "n_repeats": 3, "random_state": 0, "scoring": scoring}
+    several = np.repeat(np.arange(180), np.arange(180) % 4 + 1)
+    expected = label_efficiency(prior, X, y, groups=np.arange(180), **options)
+    found = label_efficiency(prior, X[several], y[several], groups=several, **options)
+    np.testing.assert_allclose(found["score"], expected["score"])
+
+
+def test_scoring_must_take_weights(data, methods):
+    def score(estimator, X, y):
+        return estimator.score(X, y)
+
+    label_efficiency(methods, *data, scoring=score, labels_per_class=(3,), n_repeats=1, groups=np.arange(180))
+    with pytest.raises(
+        ValueError, match="scoring must take sample_weight, with which each group counts once, got <fun"
+    ):
+        label_efficiency(methods, *data, scoring=score, groups=GROUPS)
+
+
 def test_unlabeled_samples_are_for_training_only(data):
     y = np.where(np.arange(180) % 2, data[1], -1)
     draw = draw_few_labels(y, np.arange(180), 3, test_size=0.5, random_state=0)

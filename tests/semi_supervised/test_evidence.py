@@ -10,7 +10,8 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 from sklearn_melanoma.semi_supervised import _logistic as logistic
 from sklearn_melanoma.semi_supervised._evidence import choose_strength
-from sklearn_melanoma.semi_supervised._logistic import fit_correction
+from sklearn_melanoma.semi_supervised._logistic import fit_correction, prepare_correction
+from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
 
 N_FEATURES = 30
 PRIOR = np.linspace(0.2, 1, N_FEATURES)
@@ -107,7 +108,7 @@ def test_strength_is_chosen_without_a_prior():
 def test_most_probable_candidate_is_chosen():
     X, y = draw(200, np.random.default_rng(1).normal(size=N_FEATURES))
     score = X @ PRIOR / 15
-    choice = choose_strength(X, score, y == 1, np.ones(200), 30.0)
+    choice = choose_strength(prepare_correction(X, y == 1, np.ones(200)), score, 30.0, has_prior=True)
     values = {}
     for uses_prior in (True, False):
         for strength in 0.5 ** np.arange(6):
@@ -142,3 +143,54 @@ def test_wrong_alpha(alpha):
     X, y = draw(20, PRIOR)
     with pytest.raises(ValueError, match="'alpha' parameter"):
         PriorLogisticRegression(alpha=alpha).fit(pd.DataFrame(X), y)
+
+
+@pytest.mark.parametrize("n_features", [4, 50])
+def test_evidence_of_the_multinomial_is_that_of_two_classes(n_features):
+    random = np.random.default_rng(0)
+    X, weights = random.normal(size=(40, n_features)), random.uniform(0.5, 2, 40)
+    positive, score = X[:, 0] + random.normal(size=40) > 0, 0.3 * X[:, 0]
+    fit, expected = prepare_correction(X, positive, weights), []
+    for penalty in (0.5, 1, 5, 20):
+        multinomial = fit_multinomial_correction(
+            X, np.column_stack([-score / 2, score / 2]), positive.astype(int), weights, penalty
+        )
+        expected.append(multinomial.evidence - fit(score, penalty).evidence)
+    np.testing.assert_allclose(np.diff(expected), 0, atol=1e-4)
+
+
+def draw_diagnoses(n_samples, truth, seed=0):
+    random = np.random.default_rng(seed)
+    X = 0.6 * random.normal(size=(n_samples, 1)) + 0.8 * random.normal(size=(n_samples, N_FEATURES))
+    scores = X @ truth.T + random.gumbel(size=(n_samples, len(truth)))
+    return X, np.array(["a", "b", "c"])[scores.argmax(axis=1)]
+
+
+@pytest.fixture
+def class_priors():
+    return np.stack([PRIOR, np.zeros(N_FEATURES), -PRIOR[::-1]])
+
+
+def test_few_labels_of_three_classes_leave_the_prior_as_it_is(class_priors):
+    X, y = draw_diagnoses(12, 0.1 * class_priors)
+    model = PriorLogisticRegression(class_priors, alpha="evidence").fit(X, y)
+    expected = PriorLogisticRegression(class_priors).fit(X, y)
+    assert model.alpha_ == 1
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+
+
+def test_many_labels_of_three_classes_lower_the_strength(class_priors):
+    truth = 0.1 * class_priors + np.random.default_rng(1).normal(size=class_priors.shape)
+    X, y = draw_diagnoses(1000, truth)
+    rows, labels = draw_diagnoses(2000, truth, seed=2)
+    model, fixed = (PriorLogisticRegression(class_priors, alpha=alpha).fit(X, y) for alpha in ("evidence", 1.0))
+    assert model.alpha_ < 0.2
+    assert model.score(rows, labels) > fixed.score(rows, labels)
+
+
+def test_labels_of_three_classes_that_contradict_the_prior_drop_it(class_priors):
+    X, y = draw_diagnoses(90, -0.2 * class_priors)
+    with pytest.warns(UserWarning, match="y contradicts the prior, which is therefore left out"):
+        model = PriorLogisticRegression(class_priors, alpha="evidence").fit(X, y)
+    none = PriorLogisticRegression(alpha=model.alpha_).fit(X, y)
+    np.testing.assert_allclose(model.coef_, none.coef_, atol=1e-8)
