@@ -466,6 +466,35 @@ def test_numbers_of_groups(groups):
     assert encode_groups(groups).tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ([("p7", 1), ("p3", 1), ("p7", 2), ("p7", 1)], [1, 0, 2, 1]),
+        (pd.MultiIndex.from_tuples([("p7", 1), ("p3", 1), ("p7", 1)]), [1, 0, 1]),
+        ([1, "1", 1], [0, 1, 0]),
+        ([2**60 + 1, 2**60, 0.5], [2, 1, 0]),
+    ],
+)
+def test_groups_are_not_merged(groups, expected):
+    assert encode_groups(groups).tolist() == expected
+
+
+@pytest.mark.parametrize("groups", ["patient_id", {"a": 1}, {"a", "b"}, iter("ab"), np.array("a"), 3])
+def test_groups_must_be_a_sequence(groups):
+    with pytest.raises(TypeError, match=r"groups must hold one group for each sample, got .* Pass a list"):
+        encode_groups(groups)
+
+
+def test_group_must_be_a_single_value():
+    with pytest.raises(TypeError, match=r"groups\[0\] must be a number or a string, got list"):
+        encode_groups([["p7"], ["p3"]])
+
+
+def test_masked_column_of_groups_is_refused():
+    with pytest.raises(ValueError, match=r"groups\[1\] is missing"):
+        encode_groups(np.ma.masked_array([[7], [3]], mask=[[False], [True]]))
+
+
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, "", " ", np.ma.masked])
 def test_missing_group_is_refused(missing):
     with pytest.raises(ValueError, match=r"groups\[1\] is missing, got .*a group of its own"):

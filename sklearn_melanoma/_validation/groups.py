@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,17 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
     Parameters
     ----------
     groups : array-like of shape (n_samples,) or (n_samples, 1)
-        Numbers or strings.
+        Numbers, strings, or tuples of them, such as patient and lesion.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype int
-        Numbers from 0.
+        Numbers from 0, in the order of the sorted groups, or of the samples if they have no order.
 
     Raises
     ------
+    TypeError
+        If `groups` is no sequence, or a group is none of these.
     ValueError
         If `groups` has several columns, or a group is None, NaN, masked or an empty string.
 
@@ -39,20 +42,33 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
             raise ValueError(
                 f"groups[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
             )
-    return np.unique(np.array(values), return_inverse=True)[1]
+        if not isinstance(value, Hashable):
+            raise TypeError(f"groups[{position}] must be a number or a string, got {type(value).__name__}.")
+    try:
+        order = sorted(set(values))
+    except TypeError:  # numbers among strings
+        order = list(dict.fromkeys(values))
+    numbers = {value: number for number, value in enumerate(order)}
+    return np.array([numbers[value] for value in values], dtype=np.intp)
 
 
 def list_groups(groups: ArrayLike) -> list[Any]:
-    """Return groups as a list; one column counts as 1-D."""
+    """Return groups as a list of Python's own types; one column counts as 1-D."""
     if getattr(groups, "ndim", 1) > 1 or hasattr(groups, "columns"):
-        groups = np.asarray(groups)
+        groups = np.ma.asanyarray(groups) if isinstance(groups, np.ma.MaskedArray) else np.asarray(groups)
         if groups.shape[1:] != (1,):
             raise ValueError(
                 f"groups must hold one group for each sample, got shape {groups.shape}. Pass one column, such as "
                 "table['patient_id']."
             )
         groups = groups[:, 0]
-    return list(groups)  # type: ignore[arg-type]
+    is_sequence = hasattr(groups, "__len__") and hasattr(groups, "__getitem__") and getattr(groups, "ndim", 1) != 0
+    if not is_sequence or isinstance(groups, str | bytes | Mapping):
+        raise TypeError(
+            f"groups must hold one group for each sample, got {type(groups).__name__}. Pass a list, an array or one "
+            "column of a table, such as table['patient_id']."
+        )
+    return [value.item() if isinstance(value, np.generic) else value for value in groups]  # type: ignore[union-attr]
 
 
 def _is_missing_group(value: Any) -> bool:

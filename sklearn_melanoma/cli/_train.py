@@ -227,7 +227,7 @@ def _fill_memory(features: ImagePipeline, paths: list[str], n_jobs: int) -> dict
 
 
 def _print_results(report: pd.DataFrame, folds: int, threshold: Threshold | None) -> None:
-    table = Table(title=f"Cross-validation with {folds} folds (95 % interval)")
+    table = Table(title=f"Cross-validation with {folds} folds (95 % interval; n: lesions or patients)")
     table.add_column("")
     for name in ("value", "interval", "n"):
         table.add_column(name, justify="right")

@@ -156,7 +156,7 @@ def _cut_patches(levels: Floats, distances: Floats, stride: int) -> Patches:
     values = windows(down, SIDE, axis=1)[:, ::stride][is_near] @ waves.T  # patch, channel, frequency down, across
     _orient(values)
     down_sums, across_sums = _list_frequencies()
-    return Patches(values[:, :, down_sums, across_sums].reshape(len(values), -1), middle[is_near])
+    return Patches(values[:, :, down_sums, across_sums].reshape(len(values), N_VALUES), middle[is_near])
 
 
 def _orient(values: Floats) -> None:

@@ -69,7 +69,8 @@ class FisherVectorEncoder(LearnedFeatures):
 
     The columns are ``fisher_s20_lesion_mean_00_00`` …: scale, zone, mean or variance, number of the Gaussian, number of
     the component. They are dimensionless. They belong together: center them and divide the whole block by one number;
-    do not standardize each column. They are NaN for a lesion that was not found.
+    do not standardize each column. They are NaN for a lesion that was not found, and those of one scale for a lesion
+    that has no patch there, such as small parts far apart.
 
     References
     ----------

@@ -22,7 +22,7 @@ def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: n
     Parameters
     ----------
     values : ndarray of shape (n_patches, n_values), dtype float32
-        At least `n_gaussians` patches.
+        At least `n_gaussians` different patches.
     n_components : int
         Number of components, at most `n_values`.
     n_gaussians : int
@@ -38,6 +38,11 @@ def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: n
     # Imported here, since it imports all of scikit-learn's clustering.
     from sklearn.mixture import GaussianMixture
 
+    if len(np.unique(values, axis=0)) < n_gaussians:
+        raise ValueError(
+            f"X must hold lesions with at least n_gaussians={n_gaussians} different patches, got fewer among "
+            f"{len(values)} patches. Pass images of lesions, or lower n_gaussians."
+        )
     center = values.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(values, rowvar=False))
     variances, axes = variances[: -n_components - 1 : -1], axes[:, : -n_components - 1 : -1]

@@ -123,8 +123,8 @@ class FeatureImportanceDisplay:
         y : array-like of shape (n_samples,)
             True labels, -1 for unlabeled samples.
         groups : array-like of shape (n_samples,), optional
-            Lesion or patient of each sample. Each group counts once, whatever its number of samples. By default, each
-            sample is a group.
+            Lesion or patient of each sample. The samples of a group share a weight of 1. By default, each sample is
+            a group.
         n_repeats : int, default=10
             Number of permutations.
         scoring : str or callable, default="roc_auc"
@@ -193,7 +193,7 @@ class FeatureImportanceDisplay:
             table,
             labels,
             scorer=scorer,
-            sample_weight=find_weights(scorer, labels, None if units is None else units[labeled]),
+            sample_weight=find_weights(scorer, None if units is None else units[labeled]),
             n_repeats=n_repeats,
             random_state=random_state,
             n_jobs=n_jobs,

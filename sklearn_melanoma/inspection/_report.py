@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn_melanoma._base import set_index
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_images
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.inspection._models import find_decision, split_model
 from sklearn_melanoma.inspection._page import import_jinja2, render_page
 from sklearn_melanoma.inspection._report_data import ReportData, number_labels
@@ -220,7 +221,7 @@ def make_report(
     n_images = len(images) if parts.takes_table else len(check_images(images))
     labels = number_labels(y, n_images, decision.classes)
     if groups is not None:
-        groups = np.asarray(groups)
+        groups = encode_groups(groups)
         _check_length("groups", len(groups), n_images)
     if metadata is None and parts.takes_table:
         metadata = images[[name for name in images.columns if name != parts.images.image_]]

@@ -113,8 +113,7 @@ def threshold_at_sensitivity(
     units = _number_groups(y_true, groups, kept)
     weights = weigh_samples(units, positive)
     n_positive = len(np.unique(units[positive]))
-    counted = "labeled positive samples" if groups is None else "groups with labeled positive samples"
-    _warn_of_few_positives(n_positive, sensitivity, counted)
+    _warn_of_few_positives(n_positive, sensitivity, "samples" if groups is None else "groups of samples")
     order = np.argsort(scores[positive], kind="stable")
     of_positive, shares = scores[positive][order], weights[positive][order]
     below = (np.cumsum(shares) - shares)[np.searchsorted(of_positive, of_positive)]
@@ -137,10 +136,10 @@ def _warn_of_few_positives(n_positive: int, sensitivity: float, counted: str) ->
         return
     advice = "No number of samples is enough for 1:"
     if sensitivity < 1:
-        advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))}, or"
+        advice = f"Label at least {ceil(round(sensitivity / (1 - sensitivity), 6))} {counted}, or"
     warn_user(
-        f"{n_positive} {counted} are too few for a sensitivity of {sensitivity:g}: even with the lowest "
-        f"of their scores as threshold, {best:.3f} is expected on unseen samples. {advice} ask for less."
+        f"{n_positive} labeled positive {counted} are too few for a sensitivity of {sensitivity:g}: even with the "
+        f"lowest of their scores as threshold, {best:.3f} is expected on unseen samples. {advice} ask for less."
     )
 
 
@@ -170,9 +169,10 @@ def score_report(
     threshold : float, default=0.5
         Lowest probability that counts as positive. It has no meaning for the probabilities of all classes.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Each group counts once, whatever its number of samples; one with several
-        classes counts once in each. Intervals count groups too, because samples of one group say less than as many of
-        several groups. By default, each sample is a group.
+        Lesion or patient of each sample. Each group counts once: its samples share a weight of 1. In the AUC,
+        balanced accuracy, sensitivity and specificity, a group with several classes counts once in each. Intervals
+        count groups too, because samples of one group say less than as many of several groups. By default, each sample
+        is a group.
     by : array-like of shape (n_samples,), optional
         A property of each sample, such as the patient's sex or the camera. Each of its values gets a report of its own.
         For a number, pass ranges, as :func:`pandas.cut` makes them.
@@ -187,12 +187,13 @@ def score_report(
         Rows ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
         ``prevalence`` and one for each range of probability that holds samples, such as
         ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
-        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of groups.
+        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of groups. The
+        samples of a group may lie in several ranges of probability.
         For the probabilities of more than two classes without `pos_label`: rows ``macro ROC AUC``, the mean over the
         classes of the AUC of each against the rest; ``balanced accuracy``, the mean sensitivity; ``accuracy``;
         ``log loss``; and ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class.
         With `by`, the index has two levels: the value of `by`, "missing" without one, and the row. If all samples of
-        a value have the same label, its ``ROC AUC``, ``balanced accuracy`` and ``Brier score`` are NaN.
+        a value have the same label, its AUCs are NaN, and of two classes the balanced accuracy and the Brier score too.
 
     Raises
     ------
@@ -291,40 +292,44 @@ def _tabulate_scores(
     """Return the rows of `score_report` for some samples."""
     import pandas as pd
 
-    found, weights = probability >= threshold, weigh_samples(units, positive)
+    found, of_class, weights = probability >= threshold, weigh_samples(units, positive), weigh_samples(units)
     has_both = 0 < np.count_nonzero(positive) < len(positive)
 
-    def bootstrap(score: Callable[[Any, Any, Any], float], values: NDArray[Any]) -> tuple[float, float, float]:
+    def bootstrap(
+        score: Callable[[Any, Any, Any], float], values: NDArray[Any], *, by_class: bool = True
+    ) -> tuple[float, float, float]:
         if not has_both:
             return np.nan, np.nan, np.nan
-        return bootstrap_interval(score, positive, values, units, confidence=confidence)
+        return bootstrap_interval(score, positive, values, units, by_class=by_class, confidence=confidence)
 
     def count(where: NDArray[np.bool_]) -> int:
         return len(np.unique(units[where]))
 
-    def average(values: NDArray[Any], where: NDArray[np.bool_]) -> float:
-        return float(np.average(values[where], weights=weights[where]))
-
-    def wilson(of: NDArray[np.bool_], where: NDArray[np.bool_]) -> tuple[float, float, float]:
+    def wilson(of: Any, where: NDArray[np.bool_], weights: NDArray[np.float64]) -> tuple[float, float, float]:
         if not where.any():
             return np.nan, np.nan, np.nan
-        return wilson_interval(average(of, where), count(where), confidence=confidence)
+        fraction = float(np.average(of[where], weights=weights[where]))
+        return wilson_interval(fraction, count(where), confidence=confidence)
+
+    def describe_range(where: NDArray[np.bool_]) -> tuple[float, float, float, float, int]:
+        predicted = float(np.average(probability[where], weights=weights[where]))
+        return *wilson(positive, where, weights), predicted, count(where)
 
     everywhere = np.ones(len(positive), dtype=bool)
     n_groups = count(everywhere)
     rows = {
         "ROC AUC": (*bootstrap(roc_auc, probability), np.nan, n_groups),
         "balanced accuracy": (*bootstrap(_balanced_accuracy, found), np.nan, n_groups),
-        "sensitivity": (*wilson(found, positive), np.nan, count(positive)),
-        "specificity": (*wilson(~found, ~positive), np.nan, count(~positive)),
-        "Brier score": (*bootstrap(_brier_score, probability), np.nan, n_groups),
-        "prevalence": (*wilson(positive, everywhere), average(probability, everywhere), n_groups),
+        "sensitivity": (*wilson(found, positive, of_class), np.nan, count(positive)),
+        "specificity": (*wilson(~found, ~positive, of_class), np.nan, count(~positive)),
+        "Brier score": (*bootstrap(_brier_score, probability, by_class=False), np.nan, n_groups),
+        "prevalence": describe_range(everywhere),
     }
     place = np.minimum((probability * n_bins).astype(int), n_bins - 1)
     for number in np.unique(place):
         where = place == number
         name = f"positive at {number / n_bins:.3g} to {(number + 1) / n_bins:.3g}"
-        rows[name] = (*wilson(positive, where), average(probability, where), count(where))
+        rows[name] = describe_range(where)
     return pd.DataFrame(rows, index=["value", "low", "high", "predicted", "n"]).T.astype({"n": int})
 
 

@@ -24,8 +24,8 @@ def average_by_group(scores: Any, groups: ArrayLike, y_true: ArrayLike | None = 
     Parameters
     ----------
     scores : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Numbers, such as probabilities from `predict_proba`. Those that are NaN are left out. Columns of a DataFrame
-        keep their names.
+        Numbers, such as probabilities from `predict_proba`. Those that are NaN or masked are left out. Columns
+        of a DataFrame keep their names.
     groups : array-like of shape (n_samples,)
         Lesion or patient of each sample.
     y_true : array-like of shape (n_samples,), default=None
@@ -72,7 +72,7 @@ def _read_scores(scores: Any) -> pd.DataFrame | pd.Series[float]:
     """Return the scores as a Series or a DataFrame of floats, with rows numbered from 0."""
     import pandas as pd
 
-    values = np.asarray(scores, dtype=np.float64)
+    values = np.ma.filled(np.ma.asarray(scores, dtype=np.float64), np.nan)
     if values.ndim == 1:
         return pd.Series(values)
     if values.ndim == 2:

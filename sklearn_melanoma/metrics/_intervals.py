@@ -22,28 +22,31 @@ def wilson_interval(fraction: float, n: int, *, confidence: float = 0.95) -> tup
     return fraction, max(min(middle - half, fraction), 0.0), min(max(middle + half, fraction), 1.0)
 
 
-def weigh_samples(units: NDArray[np.intp], classes: NDArray[Any]) -> NDArray[np.float64]:
+def weigh_samples(units: NDArray[np.intp], classes: NDArray[Any] | None = None) -> NDArray[np.float64]:
     """Return weights with which each group counts once, whatever its number of samples.
-
-    A group with samples of several classes counts once in each.
 
     Parameters
     ----------
     units : ndarray of shape (n_samples,), dtype int
         Group of each sample.
-    classes : ndarray of shape (n_samples,)
-        Class of each sample.
+    classes : ndarray of shape (n_samples,), optional
+        Class of each sample. A group then counts once in each class that it has samples of. Only for scores that look
+        at each class by itself, because this changes the fractions of the classes.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        One over the number of samples of the same group and class.
+        One over the number of samples of the same group, and class.
 
     Examples
     --------
-    >>> weigh_samples(np.array([0, 0, 1, 1, 1]), np.array([1, 1, 0, 0, 1])).tolist()
-    [0.5, 0.5, 0.5, 0.5, 1.0]
+    >>> weigh_samples(np.array([0, 0, 1, 1, 1, 1])).tolist()
+    [0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+    >>> weigh_samples(np.array([0, 0, 1, 1, 1, 1]), np.array([1, 1, 0, 0, 0, 1])).round(2).tolist()
+    [0.5, 0.5, 0.33, 0.33, 0.33, 1.0]
     """
+    if classes is None:
+        return np.asarray(1 / np.bincount(units)[units])
     numbers = np.unique(classes, return_inverse=True)[1]
     _, members, counts = np.unique(np.stack([units, numbers]), axis=1, return_inverse=True, return_counts=True)
     return np.asarray(1 / counts[members.ravel()])
@@ -55,6 +58,7 @@ def bootstrap_interval(
     values: NDArray[Any],
     units: NDArray[np.intp] | None = None,
     *,
+    by_class: bool = True,
     confidence: float = 0.95,
 ) -> tuple[float, float, float]:
     """Return a score and its bootstrap percentile interval; every draw holds both classes.
@@ -70,16 +74,20 @@ def bootstrap_interval(
     units : ndarray of shape (n_samples,), dtype int, optional
         Groups, each of which counts once. They are drawn as a whole, separately for groups with and without a positive
         sample.
+    by_class : bool, default=True
+        Whether the score looks at each class by itself, so that a group with both classes counts once in each.
     confidence : float, default=0.95
         Confidence level.
 
     Returns
     -------
     tuple of float
-        The score, and the lower and upper bound.
+        The score, and the lower and upper bound; NaN for a single group.
     """
     units = np.arange(len(positive)) if units is None else units
-    weights = weigh_samples(units, positive)
+    weights = weigh_samples(units, positive if by_class else None)
+    if len(np.unique(units)) < 2:
+        return float(score(positive, values, weights)), np.nan, np.nan
     drawn: list[float] = []
     for rows in draw_units(units, positive.astype(int)):
         if 0 < np.count_nonzero(positive[rows]) < len(rows):
@@ -109,7 +117,9 @@ def draw_units(units: NDArray[np.intp], classes: NDArray[np.intp]) -> Iterator[N
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the AUC of the ROC curve: how often a positive sample scores above a negative one, ties counting half."""
+    """Return how often a positive sample scores above a negative one, ties counting half; NaN if a class is missing."""
+    if positive.all() or not positive.any():
+        return np.nan
     places = np.unique(scores, return_inverse=True)[1]
     of_positive = np.bincount(places, weights * positive)
     of_negative = np.bincount(places, weights * ~positive)

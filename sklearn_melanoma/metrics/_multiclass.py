@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,12 +92,13 @@ def tabulate_classes(
     import pandas as pd
 
     predicted, present = probability.argmax(axis=1), np.unique(truth)
-    weights = weigh_samples(units, truth)
-    values = _score_classes(truth, predicted, probability, weights, present)
+    weights, of_class = weigh_samples(units), weigh_samples(units, truth)
+    score = partial(_score_classes, present=present)
+    values = score(truth, predicted, probability, weights, of_class)
     drawn = []
     for rows in draw_units(units, truth):
         if len(np.unique(truth[rows])) == len(present):
-            drawn.append(_score_classes(truth[rows], predicted[rows], probability[rows], weights[rows], present))
+            drawn.append(score(truth[rows], predicted[rows], probability[rows], weights[rows], of_class[rows]))
         if len(drawn) == N_DRAWS:
             break
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
@@ -106,8 +108,8 @@ def tabulate_classes(
     counts = [n_groups] * 4 + sizes
     table = pd.DataFrame({"value": values, "low": low, "high": high, "predicted": np.nan, "n": counts}, index=titles)
     for number, size in zip(present, sizes, strict=True):
-        of_class = truth == number
-        fraction = float(np.average(predicted[of_class] == number, weights=weights[of_class]))
+        rows = truth == number
+        fraction = float(np.average(predicted[rows] == number, weights=of_class[rows]))
         bounds = wilson_interval(fraction, size, confidence=confidence)
         table.loc[f"sensitivity of {names[number]}"] = (*bounds, np.nan, size)
     for number in present:
@@ -123,13 +125,14 @@ def _score_classes(
     predicted: NDArray[np.intp],
     probability: NDArray[np.float64],
     weights: NDArray[np.float64],
+    of_class: NDArray[np.float64],
+    *,
     present: NDArray[np.intp],
 ) -> list[float]:
     """Return macro AUC, balanced accuracy, accuracy, log loss and the AUC of each class."""
-    areas = [roc_auc(truth == number, probability[:, number], weights) for number in present]
+    areas = [roc_auc(truth == number, probability[:, number], of_class) for number in present]
     right = predicted == truth
     chosen = np.clip(probability[np.arange(len(truth)), truth], 1e-15, None)
-    totals = np.bincount(truth, weights)[present]
-    balanced = float(np.mean(np.bincount(truth, weights * right)[present] / totals))
+    recalls = np.bincount(truth, of_class * right)[present] / np.bincount(truth, of_class)[present]
     accuracy, loss = np.average(np.stack([right, -np.log(chosen)]), axis=1, weights=weights)
-    return [float(np.mean(areas)), balanced, float(accuracy), float(loss), *areas]
+    return [float(np.mean(areas)), float(np.mean(recalls)), float(accuracy), float(loss), *areas]

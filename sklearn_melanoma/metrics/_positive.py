@@ -154,6 +154,8 @@ def get_positive_scores(model: Any, X: Any, pos_label: Any) -> NDArray[np.float6
 
 def choose_auc(scoring: Any, classes: Sequence[Any], pos_label: Any) -> Any:
     """Return the scoring: for "roc_auc" and more than two classes, the mean AUC of each against the rest."""
+    if not isinstance(scoring, str) and not callable(scoring):
+        raise TypeError(f"scoring must be the name of a scorer or a function, got {scoring!r}. Pass one scorer.")
     is_auc = isinstance(scoring, str) and scoring == "roc_auc"
     return "roc_auc_ovr" if is_auc and len(classes) > 2 and pos_label is None else scoring
 

@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from sklearn_melanoma.metrics._intervals import weigh_samples
 
 
-def find_weights(scorer: Any, y: NDArray[Any], groups: NDArray[np.intp] | None) -> NDArray[np.float64] | None:
-    """Return weights of samples with which each group counts once.
+def find_weights(scorer: Any, groups: NDArray[np.intp] | None) -> NDArray[np.float64] | None:
+    """Return weights of samples with which each group counts once: its samples share a weight of 1.
 
     Parameters
     ----------
     scorer : callable
         As scikit-learn's :func:`~sklearn.metrics.check_scoring` returns it.
-    y : ndarray of shape (n_samples,)
-        True labels, without -1.
     groups : ndarray of shape (n_samples,) or None
-        Group of each sample.
+        Group of each sample to score.
 
     Returns
     -------
@@ -33,9 +31,9 @@ def find_weights(scorer: Any, y: NDArray[Any], groups: NDArray[np.intp] | None) 
     ValueError
         If weights are needed and the scorer takes none.
     """
-    if groups is None or len(y) == 0:
+    if groups is None or not len(groups):
         return None
-    weights = weigh_samples(groups, y)
+    weights = weigh_samples(groups)
     if (weights == 1).all():
         return None
     parameters = signature(getattr(scorer, "_score_func", scorer)).parameters

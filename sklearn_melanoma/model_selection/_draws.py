@@ -75,7 +75,7 @@ def draw_few_labels(
         held_out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
         train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out & labeled)
         label_order = [random.permutation(np.flatnonzero(y[train] == value)) for value in classes]
-        label_order = [order[_sort_by_repeats(unit_of[train[order]])] for order in label_order]
+        label_order = [order[sort_by_repeats(unit_of[train[order]])] for order in label_order]
         if min(map(len, label_order)) >= max(n_per_class, 1) and len(np.unique(y[test].tolist())) == len(classes):
             return LabelDraw(train, test, label_order)
     raise ValueError(
@@ -85,8 +85,24 @@ def draw_few_labels(
     )
 
 
-def _sort_by_repeats(units: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the order in which the first of each group come first, then the second of each, and so on."""
+def sort_by_repeats(units: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the order in which the first of each group come first, then the second of each, and so on.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_samples,), dtype int
+        Group of each sample.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype int
+        Positions of the samples.
+
+    Examples
+    --------
+    >>> sort_by_repeats(np.array([7, 7, 2, 7, 2]))
+    array([0, 2, 1, 4, 3])
+    """
     by_unit = np.argsort(units, kind="stable")
     starts = np.searchsorted(units[by_unit], units[by_unit])
     repeats = np.empty(len(units), dtype=np.intp)

@@ -61,9 +61,8 @@ def label_efficiency(
     y : array-like of shape (n_samples,)
         Labels, -1 for unlabeled samples.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample, never in training and test at once. Each group counts once in the scores,
-        whatever its number of samples, and labels of different groups are drawn first. By default, each sample is a
-        group.
+        Lesion or patient of each sample, never in training and test at once. In the scores, the samples of a
+        group share a weight of 1. Labels of different groups are drawn first. By default, each sample is a group.
     labels_per_class : sequence of int, default=(3, 5, 10, 25)
         Numbers of labels per class. With 0, the score is NaN for a classifier that needs labels.
     n_repeats : int, default=30
@@ -135,7 +134,7 @@ def label_efficiency(
     classes = np.unique(y[labeled].tolist()).tolist()
     scoring = choose_auc(scoring, classes, pos_label)
     for estimator in estimators.values():
-        find_weights(check_scoring(estimator, scoring=scoring), y[labeled], groups[labeled])
+        find_weights(check_scoring(estimator, scoring=scoring), groups[labeled])
         check_search_split(estimator)
     positive = _find_positive(estimators, classes, pos_label) if isinstance(scoring, str) else None
     if results is not None and not isinstance(random_state, Integral):
@@ -290,7 +289,7 @@ def _score_draw(
     _check_known(model, y_true, name)
     model, y_true = recode_positive(model, y_true, positive)
     scorer = check_scoring(model, scoring=scoring)
-    weights = find_weights(scorer, y_true, groups[draw.test])
+    weights = find_weights(scorer, groups[draw.test])
     return float(scorer(model, test, y_true, **({} if weights is None else {"sample_weight": weights})))
 
 

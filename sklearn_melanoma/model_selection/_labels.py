@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._validation import is_missing
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma._validation.labels import find_labeled, list_labels
+from sklearn_melanoma.model_selection._draws import sort_by_repeats
 
 
 def hide_labels(
-    y: ArrayLike, n_per_class: int, random_state: int | np.random.RandomState | None = None
+    y: ArrayLike,
+    n_per_class: int,
+    random_state: int | np.random.RandomState | None = None,
+    *,
+    groups: ArrayLike | None = None,
 ) -> NDArray[Any]:
     """Hide all but a few labels of each class.
 
@@ -31,6 +37,8 @@ def hide_labels(
         Number of labels to keep per class, at least 1.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. Pass an int to keep the same labels each time.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample. Labels of different groups are kept, as long as there are enough.
 
     Returns
     -------
@@ -60,6 +68,8 @@ def hide_labels(
     labeled, labels = find_labeled_or_masked(y)
     if labels is None:
         raise ValueError("y must hold labels, got masks. Replace those to be hidden by None.")
+    units = None if groups is None else encode_groups(groups)
+    check_consistent_length(labeled, units)
     rng = check_random_state(random_state)
     positions = np.flatnonzero(labeled)
     kept = []
@@ -70,7 +80,11 @@ def hide_labels(
                 f"y must hold at least n_per_class={n_per_class} labels per class, "
                 f"got {len(of_class)} of class {value.item()!r}. Lower n_per_class."
             )
-        kept.append(rng.choice(of_class, n_per_class, replace=False))
+        if units is None:
+            kept.append(rng.choice(of_class, n_per_class, replace=False))
+        else:
+            order = rng.permutation(of_class)
+            kept.append(order[sort_by_repeats(units[order])][:n_per_class])
     if labels.dtype.kind in "biu":  # bool and unsigned types can't hold -1
         dtype: type = np.result_type(labels.dtype, np.int8).type
     else:

@@ -116,6 +116,7 @@ def _format_report(report: Mapping[str, Mapping[str, Any]]) -> str:
     for name, row in report.items():
         value, low, high = (_format_number(row.get(key)) for key in ("value", "low", "high"))
         lines.append(f"| {_escape(name)} | {value} | {low} to {high} | {row.get('n', '')} |")
+    lines += ["", "n counts each lesion or patient once, where these are known."]
     return "\n".join(lines)
 
 

@@ -87,7 +87,8 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
             If no column's name begins with the prefix, or all do, or the columns have no names.
         """
         rows = check_rows(self, X)
-        scaling = scale_blocks({self.prefix: 1.0}, getattr(self, "feature_names_in_", None), rows)
+        names = getattr(self, "feature_names_in_", None)
+        scaling = scale_blocks({self.prefix: 1.0}, names, rows, argument="prefix")
         self.center_, self.factor_, self.is_block_ = scaling.center, scaling.factor, ~scaling.is_counted
         self.scaler_ = clone(self.scaler).fit(rows[:, ~self.is_block_], y)
         return self
@@ -108,5 +109,12 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         scaled = (rows - self.center_) * self.factor_
-        scaled[:, ~self.is_block_] = self.scaler_.transform(rows[:, ~self.is_block_])
+        others = rows[:, ~self.is_block_]
+        others_scaled = self.scaler_.transform(others)
+        if np.shape(others_scaled) != others.shape:
+            raise ValueError(
+                f"scaler must keep the number of columns, got shape {np.shape(others_scaled)} for {others.shape} by "
+                f"{self.scaler!r}. Put other steps before or after."
+            )
+        scaled[:, ~self.is_block_] = others_scaled
         return scaled

@@ -230,11 +230,11 @@ def make_melanoma_pipeline(
         a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`, whose notes say which classifiers need
         that. It then learns from the labeled images alone, and its parameters are called ``classify__estimator__…``.
         The default for "survey" is self-training with a logistic regression, which accepts labels of any kind but
-        needs some of each class. The default for "all" is a
+        needs some of each class. The default for "all" and "learned" is a
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature", the weights of
-        :func:`~sklearn_melanoma.features.feature_directions`. Its labels are 1 = melanoma and 0 = other, or names of
-        two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the classes are 0 and 1, or those of
-        ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes` also names diagnoses that are
+        :func:`~sklearn_melanoma.features.feature_directions`, and ``alpha="evidence"``. Its labels are 1 =
+        melanoma and 0 = other, or names of two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the
+        classes are 0 and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes` also names diagnoses that are
         numbers or unknown words.
     columns : sequence of str, optional
         Columns of the patient, such as ``["age", "sex"]``. The pipeline then takes a DataFrame with these columns and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,13 +22,18 @@ class Scaling(NamedTuple):
         Mean of the columns of blocks, 0 for others.
     factor : ndarray of shape (n_features,)
         Number to multiply by, 1 for columns outside blocks.
-    is_counted : ndarray of shape (n_features,), dtype bool
-        True for columns outside blocks.
+    members : ndarray of shape (n_blocks, n_features), dtype bool
+        Which columns belong to each block.
     """
 
     center: Array
     factor: Array
-    is_counted: NDArray[np.bool_]
+    members: NDArray[np.bool_]
+
+    @property
+    def is_counted(self) -> NDArray[np.bool_]:
+        """True for columns outside blocks."""
+        return np.asarray(~np.any(self.members, axis=0))
 
     @property
     def n_counted(self) -> int:
@@ -39,6 +45,18 @@ class Scaling(NamedTuple):
         scaled = rows - self.center
         scaled *= self.factor
         return scaled
+
+    def measure_priors(self, priors: Array, rows: Array, weights: Array | None = None) -> Array:
+        """Return the sums of absolute weights of priors of shape (n_priors, n_features, ...), with a kept axis.
+
+        A block counts as one column: by the standard deviation of its part of the score of the samples.
+        """
+        lengths = np.abs(priors[:, self.is_counted]).sum(axis=1, keepdims=True)
+        for member in self.members:
+            part = np.tensordot(rows[:, member], priors[:, member], axes=(1, 1))  # sample, prior, ...
+            part -= np.average(part, axis=0, weights=weights)
+            lengths += np.sqrt(np.average(part**2, axis=0, weights=weights))[:, np.newaxis]
+        return np.asarray(lengths)
 
     def scale_priors(self, priors: Array) -> Array:
         """Return priors of shape (n_priors, n_features, ...) for scaled samples."""
@@ -54,7 +72,14 @@ class Scaling(NamedTuple):
         )
 
 
-def scale_blocks(blocks: Mapping[str, float], names: Sequence[str] | None, rows: Array) -> Scaling:
+def scale_blocks(
+    blocks: Mapping[str, float],
+    names: Sequence[str] | None,
+    rows: Array,
+    weights: Array | None = None,
+    *,
+    argument: str = "blocks",
+) -> Scaling:
     r"""Find the scaling by which one penalty gives each block of columns its own prior variance.
 
     With the penalty :math:`\lambda`, weights have the prior variance :math:`1/\lambda`. A block whose rows have the
@@ -69,6 +94,10 @@ def scale_blocks(blocks: Mapping[str, float], names: Sequence[str] | None, rows:
         Names of the columns.
     rows : ndarray of shape (n_samples, n_features)
         Labeled and unlabeled samples.
+    weights : ndarray of shape (n_samples,), optional
+        Their weights, not negative.
+    argument : str, default="blocks"
+        Name of `blocks` in errors.
 
     Returns
     -------
@@ -87,30 +116,35 @@ def scale_blocks(blocks: Mapping[str, float], names: Sequence[str] | None, rows:
     >>> scale_blocks({"fisher_": 1}, ["area", "fisher_0", "fisher_1"], rows).factor.round(2)
     array([1.  , 0.45, 0.45])
     """
-    members = _find_members(blocks, names, rows.shape[1])
+    members = _find_members(blocks, names, rows.shape[1], argument)
     counted = ~np.any(members, axis=0)
     if not counted.any():
         raise ValueError(
-            f"blocks must leave some columns of X out, got {list(blocks)!r}, with which all start. "
-            "The variance of a block is relative to that of the other columns. Use alpha instead."
+            f"{argument} must leave some columns of X out, got {', '.join(map(repr, blocks))}, with which all start. "
+            "The scale of a block is relative to that of the other columns."
         )
     center, factor = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
     for member, variance in zip(members, blocks.values(), strict=True):
-        center[member] = rows[:, member].mean(axis=0)
-        length = ((rows[:, member] - center[member]) ** 2).sum() / len(rows)
-        factor[member] = np.sqrt(variance * np.count_nonzero(counted) / length) if length > 0 else 0.0
-    return Scaling(center, factor, counted)
+        center[member] = np.average(rows[:, member], axis=0, weights=weights)
+        length = np.average(((rows[:, member] - center[member]) ** 2).sum(axis=1), weights=weights)
+        noise = np.finfo(rows.dtype).eps * np.linalg.norm(center[member])  # of a block without variance
+        factor[member] = np.sqrt(variance * np.count_nonzero(counted) / length) if length > (9 * noise) ** 2 else 0.0
+    return Scaling(center, factor, members)
 
 
-def _find_members(blocks: Any, names: Sequence[str] | None, n_features: int) -> NDArray[np.bool_]:
+def _is_positive(variance: Any) -> bool:
+    return isinstance(variance, Real) and not isinstance(variance, bool) and 0 < float(variance) < np.inf
+
+
+def _find_members(blocks: Any, names: Sequence[str] | None, n_features: int, argument: str) -> NDArray[np.bool_]:
     """Return for each block which columns belong to it."""
     if names is None and blocks:
         raise ValueError(
-            f"blocks goes by names ({list(blocks)!r}), but the columns of X have none. "
+            f"{argument} goes by names ({', '.join(map(repr, blocks))}), but the columns of X have none. "
             'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
         )
     for prefix, variance in blocks.items():
-        if not isinstance(prefix, str) or not isinstance(variance, int | float) or not 0 < variance < np.inf:
+        if not isinstance(prefix, str) or not _is_positive(variance):
             raise ValueError(
                 f"blocks must map the beginning of names to a variance above 0, got {prefix!r}: {variance!r}. "
                 'Write it as in {"fisher_": 1.0}.'

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma.semi_supervised._evidence import choose_strength
+from sklearn_melanoma.semi_supervised._evidence import Choice, choose_strength
 from sklearn_melanoma.semi_supervised._logistic import prepare_correction, weigh_losses, weigh_scores
 from sklearn_melanoma.semi_supervised._many_classes import compute_fractions
 from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction, prepare_multinomial_correction
@@ -33,6 +33,8 @@ class PriorFit(NamedTuple):
         Class fractions for which the intercept holds.
     strength : float
         Factor of the penalty that the labels chose; 1 if it was given.
+    uses_prior : bool
+        False if the labels dropped a prior.
     """
 
     coefficients: Array
@@ -42,6 +44,7 @@ class PriorFit(NamedTuple):
     n_iter: int
     fractions: Array
     strength: float = 1.0
+    uses_prior: bool = True
 
 
 def fit_two_classes(
@@ -83,10 +86,14 @@ def fit_two_classes(
         prior_weights = weigh_scores(rows @ priors.T, positive, weights)
     prior = prior_weights @ priors
     fit = prepare_correction(rows, positive, weights)
-    found, prior, strength = _correct(fit, rows, prior, penalty, by_evidence=by_evidence, has_prior=bool(len(priors)))
+    has_prior = bool(len(priors))
+    choice = _correct(fit, rows @ prior, penalty, by_evidence=by_evidence, has_prior=has_prior)
+    found, prior = choice.correction, prior if choice.uses_prior else np.zeros_like(prior)
     fraction = weights[positive].sum() / weights.sum()
     fractions = np.array([1 - fraction, fraction])
-    return PriorFit(prior + found.shift, prior, found.intercept, prior_weights, found.n_iter, fractions, strength)
+    kept = choice.uses_prior or not has_prior
+    coefficients = prior + found.shift
+    return PriorFit(coefficients, prior, found.intercept, prior_weights, found.n_iter, fractions, choice.strength, kept)
 
 
 def fit_many_classes(
@@ -132,27 +139,28 @@ def fit_many_classes(
         fits = [fit_multinomial_correction(nothing, rows @ prior[:, present], own, weights, 1.0) for prior in priors]
         prior_weights = weigh_losses(np.array([fit.loss for fit in fits]))
     prior = np.tensordot(prior_weights, priors, axes=1)
-    coefficients, intercept, n_iter, strength = prior.copy(), np.zeros(n_classes), 0, 1.0
-    if len(present) > 1:
-        fit = prepare_multinomial_correction(rows, own, weights, len(present))
-        found, prior[:, present], strength = _correct(
-            fit, rows, prior[:, present], penalty, by_evidence=by_evidence, has_prior=bool(len(priors))
-        )
-        coefficients[:, present] = prior[:, present] + found.shift
-        intercept[present] = found.intercept
-        n_iter = found.n_iter
     fractions = compute_fractions(numbers, weights, n_classes)
-    return PriorFit(coefficients, prior, intercept, prior_weights, n_iter, fractions, strength)
+    intercept = np.zeros(n_classes)
+    if len(present) < 2:
+        return PriorFit(prior, prior, intercept, prior_weights, 0, fractions)
+    fit, has_prior = prepare_multinomial_correction(rows, own, weights, len(present)), bool(len(priors))
+    choice = _correct(fit, rows @ prior[:, present], penalty, by_evidence=by_evidence, has_prior=has_prior)
+    if not choice.uses_prior:
+        prior[:, present] = 0
+    coefficients, found = prior.copy(), choice.correction
+    coefficients[:, present] += found.shift
+    intercept[present] = found.intercept
+    kept = choice.uses_prior or not has_prior
+    return PriorFit(coefficients, prior, intercept, prior_weights, found.n_iter, fractions, choice.strength, kept)
 
 
 def _correct(
-    fit: Callable[[Array, float], Any], rows: Array, prior: Array, penalty: float, *, by_evidence: bool, has_prior: bool
-) -> tuple[Any, Array, float]:
-    """Return the correction of the prior, the prior or zeros, and the chosen factor of the penalty."""
-    if not by_evidence:
-        return fit(rows @ prior, penalty), prior, 1.0
-    found, uses_prior, strength = choose_strength(fit, rows @ prior, penalty, has_prior=has_prior)
-    return found, prior if uses_prior else np.zeros_like(prior), strength
+    fit: Callable[[Array, float], Any], score: Array, penalty: float, *, by_evidence: bool, has_prior: bool
+) -> Choice:
+    """Return the correction of the prior's score, with a given penalty or with the one that the labels choose."""
+    if by_evidence:
+        return choose_strength(fit, score, penalty, has_prior=has_prior)
+    return Choice(fit(score, penalty), uses_prior=True, strength=1.0)
 
 
 def move_intercept(fit: PriorFit, prevalence: Array) -> float | Array:

@@ -73,7 +73,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         score is then this number times a weighted mean of the standardized features, those with a negative weight
         negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. With more than two
         classes, the weights of each class have half of this sum. None uses the numbers as they are, such as the
-        coefficients of a trusted model.
+        coefficients of a trusted model. A block of columns counts as one: by the standard deviation of its part of the
+        score.
     alpha : float or "evidence", default=1.0
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
         deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns. "evidence"
@@ -244,13 +245,20 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         self._validate_params()
         rows, labels, labeled = check_samples(self, X, y)
         weights = check_weights(sample_weight, rows)
-        scaling = scale_blocks(self.blocks or {}, getattr(self, "feature_names_in_", None), rows)
+        names = getattr(self, "feature_names_in_", None)
+        all_weights = weights if weights.any() else None
+        scaling = scale_blocks(self.blocks or {}, names, rows, all_weights)
         used = np.flatnonzero(labeled & (weights > 0))
-        rows, labels, weights = scaling.apply(rows[used]), take_labels(labels, used), weights[used]
+        labels, weights = take_labels(labels, used), weights[used]
         classes, diagnoses = self._find_classes(labels)
         warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
-        priors = scaling.scale_priors(self._read_priors(classes, diagnoses))
+        priors = self._read_priors(classes, diagnoses)
+        if self.prior_scale is not None:
+            # Two classes have one vector of weights, the difference of two halves.
+            lengths = scaling.measure_priors(priors, rows, all_weights) * (2 if len(classes) > 2 else 1)
+            priors *= np.divide(self.prior_scale, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        rows, priors = scaling.apply(rows[used]), scaling.scale_priors(priors)
         by_evidence = self.alpha == EVIDENCE
         alpha = 1.0 if by_evidence else float(self.alpha)
         penalty = alpha * scaling.n_counted
@@ -284,10 +292,10 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
                 f"y holds labels of class {labels[0].item()!r} alone, which change nothing: the prior predicts. "
                 "Label some of another class. -1 means unlabeled; a class needs another label, such as 0."
             )
-        elif n_priors and not found.prior.any():
+        elif not found.uses_prior:
             warn_user(
-                "y contradicts the prior, which is therefore left out. Check which label means melanoma. A number as "
-                "alpha keeps the prior."
+                "y contradicts the prior, which is therefore left out. Check what each label means. A number as alpha "
+                "keeps the prior."
             )
 
     def _store(self, found: PriorFit, intercept: Any, classes: list[Any]) -> None:
@@ -304,7 +312,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             self.intercept_ = np.asarray(intercept)[order]
 
     def _read_priors(self, classes: list[Any], diagnoses: list[str]) -> NDArray[np.float64]:
-        """Return the scaled priors, of shape (n_priors, n_features) or (n_priors, n_features, n_classes)."""
+        """Return the priors, of shape (n_priors, n_features) or (n_priors, n_features, n_classes)."""
         n_features, names, many = self.n_features_in_, getattr(self, "feature_names_in_", None), len(classes) > 2
         read = read_class_priors if many else read_prior
         priors = [
@@ -313,12 +321,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             )
             for prior in split_priors(self.prior)
         ]
-        table = np.array(priors).reshape(-1, n_features, *([len(classes)] if many else []))
-        if self.prior_scale is not None:
-            # Two classes have one vector of weights, the difference of two halves.
-            lengths = np.abs(table).sum(axis=1, keepdims=True) * (2 if many else 1)
-            table *= np.divide(self.prior_scale, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        return table
+        return np.array(priors, dtype=np.float64).reshape(-1, n_features, *([len(classes)] if many else []))
 
     def _find_classes(self, labels: NDArray[Any]) -> tuple[list[Any], list[str]]:
         """Return the classes, and their diagnoses if the prior needs them.

@@ -74,7 +74,7 @@ def test_values_of_melanoma_and_columns(run):
 
 def test_few_labels_warn_of_the_sensitivity(run):
     result = run("train", *TRAIN, "--sensitivity", 0.99)
-    assert "Warning: 17 groups with labeled positive samples are too few for a sensitivity of 0.99" in result.stderr
+    assert "Warning: 17 labeled positive groups of samples are too few for a sensitivity of 0.99" in result.stderr
 
 
 @pytest.mark.parametrize(

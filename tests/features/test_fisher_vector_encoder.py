@@ -179,6 +179,27 @@ def test_lesion_that_was_not_found_is_nan(lesions, encoder):
     assert np.isnan(rows[1]).all()
 
 
+def test_small_parts_far_apart_have_no_patch_at_the_coarse_scales(lesions, encoder):
+    down, across = np.indices((192, 192))
+    mask = np.hypot(down - 5, across - 5) <= 2
+    mask[-4, -4] = True
+    (row,) = encoder.transform([Lesion(np.full((192, 192, 3), 180, dtype=np.uint8), mask)])
+    names = encoder.get_feature_names_out()
+    missing = {name.split("_")[1] for name, value in zip(names, row, strict=True) if np.isnan(value)}
+    assert missing
+    assert missing < {"s20", "s40", "s80"}
+    model = FisherVectorEncoder(n_gaussians=2, n_components=4, random_state=0).fit(
+        [*lesions[:3], Lesion(np.full((192, 192, 3), 180, dtype=np.uint8), mask)]
+    )
+    assert np.isfinite(model.transform(lesions[:1])).all()
+
+
+def test_images_of_one_color_are_an_error():
+    lesion = Lesion(np.full((60, 60, 3), 120, dtype=np.uint8), np.pad(np.ones((20, 20), bool), 20))
+    with pytest.raises(ValueError, match="X must hold lesions with at least n_gaussians=8 different patches"):
+        FisherVectorEncoder(random_state=0).fit([lesion, lesion])
+
+
 def test_fit_leaves_out_images_without_a_lesion(lesions):
     empty = lesions[0].with_mask(np.zeros_like(lesions[0].mask))
     encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, random_state=0).fit([*lesions[:3], empty])

@@ -48,7 +48,9 @@ def test_expected_sensitivity_holds_on_unseen_samples():
 )
 def test_warns_of_too_few_positive_samples(n_positive, sensitivity, needed):
     y = np.repeat([0, 1], [30, n_positive])
-    with pytest.warns(UserWarning, match=rf"^{n_positive} .* sensitivity of {sensitivity}: .* least {needed}, or") as w:
+    with pytest.warns(
+        UserWarning, match=rf"^{n_positive} .* sensitivity of {sensitivity}: .* least {needed} samples, or"
+    ) as w:
         found = threshold_at_sensitivity(y, np.arange(float(len(y))), sensitivity=sensitivity)
     assert w[0].filename == __file__
     assert found.threshold == 30  # the lowest positive score
@@ -153,12 +155,13 @@ def test_images_of_one_lesion_count_once(sample):
     assert found == pytest.approx(threshold_at_sensitivity(*sample))
 
 
-def test_groups_count_once_in_each_class():
+def test_groups_of_both_classes():
     y, probability = np.array([0, 0, 0, 1, 1, 0]), np.array([0.2, 0.6, 0.7, 0.8, 0.1, 0.3])
     report = score_report(y, probability, groups=["a", "a", "a", "a", "b", "c"])["value"]
     assert report["sensitivity"] == pytest.approx(1 / 2)
     assert report["specificity"] == pytest.approx((1 / 3 + 1) / 2)
-    assert report["prevalence"] == pytest.approx(1 / 2)
+    assert report["prevalence"] == pytest.approx((1 / 4 + 1 + 0) / 3)
+    assert report["Brier score"] == pytest.approx(np.mean([(0.2**2 + 0.6**2 + 0.7**2 + 0.2**2) / 4, 0.9**2, 0.3**2]))
     assert report["ROC AUC"] == pytest.approx((1 + 1 + 0 + 0) / 4)
 
 
@@ -193,9 +196,25 @@ def test_expected_sensitivity_holds_for_unseen_lesions():
     assert np.mean(expected) <= np.mean(reached) <= np.mean(expected) + 0.03
 
 
+def test_groups_keep_the_calibration_of_patients_with_both_classes():
+    random = np.random.default_rng(0)
+    probability = random.beta(0.3, 5, 6000)
+    y = (random.random(6000) < probability).astype(int)
+    alone, grouped = score_report(y, probability), score_report(y, probability, groups=np.arange(6000) // 20)
+    rows = [name for name in alone.index if name.startswith(("prevalence", "Brier", "positive at 0 "))]
+    np.testing.assert_allclose(grouped.loc[rows, ["value", "predicted"]], alone.loc[rows, ["value", "predicted"]], 0.02)
+
+
+def test_single_group_has_no_interval(sample):
+    report = score_report(*sample, groups=np.zeros(400))
+    assert report.loc[["ROC AUC", "balanced accuracy", "Brier score"], ["low", "high"]].isna().all(axis=None)
+
+
 def test_warning_counts_lesions_not_images():
     y = np.repeat([0, 1], [30, 40])
-    with pytest.warns(UserWarning, match="^8 groups with labeled positive samples are too few"):
+    with pytest.warns(
+        UserWarning, match="^8 labeled positive groups of samples are too few.*Label at least 19 groups of"
+    ):
         found = threshold_at_sensitivity(y, np.arange(70.0), groups=np.append(np.arange(30), np.arange(40) % 8 + 30))
     assert found.threshold == 30
 

@@ -26,6 +26,8 @@ def test_columns_keep_their_names():
 def test_missing_scores_are_left_out():
     means = average_by_group([0.2, np.nan, np.nan, 0.4], ["a", "a", "b", "c"])
     np.testing.assert_allclose(means, [0.2, np.nan, 0.4])
+    masked = np.ma.masked_array([0.2, 9, 9, 0.4], mask=[0, 1, 1, 0])
+    np.testing.assert_allclose(average_by_group(masked, ["a", "a", "b", "c"]), means)
 
 
 def test_columns_of_an_array():

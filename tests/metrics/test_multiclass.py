@@ -51,6 +51,20 @@ def test_images_of_one_lesion_count_once(sample):
     pd.testing.assert_frame_equal(found, score_report(y, probability))
 
 
+def test_groups_of_several_classes_keep_accuracy_and_prevalence(sample):
+    y, probability = sample
+    alone, grouped = score_report(y, probability)["value"], score_report(y, probability, groups=np.arange(150) // 5)
+    rows = [name for name in alone.index if name.startswith(("prevalence", "accuracy", "log loss"))]
+    assert grouped.loc[rows, "value"].to_dict() == pytest.approx(alone[rows].to_dict())
+    assert grouped.loc["prevalence of mel", "n"] == 30
+
+
+def test_values_of_one_class_have_no_auc(sample):
+    y, probability = sample
+    report = score_report(y, probability, by=y)  # warnings are errors
+    assert report.xs("macro ROC AUC", level=1)["value"].isna().all()
+
+
 def test_columns_by_name_in_any_order(sample):
     y, probability = sample
     table = pd.DataFrame(probability, columns=NAMES)

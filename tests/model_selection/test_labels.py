@@ -37,6 +37,20 @@ def test_draw_depends_on_random_state():
     assert drawn.all(), "every sample is drawn at some seed"
 
 
+def test_labels_of_different_groups_are_kept():
+    y, groups = np.repeat([0, 1], 50), np.repeat(np.arange(20), 5)
+    few = hide_labels(y, 10, 0, groups=groups)
+    assert len(set(groups[few != -1])) == 20
+    more = hide_labels(y, 23, 0, groups=groups)
+    assert np.bincount(groups[more != -1]).tolist() != [5] * 20
+    assert set(np.bincount(groups[more != -1])) == {2, 3}
+
+
+def test_groups_must_fit_the_labels():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        hide_labels([0, 1, 1], 1, groups=["a", "b"])
+
+
 def test_strings_become_objects_for_self_training():
     y = np.repeat(["melanoma", "nevus"], 10)
     few = hide_labels(y, 2, 0)

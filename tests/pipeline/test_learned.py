@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -99,3 +100,13 @@ def test_block_scaler_takes_arrays_after_fit(table):
 def test_block_scaler_without_a_block(table):
     with pytest.raises(ValueError, match="block 'fisher_', got none"):
         BlockScaler(StandardScaler()).fit(table[["area", "hue"]])
+
+
+def test_scaler_must_keep_the_columns(table):
+    with pytest.raises(ValueError, match=r"scaler must keep the number of columns, got shape \(.*, 1\) for .* by PCA"):
+        BlockScaler(PCA(1)).fit_transform(table)
+
+
+def test_block_of_all_columns(table):
+    with pytest.raises(ValueError, match="prefix must leave some columns of X out, got ''"):
+        BlockScaler(StandardScaler(), prefix="").fit(table)

@@ -68,6 +68,42 @@ def test_constant_block_has_no_weight(table):
     assert not model.coef_[0, 4:].any()
 
 
+@pytest.mark.parametrize("n_samples", [3, 10, 40])
+def test_block_of_equal_numbers_has_no_scale(n_samples):
+    rows = np.column_stack([np.arange(n_samples), np.full(n_samples, 0.1), np.full(n_samples, 0.7)])
+    scaling = scale_blocks({"fisher_": 1}, ["area", "fisher_0", "fisher_1"], rows)
+    assert scaling.factor.tolist() == [1, 0, 0]
+
+
+def test_weights_count_as_repetitions(table):
+    weights = np.arange(40) % 4
+    weighted = PriorLogisticRegression(blocks={"fisher_": 1}).fit(table, LABELS, sample_weight=weights)
+    several = np.repeat(np.arange(40), weights)
+    repeated = PriorLogisticRegression(blocks={"fisher_": 1}).fit(table.iloc[several], LABELS[several])
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_)
+
+
+@pytest.mark.parametrize("factor", [0.01, 100])
+def test_scale_of_a_prior_does_not_depend_on_the_units_of_a_block(table, factor):
+    prior = pd.Series(np.linspace(-1, 1, 34), table.columns)
+    block = table.columns[4:]
+    options = {"classes": (0, 1), "blocks": {"fisher_": 1}}
+    expected = PriorLogisticRegression(prior, **options).fit(table, [-1] * 40).decision_function(table)
+    assert 0.5 < expected.std() < 2
+    other = prior.copy()
+    other[block] /= factor
+    rows = table.copy()
+    rows[block] *= factor
+    found = PriorLogisticRegression(other, **options).fit(rows, [-1] * 40).decision_function(rows)
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("variance", [np.float32(2), np.int64(2)])
+def test_variance_of_any_number_type(table, variance):
+    found, expected = (PriorLogisticRegression(blocks={"fisher_": each}).fit(table, LABELS) for each in (variance, 2))
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
 def test_several_classes(table):
     labels = np.where(LABELS == 1, np.where(np.arange(40) == 5, 2, 1), LABELS)
     model = PriorLogisticRegression(blocks={"fisher_": 1}).fit(table, labels)
@@ -82,6 +118,7 @@ def test_several_classes(table):
     [
         ({"patch_": 1}, r"block 'patch_', got none"),
         ({"fisher_": 0}, r"variance above 0, got 'fisher_': 0"),
+        ({"fisher_": True}, r"variance above 0, got 'fisher_': True"),
         ({"fisher_": "much"}, r"variance above 0, got 'fisher_': 'much'"),
         ({3: 1}, r"beginning of names to a variance"),
         ({"fisher_": 1, "fisher_1": 2}, r"must not overlap, got two for column 'fisher_1'"),

@@ -118,6 +118,15 @@ def test_most_probable_candidate_is_chosen():
     assert (choice.uses_prior, choice.strength) == max(values, key=values.get)
 
 
+def test_no_warning_where_labels_drop_nothing():
+    X, _ = draw(60, PRIOR)
+    both = [PRIOR, -PRIOR]  # their mean is zero
+    model = PriorLogisticRegression(both, classes=(0, 1), alpha="evidence").fit(
+        X, np.full(60, -1)
+    )  # warnings are errors
+    assert not model.prior_coef_.any()
+
+
 def test_order_of_the_classes_changes_nothing():
     X, y = draw(300, 0.2 * PRIOR)
     words = np.array(["zz melanoma", "nevus"])[1 - y]
@@ -194,3 +203,11 @@ def test_labels_of_three_classes_that_contradict_the_prior_drop_it(class_priors)
         model = PriorLogisticRegression(class_priors, alpha="evidence").fit(X, y)
     none = PriorLogisticRegression(alpha=model.alpha_).fit(X, y)
     np.testing.assert_allclose(model.coef_, none.coef_, atol=1e-8)
+
+
+def test_dropped_prior_of_some_classes_is_reported(class_priors):
+    X, y = draw_diagnoses(90, -0.2 * class_priors)
+    seen = np.where(y == "b", -1, y.astype(object))
+    with pytest.warns(UserWarning, match="y contradicts the prior, which is therefore left out"):
+        model = PriorLogisticRegression(class_priors, classes=("a", "b", "c"), alpha="evidence").fit(X, seen)
+    assert not model.prior_coef_[[0, 2]].any()
