@@ -234,8 +234,8 @@ def make_melanoma_pipeline(
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature", the weights of
         :func:`~sklearn_melanoma.features.feature_directions`, and ``alpha="evidence"``. Its labels are 1 =
         melanoma and 0 = other, or names of two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the
-        classes are 0 and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes` also names diagnoses that are
-        numbers or unknown words.
+        classes are 0 and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes`
+        also names diagnoses that are numbers or unknown words.
     columns : sequence of str, optional
         Columns of the patient, such as ``["age", "sex"]``. The pipeline then takes a DataFrame with these columns and
         one of images. Its features are those of the images, then those of the patient, such as ``age`` and
