@@ -25,6 +25,7 @@ from benchmarks._tables import segment_images
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.features import FisherVectorEncoder
 from sklearn_melanoma.metrics import mean_interval
+from sklearn_melanoma.semi_supervised import LabeledOnlyClassifier
 
 FOLDS = 5
 ALL = "all"
@@ -35,9 +36,9 @@ NOTE = (
     "*Learned*: `make_melanoma_pipeline('learned')`. In every draw and fold, its encoder sees the same images as the "
     "classifier, without their labels. *Simple*: the 91 features in `_simple_features.py`. *Network*: the 1 280 "
     "features of EfficientNet-Lite0, trained on ImageNet and not changed, of whole images at 224 × 224 pixels. The "
-    "classifier of both is a logistic regression of standardized columns, with balanced classes. Its penalty is the "
-    "number of columns, so that the log-odds have the same prior variance. All labels: {folds} folds, no lesion in two "
-    "of them; brackets: 95 % interval over the folds."
+    "columns of both are imputed and standardized on the same images, labeled or not. The classifier of both is a "
+    "logistic regression with balanced classes. Its penalty is the number of columns, so that the log-odds have the "
+    "same prior variance. All labels: {folds} folds, no lesion in two of them; brackets: 95 % interval over the folds."
 )
 COLUMNS = {
     "labels per class": text("labels"),
@@ -59,26 +60,22 @@ def add_learned(table: pd.DataFrame, segmented: list[Lesion], rest: NDArray[np.i
 
 def make_peer(n_columns: int) -> Any:
     """Return the classifier of simple features and of those of the network."""
-    return make_pipeline(
-        SimpleImputer(keep_empty_features=True),
-        StandardScaler(),
-        LogisticRegression(C=1 / n_columns, class_weight="balanced", max_iter=1000),
-    )
+    classifier = LogisticRegression(C=1 / n_columns, class_weight="balanced", max_iter=1000)
+    imputer = SimpleImputer(keep_empty_features=True)
+    return make_pipeline(imputer, StandardScaler(), LabeledOnlyClassifier(classifier))
 
 
 def score_methods(tables: dict[str, pd.DataFrame], drawn: Draw, truth: NDArray[Any]) -> list[float]:
     """Return the AUC of each method on held-out images; NaN for peers without labels."""
-    scores, labeled = [], drawn.labels != -1
+    scores = []
     for method in METHODS:
         rest, held_out = (tables[method].iloc[positions] for positions in (drawn.rest, drawn.held_out))
-        if method in (DEFAULT, LEARNED):
-            model = make_melanoma_pipeline(method)[1:].fit(rest, drawn.labels)
-        elif labeled.any():
-            model = make_peer(rest.shape[1]).fit(rest[labeled], drawn.labels[labeled])
-        else:
+        is_peer = method not in (DEFAULT, LEARNED)
+        if is_peer and (drawn.labels == -1).all():
             scores.append(np.nan)
             continue
-        found = model.decision_function(held_out)
+        model = make_peer(rest.shape[1]) if is_peer else make_melanoma_pipeline(method)[1:]
+        found = model.fit(rest, drawn.labels).decision_function(held_out)
         scores.append(float(roc_auc_score(truth, found, sample_weight=drawn.weights)))
     return scores
 
