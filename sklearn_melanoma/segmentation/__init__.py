@@ -5,12 +5,14 @@ from sklearn_melanoma.segmentation._crf import refine_probability
 from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
 from sklearn_melanoma.segmentation._estimators import WatershedSegmenter
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
+from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
 from sklearn_melanoma.segmentation._selector import SegmenterSelector
 from sklearn_melanoma.segmentation._watershed import segment_watershed
 
 __all__ = [
     "CRFRefiner",
     "PixelClassifierSegmenter",
+    "PixelPerceptron",
     "SegmenterSelector",
     "WatershedSegmenter",
     "describe_candidates",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
@@ -36,7 +37,23 @@ _THRESHOLDS = np.linspace(0.2, 0.8, 13)
 _MAX_TUNED = 100
 _FOLDS = 5
 
-Sample = tuple[NDArray[np.float32], Mask]
+
+class Sample(NamedTuple):
+    """Sampled pixels of an image.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_pixels, n_features), dtype float32
+        Features.
+    labels : ndarray of shape (n_pixels,), dtype bool
+        True inside the mask.
+    weights : ndarray of shape (n_pixels,)
+        Number of pixels of the image that each stands for, up to a factor.
+    """
+
+    rows: NDArray[np.float32]
+    labels: Mask
+    weights: NDArray[np.float64]
 
 
 class PixelClassifierSegmenter(Segmenter):
@@ -53,7 +70,7 @@ class PixelClassifierSegmenter(Segmenter):
     ----------
     estimator : classifier, optional
         Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
-        extremely randomized trees.
+        extremely randomized trees. :class:`PixelPerceptron` is better with hundreds of masks.
     n_pixels : int, default=300
         Number of pixels sampled from each image that has a mask, more of them near the border.
         Each image has the same weight.
@@ -88,6 +105,7 @@ class PixelClassifierSegmenter(Segmenter):
     See Also
     --------
     WatershedSegmenter : Segmenter that needs no mask.
+    PixelPerceptron : Classifier of pixels for many masks.
 
     Notes
     -----
@@ -186,7 +204,7 @@ class PixelClassifierSegmenter(Segmenter):
             if order in tuning_orders:
                 # Twice the size of the features. A larger mask costs memory and does not change the threshold.
                 tuning.append((order, pixels, _shrink_mask(mask, 2 * FEATURE_SIDE)))
-        counts = np.bincount(np.concatenate([labels for _, labels in samples]), minlength=2)
+        counts = np.bincount(np.concatenate([sample.labels for sample in samples]), minlength=2)
         if not counts.all():
             what = "all full" if counts[1] else "all empty"
             raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
@@ -201,8 +219,11 @@ class PixelClassifierSegmenter(Segmenter):
             classifier = ExtraTreesClassifier(50, min_samples_leaf=5, max_features=0.1, random_state=seed)
         else:
             classifier = clone(self.estimator)
-        rows, labels = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-        return classifier.fit(rows, labels)
+        rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+        if not has_fit_parameter(classifier, "images"):
+            return classifier.fit(rows, labels)
+        images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
+        return classifier.fit(rows, labels, sample_weight=weights, images=images)
 
     def _choose_threshold(
         self,
@@ -218,7 +239,7 @@ class PixelClassifierSegmenter(Segmenter):
         for train, test in KFold(min(_FOLDS, len(samples)), shuffle=True, random_state=seed).split(samples):
             task.begin_part("fold")
             part = [samples[order] for order in train]
-            if len(np.unique(np.concatenate([labels for _, labels in part]))) < 2:
+            if len(np.unique(np.concatenate([sample.labels for sample in part]))) < 2:
                 continue
             classifier = self._fit_classifier(part, seed)
             for order, pixels, mask in tuning:
@@ -281,8 +302,9 @@ def _sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.
     if lesion.any() and not lesion.all():
         distance = ndi.distance_transform_edt(lesion) + ndi.distance_transform_edt(~lesion)
         weights = 1 / (0.05 + distance / max(lesion.shape))
-    sampled = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=weights.ravel() / weights.sum())
-    return pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled]
+    chances = weights.ravel() / weights.sum()
+    sampled = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=chances)
+    return Sample(pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled], 1 / chances[sampled])
 
 
 def _shrink_mask(mask: Mask, side: int) -> Mask:
