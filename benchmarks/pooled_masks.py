@@ -21,7 +21,13 @@ from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, Resu
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
-from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, PixelPerceptron, WatershedSegmenter
+from sklearn_melanoma.segmentation import (
+    CRFRefiner,
+    PixelClassifierSegmenter,
+    PixelPerceptron,
+    WatershedSegmenter,
+    load_pretrained_segmenter,
+)
 from sklearn_melanoma.segmentation._pixel_features import PixelDescription
 
 FOLDS = 3
@@ -29,6 +35,8 @@ N_OWN = 20  # masks of the new set, or of the set's held-out lesions, from which
 WATERSHED_WEIGHT = 0.3  # in the blend of pooled masks
 WATERSHED, TREES, PERCEPTRON = "`WatershedSegmenter()`", "extremely randomized trees", "perceptron"
 STYLE = f"perceptron, threshold of {N_OWN} masks of the set"
+PRETRAINED = "`load_pretrained_segmenter()`"
+PRETRAINED_ON = "isic2017"
 REFINED = "the last, `CRFRefiner()`"
 METHODS = (WATERSHED, TREES, PERCEPTRON, STYLE, REFINED)
 
@@ -36,12 +44,12 @@ INTRO = (
     "Mean Jaccard index with the true mask, at the image's own size. Brackets: Student's 95 % interval over images. "
     "All rows of a table have the same images. Differences are paired. *Pooled*: {folds} folds of lesions of all data "
     "sets together; each image is segmented by a model that learned from the other two folds. *Left out*: the model "
-    "learned from the other data sets.",
+    "learned from the other data sets. *Pretrained*: the model that comes with the package. It learned from ISIC 2017.",
     "*Trees*, *perceptron*: `PixelClassifierSegmenter(estimator=…)` with its default and with `PixelPerceptron()`, "
     f"blended with `WatershedSegmenter()`, which has a weight of {WATERSHED_WEIGHT}, and with one threshold for all "
     "sets. *Threshold of {n_own} masks*: the perceptron stays as it is, and the threshold is found from {n_own} masks "
     "of the set, whose lesions are then not scored; mean of {repeats} draws of the masks. Here the watershed has a "
-    "weight of 1/3.",
+    "weight of 1/2.",
 )
 COLUMNS = {
     "method": text("method"),
@@ -72,6 +80,12 @@ def fit_segmenter(estimator: BaseEstimator | None, images: MaskedImages, positio
     return segmenter.fit([images.images[i] for i in positions], [images.masks[i] for i in positions])
 
 
+def fit_both(images: MaskedImages, positions: NDArray[np.intp]) -> dict[str, Any]:
+    """Return segmenters with trees and with a perceptron, fitted to some images."""
+    estimators = {TREES: None, PERCEPTRON: PixelPerceptron(random_state=0)}
+    return {name: fit_segmenter(estimator, images, positions) for name, estimator in estimators.items()}
+
+
 def score(segmenter: Any, images: MaskedImages, positions: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the Jaccard index of some images, NaN for all others."""
     scores = np.full(len(images), np.nan)
@@ -81,19 +95,17 @@ def score(segmenter: Any, images: MaskedImages, positions: NDArray[np.intp]) -> 
 
 
 def score_fitted(
-    trees: Any, perceptron: Any, images: MaskedImages, positions: NDArray[np.intp], repeats: int
+    fitted: Mapping[str, Any], images: MaskedImages, positions: NDArray[np.intp], repeats: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the scores of all methods on some images of one data set."""
-    scores = {
-        WATERSHED: score(WatershedSegmenter(), images, positions),
-        TREES: score(trees, images, positions),
-        PERCEPTRON: score(perceptron, images, positions),
-    }
+    """Return the scores on some images of one data set: of fitted segmenters, and of the last one's classifier."""
+    methods = {WATERSHED: WatershedSegmenter(), **fitted}
+    scores = {name: score(segmenter, images, positions) for name, segmenter in methods.items()}
+    classifier = FrozenEstimator(list(fitted.values())[-1].estimator_)
     drawn: dict[str, list[NDArray[np.float64]]] = {STYLE: [], REFINED: []}
     for seed in range(repeats):
         own = np.random.default_rng(seed).permutation(positions)[: min(N_OWN, len(positions) // 2)]
         rest = positions[~np.isin(images.groups[positions], images.groups[own])]
-        styled = CachedSegmenter(estimator=FrozenEstimator(perceptron.estimator_), random_state=0)
+        styled = CachedSegmenter(estimator=classifier, prior_masks=N_OWN, random_state=0)
         styled.fit([images.images[i] for i in own], [images.masks[i] for i in own])
         drawn[STYLE].append(score(styled, images, rest))
         drawn[REFINED].append(score(make_pipeline(FrozenEstimator(styled), CRFRefiner()), images, rest))
@@ -110,10 +122,10 @@ def run_pooled(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Prog
     folds = GroupKFold(FOLDS, shuffle=True, random_state=0).split(names, groups=pooled.groups)
     scores = {name: {method: np.full(len(pooled), np.nan) for method in METHODS} for name in sets}
     for learned, held_out in progress.track(list(folds), description="pooled"):
-        trees, perceptron = (fit_segmenter(each, pooled, learned) for each in (None, PixelPerceptron(random_state=0)))
+        fitted = fit_both(pooled, learned)
         for name in sets:
             positions = held_out[names[held_out] == name]
-            for method, values in score_fitted(trees, perceptron, pooled, positions, repeats).items():
+            for method, values in score_fitted(fitted, pooled, positions, repeats).items():
                 scores[name][method][positions] = values[positions]
     return [make_section(f"{name}: pooled", found) for name, found in scores.items()]
 
@@ -123,12 +135,19 @@ def run_left_out(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Pr
     sections = []
     for name, images in progress.track(list(sets.items()), description="left out"):
         others = join([sets[other] for other in sets if other != name])
-        everything = np.arange(len(others))
-        trees, perceptron = (
-            fit_segmenter(each, others, everything) for each in (None, PixelPerceptron(random_state=0))
-        )
-        found = score_fitted(trees, perceptron, images, np.arange(len(images)), repeats)
+        fitted = fit_both(others, np.arange(len(others)))
+        found = score_fitted(fitted, images, np.arange(len(images)), repeats)
         sections.append(make_section(f"{name}: left out", found))
+    return sections
+
+
+def run_pretrained(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Progress) -> list[Section]:
+    """Return the tables of the pretrained segmenter on the data sets that it did not learn from."""
+    sections, segmenter = [], load_pretrained_segmenter()
+    unseen = {name: images for name, images in sets.items() if name != PRETRAINED_ON}
+    for name, images in progress.track(list(unseen.items()), description="pretrained"):
+        found = score_fitted({PRETRAINED: segmenter}, images, np.arange(len(images)), repeats)
+        sections.append(make_section(f"{name}: pretrained", found))
     return sections
 
 
@@ -166,6 +185,7 @@ def main(
         sections = run_pooled(sets, repeats=repeats, progress=progress)
         if len(sets) > 1:
             sections += run_left_out(sets, repeats=repeats, progress=progress)
+        sections += run_pretrained(sets, repeats=repeats, progress=progress)
     intro = [*fill_in(INTRO, folds=FOLDS, n_own=N_OWN, repeats=repeats), *describe_sets(loaded)]
     write_report("pooled_masks", title="Masks of several data sets", intro=intro, sections=sections, folder=results)
 

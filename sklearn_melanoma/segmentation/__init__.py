@@ -6,6 +6,7 @@ from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
 from sklearn_melanoma.segmentation._estimators import WatershedSegmenter
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
 from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
+from sklearn_melanoma.segmentation._pretrained import load_pretrained_segmenter
 from sklearn_melanoma.segmentation._selector import SegmenterSelector
 from sklearn_melanoma.segmentation._watershed import segment_watershed
 
@@ -16,6 +17,7 @@ __all__ = [
     "SegmenterSelector",
     "WatershedSegmenter",
     "describe_candidates",
+    "load_pretrained_segmenter",
     "refine_probability",
     "segment_watershed",
 ]
