@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.metaestimators import available_if
 
 from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
@@ -100,7 +102,10 @@ class PixelClassifierSegmenter(Segmenter):
     out_of_fold_jaccard_ : float
         Mean Jaccard index at `threshold_` over the given masks, each predicted by a classifier
         that was trained without it. It is slightly optimistic, since it chooses the threshold.
-        NaN if there is a single mask.
+        NaN if there is a single mask. After `partial_fit`, of the last 100 masks, each predicted
+        before it was learned.
+    n_masks_ : int
+        Number of masks that `partial_fit` has seen. Not after `fit`.
 
     See Also
     --------
@@ -179,6 +184,13 @@ class PixelClassifierSegmenter(Segmenter):
             all are full, or a parameter is out of its range.
         """
         self._check_parameters()
+        images, masks, labeled = self._check_masks(X, y)
+        with FitTask(self, images, y, len(labeled) + min(_FOLDS, len(labeled)) + 1) as task:
+            self._fit_to_masks(images, masks, labeled, task)
+        return self
+
+    def _check_masks(self, X: Any, y: Any) -> tuple[Sequence[Any], Sequence[Any], list[int]]:
+        """Return images and masks, and the positions of those with a mask."""
         images = check_images(X)
         masks, labeled = check_few_masks(y, len(images))
         if not labeled:
@@ -186,11 +198,58 @@ class PixelClassifierSegmenter(Segmenter):
                 f"y must hold at least one mask, got none in {len(images)} images. "
                 "Draw some, or use WatershedSegmenter, which needs none."
             )
-        with FitTask(self, images, y, len(labeled) + min(_FOLDS, len(labeled)) + 1) as task:
-            self._fit_to_masks(images, masks, labeled, task)
+        return images, masks, labeled
+
+    @available_if(lambda self: _learns_in_parts(self.estimator))
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from more images that have a mask, on top of what was learned before.
+
+        For more masks than fit into memory: pass some hundred at a time, and all of them several times if there are
+        fewer than some thousand. The threshold is found from the last 100 masks, each predicted before it was learned.
+
+        Parameters
+        ----------
+        X : sequence of images
+            As in `fit`.
+        y : sequence of masks
+            As in `fit`.
+
+        Returns
+        -------
+        self
+            The fitted segmenter.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            As in `fit`. Nothing is learned then.
+        """
+        self._check_parameters()
+        images, masks, labeled = self._check_masks(X, y)
+        with FitTask(self, images, y, len(labeled) + 1) as task:
+            if not hasattr(self, "estimator_"):
+                self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
+            classifier = getattr(self, "estimator_", None) or clone(self.estimator)
+            rng, samples, scores = check_random_state(self.random_state), [], []
+            for position in labeled:
+                task.begin_part("image")
+                lesion, mask = _crop_pair(*read_pair(images, masks, position))
+                pixels = self._describe_pixels(lesion)
+                samples.append(_sample_pixels(pixels, mask, self.n_pixels, rng))
+                if hasattr(self, "estimator_"):
+                    scores.append(self._score_thresholds(pixels, _shrink_mask(mask, 2 * FEATURE_SIDE), classifier))
+            task.begin_part("learn")
+            self.estimator_ = _learn(classifier.partial_fit, samples, classes=[False, True])
+        self.n_masks_ = getattr(self, "n_masks_", 0) + len(labeled)
+        self.base_weight_ = self.prior_masks / (self.prior_masks + self.n_masks_)
+        self._recent_scores = [*getattr(self, "_recent_scores", []), *scores][-_MAX_TUNED:]
+        self.threshold_, self.out_of_fold_jaccard_ = _find_best(self._recent_scores)
         return self
 
     def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
+        self._recent_scores: list[list[float]] = []
+        vars(self).pop("n_masks_", None)
         # No masks are passed, so that the threshold is chosen on masks that the base segmenter has not seen.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
@@ -219,11 +278,7 @@ class PixelClassifierSegmenter(Segmenter):
             classifier = ExtraTreesClassifier(50, min_samples_leaf=5, max_features=0.1, random_state=seed)
         else:
             classifier = clone(self.estimator)
-        rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-        if not has_fit_parameter(classifier, "images"):
-            return classifier.fit(rows, labels)
-        images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
-        return classifier.fit(rows, labels, sample_weight=weights, images=images)
+        return _learn(classifier.fit, samples)
 
     def _choose_threshold(
         self,
@@ -242,16 +297,15 @@ class PixelClassifierSegmenter(Segmenter):
             if len(np.unique(np.concatenate([sample.labels for sample in part]))) < 2:
                 continue
             classifier = self._fit_classifier(part, seed)
-            for order, pixels, mask in tuning:
-                if order in test:
-                    probability = resize_map(self._predict_probability(pixels, classifier), mask.shape)
-                    scores.append([mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS])
-        if not scores:
-            return 0.5, np.nan
-        # Neighboring thresholds are averaged, so that a few images do not choose one by chance.
-        means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
-        best = int(means.argmax())
-        return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
+            scores += [
+                self._score_thresholds(pixels, mask, classifier) for order, pixels, mask in tuning if order in test
+            ]
+        return _find_best(scores)
+
+    def _score_thresholds(self, pixels: PixelDescription, mask: Mask, classifier: BaseEstimator) -> list[float]:
+        """Return the Jaccard index of an image at each threshold."""
+        probability = resize_map(self._predict_probability(pixels, classifier), mask.shape)
+        return [mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS]
 
     def _describe_pixels(self, lesion: Lesion) -> PixelDescription:
         """Describe the pixels of an image, with the probability of the base segmenter."""
@@ -285,6 +339,29 @@ class PixelClassifierSegmenter(Segmenter):
         tags.requires_fit = True
         tags.target_tags.required = True
         return tags
+
+
+def _learns_in_parts(estimator: Any) -> bool:
+    return hasattr(estimator, "partial_fit") and not isinstance(estimator, FrozenEstimator)
+
+
+def _learn(fit: Callable[..., Any], samples: Sequence[Sample], **options: Any) -> Any:
+    """Call a method that learns from pixels, with the image and the weight of each if it takes them."""
+    rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+    if "images" in signature(fit).parameters:
+        images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
+        options |= {"sample_weight": weights, "images": images}
+    return fit(rows, labels, **options)
+
+
+def _find_best(scores: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the threshold with the best mean score over some images, and that score."""
+    if not len(scores):
+        return 0.5, np.nan
+    # Neighboring thresholds are averaged, so that a few images do not choose one by chance.
+    means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
+    best = int(means.argmax())
+    return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
 
 
 def _crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask]:
