@@ -248,8 +248,8 @@ class PixelClassifierSegmenter(Segmenter):
         return self
 
     def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
-        self._recent_scores: list[list[float]] = []
-        vars(self).pop("n_masks_", None)
+        self.__dict__.pop("n_masks_", None)
+        self.__dict__.pop("_recent_scores", None)
         # No masks are passed, so that the threshold is chosen on masks that the base segmenter has not seen.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)

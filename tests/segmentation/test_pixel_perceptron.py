@@ -252,3 +252,44 @@ def test_frozen_classifier_learns_the_style_of_a_few_masks(data, fitted):
     assert other.threshold_ < fitted.threshold_
     rest = data.images[18:], wide[18:]
     assert other.score(*rest) > fitted.score(*rest)
+
+
+def test_segmenter_learns_in_parts(data, fitted):
+    segmenter = PixelClassifierSegmenter(estimator=PixelPerceptron(random_state=0), random_state=0)
+    for _ in range(12):
+        for start in (0, 6):
+            segmenter.partial_fit(data.images[start : start + 6], data.masks[start : start + 6])
+    assert segmenter.n_masks_ == 144
+    assert segmenter.base_weight_ == pytest.approx(10 / 154)
+    assert len(segmenter._recent_scores) == 100
+    rest = data.images[12:], data.masks[12:]
+    assert segmenter.score(*rest) > fitted.score(*rest) - 0.03
+    assert segmenter.fit(data.images[:12], data.masks[:12]).score(*rest) == fitted.score(*rest)
+    assert not hasattr(segmenter, "n_masks_")
+
+
+def test_threshold_of_parts_is_found_on_masks_before_they_are_learned(data):
+    segmenter = PixelClassifierSegmenter(estimator=PixelPerceptron(**QUICK), random_state=0)
+    segmenter.partial_fit(data.images[:6], data.masks[:6])
+    assert segmenter.threshold_ == 0.5
+    assert np.isnan(segmenter.out_of_fold_jaccard_)
+    before = clone(segmenter).partial_fit(data.images[:6], data.masks[:6])
+    expected = [before.score(data.images[i : i + 1], data.masks[i : i + 1]) for i in range(6, 12)]
+    segmenter.partial_fit(data.images[6:12], data.masks[6:12])
+    assert segmenter.out_of_fold_jaccard_ >= np.mean(expected) - 0.01
+
+
+def test_faulty_part_changes_nothing(data):
+    segmenter = PixelClassifierSegmenter(estimator=PixelPerceptron(**QUICK), random_state=0)
+    segmenter.partial_fit(data.images[:6], data.masks[:6])
+    expected = segmenter.predict(data.images[12:14])
+    with pytest.raises(ValueError, match=r"y\[1\]"):
+        segmenter.partial_fit(data.images[6:8], [data.masks[6], np.zeros((3, 3), dtype=bool)])
+    assert segmenter.n_masks_ == 6
+    for found, mask in zip(segmenter.predict(data.images[12:14]), expected, strict=True):
+        np.testing.assert_array_equal(found, mask)
+
+
+@pytest.mark.parametrize("estimator", [None, FrozenEstimator(PixelPerceptron())])
+def test_only_some_classifiers_learn_in_parts(estimator):
+    assert not hasattr(PixelClassifierSegmenter(estimator=estimator), "partial_fit")
