@@ -49,8 +49,8 @@ ESTIMATORS = {
 
 INTRO = (
     "Mean Jaccard index with the true mask, at the image's own size. Brackets: Student's 95 % interval over images. "
-    "All rows of a table have the same images. Differences are paired. *Pooled*: {folds} folds of lesions of all data "
-    "sets together; each image is segmented by a model that learned from the other two folds. *Left out*: the model "
+    "Differences are paired. *Pooled*: {folds} folds of lesions of all data sets together; each image is segmented by "
+    "a model that learned from the other two folds. *Left out*: the model "
     "learned from the other data sets. *Pretrained*: the model that comes with the package. It learned from ISIC 2017.",
     "*Trees*, *perceptron*: `PixelClassifierSegmenter(estimator=…)` with its default and with `PixelPerceptron()`, "
     f"blended with `WatershedSegmenter()`, which has a weight of {WATERSHED_WEIGHT}, and with one threshold for all "
@@ -170,7 +170,8 @@ def make_section(title: str, scores: Mapping[str, NDArray[np.float64]]) -> Secti
         gain = None if method == WATERSHED else mean_interval((values - scores[WATERSHED])[known])
         mean, under = mean_interval(values[known]), float((values[known] < 0.65).mean())
         records.append({"method": method, "mean_jaccard": mean, "gain": gain, "fraction_under": under})
-    return Section(f"{title} ({len(values)} images)", COLUMNS, records)
+    n_images = np.count_nonzero(~np.isnan(scores[WATERSHED]))
+    return Section(f"{title} ({n_images} images)", COLUMNS, records)
 
 
 def main(
