@@ -13,7 +13,8 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sklearn_melanoma._sklearn_compat import Interval, one_blas_thread
+from sklearn_melanoma._callbacks import one_task
+from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, Interval, one_blas_thread
 from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.segmentation._perceptron import (
     Batch,
@@ -26,7 +27,7 @@ from sklearn_melanoma.segmentation._perceptron import (
 _ROWS_WITHOUT_IMAGES = 300  # in a batch of one "image", if the images of the pixels are not given
 
 
-class PixelPerceptron(ClassifierMixin, BaseEstimator):
+class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Perceptron that classifies pixels, and learns from whole masks.
 
     It is meant as the `estimator` of a :class:`PixelClassifierSegmenter` that learns from hundreds of masks, also of
@@ -125,6 +126,7 @@ class PixelPerceptron(ClassifierMixin, BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
 
+    @one_task
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, images: ArrayLike | None = None
     ) -> Self:

@@ -84,6 +84,7 @@ def test_train(run):
 @pytest.mark.parametrize("options", [[], ["--columns", "labels.csv"]])
 def test_columns_of_the_patient(run, options):
     train = ["train", "images", "--labels", "labels.csv", "--features", "survey", "--column", "age", "-j", 1, *options]
+    train += ["--sensitivity", 0.9]
     run(*train, "-o", "first.skops")
     run_code(run, *train, "-o", "second.skops")
     assert read_model_info("first.skops").threshold == read_model_info("second.skops").threshold

@@ -105,7 +105,7 @@ def test_sensitivity_of_one(run):
 
 def test_warnings_are_printed_once(run):
     write_labels(age="")
-    assert run(*TRAIN, "--column", "age").stderr.splitlines() == [
+    assert run(*TRAIN, "--column", "age", "--sensitivity", 0.9).stderr.splitlines() == [
         "Warning: The column 'age' is ignored: all of its 32 values are missing.",
         "Warning: The column 'age' is ignored: all of its 40 values are missing.",
     ]
