@@ -10,7 +10,6 @@ from scipy.special import expit
 from sklearn.metrics import roc_curve
 
 from sklearn_melanoma._typing import Array
-from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.inspection._report_data import ReportData
 from sklearn_melanoma.metrics import score_report
 from sklearn_melanoma.metrics._intervals import weigh_samples
@@ -92,7 +91,7 @@ def summarize(data: ReportData, metadata: pd.DataFrame | None = None) -> Summary
     roc = None
     if known:
         labeled = truth >= 0
-        weights = None if data.groups is None else weigh_samples(encode_groups(data.groups[labeled]), truth[labeled])
+        weights = None if data.groups is None else weigh_samples(data.groups[labeled], truth[labeled])
         fpr, tpr, _ = roc_curve(truth[labeled], data.score[labeled], sample_weight=weights)
         points = np.unique(np.linspace(0, len(fpr) - 1, _MAX_POINTS).astype(int))
         roc = np.column_stack([fpr, tpr])[points]

@@ -27,7 +27,7 @@ class Choice(NamedTuple):
     correction : Correction or MultinomialCorrection
         That with the chosen strength, of the score or of zero.
     uses_prior : bool
-        Whether the score is corrected, rather than zero.
+        False if the labels dropped a prior: then zero is corrected rather than the score.
     strength : float
         The chosen strength, relative to `alpha` 1.
     """
@@ -77,7 +77,7 @@ def choose_strength(
     >>> choose_strength(fit, -2 * x[:, 0], 1.0, has_prior=True).uses_prior
     False
     """
-    candidates = [(np.zeros_like(score), False, np.log(_MISTAKE))]
+    candidates = [(np.zeros_like(score), not has_prior, np.log(_MISTAKE))]
     if has_prior:
         candidates.insert(0, (score, True, np.log(1 - _MISTAKE)))
     best: tuple[float, Choice] | None = None

@@ -86,14 +86,14 @@ def fit_two_classes(
         prior_weights = weigh_scores(rows @ priors.T, positive, weights)
     prior = prior_weights @ priors
     fit = prepare_correction(rows, positive, weights)
-    has_prior = bool(len(priors))
-    choice = _correct(fit, rows @ prior, penalty, by_evidence=by_evidence, has_prior=has_prior)
+    choice = _correct(fit, rows @ prior, penalty, by_evidence=by_evidence, has_prior=bool(len(priors)))
     found, prior = choice.correction, prior if choice.uses_prior else np.zeros_like(prior)
     fraction = weights[positive].sum() / weights.sum()
     fractions = np.array([1 - fraction, fraction])
-    kept = choice.uses_prior or not has_prior
-    coefficients = prior + found.shift
-    return PriorFit(coefficients, prior, found.intercept, prior_weights, found.n_iter, fractions, choice.strength, kept)
+    coefficients, intercept = prior + found.shift, found.intercept
+    return PriorFit(
+        coefficients, prior, intercept, prior_weights, found.n_iter, fractions, choice.strength, choice.uses_prior
+    )
 
 
 def fit_many_classes(
@@ -143,15 +143,16 @@ def fit_many_classes(
     intercept = np.zeros(n_classes)
     if len(present) < 2:
         return PriorFit(prior, prior, intercept, prior_weights, 0, fractions)
-    fit, has_prior = prepare_multinomial_correction(rows, own, weights, len(present)), bool(len(priors))
-    choice = _correct(fit, rows @ prior[:, present], penalty, by_evidence=by_evidence, has_prior=has_prior)
+    fit = prepare_multinomial_correction(rows, own, weights, len(present), with_evidence=by_evidence)
+    choice = _correct(fit, rows @ prior[:, present], penalty, by_evidence=by_evidence, has_prior=bool(len(priors)))
     if not choice.uses_prior:
         prior[:, present] = 0
     coefficients, found = prior.copy(), choice.correction
     coefficients[:, present] += found.shift
     intercept[present] = found.intercept
-    kept = choice.uses_prior or not has_prior
-    return PriorFit(coefficients, prior, intercept, prior_weights, found.n_iter, fractions, choice.strength, kept)
+    return PriorFit(
+        coefficients, prior, intercept, prior_weights, found.n_iter, fractions, choice.strength, choice.uses_prior
+    )
 
 
 def _correct(

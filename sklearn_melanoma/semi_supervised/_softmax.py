@@ -35,7 +35,7 @@ class MultinomialCorrection(NamedTuple):
     evidence : float
         Logarithm of the marginal likelihood of the labels, up to a number that is the same for all scores and
         penalties: Laplace's approximation, in which each sample has the same curvature in all contrasts of the
-        classes, their mean.
+        classes, their mean. NaN unless it was asked for.
     """
 
     shift: Array
@@ -90,11 +90,11 @@ def fit_multinomial_correction(
 
 
 def prepare_multinomial_correction(
-    X: Array, labels: NDArray[np.intp], weights: Array, n_classes: int
+    X: Array, labels: NDArray[np.intp], weights: Array, n_classes: int, *, with_evidence: bool = False
 ) -> Callable[[Array, float], MultinomialCorrection]:
     """Return `fit_multinomial_correction` as a function of scores and penalty, for several fits to the same labels.
 
-    What only depends on the samples is computed once.
+    What only depends on the samples is computed once. The evidence takes another factorization, so it is optional.
     """
     middle = np.average(X, axis=0, weights=weights)
     coordinates, basis = X - middle, None
@@ -112,7 +112,7 @@ def prepare_multinomial_correction(
         correction = solution @ contrasts.T
         shift = correction[:-1] if basis is None else basis @ correction[:-1]
         loss, value = problem.compute_losses(solution)
-        evidence = problem.compute_volume(solution) - value
+        evidence = problem.compute_volume(solution) - value if with_evidence else np.nan
         return MultinomialCorrection(shift, correction[-1] - middle @ shift, n_iter, loss, evidence)
 
     return fit

@@ -11,7 +11,7 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 from sklearn_melanoma.semi_supervised import _logistic as logistic
 from sklearn_melanoma.semi_supervised._evidence import choose_strength
 from sklearn_melanoma.semi_supervised._logistic import fit_correction, prepare_correction
-from sklearn_melanoma.semi_supervised._softmax import fit_multinomial_correction
+from sklearn_melanoma.semi_supervised._softmax import prepare_multinomial_correction
 
 N_FEATURES = 30
 PRIOR = np.linspace(0.2, 1, N_FEATURES)
@@ -160,10 +160,9 @@ def test_evidence_of_the_multinomial_is_that_of_two_classes(n_features):
     X, weights = random.normal(size=(40, n_features)), random.uniform(0.5, 2, 40)
     positive, score = X[:, 0] + random.normal(size=40) > 0, 0.3 * X[:, 0]
     fit, expected = prepare_correction(X, positive, weights), []
+    fit_both = prepare_multinomial_correction(X, positive.astype(int), weights, 2, with_evidence=True)
     for penalty in (0.5, 1, 5, 20):
-        multinomial = fit_multinomial_correction(
-            X, np.column_stack([-score / 2, score / 2]), positive.astype(int), weights, penalty
-        )
+        multinomial = fit_both(np.column_stack([-score / 2, score / 2]), penalty)
         expected.append(multinomial.evidence - fit(score, penalty).evidence)
     np.testing.assert_allclose(np.diff(expected), 0, atol=1e-4)
 
