@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._mask_scores import THRESHOLD
 from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 
 KINDS = ("none found", "wrong place", "too small", "too large")
-BANDS = (0.0, 0.5, 0.65, 0.8, 1.0)
+BANDS = (0.0, 0.5, THRESHOLD, 0.8, 1.0)
 WRONG_PLACE = 0.2  # fraction of the smaller mask that lies in the other one, below which the place is wrong
 
 NOT_INSPECTED = "not inspected"
@@ -35,6 +36,8 @@ class MaskError:
         One of `KINDS`.
     on_frame : bool
         Whether the true lesion touches the frame of the image.
+    melanoma : bool
+        Whether the lesion is known to be a melanoma.
     """
 
     position: int
@@ -42,6 +45,7 @@ class MaskError:
     jaccard: float
     kind: str
     on_frame: bool
+    melanoma: bool
 
     @property
     def loss(self) -> float:
@@ -49,11 +53,13 @@ class MaskError:
         return 1 - self.jaccard
 
 
-def compare_masks(position: int, image: str, truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> MaskError:
+def compare_masks(
+    position: int, image: str, truth: NDArray[np.bool_], found: NDArray[np.bool_], *, melanoma: bool
+) -> MaskError:
     """Compare the found mask of an image with the true one."""
     frame = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
     kind = classify_error(truth, found)
-    return MaskError(position, image, mask_jaccard(truth, found), kind, any(map(np.any, frame)))
+    return MaskError(position, image, mask_jaccard(truth, found), kind, any(map(np.any, frame)), melanoma)
 
 
 def classify_error(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> str:
@@ -90,20 +96,12 @@ def sum_by_band(errors: Sequence[MaskError]) -> list[dict[str, Any]]:
 
 def sum_by_frame(errors: Sequence[MaskError]) -> list[dict[str, Any]]:
     """Return the accuracy on lesions that touch the frame, and on the others."""
-    sides = {
-        "touches the frame": [error for error in errors if error.on_frame],
-        "lies inside": [error for error in errors if not error.on_frame],
-    }
-    return [
-        {
-            "truth": side,
-            "n_images": len(members),
-            "fraction_of_images": len(members) / len(errors),
-            "mean_jaccard": mean_interval([error.jaccard for error in members]) if members else None,
-            "fraction_of_loss": compute_loss_fraction(members, errors),
-        }
-        for side, members in sides.items()
-    ]
+    return _sum_in_two(errors, [error.on_frame for error in errors], ("touches the frame", "lies inside"))
+
+
+def sum_by_diagnosis(errors: Sequence[MaskError]) -> list[dict[str, Any]]:
+    """Return the accuracy on melanomas, and on the others."""
+    return _sum_in_two(errors, [error.melanoma for error in errors], ("melanoma", "other or unknown"))
 
 
 def sum_by_cause(worst: Sequence[MaskError], find_cause: Callable[[str], str]) -> list[dict[str, Any]]:
@@ -121,6 +119,22 @@ def sum_by_cause(worst: Sequence[MaskError], find_cause: Callable[[str], str]) -
 def compute_loss_fraction(part: Sequence[MaskError], errors: Sequence[MaskError]) -> float:
     """Return the fraction of the loss that a part of the images has."""
     return _sum_losses(part) / _sum_losses(errors)
+
+
+def _sum_in_two(errors: Sequence[MaskError], first: Sequence[bool], names: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return the accuracy on the images of the first part, and on the others."""
+    parts = [[error for error, one in zip(errors, first, strict=True) if one == wanted] for wanted in (True, False)]
+    return [
+        {
+            "truth": name,
+            "n_images": len(members),
+            "fraction_of_images": len(members) / len(errors),
+            "mean_jaccard": mean_interval([error.jaccard for error in members]) if members else None,
+            "fraction_under": np.mean([error.jaccard < THRESHOLD for error in members]) if members else None,
+            "fraction_of_loss": compute_loss_fraction(members, errors),
+        }
+        for name, members in zip(names, parts, strict=True)
+    ]
 
 
 def _sum_losses(errors: Sequence[MaskError]) -> float:

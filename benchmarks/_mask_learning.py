@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from benchmarks._mask_scores import THRESHOLD, MaskedImages, Scores, score_methods
+from benchmarks._mask_scores import THRESHOLD, MaskedImages, Scores, score_methods, summarize_melanomas
 from benchmarks._methods import MakeLearner
 from benchmarks._timing import time_call
 from sklearn_melanoma.metrics import mean_interval
@@ -91,5 +91,17 @@ def summarize_learned(runs: Sequence[Learned], references: Mapping[str, Scores |
         "mean_jaccard": mean_interval(means),
         **gains,
         "fraction_under": float(np.mean(under)),
+        **_average_melanomas(runs),
         "fit_seconds": float(np.median([run.fit_seconds for run in runs])),
+    }
+
+
+def _average_melanomas(runs: Sequence[Learned]) -> dict[str, Any]:
+    """Return the entries of a record on melanomas: means over the draws of masks, None if a draw left none to score."""
+    draws = [summarize_melanomas(run.scores.jaccard, run.scores.melanomas) for run in runs]
+    if any(draw["melanoma_jaccard"] is None for draw in draws):
+        return dict.fromkeys(draws[0])
+    return {
+        "melanoma_jaccard": mean_interval([draw["melanoma_jaccard"].mean for draw in draws]),
+        "melanoma_fraction_under": float(np.mean([draw["melanoma_fraction_under"] for draw in draws])),
     }

@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from benchmarks._methods import Segmenter
 from benchmarks._parallel import call_in_parallel
+from benchmarks._report import interval, number
 from benchmarks._timing import time_call
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mask_jaccard, mean_interval
@@ -21,14 +22,21 @@ from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 THRESHOLD = 0.65  # ISIC 2018: below, a mask would have to be drawn again
 CHUNK = 32  # images between two steps of the progress bar
 
+# A mean over all images is mostly one over nevi.
+MELANOMA_COLUMNS = {
+    "melanomas: mean Jaccard (95 %)": interval("melanoma_jaccard"),
+    "melanomas: under 0.65": number("melanoma_fraction_under", ".0%"),
+}
+
 
 @dataclass(frozen=True)
 class MaskedImages:
-    """The images of a data set that have a true mask."""
+    """The images of a data set that have a true mask, and which of them are known to show a melanoma."""
 
     images: list[Any]
     masks: list[Any]
     groups: NDArray[Any]
+    melanomas: NDArray[np.bool_]
 
     @classmethod
     def from_lesions(cls, lesions: Bunch) -> MaskedImages:
@@ -36,7 +44,8 @@ class MaskedImages:
         masks = lesions.masks or []
         kept = [position for position, mask in enumerate(masks) if mask is not None]
         groups = np.asarray(lesions.groups, dtype=object)
-        return cls([lesions.images[i] for i in kept], [masks[i] for i in kept], groups[kept])
+        melanomas = np.asarray(lesions.target) == 1
+        return cls([lesions.images[i] for i in kept], [masks[i] for i in kept], groups[kept], melanomas[kept])
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,11 +76,14 @@ class Scores:
         Jaccard index with the true mask, and time from file to mask.
     empty : ndarray of shape (n_images,), dtype bool
         True where no lesion was found.
+    melanomas : ndarray of shape (n_images,), dtype bool
+        True on melanomas.
     """
 
     jaccard: NDArray[np.float64]
     seconds: NDArray[np.float64]
     empty: NDArray[np.bool_]
+    melanomas: NDArray[np.bool_]
 
     @property
     def n_images(self) -> int:
@@ -90,6 +102,7 @@ class Scores:
             "median_jaccard": float(np.median(values)),
             "threshold_jaccard": float(np.where(values >= THRESHOLD, values, 0).mean()),
             "fraction_under": float((values < THRESHOLD).mean()),
+            **summarize_melanomas(self.jaccard, self.melanomas),
             "n_empty": int(self.empty.sum()),
             "milliseconds": float(np.nanmedian(self.seconds) * 1e3),
         }
@@ -98,6 +111,17 @@ class Scores:
         """Return the differences on the images that both methods segmented."""
         difference = self.jaccard - reference.jaccard
         return difference[~np.isnan(difference)]
+
+
+def summarize_melanomas(jaccard: NDArray[np.float64], melanomas: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the entries of a record on the scored melanomas alone, None if there are none."""
+    values = jaccard[melanomas & ~np.isnan(jaccard)]
+    if not len(values):
+        return {"melanoma_jaccard": None, "melanoma_fraction_under": None}
+    return {
+        "melanoma_jaccard": mean_interval(values),
+        "melanoma_fraction_under": float((values < THRESHOLD).mean()),
+    }
 
 
 def score_methods(
@@ -112,7 +136,9 @@ def score_methods(
     """Score methods on the images at the positions given for each. They take turns on each image."""
     n_images = len(images)
     scores = {
-        name: Scores(np.full(n_images, np.nan), np.full(n_images, np.nan), np.zeros(n_images, dtype=bool))
+        name: Scores(
+            np.full(n_images, np.nan), np.full(n_images, np.nan), np.zeros(n_images, dtype=bool), images.melanomas
+        )
         for name in methods
     }
     asked = {name: set(map(int, positions[name])) for name in methods}

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 
 from benchmarks._data import describe_sets, load_sets
-from benchmarks._mask_scores import MaskedImages
+from benchmarks._mask_scores import MELANOMA_COLUMNS, THRESHOLD, MaskedImages, summarize_melanomas
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from sklearn_melanoma import Lesion
@@ -63,6 +63,7 @@ COLUMNS = {
     "mean Jaccard (95 %)": interval("mean_jaccard"),
     f"minus {WATERSHED} (95 %)": interval("gain", "+.3f"),
     "under 0.65": number("fraction_under", ".0%"),
+    **MELANOMA_COLUMNS,
 }
 
 
@@ -128,7 +129,7 @@ def run_pooled(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Prog
             positions = held_out[names[held_out] == name]
             for method, values in score_fitted(fitted, pooled, positions, repeats).items():
                 scores[name][method][positions] = values[positions]
-    return [make_section(f"{name}: pooled", found) for name, found in scores.items()]
+    return [make_section(f"{name}: pooled", found, pooled.melanomas) for name, found in scores.items()]
 
 
 def run_left_out(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Progress) -> list[Section]:
@@ -138,7 +139,7 @@ def run_left_out(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Pr
         others = join([sets[other] for other in sets if other != name])
         fitted = {PERCEPTRON: fit_segmenter(ESTIMATORS[PERCEPTRON], others, np.arange(len(others)))}
         found = score_fitted(fitted, images, np.arange(len(images)), repeats)
-        sections.append(make_section(f"{name}: left out", found))
+        sections.append(make_section(f"{name}: left out", found, images.melanomas))
     return sections
 
 
@@ -148,7 +149,7 @@ def run_pretrained(sets: Mapping[str, MaskedImages], *, repeats: int, progress: 
     unseen = {name: images for name, images in sets.items() if name != PRETRAINED_ON}
     for name, images in progress.track(list(unseen.items()), description="pretrained"):
         found = score_fitted({PRETRAINED: segmenter}, images, np.arange(len(images)), repeats)
-        sections.append(make_section(f"{name}: pretrained", found))
+        sections.append(make_section(f"{name}: pretrained", found, images.melanomas))
     return sections
 
 
@@ -159,17 +160,19 @@ def join(sets: Sequence[MaskedImages]) -> MaskedImages:
         [image for images in sets for image in images.images],
         [mask for images in sets for mask in images.masks],
         np.concatenate([np.array(each, dtype=object) for each in groups]),
+        np.concatenate([images.melanomas for images in sets]),
     )
 
 
-def make_section(title: str, scores: Mapping[str, NDArray[np.float64]]) -> Section:
+def make_section(title: str, scores: Mapping[str, NDArray[np.float64]], melanomas: NDArray[np.bool_]) -> Section:
     """Return the table of one data set."""
     records = []
     for method, values in scores.items():
         known = ~np.isnan(values)
         gain = None if method == WATERSHED else mean_interval((values - scores[WATERSHED])[known])
-        mean, under = mean_interval(values[known]), float((values[known] < 0.65).mean())
-        records.append({"method": method, "mean_jaccard": mean, "gain": gain, "fraction_under": under})
+        mean, under = mean_interval(values[known]), float((values[known] < THRESHOLD).mean())
+        record = {"method": method, "mean_jaccard": mean, "gain": gain, "fraction_under": under}
+        records.append(record | summarize_melanomas(values, melanomas))
     n_images = np.count_nonzero(~np.isnan(scores[WATERSHED]))
     return Section(f"{title} ({n_images} images)", COLUMNS, records)
 

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks._data import describe_sets, load_sets
 from benchmarks._mask_learning import Learned, score_learners, summarize_learned
-from benchmarks._mask_scores import MaskedImages, Scores, score_methods
+from benchmarks._mask_scores import MELANOMA_COLUMNS, MaskedImages, Scores, score_methods
 from benchmarks._methods import LEARNED_VARIANTS, LEARNERS, METHODS, OURS, REFERENCE, SLOW, VARIANTS
 from benchmarks._options import DataOption, JobsOption, MaxImagesOption, ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
@@ -43,6 +43,7 @@ METHOD_COLUMNS = {
     "median": number("median_jaccard"),
     "threshold Jaccard": number("threshold_jaccard"),
     "under 0.65": number("fraction_under", ".0%"),
+    **MELANOMA_COLUMNS,
     "none found": number("n_empty", "d"),
     "ms per image": number("milliseconds", ".1f"),
 }
@@ -54,6 +55,7 @@ LEARNED_COLUMNS = {
     f"minus {OURS} (95 %)": interval("gain_ours", "+.3f"),
     "minus Otsu on blue (95 %)": interval("gain_reference", "+.3f"),
     "under 0.65": number("fraction_under", ".0%"),
+    **MELANOMA_COLUMNS,
     "s to fit": number("fit_seconds", ".1f"),
 }
 VARIANT_COLUMNS = {
@@ -61,6 +63,7 @@ VARIANT_COLUMNS = {
     "mean Jaccard (95 %)": interval("mean_jaccard"),
     "minus the default (95 %)": interval("mean_gain", "+.3f"),
     "under 0.65": number("fraction_under", ".0%"),
+    **MELANOMA_COLUMNS,
 }
 
 
