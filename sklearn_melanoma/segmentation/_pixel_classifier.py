@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.frozen import FrozenEstimator
@@ -20,42 +19,29 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_melanoma._base import N_JOBS
 from sklearn_melanoma._callbacks import FitTask
-from sklearn_melanoma._io.reading import resize_map, resize_mask
+from sklearn_melanoma._io.reading import resize_map
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import HasMethods, Interval, with_callbacks
 from sklearn_melanoma._typing import Mask
 from sklearn_melanoma._validation import check_images
-from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._estimators import Segmenter
-from sklearn_melanoma.segmentation._field_of_view import find_content, scale_box
-from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription, describe_pixels
+from sklearn_melanoma.segmentation._pixel_features import PixelDescription, describe_pixels
+from sklearn_melanoma.segmentation._pixel_samples import (
+    THRESHOLDS,
+    Sample,
+    check_samples,
+    crop_pair,
+    find_best_threshold,
+    sample_pixels,
+    score_thresholds,
+    shrink_for_scores,
+)
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
-
-# Candidates of the threshold. The one with the best mean Jaccard index is chosen.
-_THRESHOLDS = np.linspace(0.2, 0.8, 13)
 
 # Largest number of images on which the threshold is chosen. More of them take memory and don't change it.
 _MAX_TUNED = 100
 _FOLDS = 5
-
-
-class Sample(NamedTuple):
-    """Sampled pixels of an image.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_pixels, n_features), dtype float32
-        Features.
-    labels : ndarray of shape (n_pixels,), dtype bool
-        True inside the mask.
-    weights : ndarray of shape (n_pixels,)
-        Number of pixels of the image that each stands for, up to a factor.
-    """
-
-    rows: NDArray[np.float32]
-    labels: Mask
-    weights: NDArray[np.float64]
 
 
 class PixelClassifierSegmenter(Segmenter):
@@ -232,13 +218,10 @@ class PixelClassifierSegmenter(Segmenter):
                 self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
             classifier = getattr(self, "estimator_", None) or clone(self.estimator)
             rng, samples, scores = check_random_state(self.random_state), [], []
-            for position in labeled:
-                task.begin_part("image")
-                lesion, mask = _crop_pair(*read_pair(images, masks, position))
-                pixels = self._describe_pixels(lesion)
-                samples.append(_sample_pixels(pixels, mask, self.n_pixels, rng))
+            for pixels, mask, sample in self._read_pixels(images, masks, labeled, rng, task):
+                samples.append(sample)
                 if hasattr(self, "estimator_"):
-                    scores.append(self._score_thresholds(pixels, _shrink_mask(mask, 2 * FEATURE_SIDE), classifier))
+                    scores.append(score_thresholds(self._predict_probability(pixels, classifier), mask))
             task.begin_part("learn")
             self.estimator_ = _learn(classifier.partial_fit, samples, classes=[False, True])
         self.n_masks_ = getattr(self, "n_masks_", 0) + len(labeled)
@@ -255,23 +238,31 @@ class PixelClassifierSegmenter(Segmenter):
         rng = check_random_state(self.random_state)
         tuning_orders = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())
         samples, tuning = [], []
-        for order, position in enumerate(labeled):
-            task.begin_part("image")
-            lesion, mask = _crop_pair(*read_pair(images, masks, position))
-            pixels = self._describe_pixels(lesion)
-            samples.append(_sample_pixels(pixels, mask, self.n_pixels, rng))
+        for order, (pixels, mask, sample) in enumerate(self._read_pixels(images, masks, labeled, rng, task)):
+            samples.append(sample)
             if order in tuning_orders:
-                # Twice the size of the features. A larger mask costs memory and does not change the threshold.
-                tuning.append((order, pixels, _shrink_mask(mask, 2 * FEATURE_SIDE)))
-        counts = np.bincount(np.concatenate([sample.labels for sample in samples]), minlength=2)
-        if not counts.all():
-            what = "all full" if counts[1] else "all empty"
-            raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
+                tuning.append((order, pixels, mask))
+        check_samples(samples)
         self.base_weight_ = self.prior_masks / (self.prior_masks + len(labeled)) if self.prior_masks else 0.0
         seed = int(rng.randint(2**31 - 1))
         self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, tuning, seed, task)
         task.begin_part("learn")
         self.estimator_ = self._fit_classifier(samples, seed)
+
+    def _read_pixels(
+        self,
+        images: Sequence[Any],
+        masks: Sequence[Any],
+        positions: Sequence[int],
+        rng: np.random.RandomState,
+        task: FitTask,
+    ) -> Iterator[tuple[PixelDescription, Mask, Sample]]:
+        """Yield the described pixels of images, their masks, shrunk, and a sample of the pixels."""
+        for position in positions:
+            task.begin_part("image")
+            lesion, mask = crop_pair(*read_pair(images, masks, position))
+            pixels = self._describe_pixels(lesion)
+            yield pixels, shrink_for_scores(mask), sample_pixels(pixels, mask, self.n_pixels, rng)
 
     def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
         if self.estimator is None:
@@ -298,14 +289,11 @@ class PixelClassifierSegmenter(Segmenter):
                 continue
             classifier = self._fit_classifier(part, seed)
             scores += [
-                self._score_thresholds(pixels, mask, classifier) for order, pixels, mask in tuning if order in test
+                score_thresholds(self._predict_probability(pixels, classifier), mask)
+                for order, pixels, mask in tuning
+                if order in test
             ]
         return _find_best(scores)
-
-    def _score_thresholds(self, pixels: PixelDescription, mask: Mask, classifier: BaseEstimator) -> list[float]:
-        """Return the Jaccard index of an image at each threshold."""
-        probability = resize_map(self._predict_probability(pixels, classifier), mask.shape)
-        return [mask_jaccard(mask, cut_probability(probability, at)) for at in _THRESHOLDS]
 
     def _describe_pixels(self, lesion: Lesion) -> PixelDescription:
         """Describe the pixels of an image, with the probability of the base segmenter."""
@@ -358,34 +346,6 @@ def _find_best(scores: Sequence[Sequence[float]]) -> tuple[float, float]:
     """Return the threshold with the best mean score over some images, and that score."""
     if not len(scores):
         return 0.5, np.nan
-    # Neighboring thresholds are averaged, so that a few images do not choose one by chance.
-    means = ndi.uniform_filter1d(np.mean(scores, axis=0), 3, mode="nearest")
-    best = int(means.argmax())
-    return float(_THRESHOLDS[best]), float(np.mean(scores, axis=0)[best])
-
-
-def _crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask]:
-    """Cut uniform frames off an image and its mask, which may have another size."""
-    content = find_content(lesion.image)
-    if lesion.image[content].shape == lesion.image.shape:
-        return lesion, mask
-    return Lesion(lesion.image[content], source=lesion.source), mask[scale_box(content, lesion.image.shape, mask.shape)]
-
-
-def _sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
-    """Sample pixels of one image with their labels; pixels near the border of the mask are more likely."""
-    lesion = resize_map(mask.astype(np.float32), pixels.base_probability.shape) > 0.5
-    weights = np.ones(lesion.shape)
-    if lesion.any() and not lesion.all():
-        distance = ndi.distance_transform_edt(lesion) + ndi.distance_transform_edt(~lesion)
-        weights = 1 / (0.05 + distance / max(lesion.shape))
-    chances = weights.ravel() / weights.sum()
-    sampled = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=chances)
-    return Sample(pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled], 1 / chances[sampled])
-
-
-def _shrink_mask(mask: Mask, side: int) -> Mask:
-    """Shrink a mask to a longest side of `side` pixels; smaller masks are not enlarged."""
-    factor = min(side / max(mask.shape), 1)
-    height, width = (max(round(n * factor), 1) for n in mask.shape)
-    return resize_mask(mask, (height, width))
+    means = np.mean(scores, axis=0)
+    best = find_best_threshold(means)
+    return float(THRESHOLDS[best]), float(means[best])

@@ -166,7 +166,7 @@ def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _Wo
 
 
 def _find_candidates(working: _WorkingImage) -> tuple[Map, Map]:
-    """Return masks by Otsu's threshold, and by one nearer to the skin, of several gray_levels of gray levels."""
+    """Return masks by Otsu's threshold, and by one nearer to the skin, of several gray levels."""
     to_gray = np.array(CHANNELS["gray"], dtype=np.float32)
     gray = np.tensordot(to_gray, working.levels, axes=1)
     colors = working.flat[:, working.visible]

@@ -107,11 +107,11 @@ class SegmenterSelector(Segmenter, Composite):
     It works without ``fit``, unless one of `segmenters` must be fitted. At least five masks are
     needed to learn the weights and the threshold. With fewer, it votes as without masks.
 
-    A rng forest that chooses among twelve borders is evaluated in [1]_.
+    A random forest that chooses among twelve borders is evaluated in [1]_.
 
     References
     ----------
-    .. [1] PMC7173402: a rng forest choosing among 12 borders gave a good border in 96.4 % of
+    .. [1] PMC7173402: a random forest choosing among 12 borders gave a good border in 96.4 % of
        802 lesions, the best single method in 85.9 %.
 
     Examples

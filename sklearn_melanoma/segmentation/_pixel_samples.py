@@ -1,0 +1,97 @@
+"""Samples of pixels that classifiers learn from, and the threshold of what they predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from sklearn_melanoma._io.reading import resize_map, resize_mask
+from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._typing import Mask
+from sklearn_melanoma.metrics import mask_jaccard
+from sklearn_melanoma.segmentation._field_of_view import find_content, scale_box
+from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription
+from sklearn_melanoma.segmentation._regions import cut_probability
+
+# Candidates of the threshold.
+THRESHOLDS = np.linspace(0.2, 0.8, 13)
+
+
+class Sample(NamedTuple):
+    """Sampled pixels of an image.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_pixels, n_features), dtype float32
+        Features.
+    labels : ndarray of shape (n_pixels,), dtype bool
+        True inside the mask.
+    weights : ndarray of shape (n_pixels,)
+        Number of pixels of the image that each stands for, up to a factor.
+    """
+
+    rows: NDArray[np.float32]
+    labels: Mask
+    weights: NDArray[np.float64]
+
+
+def crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask]:
+    """Cut uniform frames off an image and its mask, which may have another size."""
+    content = find_content(lesion.image)
+    if lesion.image[content].shape == lesion.image.shape:
+        return lesion, mask
+    return Lesion(lesion.image[content], source=lesion.source), mask[scale_box(content, lesion.image.shape, mask.shape)]
+
+
+def sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:
+    """Sample pixels of one image with their labels; pixels near the border of the mask are more likely."""
+    lesion = resize_map(mask.astype(np.float32), pixels.base_probability.shape) > 0.5
+    weights = np.ones(lesion.shape)
+    if lesion.any() and not lesion.all():
+        distance = ndi.distance_transform_edt(lesion) + ndi.distance_transform_edt(~lesion)
+        weights = 1 / (0.05 + distance / max(lesion.shape))
+    chances = weights.ravel() / weights.sum()
+    sampled = rng.choice(lesion.size, min(n_pixels, lesion.size), replace=False, p=chances)
+    return Sample(pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled], 1 / chances[sampled])
+
+
+def check_samples(samples: Sequence[Sample]) -> None:
+    """Check that there are pixels inside and outside of the masks.
+
+    Raises
+    ------
+    ValueError
+        If all masks are empty, or all are full.
+    """
+    counts = np.bincount(np.concatenate([sample.labels for sample in samples]), minlength=2)
+    if not counts.all():
+        what = "all full" if counts[1] else "all empty"
+        raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
+
+
+def shrink_for_scores(mask: Mask) -> Mask:
+    """Shrink a mask to twice the size of the described pixels; smaller masks are not enlarged.
+
+    A larger mask takes memory and has nearly the same scores.
+    """
+    factor = min(2 * FEATURE_SIDE / max(mask.shape), 1)
+    height, width = (max(round(n * factor), 1) for n in mask.shape)
+    return resize_mask(mask, (height, width))
+
+
+def score_thresholds(probability: NDArray[np.float32], mask: Mask) -> list[float]:
+    """Return the Jaccard index of a mask with the probability cut at each of the `THRESHOLDS`."""
+    probability = resize_map(probability, mask.shape)
+    return [mask_jaccard(mask, cut_probability(probability, at)) for at in THRESHOLDS]
+
+
+def find_best_threshold(scores: NDArray[np.float64]) -> int:
+    """Return the position of the threshold with the best score.
+
+    Neighboring thresholds are averaged, so that a few images do not choose one by chance.
+    """
+    return int(ndi.uniform_filter1d(scores, 3, mode="nearest").argmax())
