@@ -239,6 +239,8 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
 class FeatureTransformer(TransformerMixin, ImageTransformer):
     """Base of the transformers from segmented lesions to rows of features."""
 
+    _needs_mask: ClassVar[bool] = True  # whether a lesion without a mask is an error
+
     def transform(self, X: Any) -> Array:
         """Compute the features of each lesion.
 
@@ -274,8 +276,9 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         for place, image in enumerate(images):
             with element_errors(start + place, image):
                 lesion = as_lesion(image)
-                require_mask(lesion.mask, self)
-                if lesion.area_px:
+                if self._needs_mask:
+                    require_mask(lesion.mask, self)
+                if lesion.mask is None or lesion.area_px:
                     rows[place] = self._measure(lesion, names)
         return rows
 

@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import pkgutil
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import joblib
@@ -36,6 +37,7 @@ from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import BlockScaler, ImagePipeline
 from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
+from tests._networks import write_encoder, write_segmentation
 
 # Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests all but BlockScaler,
 # which needs named columns.
@@ -45,6 +47,10 @@ TABULAR_ESTIMATORS = {BlockScaler, PatientRelative}
 # Folder in which an ImagePipeline caches rows across tests.
 ROWS = TemporaryDirectory(prefix="rows")
 atexit.register(ROWS.cleanup)
+
+# Folder of the networks.
+NETWORKS = TemporaryDirectory(prefix="networks")
+atexit.register(NETWORKS.cleanup)
 
 # Constructor arguments, for required ones and for those that change the kind of output.
 ARGUMENTS = {
@@ -60,6 +66,8 @@ ARGUMENTS = {
     "InvariantProjection": [{"transformer": MorphologyFeatures(), "n_components": 3, "random_state": 0}],
     "FisherVectorEncoder": [{"n_gaussians": 2, "n_components": 4, "n_patches": 500, "random_state": 0}],
     "MorphologyFeatures": [{}, {"features": ["max_span", "area"], "unit": "mm"}],
+    "NetworkEncoder": [{"path": str(write_encoder(Path(NETWORKS.name, "encoder.onnx")))}],
+    "NetworkSegmenter": [{"path": str(write_segmentation(Path(NETWORKS.name, "u-net.onnx"))), "mean": 0, "std": 1}],
 }
 
 # Segmenters that need masks to be fitted.

@@ -8,6 +8,7 @@ from sklearn_melanoma.features._fisher_vector_encoder import FisherVectorEncoder
 from sklearn_melanoma.features._hull import minimum_enclosing_circle
 from sklearn_melanoma.features._morphology import measure_morphology
 from sklearn_melanoma.features._morphology_features import MorphologyFeatures
+from sklearn_melanoma.features._network_encoder import NetworkEncoder
 from sklearn_melanoma.features._patient_relative import PatientRelative
 from sklearn_melanoma.features._structures import measure_texture
 from sklearn_melanoma.features._texture_features import TextureFeatures
@@ -17,6 +18,7 @@ __all__ = [
     "ColorFeatures",
     "FisherVectorEncoder",
     "MorphologyFeatures",
+    "NetworkEncoder",
     "PatientRelative",
     "TextureFeatures",
     "feature_directions",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def make_portable(value: Any) -> Any:
         return {_make_key(key): make_portable(item) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(map(make_portable, value))
-    return value
+    return os.fspath(value) if isinstance(value, PurePath) else value
 
 
 def _make_key(key: Any) -> Any:

@@ -4,6 +4,7 @@ from sklearn_melanoma.segmentation._candidates import describe_candidates
 from sklearn_melanoma.segmentation._crf import refine_probability
 from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
 from sklearn_melanoma.segmentation._estimators import WatershedSegmenter
+from sklearn_melanoma.segmentation._network_segmenter import NetworkSegmenter
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
 from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
 from sklearn_melanoma.segmentation._pretrained import load_pretrained_segmenter
@@ -12,6 +13,7 @@ from sklearn_melanoma.segmentation._watershed import segment_watershed
 
 __all__ = [
     "CRFRefiner",
+    "NetworkSegmenter",
     "PixelClassifierSegmenter",
     "PixelPerceptron",
     "SegmenterSelector",

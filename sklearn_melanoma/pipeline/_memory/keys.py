@@ -79,6 +79,7 @@ class _DigestPickler(pickle.Pickler):
             return tuple, ((value.dtype.str, value.shape, value.tobytes()),)
         if hasattr(value, "get_params"):
             state = {name: attribute for name, attribute in vars(value).items() if _affects_rows(name)}
+            state |= getattr(value, "_get_cached_state", dict)()  # of a step that uses a file
             return tuple, ((type(value), sorted(state.items())),)
         return NotImplemented
 
