@@ -337,12 +337,12 @@ def _tabulate_scores(
 
 
 def _balanced_accuracy(positive: NDArray[np.bool_], found: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
-    sensitivity = np.average(found[positive], weights=weights[positive])
-    return float(sensitivity + np.average(~found[~positive], weights=weights[~positive])) / 2
+    of_positive, of_negative = weights * positive, weights * ~positive
+    return float(of_positive @ found / of_positive.sum() + of_negative @ ~found / of_negative.sum()) / 2
 
 
 def _brier_score(positive: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    return float(np.average(np.square(probability - positive), weights=weights))
+    return float(weights @ np.square(probability - positive) / weights.sum())
 
 
 def _number_groups(y_true: ArrayLike, groups: ArrayLike | None, kept: NDArray[np.intp]) -> NDArray[np.intp]:

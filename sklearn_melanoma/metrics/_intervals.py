@@ -104,13 +104,16 @@ def draw_units(units: NDArray[np.intp], classes: NDArray[np.intp]) -> Iterator[N
     The class of a group is the highest of its samples. The draws never end.
     """
     order = np.argsort(units, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
-    class_of = np.array([classes[rows].max() for rows in members])
+    firsts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    sizes = np.diff(firsts, append=len(units))
+    class_of = np.maximum.reduceat(classes[order], firsts)
     kinds = [np.flatnonzero(class_of == value) for value in np.unique(class_of)[::-1]]
     random = np.random.default_rng(0)
     while True:
-        chosen = np.concatenate([random.choice(kind, len(kind)) for kind in kinds])
-        yield np.concatenate([members[unit] for unit in chosen])
+        chosen = np.concatenate([kind[random.integers(len(kind), size=len(kind))] for kind in kinds])
+        n_rows = sizes[chosen]
+        ends = np.cumsum(n_rows)
+        yield order[np.arange(ends[-1]) + np.repeat(firsts[chosen] - ends + n_rows, n_rows)]
 
 
 # scikit-learn's metric checks its input. In a thousand draws, the checks take twenty times as long as this sum.
