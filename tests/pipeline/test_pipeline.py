@@ -257,18 +257,11 @@ def with_bad(images, tmp_path):
 
 
 @with_and_without_workers
-def test_errors_name_position_in_x(images, n_jobs):
+def test_error_names_position_and_holds_rows_computed_before(images, n_jobs):
     batch = [*images[:20], "gone.png", *images[20:]]
     with pytest.raises(FileNotFoundError, match=r"^X\[20\] \('gone\.png'\): could not open 'gone\.png'") as caught:
-        make_survey_pipeline(batch_size=8, n_jobs=n_jobs).fit_transform(batch)
+        make_survey_pipeline(batch_size=4, n_jobs=n_jobs).fit_transform(batch)
     assert type(caught.value) is FileNotFoundError
-
-
-@with_and_without_workers
-def test_error_holds_rows_computed_before(images, n_jobs):
-    batch = [*images[:20], "gone.jpg", *images[20:]]
-    with pytest.raises(FileNotFoundError) as caught:
-        make_survey_pipeline(batch_size=4, n_jobs=n_jobs).transform(batch)
     notes = " ".join(caught.value.__notes__)
     assert "on_error='skip'" in notes
     computed = getattr(caught.value, "computed", np.empty((0, 3)))
