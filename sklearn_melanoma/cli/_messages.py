@@ -21,7 +21,7 @@ _PARAMETER = re.compile(rf"(?<![\w/\\.'\"-])({'|'.join(_OPTIONS)})(?![\w/\\'\"-]
 _PARTS = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
-        (r"^folder must hold (?=PH²|ISIC|HAM)", "--data must hold "),
+        (r"^folder must hold (?=.* in its official layout)", "--data must hold "),
         (r"^(sources|folder) must", "IMAGES must"),
         (r"or use load_folder for images", "or --dataset folder for images"),
         (r"^(labels|masks|memory|melanoma|sensitivity) must", r"--\1 must"),

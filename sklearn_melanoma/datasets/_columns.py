@@ -58,7 +58,7 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
     else:
         names = _find_usual_columns(table)
         if not names:
-            if one_hot := _read_one_hot(table, without):
+            if one_hot := read_one_hot(table, without):
                 return LabelColumns({"columns": one_hot}, {"columns": None})
             raise ValueError(
                 f"{table.name} must have a column of diagnoses ({', '.join((*LABEL_COLUMNS, *FLAG_COLUMNS))}), got "
@@ -72,6 +72,11 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
     if any(column_key(name).startswith(_ISIC_2024) for name in table.columns):
         kinds = {name: Meaning.DOUBTFUL if column_key(name) == "target" else kind for name, kind in kinds.items()}
     return LabelColumns({name: table.cells(name) for name in names}, kinds)
+
+
+def has_label_columns(table: Table) -> bool:
+    """Return whether a table has a column whose name is a usual one for diagnoses."""
+    return bool(_find_usual_columns(table))
 
 
 def _find_usual_columns(table: Table) -> list[str]:
@@ -113,7 +118,7 @@ def _find_ruled_column(table: Table, names: list[str], rule: Rule) -> str:
     return ordered[0]
 
 
-def _read_one_hot(table: Table, without: Sequence[str]) -> list[str] | None:
+def read_one_hot(table: Table, without: Sequence[str]) -> list[str] | None:
     """Return the name of the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
     candidates = [name for name in table.columns if name not in without and read_diagnosis(name) is not Meaning.FOREIGN]
     cells = {name: [normalize(cell) for cell in table.cells(name)] for name in candidates}

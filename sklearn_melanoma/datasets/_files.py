@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn_melanoma._io.files import IMAGE_SUFFIXES
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation.warn import warn_user
+from sklearn_melanoma.datasets._catalog import DataSet
 from sklearn_melanoma.datasets._labels import describe_mapping
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ JUNK_FOLDERS = frozenset(
 class Layout(NamedTuple):
     """Official layout of a public data set."""
 
-    title: str  # name in error messages
-    folder: str  # name of its folder under DATA_VARIABLE
+    dataset: DataSet
     parts: tuple[tuple[str, ...], ...]  # for each required part, its patterns; a folder's pattern ends with a slash
     contents: str  # what error messages say it must hold
 
@@ -74,10 +74,10 @@ def find_dataset(folder: PathLike | None, layout: Layout) -> tuple[Path, list[li
 
     Every part must match at least one file or folder.
     """
-    root = _resolve_folder(folder, layout.folder)
+    root = _resolve_folder(folder, layout.dataset.folder)
     parts = [[path for pattern in patterns for path in _match_pattern(root, pattern)] for patterns in layout.parts]
     if not all(parts):
-        raise make_layout_error(root, layout.title, layout.contents)
+        raise make_layout_error(root, layout)
     return root, parts
 
 
@@ -115,13 +115,16 @@ def _match_pattern(root: Path, pattern: str) -> list[Path]:
     return [path for path in paths if (path.is_dir() if pattern.endswith("/") else path.is_file())]
 
 
-def make_layout_error(folder: Path, title: str, contents: str) -> ValueError:
-    """Return the error for a folder with another layout than the official one."""
+def make_layout_error(folder: Path, layout: Layout, *, contents: str = "") -> ValueError:
+    """Return the error for a folder with another layout than the official one; `contents` names what it lacks."""
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
     listed = ", ".join(repr(entry) for entry in entries[:8]) + (f" and {len(entries) - 8} more" * (len(entries) > 8))
+    dataset = layout.dataset
     return ValueError(
-        f"folder must hold {title} in its official layout: {contents}; {str(folder)!r} holds {listed or 'nothing'}. "
-        "Pass the folder right above those files, or use load_folder for images laid out in another way."
+        f"folder must hold {dataset.title} in its official layout: {contents or layout.contents}; {str(folder)!r} "
+        f"holds {listed or 'nothing'}. Pass the folder right above those files, or use load_folder for images laid out "
+        f"in another way. The data set is at {dataset.source}"
+        f"{', and a function fetch_* downloads it' * bool(dataset.files)}."
     )
 
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from sklearn_melanoma.datasets._vocabulary import is_unknown
 
@@ -70,3 +76,34 @@ def warn_of_unknown_groups(ids: Sequence[str], source: str) -> list[str]:
     if not n_unknown:
         return []
     return [f"{source}: {n_unknown} of {len(ids)} images have no group there, so that each is a group of its own."]
+
+
+def join_groups(groups: ArrayLike, pairs: Sequence[tuple[int, int]]) -> NDArray[Any]:
+    """Return groups such that images that belong together are in one group.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_images,)
+        Group of each image.
+    pairs : sequence of pairs of int
+        Positions of images that belong together.
+
+    Returns
+    -------
+    ndarray of shape (n_images,)
+        The groups. A joined group has the name of the one whose image comes first.
+
+    Examples
+    --------
+    >>> join_groups(["a", "b", "c", "b"], [(0, 3)]).tolist()
+    ['a', 'a', 'c', 'a']
+    """
+    import pandas as pd
+
+    codes, names = pd.factorize(np.asarray(groups))  # codes in the order of the images
+    links = codes[np.asarray(pairs, dtype=np.intp).reshape(-1, 2)]
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(names), len(names)))
+    component = connected_components(graph, directed=False)[1]
+    lowest = np.full(len(names), len(names))
+    np.minimum.at(lowest, component, np.arange(len(names)))
+    return np.asarray(names[lowest[component[codes]]])

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets._files import (
-    Layout,
-    count_left_out,
-    find_dataset,
-    list_images,
-    make_bunch,
-    pair_masks,
-)
-from sklearn_melanoma.datasets._labels import decide_labels
-from sklearn_melanoma.datasets._tables import Table, read_table
-
-DESCRIPTION = """
-HAM10000 ("Human Against Machine with 10 000 training images"): dermoscopic images of pigmented lesions from Vienna and
-Queensland in seven classes: akiec (actinic keratosis, Bowen's disease), bcc (basal cell carcinoma), bkl (benign
-keratosis), df (dermatofibroma), mel (melanoma), nv (nevus), vasc (vascular lesion). In full 10 015 images of 7 470
-lesions, 600 × 450 pixels. Several images can show one lesion: split by groups.
-
-Source: https://doi.org/10.7910/DVN/DBW86T
-Citation: P. Tschandl, C. Rosendahl, H. Kittler: The HAM10000 dataset, a large collection of multi-source dermatoscopic
-images of common pigmented skin lesions. Sci Data 5, 180161 (2018). https://doi.org/10.1038/sdata.2018.161
-Masks: P. Tschandl et al.: Human-computer collaboration for skin cancer recognition. Nat Med 26, 1229-1234 (2020).
-https://doi.org/10.1038/s41591-020-0942-0
-Terms: CC BY-NC 4.0.
-"""
+from sklearn_melanoma.datasets._catalog import HAM10000
+from sklearn_melanoma.datasets._columns import LabelColumns
+from sklearn_melanoma.datasets._files import Layout, find_dataset, list_images, pair_masks
+from sklearn_melanoma.datasets._rows import load_rows, read_rows
 
 TABLES = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 IMAGES = "HAM10000_images*"
 MASKS = "HAM10000_segmentations_lesion_tschandl"
-COLUMNS = ("image_id", "lesion_id", "dx")
 LAYOUT = Layout(
-    "HAM10000",
-    "ham10000",
+    HAM10000,
     (TABLES, (f"{IMAGES}/",)),
     f"a table {' or '.join(repr(name) for name in TABLES)} and folders of images {IMAGES!r}",
 )
@@ -101,43 +77,6 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
         (path for part in image_folders for path in list_images(part)),
         list_images(root / MASKS) if (root / MASKS).is_dir() else [],
     )
-    table = _read_table(tables[0])
-    ids = table.cells("image_id")
-    rows = [row for row, image_id in enumerate(ids) if image_id in files]
-    if not rows:
-        raise ValueError(
-            f"the images must be named as in {tables[0].name!r}, such as {ids[0]!r}, got "
-            f"{[image.name for image, _ in list(files.values())[:3]]}. Put table and images of the same set together."
-        )
-    # The official codes are known, so a part without a melanoma is no sign of a misread table.
-    labels = decide_labels(
-        {"dx": table.cells("dx")}, {"dx": None}, rows, rule=None, source=table.name, needs_melanoma=False
-    )
-    lesions = table.cells("lesion_id")
-    return make_bunch(
-        DESCRIPTION,
-        files=[files[ids[row]] for row in rows],
-        target=labels.target,
-        diagnosis=labels.diagnosis,
-        groups=[lesions[row] for row in rows],
-        left_out=count_left_out(files, n_rows=len(table), n_used=len(rows)),
-        label_mapping=labels.mapping,
-        frame=table.pick_rows(rows),
-    )
-
-
-def _read_table(path: Path) -> Table:
-    table = read_table(path)
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{str(path)!r} must have the columns {', '.join(COLUMNS)}, got {table.columns}. "
-            "Use the metadata of HAM10000."
-        )
-    ids = table.cells("image_id")
-    if not all(all(table.cells(name)) for name in COLUMNS) or len(set(ids)) < len(ids):
-        raise ValueError(
-            f"{str(path)!r} must hold each image_id once, with a lesion_id and a dx, got missing or repeated ones. "
-            "Download the table anew."
-        )
-    return table
+    table = read_rows(tables[0], HAM10000, ("image_id", "lesion_id", "dx"), filled=("lesion_id", "dx"))
+    labels = LabelColumns({"dx": table.cells("dx")}, {"dx": None})
+    return load_rows(HAM10000, table, table.cells("image_id"), files, labels, lesions="lesion_id")

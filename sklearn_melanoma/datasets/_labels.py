@@ -155,6 +155,7 @@ def decide_labels(
     rule: Rule | None,
     source: str,
     needs_melanoma: bool = True,
+    refuse: bool = True,
 ) -> Labels:
     """Return the label of each image.
 
@@ -172,6 +173,8 @@ def decide_labels(
         Name of the table in error messages.
     needs_melanoma : bool, default=True
         Whether to refuse values none of which means melanoma.
+    refuse : bool, default=True
+        Whether to refuse values that could mean melanoma or not, and contradictions. Otherwise they are unknown.
     """
     _check_rule(rule, columns, source)
     names = list(columns)
@@ -184,12 +187,13 @@ def decide_labels(
         for values in set(tuples)
     }
     used = Counter(tuples[row] for row in rows if row is not None)
-    _check_agreement(decided, used, names, source)
-    _check_meaning(decided, used, source)
+    if refuse:
+        _check_agreement(decided, used, names, source)
+        _check_meaning(decided, used, source)
     if needs_melanoma:
         _check_any_melanoma(decided, Counter(tuples), rule, source)
     labels = [None if row is None else decided[tuples[row]] for row in rows]
-    target = [-1 if label is None else TARGETS[label[0]] for label in labels]
+    target = [-1 if label is None else TARGETS.get(label[0], -1) for label in labels]
     values = [None if label is None else label[1] for label in labels]
     return Labels(
         target,

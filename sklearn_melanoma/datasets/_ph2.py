@@ -8,6 +8,7 @@ from pathlib import Path
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._catalog import PH2
 from sklearn_melanoma.datasets._files import (
     Layout,
     count_left_out,
@@ -19,20 +20,9 @@ from sklearn_melanoma.datasets._files import (
 )
 from sklearn_melanoma.datasets._tables import decode_table
 
-DESCRIPTION = """
-PH²: dermoscopic images of melanocytic lesions from Pedro Hispano Hospital, Matosinhos, Portugal, about 768 × 576 pixels
-at 20-fold magnification, with the border drawn by an expert. 200 images in full: 80 common nevi, 80 atypical nevi, 40
-melanomas.
-
-Source: https://www.fc.up.pt/addi/ph2%20database.html
-Citation: T. Mendonça, P. M. Ferreira, J. S. Marques, A. R. S. Marcal, J. Rozeira: PH² - A dermoscopic image database
-for research and benchmarking. EMBC 2013. https://doi.org/10.1109/EMBC.2013.6610779
-Terms: research and education only, no redistribution.
-"""
-
 TABLE = "PH2_dataset.txt"
 IMAGES = "PH2 Dataset images"
-LAYOUT = Layout("PH²", "ph2", ((TABLE,), (f"{IMAGES}/",)), f"the table {TABLE!r} and the folder {IMAGES!r}")
+LAYOUT = Layout(PH2, ((TABLE,), (f"{IMAGES}/",)), f"the table {TABLE!r} and the folder {IMAGES!r}")
 DIAGNOSES = ("common nevus", "atypical nevus", "melanoma")
 COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 COLUMNS = (
@@ -113,11 +103,11 @@ def load_ph2(folder: PathLike | None = None) -> Bunch:
     present = [row for row in rows if row["image_id"] in files]
     if not present:
         contents = "images such as 'IMD003/IMD003_Dermoscopic_Image/IMD003.bmp'"
-        raise make_layout_error(image_folder, LAYOUT.title, contents)
+        raise make_layout_error(image_folder, LAYOUT, contents=contents)
     ids = [str(row["image_id"]) for row in present]
     diagnosis = [DIAGNOSES[int(str(row["clinical_diagnosis"]))] for row in present]
     return make_bunch(
-        DESCRIPTION,
+        PH2.description,
         files=[files[image_id] for image_id in ids],
         target=[int(name == "melanoma") for name in diagnosis],
         diagnosis=diagnosis,

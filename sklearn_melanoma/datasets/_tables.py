@@ -83,8 +83,8 @@ class Table:
         return pd.DataFrame(columns, index=range(len(rows)))
 
 
-def read_table(path: PathLike) -> Table:
-    """Read a table from a file.
+def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
+    """Read a table from a file; `names` are those of the columns of a table without a header.
 
     Text may be UTF-8, UTF-16 or cp1252 and separated by commas, semicolons, tabs or bars. All cells stay as they are
     written: ``NA`` is no missing value. An Excel file must hold one sheet with cells.
@@ -92,15 +92,24 @@ def read_table(path: PathLike) -> Table:
     file = Path(path)
     content = file.read_bytes()
     columns = _read_excel(file, content) if content.startswith(b"PK\x03\x04") else _read_text(file, content)
+    if names is not None:
+        if columns and len(columns) != len(names):
+            raise ValueError(
+                f"{str(file)!r} must have the columns {', '.join(names)}, got {len(columns)} columns. "
+                "Download the table anew."
+            )
+        columns = [[name, *column] for name, column in zip(names, columns, strict=False)]
     n_rows = max((len(column) for column in columns), default=0)
     if n_rows < 2:
         held = "only a header" if n_rows else "nothing"
         raise ValueError(
             f"{str(file)!r} must hold a header and at least one row, got {held}. Fill it, or leave it out."
         )
-    names = [column[0] or (f"column {number}" if any(column) else "") for number, column in enumerate(columns, start=1)]
-    _check_names([name for name in names if name], str(file))
-    return Table({name: column[1:] for name, column in zip(names, columns, strict=True) if name}, repr(str(file)))
+    header = [
+        column[0] or (f"column {number}" if any(column) else "") for number, column in enumerate(columns, start=1)
+    ]
+    _check_names([name for name in header if name], str(file))
+    return Table({name: column[1:] for name, column in zip(header, columns, strict=True) if name}, repr(str(file)))
 
 
 def convert_table(labels: Any) -> Table:

@@ -158,7 +158,7 @@ def test_isic_image_without_row_is_unlabeled(tmp_path):
 @pytest.mark.parametrize("labels", [["ISIC_1,1,1\n"], ["ISIC_1,0.5,0\n"], ["ISIC_1,0,0\n", "ISIC_1,1,0\n"]])
 def test_isic_contradicting_labels_raise(tmp_path, labels):
     put_isic_split(tmp_path, "Training", ["ISIC_1"], labels=labels)
-    with pytest.raises(ValueError, match=r"at most one diagnosis.*for 'ISIC_1'"):
+    with pytest.raises(ValueError, match=r"at most one diagnosis.*for 'ISIC_1'|each image once, got 'ISIC_1' twice"):
         load_isic_2017(tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_ham10000_repeated_image_raises(ham):
         (HAM_TABLE.replace("dx,", "diagnosis,", 1), "must have the columns image_id, lesion_id, dx"),
         (HAM_TABLE.replace("ISIC_2", "ISIC_1"), "each image_id once"),
         (HAM_TABLE.replace("HAM_2", ""), "with a lesion_id and a dx"),
-        (HAM_TABLE.replace("ISIC_", "IMD"), "images must be named as in 'HAM10000_metadata.csv', such as 'IMD2'"),
+        (HAM_TABLE.replace("ISIC_", "IMD"), "images must be named as in '.*HAM10000_metadata.csv', such as 'IMD2'"),
         (HAM_TABLE.partition("\n")[0] + "\n", "must hold a header and at least one row, got only a header"),
         (HAM_TABLE.replace(",bkl,", ",malignant,"), r"got 'malignant' \(2\), which could mean melanoma or not"),
     ],

@@ -1,0 +1,209 @@
+"""Images, masks and tables of the ISIC challenges, which come in official splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sklearn.utils import Bunch
+
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._catalog import DataSet
+from sklearn_melanoma.datasets._columns import read_one_hot
+from sklearn_melanoma.datasets._files import (
+    Files,
+    Layout,
+    find_dataset,
+    list_images,
+    make_bunch,
+    make_layout_error,
+    pair_masks,
+)
+from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups
+from sklearn_melanoma.datasets._labels import format_cell
+from sklearn_melanoma.datasets._tables import Table, column_key, read_table
+from sklearn_melanoma.datasets._vocabulary import TARGETS, is_unknown, read_diagnosis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_AGES = ("age_approximate", "age_approx")
+KEY = "image_id"  # column of the names of images in the frame
+
+
+class TablePlace(NamedTuple):
+    """Place of a table of a split."""
+
+    paths: tuple[str, ...]  # the first that exists counts; {folder} is the folder of images
+    columns: tuple[str, ...]  # that it must have; the first one names the images
+    header: bool = True  # without one, `columns` are all of its columns
+
+
+class Split(NamedTuple):
+    """Places of an official split, relative to the folder of the data set."""
+
+    name: str
+    images: tuple[str, ...]  # folders; the first that exists counts
+    masks: str = ""
+    truth: TablePlace | None = None
+    metadata: tuple[TablePlace, ...] = ()
+
+
+def make_layout(dataset: DataSet, splits: Sequence[Split]) -> Layout:
+    """Return the layout of a challenge: a folder of images of at least one split."""
+    folders = tuple(f"{name}/" for split in splits for name in split.images)
+    contents = "images in at least one of " + ", ".join(repr(split.images[0]) for split in splits)
+    return Layout(dataset, (folders,), contents)
+
+
+def load_challenge(
+    folder: PathLike | None,
+    dataset: DataSet,
+    splits: Sequence[Split],
+    read_labels: Callable[[Table], Sequence[str]],
+    *,
+    diagnoses: Sequence[str] = (),
+    ending: str = "_segmentation",
+) -> Bunch:
+    """Load all splits of a challenge that a folder holds.
+
+    Parameters
+    ----------
+    folder : path or None
+        Folder of the data set.
+    dataset : DataSet
+        Its description.
+    splits : sequence of Split
+        The splits, in the order of the images.
+    read_labels : callable
+        Function that returns the diagnosis of each row of a table of diagnoses.
+    diagnoses : sequence of str, default=()
+        Diagnoses that `label_mapping` has even if no image has them.
+    ending : str, default="_segmentation"
+        What the names of masks have in addition.
+
+    Returns
+    -------
+    Bunch
+        The data, by split and name.
+    """
+    layout = make_layout(dataset, splits)
+    root, _ = find_dataset(folder, layout)
+    parts = [part for split in splits if (part := _load_split(root, split, read_labels, ending)) is not None]
+    if not any(part.files for part in parts):
+        raise make_layout_error(root, layout)
+    names = [name for part in parts for name in part.files]
+    diagnosis = [name for part in parts for name in part.diagnosis]
+    mapping = {name: TARGETS[read_diagnosis(name)] for name in dict.fromkeys((*diagnoses, *diagnosis))}
+    frame = _stack_frames([part.frame for part in parts])
+    return make_bunch(
+        dataset.description,
+        files=[each for part in parts for each in part.files.values()],
+        target=[mapping[name] for name in diagnosis],
+        diagnosis=diagnosis,
+        groups=make_groups(_pick_ids(frame, PATIENT_COLUMNS), _pick_ids(frame, LESION_COLUMNS), names),
+        left_out={"diagnoses whose images are missing": sum(part.n_without_image for part in parts)},
+        label_mapping=mapping,
+        frame=frame,
+        split=[part.split for part in parts for _ in part.files],
+    )
+
+
+def read_codes(table: Table) -> list[str]:
+    """Return the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
+    codes = read_one_hot(table, without=(KEY,))
+    if codes is None:
+        raise ValueError(
+            f"{table.name} must have one column of 0 and 1 for each diagnosis, got {table.columns} with other values. "
+            "Download the table anew."
+        )
+    return [code or "unknown" for code in codes]
+
+
+class _Part(NamedTuple):
+    """Data of a split."""
+
+    split: str
+    files: dict[str, Files]  # by the name of the image
+    diagnosis: list[str]
+    frame: pd.DataFrame
+    n_without_image: int
+
+
+def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequence[str]], ending: str) -> _Part | None:
+    """Load the images of a split and what belongs to them, or return None without a folder of images."""
+    folder = next((root / name for name in split.images if (root / name).is_dir()), None)
+    if folder is None:
+        return None
+    masks = root / split.masks
+    files = pair_masks(
+        (path for path in list_images(folder) if not path.stem.endswith("_superpixels")),
+        list_images(masks) if split.masks and masks.is_dir() else [],
+        ending=ending,
+    )
+    truth = _read_table(root, folder, split.truth) if split.truth else None
+    tables = [truth, *(_read_table(root, folder, place) for place in split.metadata)]
+    labels: dict[str, str] = {}
+    if truth is not None:
+        labels = dict(zip(truth.cells(KEY), read_labels(truth), strict=True))
+    return _Part(
+        split.name,
+        files,
+        [labels.get(name, "unknown") for name in files],
+        _join_tables(list(files), [table for table in tables if table is not None]),
+        len(labels.keys() - files.keys()),
+    )
+
+
+def _read_table(root: Path, folder: Path, place: TablePlace) -> Table | None:
+    """Read a table that names each image once, or return None if there is none."""
+    paths = [root / path.format(folder=folder.name) for path in place.paths]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return None
+    table = read_table(path, names=None if place.header else place.columns)
+    if any(name not in table.columns for name in place.columns):
+        raise ValueError(
+            f"{str(path)!r} must have the columns {', '.join(place.columns)}, got {table.columns}. "
+            "Use the tables of the challenge."
+        )
+    names = table.cells(place.columns[0])
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{str(path)!r} must hold each image once, got {repeated!r} twice. Download the table anew.")
+    others = {name: cells for name, cells in table.text.items() if name != place.columns[0]}
+    return Table({KEY: names, **others}, table.name)
+
+
+def _join_tables(names: list[str], tables: list[Table]) -> pd.DataFrame:
+    """Return the columns of all tables, one row per image."""
+    import pandas as pd
+
+    columns: dict[str, object] = {KEY: names}
+    for table in tables:
+        rows = {name: row for row, name in enumerate(table.cells(KEY))}
+        frame = table.pick_rows([rows.get(name) for name in names])
+        columns |= {name: frame[name] for name in frame.columns if name not in columns}
+    joined = pd.DataFrame(columns)
+    for age in joined.columns.intersection(list(_AGES)):
+        known = [None if is_unknown(format_cell(cell)) else cell for cell in joined[age]]
+        joined[age] = pd.to_numeric(pd.Series(known, dtype=object))
+    return joined
+
+
+def _stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all splits; a column that a split lacks is missing there."""
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    whole = [frame.reindex(columns=names) for frame in frames if len(frame)]
+    return pd.concat([frame.astype(object) for frame in whole], ignore_index=True).infer_objects()
+
+
+def _pick_ids(frame: pd.DataFrame, usual: Sequence[str]) -> list[str]:
+    """Return the ids of patients or lesions; splits may name the column differently."""
+    columns = [frame[name] for name in frame.columns if column_key(name) in usual]
+    if not columns:
+        return [""] * len(frame)
+    return [next(filter(None, map(format_cell, row)), "") for row in zip(*columns, strict=True)]

@@ -1,0 +1,84 @@
+"""Loader of the images of the ISIC 2018 challenge."""
+
+from __future__ import annotations
+
+from sklearn.utils import Bunch
+
+from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma.datasets._catalog import ISIC_2018_TASK_1, ISIC_2018_TASK_3, TEST, TRAINING, VALIDATION, DataSet
+from sklearn_melanoma.datasets._challenges import Split, TablePlace, load_challenge, read_codes
+
+OFFICIAL = (("Training", TRAINING), ("Validation", VALIDATION), ("Test", TEST))
+SPLITS = {
+    1: tuple(
+        Split(split, (f"ISIC2018_Task1-2_{official}_Input",), f"ISIC2018_Task1_{official}_GroundTruth")
+        for official, split in OFFICIAL
+    ),
+    3: tuple(
+        Split(
+            split,
+            (f"ISIC2018_Task3_{official}_Input",),
+            truth=TablePlace(
+                (f"{truth}/{truth}.csv", f"{truth}.csv"), ("image", "MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+            ),
+            metadata=(TablePlace((f"ISIC2018_Task3_{official}_LesionGroupings.csv",), ("image", "lesion_id")),),
+        )
+        for official, split in OFFICIAL
+        for truth in [f"ISIC2018_Task3_{official}_GroundTruth"]
+    ),
+}
+
+
+def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
+    """Load all splits of a task of ISIC 2018 that a folder holds.
+
+    Task 1 has borders, and task 3 has diagnoses of other images. The images are in the folders
+    ``ISIC2018_Task1-2_<split>_Input`` and ``ISIC2018_Task3_<split>_Input``, where `<split>` is Training, Validation or
+    Test. The masks and the tables of diagnoses in ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional, and so is
+    the table of lesions ``ISIC2018_Task3_Training_LesionGroupings.csv``.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Folder with these files. Defaults to ``isic2018`` in the folder that the environment variable
+        ``SKLEARN_MELANOMA_DATA`` names.
+    task : {1, 3}, default=3
+        The task: 1 for borders, 3 for diagnoses.
+
+    Returns
+    -------
+    :class:`~sklearn.utils.Bunch`
+        The fields of :func:`load_isic_2017`, with these differences:
+
+        - Images of task 1 have no diagnosis: `target` is -1, and `diagnosis` is "unknown".
+        - Images of task 3 have no masks. Their `diagnosis` is "MEL", "NV", "BCC", "AKIEC", "BKL", "DF" or "VASC".
+          `groups` are the lesions of the training images, and the images elsewhere.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If `folder` does not exist or is a file.
+    ValueError
+        If `task` is another number, the layout differs, a table can't be read, or neither `folder` nor the environment
+        variable is given.
+
+    See Also
+    --------
+    fetch_isic_2018 : Download the data set.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.datasets import load_isic_2018
+    >>> isic = load_isic_2018("data/isic2018")  # doctest: +SKIP
+    >>> len(isic.images)  # doctest: +SKIP
+    11720
+    """
+    return load_challenge(folder, find_task(task), SPLITS[task], read_codes)
+
+
+def find_task(task: int) -> DataSet:
+    """Return the description of the data of a task."""
+    datasets = {1: ISIC_2018_TASK_1, 3: ISIC_2018_TASK_3}
+    if task not in datasets:
+        raise ValueError(f"task must be 1 (borders) or 3 (diagnoses), got {task!r}. Pass one of them.")
+    return datasets[task]

@@ -1,0 +1,105 @@
+"""Images that the rows of one table name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sklearn.utils import Bunch
+
+from sklearn_melanoma.datasets._catalog import DataSet
+from sklearn_melanoma.datasets._columns import LabelColumns
+from sklearn_melanoma.datasets._files import Files, count_left_out, make_bunch
+from sklearn_melanoma.datasets._groups import make_groups
+from sklearn_melanoma.datasets._labels import Labels, decide_labels
+from sklearn_melanoma.datasets._tables import Table, read_table
+
+
+def read_rows(path: Path, dataset: DataSet, columns: Sequence[str], *, filled: Sequence[str] = ()) -> Table:
+    """Read a table that names an image in the first of `columns` in each row, and check the columns.
+
+    The cells of that column must differ, and those of the columns `filled` must not be empty.
+    """
+    table = read_table(path)
+    if any(name not in table.columns for name in columns):
+        raise ValueError(
+            f"{str(path)!r} must have the columns {', '.join(columns)}, got {table.columns}. "
+            f"Use the metadata of {dataset.title}."
+        )
+    names = table.cells(columns[0])
+    if not all(all(table.cells(name)) for name in (columns[0], *filled)) or len(set(names)) < len(names):
+        with_others = f", with {' and '.join(f'a {name}' for name in filled)}" if filled else ""
+        raise ValueError(
+            f"{str(path)!r} must hold each {columns[0]} once{with_others}, got missing or repeated ones. "
+            "Download the table anew."
+        )
+    return table
+
+
+def load_rows(
+    dataset: DataSet,
+    table: Table,
+    names: Sequence[str],
+    files: Mapping[str, Files],
+    labels: LabelColumns | None,
+    *,
+    patients: str | None = None,
+    lesions: str | None = None,
+    split: Sequence[str] | None = None,
+    refuse: bool = True,
+) -> Bunch:
+    """Make the Bunch of the images that a table names, in its order.
+
+    Parameters
+    ----------
+    dataset : DataSet
+        Description of the data set.
+    table : Table
+        The table.
+    names : sequence of str
+        Name of the image of each row.
+    files : mapping
+        Files of each image by its name.
+    labels : LabelColumns or None
+        Columns that tell the diagnosis.
+    patients, lesions : str, optional
+        Columns with the ids of patients and lesions.
+    split : sequence of str, optional
+        Official split of each row.
+    refuse : bool, default=True
+        Whether a diagnosis that could mean melanoma or not is an error. If False, such images are unlabeled.
+
+    Returns
+    -------
+    Bunch
+        The data.
+    """
+    rows = [row for row, name in enumerate(names) if name in files]
+    if not rows:
+        raise ValueError(
+            f"the images must be named as in {table.name}, such as {names[0]!r}, got "
+            f"{[file.image.name for file in list(files.values())[:3]]}. Put table and images of the same set together."
+        )
+    # The official words are known, so a part without a melanoma is no sign of a misread table.
+    found = (
+        Labels([-1] * len(rows), ["unknown"] * len(rows), [None] * len(rows), {}, [])
+        if labels is None
+        else decide_labels(*labels, rows, rule=None, source=table.name, needs_melanoma=False, refuse=refuse)
+    )
+
+    def pick(column: str | None) -> list[str]:
+        cells = table.cells(column) if column in table.columns else [""] * len(table)
+        return [cells[row] for row in rows]
+
+    return make_bunch(
+        dataset.description,
+        files=[files[names[row]] for row in rows],
+        target=found.target,
+        diagnosis=found.diagnosis,
+        groups=make_groups(pick(patients), pick(lesions), [names[row] for row in rows]),
+        left_out=count_left_out(files, n_rows=len(table), n_used=len(rows)),
+        label_mapping=found.mapping,
+        values=found.values,
+        frame=table.pick_rows(rows),
+        split=None if split is None else [split[row] for row in rows],
+    )
