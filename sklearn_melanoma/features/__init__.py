@@ -10,6 +10,7 @@ from sklearn_melanoma.features._morphology import measure_morphology
 from sklearn_melanoma.features._morphology_features import MorphologyFeatures
 from sklearn_melanoma.features._network_encoder import NetworkEncoder
 from sklearn_melanoma.features._patient_relative import PatientRelative
+from sklearn_melanoma.features._radiomics_features import RadiomicsFeatures
 from sklearn_melanoma.features._structures import measure_texture
 from sklearn_melanoma.features._texture_features import TextureFeatures
 
@@ -20,6 +21,7 @@ __all__ = [
     "MorphologyFeatures",
     "NetworkEncoder",
     "PatientRelative",
+    "RadiomicsFeatures",
     "TextureFeatures",
     "feature_directions",
     "measure_color",

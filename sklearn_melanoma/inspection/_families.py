@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn_melanoma.features import AbcdFeatures, ColorFeatures, MorphologyFeatures, TextureFeatures
+from sklearn_melanoma.features import (
+    AbcdFeatures,
+    ColorFeatures,
+    MorphologyFeatures,
+    RadiomicsFeatures,
+    TextureFeatures,
+)
 
+_RADIOMICS = "radiomics"
 # The transformer that makes each family.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "morphology": MorphologyFeatures.FEATURES,
     "color": ColorFeatures.FEATURES + ColorFeatures.EXTRA_FEATURES,
     "texture": TextureFeatures.FEATURES,
     "ABCD": AbcdFeatures.FEATURES,
+    _RADIOMICS: RadiomicsFeatures.FEATURES,
 }
 # The columns of a FisherVectorEncoder are thousands, and one alone says nothing. They count as one feature.
 LEARNED = "learned patterns"
@@ -37,6 +45,8 @@ def find_family(name: str) -> str:
     for family, names in FAMILIES.items():
         if own in names or own.removesuffix("_mm2").removesuffix("_mm") in names:
             return family
+    if own.partition("_")[2] in FAMILIES[_RADIOMICS]:  # after the channel, or "original" in tables of PyRadiomics
+        return _RADIOMICS
     return LEARNED if name == LEARNED or is_learned(name) else "other"
 
 
