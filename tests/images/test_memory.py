@@ -4,8 +4,6 @@ The files are padded with zeros, which take no space on most disks.
 """
 
 import struct
-import subprocess
-import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sklearn_melanoma._io.decoding import MAX_BYTES
+from tests._forks import fork_processes
 from tests._hostile import bmp, chunk, png, profile, saved, tiff
 
 pytestmark = [
@@ -26,24 +25,25 @@ PADDING = 299_000_000
 SIDE = 9459  # the largest square
 
 READ = """
-import sys, warnings
+import warnings
 from sklearn_melanoma.images import read_image
 warnings.simplefilter("ignore")
-try:
-    print(read_image(sys.argv[1], max_side=int(sys.argv[2]) or None).shape)
-except (ValueError, OSError) as error:
-    print(type(error).__name__, error)
-(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(int(peak) * 1024)
+
+def run(path, max_side):
+    try:
+        result = str(read_image(path, max_side=max_side or None).shape)
+    except (ValueError, OSError) as error:
+        result = f"{type(error).__name__} {error}"
+    (peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return result, int(peak) * 1024
 """
 
 
-def read_in_process(path, max_side=0):
-    """Return the shape of the image or the error, and the peak memory of a process that reads the file."""
-    command = [sys.executable, "-c", READ, str(path), str(max_side)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    result, peak = run.stdout.splitlines()
-    return result, int(peak)
+@pytest.fixture(scope="module")
+def read_in_process():
+    """Return a function that returns the shape of the image or the error, and the peak memory of the process."""
+    with fork_processes(READ) as run:
+        yield lambda path, max_side=0: run(str(path), max_side)
 
 
 def write_file(path, *parts):
@@ -188,7 +188,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_padded_small_image_takes_less_than_1_gb(tmp_path, name):
+def test_padded_small_image_takes_less_than_1_gb(read_in_process, tmp_path, name):
     write_file(tmp_path / name, *SMALL[name]())
     assert (tmp_path / name).stat().st_size < MAX_BYTES + 200
     result, peak = read_in_process(tmp_path / name)
@@ -198,14 +198,14 @@ def test_padded_small_image_takes_less_than_1_gb(tmp_path, name):
 
 @pytest.mark.parametrize("max_side", [0, 384, SIDE // 2 + 1], ids=["whole", "small", "more than half"])
 @pytest.mark.parametrize("name", LARGE)
-def test_padded_large_image_takes_less_than_1_gb(tmp_path, name, max_side):
+def test_padded_large_image_takes_less_than_1_gb(read_in_process, tmp_path, name, max_side):
     write_file(tmp_path / name, *LARGE[name]())
     result, peak = read_in_process(tmp_path / name, max_side)
     assert result.endswith((", 3)", ".")), result
     assert peak < MAX_PEAK, result
 
 
-def test_largest_images_are_read_small(tmp_path):
+def test_largest_images_are_read_small(read_in_process, tmp_path):
     for kind in ("PNG", "TIFF", "BMP", "JPEG"):
         saved_file = BytesIO()
         Image.new("RGB", (SIDE, SIDE), "tan").save(saved_file, kind)
@@ -215,7 +215,7 @@ def test_largest_images_are_read_small(tmp_path):
         assert peak < MAX_PEAK
 
 
-def test_shrinking_by_less_than_half_counts_its_copies(tmp_path):
+def test_shrinking_by_less_than_half_counts_its_copies(read_in_process, tmp_path):
     side = 7000
     (tmp_path / "image.png").write_bytes(png(side, side))  # gray takes less
     assert read_in_process(tmp_path / "image.png", side - 1)[0] == f"({side - 1}, {side - 1}, 3)"
@@ -226,7 +226,7 @@ def test_shrinking_by_less_than_half_counts_its_copies(tmp_path):
     assert peak < MAX_PEAK / 2
 
 
-def test_bytes_after_the_image_are_ignored(tmp_path):
+def test_bytes_after_the_image_are_ignored(read_in_process, tmp_path):
     for name, data in {
         "image.png": png(8, 8) + bytes(2_000_000),
         "image.jpg": saved(Image.new("RGB", (8, 8)), "JPEG") + b"\xff" * 2_000_000,

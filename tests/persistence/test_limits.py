@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
@@ -21,6 +19,7 @@ from sklearn_melanoma.persistence import _archive, _file, load_model, read_model
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from tests._forks import fork_processes
 
 pytestmark = pytest.mark.slow
 
@@ -166,32 +165,33 @@ MALICIOUS = {
 }
 
 LOAD = """
-import resource, sys
-from sklearn_melanoma.persistence import load_model
-load_model
+import resource
 import skops.io, scipy.sparse
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]),) * 2)
-resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-try:
-    load_model(sys.argv[1])
-except (ValueError, OSError) as error:
-    print(error)
+from sklearn_melanoma.persistence import load_model
+
+def run(path, megabytes):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20),) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    try:
+        load_model(path)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
 """
 needs_limits = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="this system can't limit memory")
 
 
-def load_in_process(path, megabytes=1000):
-    """Return the error of `load_model` in a process with limited memory and time."""
-    command = [sys.executable, "-c", LOAD, str(path), str(megabytes << 20)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
+@pytest.fixture(scope="module")
+def load_in_process():
+    """Return a function that returns the error of `load_model` in a process with limited memory and time."""
+    with fork_processes(LOAD) as run:
+        yield lambda path, megabytes=1000: run(str(path), megabytes)
 
 
 @needs_limits
 @pytest.mark.parametrize("name", MALICIOUS)
-def test_malicious_file_ends_in_one_error(path, name):
+def test_malicious_file_ends_in_one_error(load_in_process, path, name):
     make_entries, reason = MALICIOUS[name]
     write_file(path, make_entries())
     message = load_in_process(path)
@@ -200,20 +200,20 @@ def test_malicious_file_ends_in_one_error(path, name):
 
 
 @needs_limits
-def test_file_of_900_bytes_does_not_hang(path):
+def test_file_of_900_bytes_does_not_hang(load_in_process, path):
     write_file(path, schema(double("list", 25)))
     assert path.stat().st_size < 1200
     assert "more than 500,000 objects" in load_in_process(path, 300)
 
 
 @needs_limits
-def test_many_entries_are_not_listed(path):
+def test_many_entries_are_not_listed(load_in_process, path):
     write_file(path, {**schema(node("list", [])), **dict.fromkeys(map(str, range(100_001)), b"")}, kind=ZIP_STORED)
     assert "it has more than 100,000 entries" in load_in_process(path, 300)
 
 
 @needs_limits
-def test_entries_of_other_compressions_are_refused(path):
+def test_entries_of_other_compressions_are_refused(load_in_process, path):
     write_file(path, {**schema(array()), "a.npy": npy(1) + bytes(8)}, kind=ZIP_LZMA)
     assert "is neither stored nor deflated" in load_in_process(path, 300)
 
