@@ -43,15 +43,17 @@ from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
 from benchmarks._timing import time_call, time_methods
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
-from sklearn_melanoma.features import FisherVectorEncoder
+from sklearn_melanoma.features import FisherVectorEncoder, RadiomicsFeatures
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mean_interval
 
 SIMPLE = "simple, by scikit-image"
 ALL = "all four"
 FISHER = "Fisher vectors"
+RADIOMICS = "PyRadiomics' features"
 NETWORK = "network trained on ImageNet"
 WITH_FISHER = f"all four, {FISHER}"
+WITH_RADIOMICS = f"all four, {RADIOMICS}"
 SETS: dict[str, Sequence[str]] = {
     SIMPLE: [SIMPLE],
     **{name: [name] for name in FAMILIES},
@@ -59,11 +61,14 @@ SETS: dict[str, Sequence[str]] = {
     "morphology, color, texture": ["morphology", "color", "texture"],
     ALL: list(FAMILIES),
     WITH_FISHER: [*FAMILIES, FISHER],
+    RADIOMICS: [RADIOMICS],
+    WITH_RADIOMICS: [*FAMILIES, RADIOMICS],
     NETWORK: [NETWORK],
 }
 C = 0.03  # the same for all rows; the default of scikit-learn, 1, hardly restricts so many weights
 DEFAULT_C = 1.0
 COST_IMAGES, COST_ROUNDS = 40, 5
+RADIOMICS_FEATURES = RadiomicsFeatures(channels=("gray", "lightness", "a", "b"), n_bins=32)
 
 INTRO = (
     "Five folds with all labels and no lesion on both sides. The predictions of the five folds are pooled. {repeats} "
@@ -71,6 +76,7 @@ INTRO = (
     f"*{SIMPLE}*: the features in `_simple_features.py`. Classifier: logistic regression after imputing and ranking, "
     f"with C = {C} for all rows, and with the default C = {DEFAULT_C:g} of scikit-learn. Masks: "
     "`WatershedSegmenter()`. Fisher vectors learn from all images, without labels, and are scaled as a block. "
+    f"*{RADIOMICS}*: `RadiomicsFeatures` of gray, L*, a* and b* with 32 gray levels. "
     f"*{NETWORK}*: the 1 280 features of EfficientNet-Lite0, of whole images at 224 × 224 pixels.",
     "*Cost*: one thread, images at the reader's size, masks given, nothing computed before. The rows take turns, each "
     f"with {COST_IMAGES} images. The time of an image is the least of {COST_ROUNDS} rounds. The families reuse some "
@@ -129,7 +135,7 @@ def replace_masks(segmented: Sequence[Lesion], masks: Sequence[Any]) -> list[Les
 
 
 def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
-    """Return the rows of every family of features, of the simple features, the Fisher vectors and the network."""
+    """Return the rows of every family of features, of the simple and the learned ones, and of PyRadiomics' features."""
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (SIMPLE, *FAMILIES)}
     for lesion in progress.track(segmented, description=description):
         rows[SIMPLE].append(compute_simple_features(lesion))
@@ -137,6 +143,7 @@ def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description
             rows[name].append(family.transform([lesion])[0])
     tables = {name: np.array(values) for name, values in rows.items()}
     return tables | {
+        RADIOMICS: RADIOMICS_FEATURES.transform(segmented),
         FISHER: FisherVectorEncoder(random_state=0).fit_transform(segmented),
         NETWORK: compute_network_features(segmented, progress=progress, description=f"{description}, network"),
     }
@@ -231,11 +238,15 @@ def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[
         **{name: partial(transform, [family]) for name, family in FAMILIES.items()},
         ALL: partial(transform, list(FAMILIES.values())),
         FISHER: partial(transform, [encoder]),
+        RADIOMICS: partial(transform, [RADIOMICS_FEATURES]),
     }
     with threadpool_limits(1):
         times = time_methods(methods, timed, rounds=COST_ROUNDS)
     widths = {name: len(family.FEATURES) for name, family in FAMILIES.items()} | {SIMPLE: N_SIMPLE}
-    widths[FISHER] = len(encoder.get_feature_names_out())
+    widths |= {
+        name: len(features.get_feature_names_out())
+        for name, features in {FISHER: encoder, RADIOMICS: RADIOMICS_FEATURES}.items()
+    }
     records = [
         {
             "features": name,

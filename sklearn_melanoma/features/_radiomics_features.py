@@ -69,7 +69,7 @@ class RadiomicsFeatures(HandcraftedFeatures):
     `ngtdm`         5     tone difference: difference to the mean level of the neighbors
     ==============  ====  =================================================================
 
-    The values agree with PyRadiomics 3.0.1 to nine digits, if it is given the same pixels, a pixel spacing of
+    The values agree with PyRadiomics 3.0.1 to seven digits, if it is given the same pixels, a pixel spacing of
     `scale` and ``force2D``. The texture classes also agree with the reference values of the Image Biomarker
     Standardisation Initiative [2]_ for its digital phantom, "2D, averaged", in all three digits. The page
     :doc:`/guide/radiomics` lists the names and the differences between the two.
