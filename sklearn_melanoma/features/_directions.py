@@ -96,10 +96,11 @@ def feature_directions(diagnosis: str = "melanoma") -> pd.DataFrame:
     -------
     DataFrame
         One row for each feature of the default pipeline, and one for the age of the patient, indexed by name. The
-        column ``direction`` is 1 (higher values suggest the diagnosis), -1 (lower values suggest it) or 0 (unknown), and
-        ``meaning`` says the same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is the
-        direction over the number of features of the criterion, and ``source`` is the reference. These three are empty
-        or 0 if the direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to number.
+        column ``direction`` is 1 (higher values suggest the diagnosis), -1 (lower values suggest it) or 0 (unknown),
+        and ``meaning`` says the same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is
+        the direction over the number of features of the criterion, and ``source`` is the reference. These three are
+        empty or 0 if the direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to
+        number.
 
     Raises
     ------
