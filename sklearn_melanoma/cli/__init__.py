@@ -11,6 +11,6 @@ except ImportError as error:
 from sklearn_melanoma.cli._app import app, main
 
 # Importing a module adds its commands, in this order.
-from sklearn_melanoma.cli import _segment, _features, _train, _predict, _report, _suggest, _info, _demo  # isort: skip # noqa: F401
+from sklearn_melanoma.cli import _segment, _features, _train, _predict, _report, _suggest, _info, _fetch, _demo  # isort: skip # noqa: F401
 
 __all__ = ["app", "main"]

@@ -29,7 +29,8 @@ from sklearn_melanoma.cli._app import app, console
 from sklearn_melanoma.cli._options import Processes
 from sklearn_melanoma.cli._outputs import check_figure_path, prepare_output
 from sklearn_melanoma.cli._progress import Tracked, make_progress_bar, show_spinner
-from sklearn_melanoma.datasets import load_folder, load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.datasets import load_folder, make_lesions
+from sklearn_melanoma.datasets._fetch import LOADERS
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
@@ -41,21 +42,9 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 _MIN_REPEATS = 5
 
 
-class DatasetName(StrEnum):
-    """Layouts of image folders that the demo can load."""
-
-    ph2 = "ph2"
-    isic2017 = "isic2017"
-    ham10000 = "ham10000"
-    folder = "folder"
-
-
-LOADERS: dict[DatasetName, Callable[[Path], Bunch]] = {
-    DatasetName.ph2: load_ph2,
-    DatasetName.isic2017: load_isic_2017,
-    DatasetName.ham10000: load_ham10000,
-    DatasetName.folder: load_folder,
-}
+#: Loaders of the layouts of image folders.
+LAYOUTS: dict[str, Callable[[Path], Bunch]] = {**LOADERS, "folder": load_folder}
+DatasetName = StrEnum("DatasetName", [(name, name) for name in LAYOUTS])  # type: ignore[misc]
 
 
 @app.command(epilog="Example: sklearn-melanoma demo --data ph2/ --dataset ph2")
@@ -79,7 +68,7 @@ def demo(
     check_figure_path(output, "--output")
     prepare_output(output, force=True)
     with show_spinner("Finding images" if data and dataset else "Making synthetic images"):
-        lesions = LOADERS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
+        lesions = LAYOUTS[dataset](data) if data and dataset else make_lesions(240, random_state=0)
     labeled = np.flatnonzero(lesions.target >= 0)
     console().print(f"{len(lesions.images)} images, {np.count_nonzero(lesions.target == 1)} melanomas.")
     if lesions.masks is not None:

@@ -22,6 +22,9 @@ _PARTS = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
         (r"^folder must hold (?=.* in its official layout)", "--data must hold "),
+        (r"^parts must", "--part must"),
+        (r"^splits must", "--split must"),
+        (r"Leave out (part|split)s for all", r"Leave out --\1 for all"),
         (r"^(sources|folder) must", "IMAGES must"),
         (r"or use load_folder for images", "or --dataset folder for images"),
         (r"^(labels|masks|memory|melanoma|sensitivity) must", r"--\1 must"),

@@ -10,7 +10,15 @@ from typing import Any
 
 from joblib import effective_n_jobs
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from sklearn_melanoma.cli._app import print_note
 
@@ -49,14 +57,14 @@ class Tracked(Sequence[Any]):
         return self.items[index]
 
 
-def make_progress_bar(*, transient: bool = False) -> Progress:
-    """Return a progress bar on standard error, which is silent without a terminal."""
+def make_progress_bar(*, transient: bool = False, in_bytes: bool = False) -> Progress:
+    """Return a progress bar on standard error, which is silent without a terminal; it counts images, or bytes."""
     silent = sys.stderr is None or not sys.stderr.isatty()  # None: it is closed
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
-        MofNCompleteColumn(),
+        DownloadColumn() if in_bytes else MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
     # Before rich 15, a disabled bar still writes a line break, so its console is quiet too.

@@ -6,6 +6,14 @@ The functions `load_*` and `make_lesions` return a :class:`~sklearn.utils.Bunch`
 
 from sklearn_melanoma.datasets._derm7pt import load_derm7pt
 from sklearn_melanoma.datasets._diagnosis_labels import read_diagnoses
+from sklearn_melanoma.datasets._fetchers import (
+    fetch_ham10000,
+    fetch_isic_2016,
+    fetch_isic_2017,
+    fetch_isic_2018,
+    fetch_isic_2019,
+    fetch_isic_2020,
+)
 from sklearn_melanoma.datasets._folder import load_folder
 from sklearn_melanoma.datasets._ham10000 import load_ham10000
 from sklearn_melanoma.datasets._images import load_images, match_table
@@ -21,6 +29,12 @@ from sklearn_melanoma.datasets._sources import find_images, find_masks, name_mas
 from sklearn_melanoma.datasets._synthetic import make_lesions
 
 __all__ = [
+    "fetch_ham10000",
+    "fetch_isic_2016",
+    "fetch_isic_2017",
+    "fetch_isic_2018",
+    "fetch_isic_2019",
+    "fetch_isic_2020",
     "find_images",
     "find_masks",
     "load_derm7pt",

@@ -11,6 +11,13 @@ TRAINING, VALIDATION, TEST = "training", "validation", "test"
 _CHALLENGE = "https://isic-challenge-data.s3.amazonaws.com"
 _DATAVERSE = "https://dataverse.harvard.edu/api/access/datafile"
 _BY_NC = "CC BY-NC 4.0"
+_OTHER_NAMES = {
+    "ISBI2016_ISIC_Part1_Training_Data.zip": ("ISBI2016_ISIC_Part3_Training_Data",),
+    "ISBI2016_ISIC_Part1_Test_Data.zip": ("ISBI2016_ISIC_Part3_Test_Data",),
+    "ISIC_2020_Training_JPEG.zip": ("ISIC_2020_Training_Input", "train"),
+    "ISIC_2020_Test_JPEG.zip": ("ISIC_2020_Test_Input", "test"),
+    "ISIC_2020_Training_GroundTruth_v2.csv": ("ISIC_2020_Training_GroundTruth.csv",),
+}
 
 
 class RemoteFile(NamedTuple):
@@ -22,11 +29,22 @@ class RemoteFile(NamedTuple):
     md5: str | None = None  # None where no source states it
     size: int | None = None  # in bytes; None where no source states it
     saved_as: str = ""  # where the address does not end with the name
+    other_names: tuple[str, ...] = ()  # under which a folder may hold the same content
 
     @property
     def name(self) -> str:
         """Name of the file."""
         return self.saved_as or PurePosixPath(self.url).name
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is unpacked to a folder of its name."""
+        return self.name.endswith(".zip")
+
+    @property
+    def target(self) -> str:
+        """Name of the file, or of the folder that an archive becomes."""
+        return self.name.removesuffix(".zip")
 
 
 class DataSet(NamedTuple):
@@ -54,7 +72,10 @@ class DataSet(NamedTuple):
 
 
 def _list_files(year: int, *files: tuple[str, str, str, str | None, int | None]) -> tuple[RemoteFile, ...]:
-    return tuple(RemoteFile(f"{_CHALLENGE}/{year}/{name}", *details) for name, *details in files)  # type: ignore[arg-type]
+    return tuple(
+        RemoteFile(f"{_CHALLENGE}/{year}/{name}", part, split, md5, size, other_names=_OTHER_NAMES.get(name, ()))
+        for name, part, split, md5, size in files
+    )
 
 
 PH2 = DataSet(
@@ -269,6 +290,7 @@ https://doi.org/10.1038/s41591-020-0942-0""",
             None,
             "8f85fb1aa29d80a2797247e434deb79d",
             saved_as="HAM10000_metadata.csv",
+            other_names=("HAM10000_metadata", "HAM10000_metadata.tab"),
         ),
     ),
 )
@@ -315,3 +337,12 @@ ISIC_ARCHIVE = DataSet(
     "each image has its own license, in the column copyright_license",
     by_hand="Run 'isic image download FOLDER' of the package isic-cli, and pass that folder.",
 )
+
+#: All data sets by name.
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        *(ISIC_2016, ISIC_2017, ISIC_2018_TASK_1, ISIC_2018_TASK_3, ISIC_2019, ISIC_2020, HAM10000),
+        *(PH2, DERM7PT, PAD_UFES_20, ISIC_ARCHIVE),
+    )
+}

@@ -74,14 +74,14 @@ def find_dataset(folder: PathLike | None, layout: Layout) -> tuple[Path, list[li
 
     Every part must match at least one file or folder.
     """
-    root = _resolve_folder(folder, layout.dataset.folder)
+    root = resolve_folder(folder, layout.dataset.folder)
     parts = [[path for pattern in patterns for path in _match_pattern(root, pattern)] for patterns in layout.parts]
     if not all(parts):
         raise make_layout_error(root, layout)
     return root, parts
 
 
-def _resolve_folder(folder: PathLike | None, name: str) -> Path:
+def resolve_folder(folder: PathLike | None, name: str, *, must_exist: bool = True) -> Path:
     """Return the given folder, or the folder `name` under the environment variable's folder."""
     if folder is None:
         root = os.environ.get(DATA_VARIABLE)
@@ -94,14 +94,16 @@ def _resolve_folder(folder: PathLike | None, name: str) -> Path:
         hint = f"It comes from the environment variable {DATA_VARIABLE}; pass folder to read from another place."
     else:
         hint = "Check the spelling, or unpack the data set there."
-    return check_folder(folder, name="folder", hint=hint)
+    return check_folder(folder, name="folder", hint=hint, must_exist=must_exist)
 
 
-def check_folder(folder: PathLike, *, name: str, hint: str) -> Path:
-    """Return the path of an existing folder."""
+def check_folder(folder: PathLike, *, name: str, hint: str, must_exist: bool = True) -> Path:
+    """Return the path of a folder."""
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"{name} must be a path, got {type(folder).__name__}. Pass a str or a pathlib.Path.")
     path = Path(folder)
+    if not path.exists() and not must_exist:
+        return path
     if not path.exists():
         raise FileNotFoundError(f"{name} must be a folder that exists, got {str(path)!r}. {hint}")
     if not path.is_dir():

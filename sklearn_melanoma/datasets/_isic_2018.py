@@ -5,7 +5,8 @@ from __future__ import annotations
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets._catalog import ISIC_2018_TASK_1, ISIC_2018_TASK_3, TEST, TRAINING, VALIDATION, DataSet
+from sklearn_melanoma.datasets import _catalog
+from sklearn_melanoma.datasets._catalog import TEST, TRAINING, VALIDATION, DataSet
 from sklearn_melanoma.datasets._challenges import Split, TablePlace, load_challenge, read_codes
 
 OFFICIAL = (("Training", TRAINING), ("Validation", VALIDATION), ("Test", TEST))
@@ -78,7 +79,7 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 
 def find_task(task: int) -> DataSet:
     """Return the description of the data of a task."""
-    datasets = {1: ISIC_2018_TASK_1, 3: ISIC_2018_TASK_3}
+    datasets = {1: _catalog.ISIC_2018_TASK_1, 3: _catalog.ISIC_2018_TASK_3}
     if task not in datasets:
         raise ValueError(f"task must be 1 (borders) or 3 (diagnoses), got {task!r}. Pass one of them.")
     return datasets[task]

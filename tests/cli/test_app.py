@@ -25,6 +25,7 @@ COMMANDS = {
     "report": ["model.skops", "images", "-o", "report.html"],
     "suggest": ["model.skops", "images", "-o", "next.txt"],
     "info": ["model.skops"],
+    "fetch": ["isic2017", "isic2017"],
     "demo": [],
 }
 OUTPUTS = {

@@ -1,0 +1,216 @@
+"""Downloads that continue after a cut, and archives that are unpacked completely or not at all."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import stat
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from sklearn_melanoma.datasets._catalog import RemoteFile
+
+#: Function of the name of a file, its bytes so far and all of them, or None where they are not known.
+Progress = Callable[[str, int, int | None], None]
+
+_CHUNK = 1 << 18  # bytes; a cut loses less than these
+_TIMEOUT = 60  # seconds without a byte
+_ATTEMPTS = 5
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+# Folders and files that systems put into archives.
+_JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def check_pooch() -> None:
+    """Raise an error if pooch is not installed, before work is done."""
+    if find_spec("pooch") is None:
+        raise ImportError("downloads need pooch. Install it with: pip install 'sklearn-melanoma[fetch]'")
+
+
+def fetch_file(remote: RemoteFile, folder: Path, progress: Progress | None = None) -> None:
+    """Download a file to a folder, and unpack it if it is an archive.
+
+    The file, or the folder that an archive becomes, exists only when it is complete. An interrupted download continues
+    in the next call, from the file with the suffix ``.part``.
+
+    Raises
+    ------
+    ConnectionError
+        If the server refuses the file, or the connection breaks several times.
+    OSError
+        If the disk is full. No part of the file remains.
+    ValueError
+        If the file is not the expected one, or the archive is damaged or holds paths out of its folder.
+    """
+    with _clean_up_full_disk(folder, remote.name):
+        _download(remote, folder, progress)
+        if remote.is_archive:
+            _unpack(folder / remote.name, folder / remote.target)
+
+
+def _download(remote: RemoteFile, folder: Path, progress: Progress | None) -> None:
+    """Download a file, unless it is there with the right checksum."""
+    import pooch
+
+    part = folder / f"{remote.name}.part"
+
+    def download(url: str, output_file: str, _: Any) -> None:
+        _receive(url, part, lambda n, total: progress(remote.name, n, total) if progress else None)
+        size = part.stat().st_size
+        if remote.size is not None and size != remote.size:
+            part.unlink()
+            raise ValueError(
+                f"{remote.name!r} from {url} must have {remote.size} bytes, got {size}. It was deleted. Download it "
+                "again; if that does not help, the file has changed there."
+            )
+        os.replace(part, output_file)
+
+    with _silence(pooch.get_logger()):
+        pooch.retrieve(
+            remote.url,
+            known_hash=remote.md5 and f"md5:{remote.md5}",
+            fname=remote.name,
+            path=folder,
+            downloader=download,
+        )
+
+
+@contextmanager
+def _silence(logger: logging.Logger) -> Iterator[None]:
+    """Leave out the notes of pooch, whose advice is for users of pooch."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _receive(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
+    """Download to a file, from its end on, with several attempts."""
+    import requests
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            if _receive_rest(url, part, progress):
+                return
+            reason = "the server ended the connection early"
+        except requests.HTTPError as error:
+            if error.response is not None and error.response.status_code < 500:
+                raise ConnectionError(
+                    f"could not download {url}: {error}. Check whether the address is still the one on the page of "
+                    "the data set."
+                ) from error
+            reason = str(error)
+        except requests.RequestException as error:
+            reason = str(error)
+        if attempt < _ATTEMPTS:
+            time.sleep(2 ** (attempt - 1))
+    n_bytes = part.stat().st_size if part.exists() else 0
+    raise ConnectionError(
+        f"could not download {url} in {_ATTEMPTS} attempts: {reason}. {n_bytes} bytes are there, and the next call "
+        "continues after them."
+    )
+
+
+def _receive_rest(url: str, part: Path, progress: Callable[[int, int | None], None]) -> bool:
+    """Add the missing bytes to a file, and return whether it is complete."""
+    import requests
+
+    n_bytes = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
+    headers |= {"Range": f"bytes={n_bytes}-"} if n_bytes else {}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            if response.headers.get("Content-Range") == f"bytes */{n_bytes}":
+                return True
+            part.unlink()  # of another file
+            return False
+        response.raise_for_status()
+        if response.status_code != requests.codes.partial_content:
+            n_bytes = 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else n_bytes + int(length)
+        check_space(part.parent, 0 if length is None else int(length))
+        with open(part, "ab" if n_bytes else "wb") as file:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                n_bytes += len(chunk)
+                progress(n_bytes, total)
+    return total is None or n_bytes == total
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Unpack an archive to a folder that exists only when it is complete, and delete the archive."""
+    unfinished = target.with_name(f".{target.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = _list_members(file, archive.name, target.name)
+            check_space(target.parent, sum(member.file_size for member in members))
+            unfinished.mkdir()
+            for member, place in members.items():
+                path = unfinished / place
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with file.open(member) as source, open(path, "wb") as output:
+                    shutil.copyfileobj(source, output, _CHUNK)
+        os.replace(unfinished, target)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        archive.unlink()
+        raise ValueError(
+            f"{archive.name!r} could not be unpacked: {error}. It was deleted. Download it again."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    archive.unlink()
+
+
+def _list_members(file: zipfile.ZipFile, name: str, folder: str) -> dict[zipfile.ZipInfo, PurePosixPath]:
+    """Return the files in an archive and their places in a folder; the name of the folder itself is left out.
+
+    Links and paths out of the folder are refused.
+    """
+    members = {}
+    for member in file.infolist():
+        path = PurePosixPath(member.filename)
+        outside = path.is_absolute() or ".." in path.parts or PureWindowsPath(member.filename).anchor
+        if outside or "\\" in member.filename or stat.S_ISLNK(member.external_attr >> 16):
+            raise ValueError(
+                f"{name!r} must hold files in its folder only, got {member.filename!r}. Nothing of it was unpacked: do "
+                "not trust it, and look at where it came from."
+            )
+        if not member.is_dir() and not set(_JUNK) & set(path.parts):
+            members[member] = path
+    if {path.parts[0] for path in members.values()} == {folder}:
+        members = {member: path.relative_to(folder) for member, path in members.items()}
+    return members
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Raise an error if the disk of a folder has not that many bytes."""
+    if shutil.disk_usage(folder).free < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def _clean_up_full_disk(folder: Path, name: str) -> Iterator[None]:
+    """Delete the unfinished download if the disk is full, and say so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        (folder / f"{name}.part").unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"the disk of {str(folder)!r} is full: {shutil.disk_usage(folder).free / 1e6:.0f} MB are free, too few for "
+            f"{name!r}. Free space, or pass a folder on another disk",
+        ) from error
