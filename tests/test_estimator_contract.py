@@ -36,7 +36,13 @@ from sklearn_melanoma.features import ColorFeatures, FisherVectorEncoder, Morpho
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.persistence import load_model, save_model
 from sklearn_melanoma.pipeline import BlockScaler, ImagePipeline
-from sklearn_melanoma.segmentation import CRFRefiner, PixelClassifierSegmenter, SegmenterSelector, WatershedSegmenter
+from sklearn_melanoma.segmentation import (
+    CRFRefiner,
+    MaskCorrectingSegmenter,
+    PixelClassifierSegmenter,
+    SegmenterSelector,
+    WatershedSegmenter,
+)
 from tests._networks import write_encoder, write_segmentation
 
 # Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests all but BlockScaler,
@@ -65,13 +71,14 @@ ARGUMENTS = {
     ],
     "InvariantProjection": [{"transformer": MorphologyFeatures(), "n_components": 3, "random_state": 0}],
     "FisherVectorEncoder": [{"n_gaussians": 2, "n_components": 4, "n_patches": 500, "random_state": 0}],
+    "MaskCorrectingSegmenter": [{"segmenter": WatershedSegmenter(), "cv": 2, "random_state": 0}],
     "MorphologyFeatures": [{}, {"features": ["max_span", "area"], "unit": "mm"}],
     "NetworkEncoder": [{"path": str(write_encoder(Path(NETWORKS.name, "encoder.onnx")))}],
     "NetworkSegmenter": [{"path": str(write_segmentation(Path(NETWORKS.name, "u-net.onnx"))), "mean": 0, "std": 1}],
 }
 
 # Segmenters that need masks to be fitted.
-LEARNERS = (PixelClassifierSegmenter,)
+LEARNERS = (MaskCorrectingSegmenter, PixelClassifierSegmenter)
 
 
 def find_estimators():
@@ -134,6 +141,7 @@ def estimator(request, monkeypatch):
             return fit(self, X, WatershedSegmenter().predict(X))
 
         monkeypatch.setattr(type(request.param), "fit", fit_to_watershed)
+        monkeypatch.setattr("sklearn_melanoma.segmentation._suspects._N_TREES", 3)
     return clone(request.param)
 
 

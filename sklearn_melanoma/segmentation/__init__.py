@@ -4,6 +4,7 @@ from sklearn_melanoma.segmentation._candidates import describe_candidates
 from sklearn_melanoma.segmentation._crf import refine_probability
 from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
 from sklearn_melanoma.segmentation._estimators import WatershedSegmenter
+from sklearn_melanoma.segmentation._mask_correction import MaskCorrectingSegmenter
 from sklearn_melanoma.segmentation._network_segmenter import NetworkSegmenter
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
 from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
@@ -13,6 +14,7 @@ from sklearn_melanoma.segmentation._watershed import segment_watershed
 
 __all__ = [
     "CRFRefiner",
+    "MaskCorrectingSegmenter",
     "NetworkSegmenter",
     "PixelClassifierSegmenter",
     "PixelPerceptron",

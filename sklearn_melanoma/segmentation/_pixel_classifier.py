@@ -260,7 +260,7 @@ class PixelClassifierSegmenter(Segmenter):
         """Yield the described pixels of images, their masks, shrunk, and a sample of the pixels."""
         for position in positions:
             task.begin_part("image")
-            lesion, mask = crop_pair(*read_pair(images, masks, position))
+            lesion, mask, _ = crop_pair(*read_pair(images[position], masks[position], position))
             pixels = self._describe_pixels(lesion)
             yield pixels, shrink_for_scores(mask), sample_pixels(pixels, mask, self.n_pixels, rng)
 

@@ -39,12 +39,13 @@ class Sample(NamedTuple):
     weights: NDArray[np.float64]
 
 
-def crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask]:
-    """Cut uniform frames off an image and its mask, which may have another size."""
+def crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask, tuple[slice, slice]]:
+    """Cut uniform frames off an image and its mask, which may have another size; return the part of the mask too."""
     content = find_content(lesion.image)
+    box = scale_box(content, lesion.image.shape, mask.shape)
     if lesion.image[content].shape == lesion.image.shape:
-        return lesion, mask
-    return Lesion(lesion.image[content], source=lesion.source), mask[scale_box(content, lesion.image.shape, mask.shape)]
+        return lesion, mask, box
+    return Lesion(lesion.image[content], source=lesion.source), mask[box], box
 
 
 def sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.random.RandomState) -> Sample:

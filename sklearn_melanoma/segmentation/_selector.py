@@ -196,7 +196,7 @@ class SegmenterSelector(Segmenter, Composite):
         task.begin_part("read")
         lesions, truths = [], []
         for position in positions:
-            lesion, truth = read_pair(images, masks, position)
+            lesion, truth = read_pair(images[position], masks[position], position)
             lesions.append(_shrink_to_mask_side(lesion))
             truths.append(resize_mask(truth, lesions[-1].image.shape[:2]))
         rng = check_random_state(self.random_state)

@@ -46,15 +46,15 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     return masks, [position for position in range(n_images) if not is_missing(masks[position])]
 
 
-def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tuple[Lesion, NDArray[np.bool_]]:
+def read_pair(image: Any, mask: Any, position: int) -> tuple[Lesion, NDArray[np.bool_]]:
     """Read an image at the working size, and its mask at the image's original size.
 
     Parameters
     ----------
-    images, masks : sequence
-        Images and masks, arrays or paths.
+    image, mask : path or array
+        Image and mask.
     position : int
-        Position of the pair to read.
+        Their position, for errors.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def read_pair(images: Sequence[Any], masks: Sequence[Any], position: int) -> tup
         If the image or the mask can't be read, or the mask has another size than the image. The
         message names it.
     """
-    with element_errors(position, images[position]):
-        lesion = as_lesion(images[position])
-    with element_errors(position, masks[position], name="y"):
-        return lesion, check_mask(read_mask(masks[position]), shape=lesion.source_shape)
+    with element_errors(position, image):
+        lesion = as_lesion(image)
+    with element_errors(position, mask, name="y"):
+        return lesion, check_mask(read_mask(mask), shape=lesion.source_shape)
