@@ -5,6 +5,7 @@ The files are padded with zeros, which take no space on most disks.
 
 import struct
 import zlib
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -65,15 +66,20 @@ def zeros_chunk(kind, size):
     return struct.pack(">I", size) + kind, size, struct.pack(">I", crc)
 
 
+@cache
+def rgb_png(side):
+    return png(side, side, color=2)
+
+
 def pad_png(side, kind, size, *, n=1, after=True):
-    data = png(side, side, color=2)
+    data = rgb_png(side)
     place = len(data) - 12 if after else 33
     return data[:place], *zeros_chunk(kind, size) * n, data[place:]
 
 
 def tail_png(side):
     """Return a PNG whose only chunk of pixels goes on after the pixels."""
-    data = png(side, side, color=2)
+    data = rgb_png(side)
     start = data.index(b"IDAT")
     pixels = data[start + 4 : -16]
     size = struct.pack(">I", PADDING - 10**6)
@@ -196,13 +202,13 @@ def test_padded_small_image_takes_less_than_1_gb(read_in_process, tmp_path, name
     assert peak < MAX_PEAK, result
 
 
-@pytest.mark.parametrize("max_side", [0, 384, SIDE // 2 + 1], ids=["whole", "small", "more than half"])
 @pytest.mark.parametrize("name", LARGE)
-def test_padded_large_image_takes_less_than_1_gb(read_in_process, tmp_path, name, max_side):
+def test_padded_large_image_takes_less_than_1_gb(read_in_process, tmp_path, name):
     write_file(tmp_path / name, *LARGE[name]())
-    result, peak = read_in_process(tmp_path / name, max_side)
-    assert result.endswith((", 3)", ".")), result
-    assert peak < MAX_PEAK, result
+    for max_side in (0, 384, SIDE // 2 + 1):  # whole, small, more than half
+        result, peak = read_in_process(tmp_path / name, max_side)
+        assert result.endswith((", 3)", ".")), (max_side, result)
+        assert peak < MAX_PEAK, (max_side, result)
 
 
 def test_largest_images_are_read_small(read_in_process, tmp_path):
@@ -219,7 +225,7 @@ def test_shrinking_by_less_than_half_counts_its_copies(read_in_process, tmp_path
     side = 7000
     (tmp_path / "image.png").write_bytes(png(side, side))  # gray takes less
     assert read_in_process(tmp_path / "image.png", side - 1)[0] == f"({side - 1}, {side - 1}, 3)"
-    (tmp_path / "image.png").write_bytes(png(side, side, color=2))
+    (tmp_path / "image.png").write_bytes(rgb_png(side))
     result, peak = read_in_process(tmp_path / "image.png", side - 1)
     assert "decoding its 7000 × 7000 pixels from" in result
     assert "takes 784,000,000 bytes of memory, more than 770,000,000. If that is right, shrink it" in result
