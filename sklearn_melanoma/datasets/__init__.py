@@ -6,6 +6,7 @@ The functions `load_*` and `make_lesions` return a :class:`~sklearn.utils.Bunch`
 
 from sklearn_melanoma.datasets._derm7pt import load_derm7pt
 from sklearn_melanoma.datasets._diagnosis_labels import read_diagnoses
+from sklearn_melanoma.datasets._duplicates import find_duplicates
 from sklearn_melanoma.datasets._fetchers import (
     fetch_ham10000,
     fetch_isic_2016,
@@ -35,6 +36,7 @@ __all__ = [
     "fetch_isic_2018",
     "fetch_isic_2019",
     "fetch_isic_2020",
+    "find_duplicates",
     "find_images",
     "find_masks",
     "load_derm7pt",

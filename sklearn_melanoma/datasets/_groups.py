@@ -78,14 +78,14 @@ def warn_of_unknown_groups(ids: Sequence[str], source: str) -> list[str]:
     return [f"{source}: {n_unknown} of {len(ids)} images have no group there, so that each is a group of its own."]
 
 
-def join_groups(groups: ArrayLike, pairs: Sequence[tuple[int, int]]) -> NDArray[Any]:
+def join_groups(groups: ArrayLike, pairs: ArrayLike) -> NDArray[Any]:
     """Return groups such that images that belong together are in one group.
 
     Parameters
     ----------
     groups : array-like of shape (n_images,)
         Group of each image.
-    pairs : sequence of pairs of int
+    pairs : array-like of shape (n_pairs, 2)
         Positions of images that belong together.
 
     Returns
