@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,18 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 
+from benchmarks._cached_segmenter import CachedSegmenter
 from benchmarks._data import describe_sets, load_sets
 from benchmarks._mask_scores import MELANOMA_COLUMNS, THRESHOLD, MaskedImages, summarize_melanomas
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
-from sklearn_melanoma import Lesion
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
 from sklearn_melanoma.segmentation import (
     CRFRefiner,
-    PixelClassifierSegmenter,
     PixelPerceptron,
     WatershedSegmenter,
     load_pretrained_segmenter,
 )
-from sklearn_melanoma.segmentation._pixel_features import PixelDescription
 
 FOLDS = 3
 N_OWN = 20  # masks of the new set, or of the set's held-out lesions, from which the threshold is found
@@ -65,20 +62,6 @@ COLUMNS = {
     "under 0.65": number("fraction_under", ".0%"),
     **MELANOMA_COLUMNS,
 }
-
-
-class CachedSegmenter(PixelClassifierSegmenter):
-    """Pixel classifier that describes each image once, since all models of this benchmark have the same features."""
-
-    known: dict[Any, PixelDescription] = {}  # noqa: RUF012 (shared on purpose)
-
-    def _describe_pixels(self, lesion: Lesion) -> PixelDescription:
-        pixels = self.known.get(lesion.source)
-        if pixels is None:
-            pixels = super()._describe_pixels(lesion)
-            if lesion.source is not None:
-                self.known[lesion.source] = replace(pixels, features=pixels.features.astype(np.float16))
-        return replace(pixels, features=pixels.features.astype(np.float32))
 
 
 def fit_segmenter(estimator: BaseEstimator, images: MaskedImages, positions: NDArray[np.intp]) -> Any:
