@@ -59,7 +59,7 @@ def fetch(
 
         data = fetch_dataset(dataset, folder, parts=part, splits=split, accept_license=True, progress=show)
     if data is None:
-        typer.echo(f"{len(missing)} files downloaded to {folder}; no images are there yet.")
+        typer.echo(f"{len(missing)} files downloaded to {folder}. Not all parts that the loader needs are there yet.")
     else:
         typer.echo(data.DESCR.removeprefix(dataset.description).strip())
 
@@ -76,5 +76,5 @@ def _print_code(dataset: DataSet, folder: Path, parts: list[str] | None, splits:
     print_code(
         f"from sklearn_melanoma.datasets import {function}",
         f"data = {function}({str(folder)!r}{options})",
-        'print("no images are there yet" if data is None else data.DESCR)',
+        'print("some parts are missing" if data is None else data.DESCR)',
     )

@@ -59,6 +59,7 @@ class DataSet(NamedTuple):
     terms: str
     files: tuple[RemoteFile, ...] = ()
     by_hand: str = ""  # how to get it where it can't be downloaded by a program
+    required: tuple[str, ...] = (IMAGES,)  # parts without which its loader raises an error
 
     @property
     def needs_consent(self) -> bool:
@@ -293,6 +294,7 @@ https://doi.org/10.1038/s41591-020-0942-0""",
             other_names=("HAM10000_metadata", "HAM10000_metadata.tab"),
         ),
     ),
+    required=(IMAGES, TABLES),
 )
 
 DERM7PT = DataSet(

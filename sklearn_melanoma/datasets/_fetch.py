@@ -10,7 +10,6 @@ from pathlib import Path
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.datasets import _catalog
 from sklearn_melanoma.datasets._catalog import DataSet, RemoteFile
 from sklearn_melanoma.datasets._derm7pt import load_derm7pt
 from sklearn_melanoma.datasets._download import Progress, check_pooch, fetch_file
@@ -70,7 +69,7 @@ def fetch_dataset(
     Returns
     -------
     Bunch or None
-        What the loader of the data set returns; None if the folder holds no images.
+        What the loader of the data set returns; None if the folder lacks parts that it needs, such as images.
     """
     check_by_hand(dataset)
     chosen = choose_files(dataset, parts, splits)
@@ -86,8 +85,9 @@ def fetch_dataset(
         root.mkdir(parents=True, exist_ok=True)
     for remote in missing:
         fetch_file(remote, root, progress)
-    images = [remote for remote in dataset.files if remote.part == _catalog.IMAGES]
-    if len(find_missing(images, root)) == len(images):
+    absent = find_missing(dataset.files, root)
+    there = {remote.part for remote in dataset.files if remote not in absent}
+    if not there.issuperset(dataset.required):
         return None
     data = LOADERS[dataset.name](root)
     data.DESCR += _quote_licenses(dataset, root)

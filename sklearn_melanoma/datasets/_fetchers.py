@@ -271,7 +271,7 @@ def fetch_ham10000(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_ham10000` returns. None if the folder has no images.
+        What :func:`load_ham10000` returns. None if the folder has no images or no table.
 
     Raises
     ------

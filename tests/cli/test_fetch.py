@@ -55,7 +55,7 @@ def test_fetches_parts_of_a_free_set(downloads, tmp_path):
 
 def test_tables_alone(downloads, tmp_path):
     output = run("isic2017", tmp_path, "--part", "tables", "--split", "test")
-    assert output.endswith(f"1 files downloaded to {tmp_path}; no images are there yet.")
+    assert output.endswith(f"1 files downloaded to {tmp_path}. Not all parts that the loader needs are there yet.")
 
 
 def test_asks_for_consent(downloads, tmp_path, monkeypatch):

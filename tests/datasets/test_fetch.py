@@ -384,6 +384,13 @@ def test_other_sets(server, tmp_path, monkeypatch, constant):
     assert not [name for name in list_files(tmp_path) if name.endswith(("zip", "part"))]
 
 
+def test_images_without_the_table_that_the_loader_needs(server, tmp_path, monkeypatch):
+    _, server.files, _ = OTHERS["HAM10000"]
+    redirect(server, monkeypatch, "HAM10000")
+    assert fetch_ham10000(tmp_path, parts=["images"], accept_license=True) is None
+    assert len(fetch_ham10000(tmp_path, parts=["tables"], accept_license=True).images) == 1
+
+
 @pytest.mark.parametrize("name", ["ph2", "derm7pt", "pad_ufes_20", "isic_archive"])
 def test_sets_that_are_downloaded_by_hand(tmp_path, name):
     dataset = _catalog.DATASETS[name]
