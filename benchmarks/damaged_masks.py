@@ -25,11 +25,11 @@ AS_GIVEN, WITHOUT, CORRECTED, TRUE = "as given", "without suspect ones", "correc
 
 INTRO = (
     "Some of {n_masks} random masks (PH²: two thirds of its images) are damaged: the border is moved by 10 to 20 % of "
-    "the root of the area, the mask is a rough ellipse, it is shifted by 20 to 40 %, or it is that of another lesion; a "
-    "quarter each. *Suspect masks*: `find_suspect_masks(images, masks, groups=lesions)`. Precision: fraction of the "
-    "suspect masks that are damaged. Recall: fraction of the damaged masks that are suspect.",
+    "the root of the area, the mask is a rough ellipse, it is shifted by 20 to 40 %, or it is that of another lesion. "
+    "Each kind is a quarter. *Suspect masks*: `find_suspect_masks(images, masks, groups=lesions)`. Precision: fraction "
+    "of the suspect masks that are damaged. Recall: fraction of the damaged masks that are suspect.",
     "*Learning*: `PixelClassifierSegmenter()` learns from the masks as given; from those that are not suspect; from "
-    "masks of which the suspect ones are replaced by the proposed ones, as `MaskCorrectingSegmenter` does; and from the "
+    "masks of which the suspect ones are replaced by the proposed ones, as `MaskCorrectingSegmenter` does; and from "
     "true masks. Mean Jaccard index on at most {n_scored} images of other lesions.",
     "Brackets: Student's 95 % interval over {repeats} draws of masks and damage. Differences are paired.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images, check_mask, check_masks, element_errors, is_missing
 from sklearn_melanoma.metrics import mask_jaccard
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FOUND_COLOR = "#ffd400"  # both contrast with skin and pigment, and with each other for color-blind people
 TRUE_COLOR = "#00b4ff"
 
@@ -21,7 +24,7 @@ TRUE_COLOR = "#00b4ff"
 class BorderDisplay:
     """Images with the found border and, if given, the true border.
 
-    Make one with :meth:`from_estimator` or :meth:`from_lesions`.
+    Make one with :meth:`from_estimator`, :meth:`from_lesions` or :meth:`from_suspects`.
 
     Parameters
     ----------
@@ -132,6 +135,50 @@ class BorderDisplay:
                 with element_errors(position, truth, name="y"):
                     masks[position] = _fit_mask(read_mask(truth), lesion)
         return cls(lesions, masks).plot(n_columns=n_columns)
+
+    @classmethod
+    def from_suspects(
+        cls, table: pd.DataFrame, images: Any, masks: Any, *, n_images: int = 12, n_columns: int = 4
+    ) -> Self:
+        """Draw the worst suspect masks, and the masks that are proposed instead.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Table of :func:`~sklearn_melanoma.model_selection.find_suspect_masks`.
+        images : sequence of images
+            The images that the table was made of.
+        masks : sequence of masks
+            The masks that the table was made of.
+        n_images : int, default=12
+            Largest number of images. Those with the lowest Jaccard index come first.
+        n_columns : int, default=4
+            Images per row.
+
+        Returns
+        -------
+        BorderDisplay
+            The display, already drawn. Titles give the position of each image.
+
+        Raises
+        ------
+        ValueError
+            If the table has not one row for each image and mask.
+        """
+        images, masks = check_images(images, name="images"), check_masks(masks, name="masks")
+        _check_length(len(table), len(images), "table", "images")
+        _check_length(len(images), len(masks), "images", "masks")
+        jaccard = table.loc[table["suspect"], ["color_jaccard", "place_jaccard"]].max(axis=1)
+        positions = jaccard.sort_values(kind="stable").index[:n_images].tolist()
+        lesions = []
+        for position in positions:
+            lesion = read_lesion(images[position])
+            lesions.append(lesion.with_mask(resize_mask(table.loc[position, "proposed"], lesion.image.shape[:2])))
+        display = cls.from_lesions(lesions, [masks[position] for position in positions], n_columns=n_columns)
+        for axes, position, index in zip(display.axes_, positions, display.jaccard, strict=True):
+            axes.set_title(f"{position}: Jaccard {index:.2f}")
+        display.figure_.suptitle("Proposed border (yellow) and given border (blue)")
+        return display
 
     def plot(self, *, n_columns: int = 4) -> Self:
         """Draw the images in a grid.

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklearn_melanoma import Lesion
@@ -48,6 +49,28 @@ def test_from_estimator_draws_the_found_border(lesion):
     segmenter = WatershedSegmenter(margin=0)
     display = BorderDisplay.from_estimator(segmenter, [lesion.image], [lesion.mask])
     assert display.jaccard == [mask_jaccard(lesion.mask, segmenter.predict([lesion.image])[0])]
+
+
+def test_from_suspects_draws_the_worst_first(lesion):
+    wrong, far = np.roll(lesion.mask, 10, axis=1), np.roll(lesion.mask, 15, axis=1)
+    table = pd.DataFrame(
+        {
+            "color_jaccard": [0.3, 0.9, 0.2, np.nan],
+            "place_jaccard": [0.3, 0.9, 0.1, np.nan],
+            "suspect": [True, False, True, False],
+            "proposed": [lesion.mask, None, np.repeat(np.repeat(lesion.mask, 2, axis=0), 2, axis=1), None],
+        }
+    )
+    images, masks = [lesion.image] * 4, [wrong, lesion.mask, far, None]
+    display = BorderDisplay.from_suspects(table, images, masks)
+    assert [axes.get_title() for axes in display.axes_] == ["2: Jaccard 0.14", "0: Jaccard 0.33"]
+    assert display.figure_.get_suptitle() == "Proposed border (yellow) and given border (blue)"
+    np.testing.assert_array_equal(display.true_masks[0], far)
+    np.testing.assert_array_equal(display.lesions[0].mask, lesion.mask)
+    assert len(BorderDisplay.from_suspects(table, images, masks, n_images=1).axes_) == 1
+    assert not len(BorderDisplay.from_suspects(table.assign(suspect=False), images, masks).axes_)
+    with pytest.raises(ValueError, match="table and images must have the same length, got 4 and 2"):
+        BorderDisplay.from_suspects(table, images[:2], masks)
 
 
 def test_resizes_true_masks(lesion):
