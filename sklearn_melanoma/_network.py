@@ -31,10 +31,13 @@ _MAX_OPEN = 4
 # format is that of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 _LOCATION = re.compile(rb"j.{1,3}?\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
 
+_NO_NETWORK = "It is no ONNX file, or it is damaged. Export the network again."
+
 # What to do, by a part of the message of onnxruntime.
 _ADVICE = {
-    "Protobuf parsing failed": "It is no ONNX file, or it is damaged. Export the network again.",
-    "No graph was found": "It is no ONNX file, or it is damaged. Export the network again.",
+    "Protobuf parsing failed": _NO_NETWORK,
+    "No graph was found": _NO_NETWORK,
+    "does not have a graph": _NO_NETWORK,
     "IR version": "Update onnxruntime, or save the network for an older version.",
     "opset": "Update onnxruntime, or export with a lower opset_version.",
     "No Op registered": "Update onnxruntime, or export with the operators of ONNX only.",
