@@ -63,7 +63,8 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     The network itself is never copied. A pickle, or a file of :func:`~sklearn_melanoma.persistence.save_model`, holds
     the path and the digest. On another machine, put the ONNX file at the same path, or set `path`.
 
-    The columns are ``network_0000`` …, in the order of the output. They are NaN for a lesion that was not found.
+    The columns are ``embedding_0000`` …, in the order of the output. They are NaN for a lesion that was not found. Beside
+    other features, scale them as a block: ``BlockScaler(StandardScaler(), prefix="embedding_")``.
 
     Examples
     --------
@@ -86,7 +87,7 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     ...     _ = path.write_bytes(network.SerializeToString())
     ...     encoder = NetworkEncoder(path, mean=0, std=1).set_output(transform="pandas")
     ...     encoder.fit_transform(lesions).columns.to_list()
-    ['network_0000', 'network_0001', 'network_0002']
+    ['embedding_0000', 'embedding_0001', 'embedding_0002']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -132,7 +133,7 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
                 f"{found.dtype} of shape {('batch', *found.shape)} for {name!r} of {network.path!r}. "
                 f"The outputs are {', '.join(map(repr, network.outputs))}."
             )
-        return [f"network_{number:04d}" for number in range(len(_pool(found, network.channels_last)))]
+        return [f"embedding_{number:04d}" for number in range(len(_pool(found, network.channels_last)))]
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Array:
         network = self._open_network()

@@ -22,18 +22,18 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ABCD": AbcdFeatures.FEATURES,
     _RADIOMICS: RadiomicsFeatures.FEATURES,
 }
-# The columns of a FisherVectorEncoder are thousands, and one alone says nothing. They count as one feature.
+# FisherVectorEncoder and NetworkEncoder have up to thousands of columns, and one alone says nothing. They count as one.
 LEARNED = "learned patterns"
-_LEARNED_PREFIX = "fisher_"
+_LEARNED_PREFIXES = ("fisher_", "embedding_")
 
 
 def is_learned(name: str) -> bool:
-    """Return whether a feature is part of a Fisher vector."""
-    return name.rpartition("__")[2].startswith(_LEARNED_PREFIX)  # a union may put the name of a step before it
+    """Return whether a feature is part of a Fisher vector or of the output of a network."""
+    return name.rpartition("__")[2].startswith(_LEARNED_PREFIXES)  # a union may put the name of a step before it
 
 
 def merge_learned(columns: Sequence[str]) -> dict[str, list[int]]:
-    """Return the positions of the columns of each feature by its name; those of Fisher vectors are one, the last."""
+    """Return the positions of the columns of each feature by its name; those that were learned are one, the last."""
     features = {name: [position] for position, name in enumerate(columns) if not is_learned(name)}
     learned = [position for position, name in enumerate(columns) if is_learned(name)]
     return features | ({LEARNED: learned} if learned else {})

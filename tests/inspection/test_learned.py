@@ -116,6 +116,8 @@ def test_merge_learned_keeps_the_sums():
     np.testing.assert_array_equal(found.scaled[:, :2], of_features[:, [1, 3]])
     assert np.isnan(found.scaled[:, 2]).all()
     assert merge_learned(["area", "hue"]) == {"area": [0], "hue": [1]}
+    names = ["embedding_0000", "network_regularity", "union__embedding_0001"]
+    assert merge_learned(names) == {"network_regularity": [1], "learned patterns": [0, 2]}
 
 
 def test_queries_and_label_efficiency(model, table, data):
