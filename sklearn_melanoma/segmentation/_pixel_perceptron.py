@@ -88,8 +88,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     --------
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.segmentation import PixelClassifierSegmenter, PixelPerceptron
-    >>> data = make_lesions(12, random_state=0)
-    >>> segmenter = PixelClassifierSegmenter(estimator=PixelPerceptron(random_state=0), random_state=0)
+    >>> data = make_lesions(12, image_size=(96, 128), random_state=0)
+    >>> perceptron = PixelPerceptron(min_steps=100, random_state=0)
+    >>> segmenter = PixelClassifierSegmenter(estimator=perceptron, random_state=0)
     >>> segmenter.fit(data.images[:8], data.masks[:8]).score(data.images[8:], data.masks[8:]) > 0.8
     True
     """

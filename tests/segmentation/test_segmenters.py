@@ -217,7 +217,10 @@ def test_parallel_equals_serial(many, segmenter):
 def test_parallel_error_names_position(many, segmenter):
     fitted = clone(segmenter).fit(many[:6], [lesion.mask for lesion in many[:6]]).set_params(n_jobs=2)
     images = [*many[:20], "gone.jpg", *many[20:]]
-    with pytest.raises(FileNotFoundError, match=r"^X\[20\] \('gone\.jpg'\): could not open"):
+    with (
+        parallel_config("threading"),  # after an error, processes would start anew
+        pytest.raises(FileNotFoundError, match=r"^X\[20\] \('gone\.jpg'\): could not open"),
+    ):
         fitted.predict(images)
 
 
