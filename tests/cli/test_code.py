@@ -88,7 +88,7 @@ def test_columns_of_the_patient(run, options):
     run(*train, "-o", "first.skops")
     run_code(run, *train, "-o", "second.skops")
     assert read_model_info("first.skops").threshold == read_model_info("second.skops").threshold
-    predict = ["predict", "first.skops", "images", "--columns", "labels.csv", "-o", "p.csv", "-j", 1]
+    predict = ["predict", "first.skops", FEW, "--columns", "labels.csv", "-o", "p.csv", "-j", 1]
     predict += ["--report", "report.html"]
     run(*predict)
     os.rename("p.csv", "expected.csv")

@@ -130,33 +130,30 @@ def test_columns_of_the_patient(run):
     assert "--columns needs a model that was trained with --column" in result.stderr
 
 
-def test_learned_features(run):
-    run("train", *TRAIN[:-4], "--features", "learned", "--folds", 2, "-j", 1, "--memory", "cache")
+def test_learned_features(run, monkeypatch):
+    computed = []
+    measure = MorphologyFeatures._measure
+    with monkeypatch.context() as patch:
+        patch.setattr(MorphologyFeatures, "_measure", lambda self, *args: computed.append(1) or measure(self, *args))
+        run("train", *TRAIN[:-4], "--features", "learned", "--folds", 2, "-j", 1)
+    assert len(computed) == 40  # each fold computes learned features alone
     model = load_model("new/model.skops")
     info = read_model_info("new/model.skops")
     assert len(info.feature_names) == 181 + 2304
     assert info.summary["features"] == "learned"
-    run("predict", "new/model.skops", "images", "-o", "scores.csv", "-j", 1)
-    data = load_images("images", labels="labels.csv")
+    few = "images/image0*.png"
+    run("predict", "new/model.skops", few, "-o", "scores.csv", "-j", 1, "--memory", "cache")
     scores = pd.read_csv("scores.csv", index_col=0)["score"]
-    np.testing.assert_allclose(scores, model.predict_proba(data.images)[:, 1], atol=1e-9)
-    run("report", "new/model.skops", "images", "-o", "report.html", "-j", 1)
+    np.testing.assert_allclose(scores, model.predict_proba(list(scores.index))[:, 1], atol=1e-9)
+    run("report", "new/model.skops", few, "-o", "report.html", "-j", 1)
     with open("report.html", encoding="utf-8") as page:
         text = page.read()
     assert "learned patterns" in text
     assert "fisher_" not in text
     assert "fisher_" not in run("info", "new/model.skops").stdout
-    run("suggest", "new/model.skops", "images", "-n", 3, "-o", "next.csv", "-j", 1)
+    run("suggest", "new/model.skops", few, "-n", 3, "-o", "next.csv", "-j", 1)
     with open("next.csv") as chosen:
         assert len(chosen.read().split()) == 3
-
-
-def test_each_fold_computes_learned_features_alone(run, monkeypatch):
-    computed = []
-    measure = MorphologyFeatures._measure
-    monkeypatch.setattr(MorphologyFeatures, "_measure", lambda self, *args: computed.append(1) or measure(self, *args))
-    run("train", *TRAIN[:-4], "--features", "learned", "--folds", 2, "-j", 1)
-    assert len(computed) == 40
 
 
 def test_learned_features_as_code(run):
