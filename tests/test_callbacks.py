@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.exceptions import FitFailedWarning
@@ -187,7 +188,7 @@ def test_callback_does_not_stop_fit(data, tmp_path):
 def test_all_tasks_end_after_failing_image(data, recorder, n_jobs):
     images = [*data.images[:5], "gone.jpg", *data.images[5:]]
     pipeline = make_feature_pipeline(n_jobs=n_jobs).set_callbacks(recorder)
-    with pytest.raises(OSError, match=r"X\[5\] \('gone.jpg'\)"):
+    with parallel_config("threading"), pytest.raises(OSError, match=r"X\[5\] \('gone.jpg'\)"):
         pipeline.fit_transform(images)
     # With several workers, the first error ends the work, even if the batch before is not done.
     n_begun = recorder.count("begin ImagePipeline batch")

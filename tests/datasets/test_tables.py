@@ -1,4 +1,5 @@
-import subprocess
+import importlib.util
+import runpy
 import sys
 import unicodedata
 from pathlib import Path
@@ -313,12 +314,8 @@ def test_cells_stay_as_they_are_written(tmp_path):
     assert table.text == {"image": ["007", "NA", "True"], "x": ["1e5", "NaN", "0x10"]}
 
 
-def test_reading_csv_needs_no_openpyxl(tmp_path):
+def test_reading_csv_needs_no_openpyxl(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("image,x\n1,2\n")
-    code = (
-        "import sys; sys.modules['openpyxl'] = None\n"
-        "from sklearn_melanoma.datasets._tables import read_table\n"
-        f"print(len(read_table({str(tmp_path / 't.csv')!r})))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "1"
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    module = importlib.util.find_spec("sklearn_melanoma.datasets._tables").origin
+    assert len(runpy.run_path(module)["read_table"](str(tmp_path / "t.csv"))) == 1

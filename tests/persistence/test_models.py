@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import runpy
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,7 @@ import pytest
 import scipy.special
 import skops.io
 from PIL import Image
-from sklearn import calibration
+from sklearn import calibration, config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
@@ -787,13 +788,16 @@ def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path)
     assert answers[1].startswith(f"{paths[1]}\tX[0] ('{paths[1]}'): could not open")
 
 
-def test_serve_example_answers_the_positive_class(word_model, lesions, path, tmp_path):
+def test_serve_example_answers_the_positive_class(word_model, lesions, path, tmp_path, monkeypatch, capsys):
     save_model(word_model, path, threshold=0.3)
     Image.fromarray(lesions.images[0]).save(tmp_path / "first.png")
     script = Path(__file__).parents[2] / "docs" / "examples" / "serve.py"
     image = str(tmp_path / "first.png")
-    run = subprocess.run([sys.executable, script, path], input=image, capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[1] == f"{image}\t{word_model.predict_proba([image])[0, 0]:.6f}"
+    monkeypatch.setattr(sys, "argv", ["serve.py", str(path)])
+    monkeypatch.setattr(sys, "stdin", [image])
+    with config_context():  # the script changes the configuration
+        runpy.run_path(str(script))
+    assert capsys.readouterr().out.splitlines()[1] == f"{image}\t{word_model.predict_proba([image])[0, 0]:.6f}"
 
 
 def test_missing_skops_names_what_to_install(saved, path, monkeypatch):
