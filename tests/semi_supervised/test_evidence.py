@@ -32,7 +32,7 @@ def fit(X, y, alpha="evidence", **options):
 
 def compute_likelihood(X, score, positive, penalty):
     """Integrate the likelihood over one weight and the intercept."""
-    shift = intercept = np.linspace(-9, 9, 1201)
+    shift = intercept = np.linspace(-9, 9, 301)
     sign, step = np.where(positive, 1, -1), shift[1] - shift[0]
     scores = score + shift[:, np.newaxis, np.newaxis] * X[:, 0] + intercept[:, np.newaxis]
     logs = -np.logaddexp(0, -sign * scores).sum(axis=2)
