@@ -3,6 +3,7 @@
 from sklearn_melanoma.metrics._classification import Threshold, score_report, threshold_at_sensitivity
 from sklearn_melanoma.metrics._groups import average_by_group
 from sklearn_melanoma.metrics._masks import (
+    mask_agreement,
     mask_dice,
     mask_jaccard,
     mask_sensitivity,
@@ -22,6 +23,7 @@ __all__ = [
     "Threshold",
     "average_by_group",
     "make_mask_scorer",
+    "mask_agreement",
     "mask_dice",
     "mask_jaccard",
     "mask_scores",

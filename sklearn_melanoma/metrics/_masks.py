@@ -1,6 +1,9 @@
-"""Agreement of two masks, pixel by pixel."""
+"""Agreement of masks, pixel by pixel."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -128,6 +131,51 @@ def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> flo
     y_true, y_pred = _check_pair(y_true, y_pred)
     both, union = _count_overlap(y_true, y_pred)
     return 2 * both / (union + both) if union else 1.0
+
+
+def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
+    """Compute the agreement of several masks of one lesion, such as those of several annotators.
+
+    The mean Jaccard index of all pairs of masks.
+
+    Parameters
+    ----------
+    masks : sequence of at least two masks
+        Each a path or an array-like of shape (height, width), as in :func:`mask_jaccard`.
+
+    Returns
+    -------
+    float
+        Agreement, dimensionless, from 0 (all disjoint) to 1 (all equal).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two masks, a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    OSError
+        If a file does not exist or must not be opened.
+
+    Notes
+    -----
+    Dermatologists who draw the border of the same lesion have an agreement of about 0.79 to 0.86. Lesions with less
+    agreement have no clear border.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.metrics import mask_agreement
+    >>> round(mask_agreement([[[1, 1, 1, 0]], [[0, 1, 1, 0]], [[1, 1, 1, 0]]]), 3)
+    0.778
+    """
+    if len(masks) < 2:
+        raise ValueError(f"masks must hold at least two masks of the lesion, got {len(masks)}.")
+    loaded = [load_mask(mask, name=f"masks[{position}]") for position, mask in enumerate(masks)]
+    for position, mask in enumerate(loaded):
+        if mask.shape != loaded[0].shape:
+            raise ValueError(
+                f"masks[{position}] must have the shape of masks[0], {loaded[0].shape}, got {mask.shape}. "
+                "Bring all masks to one size."
+            )
+    return float(np.mean([mask_jaccard(one, other) for one, other in combinations(loaded, 2)]))
 
 
 def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from sklearn_melanoma.images import write_mask
 from sklearn_melanoma.metrics import (
+    mask_agreement,
     mask_dice,
     mask_jaccard,
     mask_sensitivity,
@@ -109,3 +110,20 @@ def test_refuses_what_is_no_mask(score, tmp_path):
     (tmp_path / "labels.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"could not read '.*labels\.png': the file is empty"):
         score(EMPTY, tmp_path / "labels.png")
+
+
+def test_agreement_is_the_mean_of_all_pairs(tmp_path):
+    first, second = draw_masks(0, 0.4)
+    write_mask(first, tmp_path / "first.png")
+    expected = (1 + 2 * mask_jaccard(first, second)) / 3
+    assert mask_agreement([first, tmp_path / "first.png", second]) == pytest.approx(expected)
+    assert mask_agreement([first, second]) == mask_jaccard(first, second)
+
+
+def test_agreement_refuses_one_mask_and_other_shapes():
+    with pytest.raises(ValueError, match="masks must hold at least two masks of the lesion, got 1"):
+        mask_agreement([TOP])
+    with pytest.raises(ValueError, match=r"masks\[2\] must have the shape of masks\[0\], \(3, 4\), got \(4, 3\)"):
+        mask_agreement([TOP, TOP, TOP.T])
+    with pytest.raises(ValueError, match=r"masks\[1\] must hold no NaN"):
+        mask_agreement([TOP, np.full(TOP.shape, np.nan)])
