@@ -17,7 +17,7 @@ SMALL = {"features__measure__fisher__n_gaussians": 3, "features__measure__fisher
 
 @pytest.fixture(scope="module")
 def data():
-    return make_lesions(24, random_state=0)
+    return make_lesions(24, image_size=(96, 128), random_state=0)
 
 
 @pytest.fixture(scope="module")

@@ -217,9 +217,10 @@ class CountingImages(list):
 def test_score_leaves_out_unlabeled_images(lesions, few, make):
     model = make().fit(lesions.images, few)
     labeled = few != -1
-    expected = (model.predict(lesions.images)[labeled] == few[labeled]).mean()
+    predicted = model.predict(lesions.images)
+    expected = (predicted[labeled] == few[labeled]).mean()
     assert model.score(lesions.images, few) == expected
-    assert model.score(lesions.images, lesions.target) == (model.predict(lesions.images) == lesions.target).mean()
+    assert model.score(lesions.images, lesions.target) == (predicted == lesions.target).mean()
     counting = CountingImages(lesions.images)
     assert model.score(counting, few) == expected
     assert counting.read <= 3 * labeled.sum()

@@ -1,7 +1,9 @@
 """Tables with one column of images and columns of the patient."""
 
+import atexit
 import pickle
 from datetime import date
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,10 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 N = 40
 NAMES = ["age", "sex_female", "sex_male"]
 
+# Folder in which pipelines cache the rows of the images across tests.
+ROWS = TemporaryDirectory(prefix="rows")
+atexit.register(ROWS.cleanup)
+
 
 @pytest.fixture(scope="module")
 def lesions():
@@ -44,7 +50,11 @@ def few(lesions):
 
 
 def make_survey(columns=("age", "sex"), **options):
-    return make_melanoma_pipeline("survey", columns=list(columns), **options)
+    return make_cached("survey", columns=list(columns), **options)
+
+
+def make_cached(features="all", **options):
+    return make_melanoma_pipeline(features, **{"memory": ROWS.name, **options})
 
 
 def measure(X, columns, *, new=None):
@@ -82,7 +92,7 @@ def test_without_columns_nothing_changes(X, lesions, few):
 
 def test_age_is_one_criterion_more_without_labels(X):
     unlabeled = np.full(N, -1)
-    model = make_melanoma_pipeline(columns=["age", "sex"]).fit(X, unlabeled)
+    model = make_cached(columns=["age", "sex"]).fit(X, unlabeled)
     weights = pd.Series(model["classify"].coef_[0], model["classify"].feature_names_in_)
     assert weights["age"] == pytest.approx(weights["blue_white_veil_fraction"])  # the only feature of its criterion
     assert weights["age"] == pytest.approx(2 / 10)  # prior_scale, divided among ten criteria
@@ -92,10 +102,10 @@ def test_age_is_one_criterion_more_without_labels(X):
 
 
 def test_ages_of_the_isic_archive_have_the_direction_too(X):
-    expected = make_melanoma_pipeline(columns=["age"]).fit(X, np.full(N, -1)).decision_function(X)
+    expected = make_cached(columns=["age"]).fit(X, np.full(N, -1)).decision_function(X)
     for name in ("age_approx", "age_approximate"):
         table = X.rename(columns={"age": name})
-        model = make_melanoma_pipeline(columns=[name]).fit(table, np.full(N, -1))
+        model = make_cached(columns=[name]).fit(table, np.full(N, -1))
         np.testing.assert_array_equal(model.decision_function(table), expected)
 
 
@@ -103,7 +113,7 @@ def test_the_direction_of_age_changes_no_other_column(X, lesions, few):
     weights = feature_directions()["weight"]
     without = PriorLogisticRegression(weights.drop("age"), classes=(0, 1))
     for labels in (few, np.full(N, -1)):
-        model = make_melanoma_pipeline().fit(lesions.images, labels)
+        model = make_cached().fit(lesions.images, labels)
         rows = model[:-1].transform(lesions.images)
         np.testing.assert_array_equal(model["classify"].coef_, clone(without).fit(rows, labels).coef_)
     with_age = PriorLogisticRegression(weights, classes=(0, 1), prior_scale=None).fit(rows.assign(age=0.0), few)
@@ -297,7 +307,7 @@ def test_predicted_images(X, few):
 
 
 def test_transfer(X, few):
-    model = make_melanoma_pipeline(columns=["age", "sex"]).fit(X, few)
+    model = make_cached(columns=["age", "sex"]).fit(X, few)
     there = X.iloc[:20].assign(sex="female")
     transferred = transfer_pipeline(model, there, few[:20])
     assert list(transferred["classify"].feature_names_in_[-3:]) == NAMES

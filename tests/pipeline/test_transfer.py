@@ -153,7 +153,10 @@ def test_feature_selection_keeps_names(new_data):
 
 @pytest.fixture(scope="module")
 def lesions():
-    return make_lesions(24, random_state=0), make_lesions(16, hair=0.8, random_state=1)
+    size = (96, 128)
+    return make_lesions(24, image_size=size, random_state=0), make_lesions(
+        16, image_size=size, hair=0.8, random_state=1
+    )
 
 
 def test_pipeline_of_images(lesions):
