@@ -120,7 +120,7 @@ def test_damaged_files_cost_only_time(tmp_path, images, stored, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [1000, 2000, 3000, 4000])
 def test_many_damaged_files_cost_only_time(tmp_path, images, stored, monkeypatch, start):
-    check_damaged_files(tmp_path, images, stored, range(start, start + 150), monkeypatch)
+    check_damaged_files(tmp_path, images, stored, range(start, start + 75), monkeypatch)
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])

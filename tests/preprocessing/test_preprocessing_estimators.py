@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.preprocessing import ColorNormalizer, HairRemover, normalize_color, remove_hair
 from sklearn_melanoma.segmentation import WatershedSegmenter
@@ -86,6 +87,6 @@ def test_image_pipeline(data):
 )
 def test_hair_removal_keeps_masks_of_real_images(real_data, name, load, step):
     data = load(real_data(name))
-    images, masks = data.images[::step], data.masks[::step]
+    images, masks = ImageReader().transform(data.images[::step]), data.masks[::step]
     with_hair = WatershedSegmenter().score(images, masks)
     assert make_pipeline(HairRemover(), WatershedSegmenter()).score(images, masks) > with_hair - 0.002

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_melanoma import Lesion
 from sklearn_melanoma.datasets import load_ham10000, load_isic_2017, load_ph2, make_lesions
+from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
 from sklearn_melanoma.segmentation import CRFRefiner, WatershedSegmenter, refine_probability
@@ -390,7 +391,7 @@ def test_grid_search_with_few_masks(data):
 )
 def test_improves_masks_of_real_images(real_data, load, name, step):
     data = load(real_data(name))
-    images, masks = data.images[1::step], data.masks[1::step]
+    images, masks = ImageReader().transform(data.images[1::step]), data.masks[1::step]
     lesions = WatershedSegmenter().transform(images)
     assert len(images) >= 50
     assert CRFRefiner().score(lesions, masks) > WatershedSegmenter().score(images, masks)
