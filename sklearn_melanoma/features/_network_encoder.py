@@ -63,8 +63,8 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     The network itself is never copied. A pickle, or a file of :func:`~sklearn_melanoma.persistence.save_model`, holds
     the path and the digest. On another machine, put the ONNX file at the same path, or set `path`.
 
-    The columns are ``embedding_0000`` …, in the order of the output. They are NaN for a lesion that was not found. Beside
-    other features, scale them as a block: ``BlockScaler(StandardScaler(), prefix="embedding_")``.
+    The columns are ``embedding_0000`` …, in the order of the output. They are NaN for a lesion that was not found.
+    Beside other features, scale them as a block: ``BlockScaler(StandardScaler(), prefix="embedding_")``.
 
     Examples
     --------
