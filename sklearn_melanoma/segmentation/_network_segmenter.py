@@ -148,7 +148,10 @@ class NetworkSegmenter(NetworkStep, Segmenter):
             raise ValueError(f"output must hold numbers, got {found.dtype} for {where}. {others}")
         if self.logits and found.dtype.kind != "f":
             raise ValueError(f"logits must be False for an output of {found.dtype}, got True for {where}.")
-        _pick_channel(_put_channels_first(found, network), channel, where)
+        channels = _put_channels_first(found, network)
+        _pick_channel(channels, channel, where)
+        if not self.logits:
+            _check_probabilities(channels, where)
 
     def _split_output(self, network: Network) -> tuple[str, int | None]:
         """Return the name of the output, and the channel of the lesion if one is given."""
@@ -171,17 +174,21 @@ class NetworkSegmenter(NetworkStep, Segmenter):
 
     def _convert_to_probability(self, channels: NDArray[np.float32], place: int, where: str) -> NDArray[np.float32]:
         """Return the probability of the lesion at each pixel of the output."""
-        lowest, highest = float(channels.min()), float(channels.max())
         if not self.logits:
-            if lowest < -_TOLERANCE or highest > 1 + _TOLERANCE:
-                raise ValueError(
-                    f"output must lie in 0..1 with logits=False, got {lowest:g}..{highest:g} for {where}. "
-                    "Pass logits=True, or export probabilities."
-                )
+            _check_probabilities(channels, where)
             return channels[place]
-        if 0 <= lowest < highest <= 1:
+        if 0 <= channels.min() < channels.max() <= 1:
             warn_user(f"The output {where} lies in 0..1, as probabilities do. If it holds them, pass logits=False.")
         return expit(channels[0]) if len(channels) == 1 else softmax(channels, axis=0)[place]
+
+
+def _check_probabilities(channels: NDArray[Any], where: str) -> None:
+    lowest, highest = float(channels.min()), float(channels.max())
+    if lowest < -_TOLERANCE or highest > 1 + _TOLERANCE:
+        raise ValueError(
+            f"output must lie in 0..1 with logits=False, got {lowest:g}..{highest:g} for {where}. "
+            "Pass logits=True, or export probabilities."
+        )
 
 
 def _put_channels_first(output: NDArray[Any], network: Network) -> NDArray[Any]:

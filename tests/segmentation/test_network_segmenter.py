@@ -134,10 +134,15 @@ def test_output_names_a_channel_that_exists(tmp_path, lesions):
 
 
 def test_logits_and_probabilities_are_not_confused(tmp_path, lesions, single):
+    segmenter = NetworkSegmenter(single, mean=0, std=1, logits=False)
     with pytest.raises(
-        ValueError, match=r"^X\[0\]: output must lie in 0\.\.1 with logits=False, got -.*Pass logits=True"
+        ValueError, match=r"^output must lie in 0\.\.1 with logits=False, got 8\.\.8 .*Pass logits=True"
     ):
-        NetworkSegmenter(single, mean=0, std=1, logits=False).transform(lesions)
+        segmenter.fit(lesions)
+    hidden = write_channels(tmp_path / "hidden.onnx", f"{CHANNELS} y = Mul(c, x)", n_channels=3)  # 0 for black images
+    segmenter = NetworkSegmenter(hidden, mean=0, std=1, logits=False, output=(0, 1)).fit(lesions)
+    with pytest.raises(ValueError, match=r"^X\[0\]: output must lie in 0\.\.1 with logits=False, got -"):
+        segmenter.transform(lesions)
     probabilities = write_channels(tmp_path / "p.onnx", f"{CHANNELS} y = Sigmoid(c)")
     with pytest.warns(UserWarning, match=r"The output 'y' of .* lies in 0\.\.1, as probabilities do.*logits=False"):
         NetworkSegmenter(probabilities, mean=0, std=1).transform(lesions)
