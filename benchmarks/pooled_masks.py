@@ -48,7 +48,8 @@ INTRO = (
     "Mean Jaccard index with the true mask, at the image's own size. Brackets: Student's 95 % interval over images. "
     "Differences are paired. *Pooled*: {folds} folds of lesions of all data sets together; each image is segmented by "
     "a model that learned from the other two folds. *Left out*: the model "
-    "learned from the other data sets. *Pretrained*: the model that comes with the package. It learned from ISIC 2017.",
+    "learned from the other data sets. *A → B*: the model learned from A. *Pretrained*: the model that comes with the "
+    "package. It learned from ISIC 2017.",
     "*Trees*, *perceptron*: `PixelClassifierSegmenter(estimator=…)` with its default and with `PixelPerceptron()`, "
     f"blended with `WatershedSegmenter()`, which has a weight of {WATERSHED_WEIGHT}, and with one threshold for all "
     "sets. *Threshold of {n_own} masks*: the perceptron stays as it is, and the threshold is found from {n_own} masks "
@@ -126,6 +127,18 @@ def run_left_out(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Pr
     return sections
 
 
+def run_pairs(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Progress) -> list[Section]:
+    """Return the tables of models that learn from one data set, on each other one."""
+    sections = []
+    for source, learned in progress.track(list(sets.items()), description="from one set to another"):
+        fitted = {PERCEPTRON: fit_segmenter(ESTIMATORS[PERCEPTRON], learned, np.arange(len(learned)))}
+        for target, images in sets.items():
+            if target != source:
+                found = score_fitted(fitted, images, np.arange(len(images)), repeats)
+                sections.append(make_section(f"{source} → {target}", found, images.melanomas))
+    return sections
+
+
 def run_pretrained(sets: Mapping[str, MaskedImages], *, repeats: int, progress: Progress) -> list[Section]:
     """Return the tables of the pretrained segmenter on the data sets that it did not learn from."""
     sections, segmenter = [], load_pretrained_segmenter()
@@ -173,6 +186,7 @@ def main(
         sections = run_pooled(sets, repeats=repeats, progress=progress)
         if len(sets) > 1:
             sections += run_left_out(sets, repeats=repeats, progress=progress)
+            sections += run_pairs(sets, repeats=repeats, progress=progress)
         sections += run_pretrained(sets, repeats=repeats, progress=progress)
     intro = [*fill_in(INTRO, folds=FOLDS, n_own=N_OWN, repeats=repeats), *describe_sets(loaded)]
     write_report("pooled_masks", title="Masks of several data sets", intro=intro, sections=sections, folder=results)
