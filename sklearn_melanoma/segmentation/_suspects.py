@@ -54,7 +54,7 @@ Maps = NDArray[np.float16]  # (3, height, width), probability of the color model
 
 
 class MaskAssessment(NamedTuple):
-    """What two models say of the mask of an image.
+    """Assessment of a mask by two models.
 
     Parameters
     ----------
