@@ -110,9 +110,9 @@ def refine_by_color(
     return fill_bays(refined)
 
 
-def fill_bays(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill the holes and the bays of a mask by a closing with a disk; its radius is proportional to the mask's size."""
-    square = int(_BAY**2 * np.count_nonzero(mask))
+def fill_bays(mask: NDArray[np.bool_], radius: float = _BAY) -> NDArray[np.bool_]:
+    """Fill the holes and the bays of a mask by a closing with a disk; its radius is per root of the mask's area."""
+    square = int(radius**2 * np.count_nonzero(mask))
     pad = isqrt(square) + 2
     box = bounding_box(mask)
     filled = mask.copy()

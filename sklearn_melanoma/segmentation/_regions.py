@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.filters import threshold_otsu
 
-from sklearn_melanoma._geometry import fill_holes, frame_of
+from sklearn_melanoma._geometry import fill_holes, frame_of, grow_by_disk
 from sklearn_melanoma.segmentation._light import fit_light, upper_median
+from sklearn_melanoma.segmentation._refine import fill_bays
 
 #: How the gray levels of each channel are made from red, green and blue.
 CHANNELS: dict[str, tuple[float, float, float]] = {
@@ -39,6 +40,10 @@ _RAGGED, _COMPACT = 6.0, 5.0
 
 # Largest area of a core, as a fraction of the ragged region around it.
 _MAX_CORE = 0.6
+
+# Smallest area of a part of a lesion, as a fraction of the largest part's, and its largest distance from that part, per
+# root of that area. The Jaccard index is nearly the same from 0.05 to 0.1, and from 0.35 to 1.
+_MIN_PART, _NEAR = 0.1, 0.5
 
 
 #: Returns the smoothed levels of a color by its position in red, green and blue.
@@ -228,6 +233,51 @@ def find_core(
         return region
     levels = [float(gray[part].mean()) for part in (core, rest, skin)]
     return core if levels[1] - levels[0] > levels[2] - levels[1] else region
+
+
+def join_parts(dark: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Join a region with the dark parts near it if they lie around the center of the image together.
+
+    Melanomas in particular can have dark parts with pale or regressed skin between them. Then the
+    region is one of the parts, and lies on one side of the center. Parts that do not belong to the
+    lesion, such as ink, shadows and other spots, lie farther from the center than the region.
+
+    Parameters
+    ----------
+    dark : ndarray of shape (height, width), dtype bool
+        Dark pixels of the image.
+    region : ndarray of shape (height, width), dtype bool
+        A connected region.
+
+    Returns
+    -------
+    ndarray of shape (height, width), dtype bool
+        The parts and the pixels between them. It is `region` itself if there are no other parts,
+        or if they lower the mean weight of the pixels, which decreases with the distance from the
+        center.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dark = np.zeros((60, 120), dtype=bool)
+    >>> dark[20:40, 40:55] = dark[20:40, 60:75] = True
+    >>> left = dark & (np.arange(120) < 57)
+    >>> np.flatnonzero(join_parts(dark, left)[30])[[0, -1]]
+    array([40, 74])
+    """
+    labels, n_parts = ndi.label(dark & ~region)
+    area = np.count_nonzero(region)
+    large = np.bincount(labels.ravel(), minlength=n_parts + 1) >= _MIN_PART * area
+    large[0] = False
+    if not large.any():
+        return region
+    near = np.unique(labels[grow_by_disk(region, _NEAR * np.sqrt(area))])
+    parts = large & np.isin(np.arange(n_parts + 1), near)
+    if not parts.any():
+        return region
+    joined = fill_bays(region | parts[labels], _NEAR)
+    weights = _compute_center_weights(region.shape)
+    return joined if weights[joined.ravel()].mean() > weights[region.ravel()].mean() else region
 
 
 def _measure_outline(region: NDArray[np.bool_]) -> float:

@@ -14,8 +14,16 @@ from sklearn_melanoma._io.reading import WORKING_SIDE, resize_map, shrink
 from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts, lies_along_frame
 from sklearn_melanoma.segmentation._field_of_view import find_content, find_surround, scale_box
-from sklearn_melanoma.segmentation._refine import refine_by_color
-from sklearn_melanoma.segmentation._regions import CHANNELS, RATIOS, SMOOTHING, find_core, find_region, smooth_levels
+from sklearn_melanoma.segmentation._refine import fill_bays, refine_by_color
+from sklearn_melanoma.segmentation._regions import (
+    CHANNELS,
+    RATIOS,
+    SMOOTHING,
+    find_core,
+    find_region,
+    join_parts,
+    smooth_levels,
+)
 
 # Longest side, in pixels, at which images are segmented. On three data sets, the mean Jaccard index is the same at 128,
 # 160, 192, 256 and 384 within 0.006. The cost grows with the square.
@@ -56,8 +64,9 @@ def segment_watershed(
        well outside it, so the border lies in the narrow band between. Otsu's threshold lies half
        way to the dark core, so the true border is outside rather than inside.
     5. A ragged region with a compact, much darker core is replaced by the core, since the rest is
-       uneven skin. Then the border is moved to where the color passes `level`, on the axis that
-       best separates the lesion from the skin around it. Bays are filled, and the watershed
+       uneven skin. Dark parts near the region are joined with it if they lie around the center of
+       the image together. Then the border is moved to where the color passes `level`, on the axis
+       that best separates the lesion from the skin around it. Bays are filled, and the watershed
        places the border again.
     6. The border is moved outwards by `margin`.
 
@@ -155,9 +164,12 @@ def _segment_content(
     if not region.any():
         return np.zeros(shape, dtype=bool)
     if level is not None:
-        region = find_core(chosen.gray, region, artifacts)
+        core = find_core(chosen.gray, region, artifacts)
+        whole = join_parts(chosen.dark, core)
         rgb = chosen.correct_light(np.stack([colors(color) for color in range(3)]))
-        region = refine_by_color(rgb, _flood_region(chosen.gray, region), artifacts, level=level)
+        region = refine_by_color(rgb, _flood_region(chosen.gray, whole), artifacts, level=level)
+        if whole is not core:  # the color between the parts can be that of skin
+            region = fill_bays(region | whole)
     region = _flood_region(chosen.gray, region)
     # The border is interpolated to the full size by the distance from the lesion.
     margin *= max(region.shape)

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import segment_watershed
-from sklearn_melanoma.segmentation._regions import binarize, choose_region, find_core
+from sklearn_melanoma.segmentation._regions import binarize, choose_region, find_core, join_parts
 
 SHAPE = (144, 192)
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
@@ -45,6 +45,36 @@ def test_finds_core_in_uneven_skin():
 )
 def test_keeps_region_without_core(region, core, dark):
     np.testing.assert_array_equal(find_core(levels(region, core=core, dark=dark), region), region)
+
+
+PART = disk(20, x=65)
+
+
+def test_joins_parts_around_center():
+    other = disk(12, x=110)
+    joined = join_parts(PART | other, PART)
+    assert (joined >= PART | other).all()
+    assert joined[72, 65:110].all()
+    assert joined.sum() < 1.5 * (PART | other).sum()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [disk(12, x=20), disk(12, x=150), disk(5, x=100), np.zeros(SHAPE, bool)],
+    ids=["far from center", "far from region", "small", "none"],
+)
+def test_keeps_region_without_parts(other):
+    assert join_parts(PART | other, PART) is PART
+
+
+def test_finds_lesion_of_two_dark_parts(make_lesion):
+    lesion = make_lesion(288, 384, radii=(0.2, 0.25), noise=1.0)
+    x = np.arange(384)
+    skin = np.median(lesion.image[~lesion.mask], axis=0)
+    image = lesion.image.copy()
+    image[:, (x > 180) & (x < 215)] = skin
+    assert mask_jaccard(lesion.mask, segment_watershed(image)) > 0.8
+    assert mask_jaccard(lesion.mask, segment_watershed(image, level=None)) < 0.65
 
 
 def test_finds_lesion_in_shadow(make_lesion):
