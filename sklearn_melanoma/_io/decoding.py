@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from sklearn_melanoma._io.dicom import is_dicom
+from sklearn_melanoma._io.dicom_pixels import invert_gray, read_content
 from sklearn_melanoma._io.files import read_bytes
 from sklearn_melanoma._io.headers import check_header
 from sklearn_melanoma._io.limits import MAX_PIXELS, check_cost
@@ -59,6 +61,7 @@ class Loaded(NamedTuple):
     box: Box | None  # part of `image` that shows the whole picture; None for all of it
     orientation: int  # 1 to 8, as in EXIF
     deep: bool = False  # whether the file has 16 bits per level; Pillow keeps the upper 8 of colors
+    mm_per_pixel: float | None = None  # of the file; None if it does not say
 
 
 def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
@@ -67,7 +70,7 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
     Parameters
     ----------
     path : path
-        Path or URL of a file in one of `FORMATS`.
+        Path or URL of a file in one of `FORMATS`, or of a DICOM file.
     max_side : int, optional
         Longest side that is needed. A JPEG is decoded at the smallest of its built-in sizes that is not below it.
 
@@ -82,13 +85,20 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
         If the file has another format, is damaged or exceeds a limit.
     OSError
         If the file does not exist or must not be opened.
+    ImportError
+        If it is a DICOM file and pydicom is not installed.
 
     Warns
     -----
     UserWarning
-        If it has several pages of different images, or several frames.
+        If it has several pages of different images, or several frames. If a DICOM file has a scale of no use.
     """
-    with BytesIO(read_bytes(path, MAX_BYTES)) as file:
+    data = read_bytes(path, MAX_BYTES)
+    return _load_dicom(data, path, max_side) if is_dicom(data) else _load_encoded(data, path, max_side)
+
+
+def _load_encoded(data: bytes, path: PathLike, max_side: int | None) -> Loaded:
+    with BytesIO(data) as file:
         image = _open_image(file, path, max_side)
         n_pages = count_pages(image, file.getvalue())
         width, height = image.size
@@ -104,6 +114,30 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
             "If another one shows the lesion, save it as a file of its own."
         )
     return loaded._replace(width=width, height=height, box=drafted[1] if drafted else None)
+
+
+def _load_dicom(data: bytes, path: PathLike, max_side: int | None) -> Loaded:
+    try:
+        with source_errors(path):
+            content = read_content(data, max_side)
+    except ImportError as error:
+        raise ImportError(_describe_unreadable(path, str(error))) from error
+    if content.image is None:
+        loaded = _load_encoded(content.jpeg or b"", path, max_side)
+    else:
+        loaded = load_image(content.image, path)._replace(deep=content.deep)
+    if (loaded.width, loaded.height) != (content.width, content.height):
+        reason = (
+            f"its JPEG has {loaded.width} × {loaded.height} pixels, but it declares {content.width} × {content.height}"
+        )
+        raise ValueError(_describe_unreadable(path, reason))
+    image = invert_gray(loaded.image) if content.inverted else loaded.image
+    if content.profile:
+        image.info["icc_profile"] = content.profile
+    if content.warning:
+        warn_user(f"The scale of {source_name(path)!r} is ignored: {content.warning}.")
+    # Viewers of DICOM ignore EXIF data in it.
+    return loaded._replace(image=image, orientation=1, mm_per_pixel=content.mm_per_pixel)
 
 
 def load_image(image: Image.Image, source: object) -> Loaded:
@@ -152,7 +186,7 @@ def _open_image(file: BytesIO, path: PathLike, max_side: int | None) -> Image.Im
         check_cost(image, file.getvalue(), max_side)
     except UnidentifiedImageError as error:
         size = len(file.getvalue())
-        what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF or WebP image" if size else "the file is empty"
+        what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image" if size else "the file is empty"
         raise ValueError(_describe_unreadable(path, what)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a filter may raise the warning
         raise ValueError(_describe_unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error

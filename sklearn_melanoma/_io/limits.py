@@ -46,10 +46,7 @@ def check_cost(image: ImageFile.ImageFile, data: bytes, max_side: int | None = N
     """
     width, height = image.size
     pixels = width * height
-    if pixels > MAX_PIXELS:
-        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{_WAY_OUT}")
-    if max(width, height) > MAX_SIDE:
-        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_SIDE:,} on one side{_WAY_OUT}")
+    check_size(width, height)
     if image.info.get("progressive"):
         n_scans = data.count(b"\xff\xda")
         if n_scans * pixels > MAX_SCANNED_PIXELS:
@@ -59,10 +56,58 @@ def check_cost(image: ImageFile.ImageFile, data: bytes, max_side: int | None = N
         raise ValueError(f"it has tiles of {tile_width} × {tile_height} pixels, more than {MAX_PIXELS:,}")
     if image.tile and image.tile[0][0] == "bmp_rle":
         _check_run_length(width, height, len(data))
-    needed = _estimate_memory(image, data, max_side)
+    # Pillow takes one or four bytes per pixel. The decoder of WebP keeps two frames in addition.
+    stored = 12 if image.format == "WEBP" else 1 if image.mode in ("1", "L", "P") else 4
+    decoding = _estimate_decoding(image, data)
+    check_memory(image.size, len(data), decoding, stored, max_side, is_gray=image.mode == "L")
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image of too many pixels."""
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{_WAY_OUT}")
+    if max(width, height) > MAX_SIDE:
+        raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_SIDE:,} on one side{_WAY_OUT}")
+
+
+def check_memory(
+    size: tuple[int, int], n_bytes: int, decoding: int, stored: int, max_side: int | None, *, is_gray: bool
+) -> None:
+    """Refuse an image that takes too much memory.
+
+    The content of the file is released when all pixels are decoded, before they are converted.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height.
+    n_bytes : int
+        Bytes of the file.
+    decoding : int
+        Bytes of the file, its copies and the buffers of the decoder.
+    stored : int
+        Bytes per pixel of the decoded image.
+    max_side : int or None
+        Longest side to which it will be shrunk.
+    is_gray : bool
+        Whether it has one channel and no palette.
+
+    Raises
+    ------
+    ValueError
+        If it takes more than `MAX_DECODING_BYTES`, by measurements with Pillow 13.
+    """
+    width, height = size
+    pixels = width * height
+    converting = 3 * pixels
+    if max_side is not None and max_side < max(size):
+        # Whole blocks are averaged first. Below half of the size, the copies for the next step are small.
+        blocks = max(size) // max_side
+        converting = (4 if is_gray else 12) * pixels // blocks**2
+    needed = stored * pixels + max(decoding, converting)
     if needed > MAX_DECODING_BYTES:
         raise ValueError(
-            f"decoding its {width} × {height} pixels from {len(data):,} bytes takes {needed:,} bytes of memory, more "
+            f"decoding its {width} × {height} pixels from {n_bytes:,} bytes takes {needed:,} bytes of memory, more "
             f"than {MAX_DECODING_BYTES:,}{_WAY_OUT}"
         )
 
@@ -80,22 +125,6 @@ def _check_run_length(width: int, height: int, n_bytes: int) -> None:
             f"it is a run-length encoded BMP of {width} × {height} pixels in {n_bytes:,} bytes, more than {longest:,}. "
             "Save it as PNG"
         )
-
-
-def _estimate_memory(image: ImageFile.ImageFile, data: bytes, max_side: int | None) -> int:
-    """Return the bytes that decoding takes at most, from measurements with Pillow 13.
-
-    The content of the file is released when all pixels are decoded, before they are converted.
-    """
-    pixels = image.width * image.height
-    # Pillow takes one or four bytes per pixel. The decoder of WebP keeps two frames in addition.
-    stored = pixels * (12 if image.format == "WEBP" else 1 if image.mode in ("1", "L", "P") else 4)
-    converting = 3 * pixels
-    if max_side is not None and max_side < max(image.size):
-        # Whole blocks are averaged first. Below half of the size, the copies for the next step are small.
-        blocks = max(image.size) // max_side
-        converting = (4 if image.mode == "L" else 12) * pixels // blocks**2
-    return stored + max(_estimate_decoding(image, data), converting)
 
 
 def _estimate_decoding(image: Any, data: bytes) -> int:

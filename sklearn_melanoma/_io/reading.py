@@ -263,7 +263,9 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
             probability=probability,
         )
     if isinstance(image, str | os.PathLike):
-        pixels, shape = _extract_pixels(load_file(image, max_side), image, max_side)
+        loaded = load_file(image, max_side)
+        pixels, shape = _extract_pixels(loaded, image, max_side)
+        mm_per_pixel = loaded.mm_per_pixel or mm_per_pixel
     elif isinstance(image, Image.Image):
         pixels, shape = _extract_pixels(load_pil(image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):

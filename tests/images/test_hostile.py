@@ -81,7 +81,7 @@ def test_refuses_broken_files_with_warnings_ignored(files, tmp_path, name):
 def test_messages_give_reason(files, tmp_path):
     for name, reason in {
         "empty.jpg": "the file is empty.",
-        "gif.jpg": "bytes are no JPEG, PNG, BMP, TIFF or WebP image.",
+        "gif.jpg": "bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image.",
         "cut at 90 %.png": "the file ends early",
         "lossless.jpg": "its data are damaged",
         "bomb.jpg": "declares more than 89,478,485 pixels.",

@@ -1,0 +1,217 @@
+"""Headers of DICOM files: where the pixels are, and attributes of image and patient.
+
+Only the attributes that a caller names are read, so that names and dates of patients are not even in memory otherwise.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from math import isfinite
+from typing import Any, NamedTuple
+
+# Headers take some KB, and up to some MB with a color profile or a palette of 16 bits.
+MAX_HEADER_BYTES = 1 << 24
+
+# pydicom reads an element in one to three calls, each in some microseconds. Headers have some hundred elements.
+MAX_READS = 100_000
+
+# Inflating keeps two copies for a moment. Compressed bytes may unpack to a thousand times as many.
+MAX_INFLATED_BYTES = 150_000_000
+
+SPACINGS = (
+    *("PixelSpacing", "PixelSpacingCalibrationType", "ImagerPixelSpacing", "NominalScannedPixelSpacing"),
+    "PixelAspectRatio",
+)
+
+# Pixels are taken for square if their sides differ by at most this fraction, as rounded numbers do.
+_ASPECT = 0.01
+
+IMPLICIT, DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+_FIRST_PIXELS, PIXEL_DATA = 0x7FE0_0008, 0x7FE0_0010  # floats come first
+_UNDEFINED = 0xFFFF_FFFF
+
+_lock = threading.Lock()
+
+
+class Header(NamedTuple):
+    """Attributes of a DICOM file, and the place of its pixels."""
+
+    syntax: str  # UID of the transfer syntax
+    values: dict[str, Any]  # bytes, or what pydicom makes of a sequence, by the keyword of the attribute
+    data: bytes  # content of the file, inflated
+    tag: int | None  # of the pixels; None without pixels
+    start: int  # of the pixels in the data
+    length: int | None  # of the pixels in bytes; None if they are encapsulated
+
+    def get_text(self, keyword: str) -> str:
+        """Return a text without padding; empty if it is missing."""
+        value = self.values.get(keyword)
+        return value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else ""
+
+    def get_integer(self, keyword: str, default: int = 0) -> int:
+        """Return the first of the binary numbers of an attribute."""
+        value = self.values.get(keyword) or b""
+        return int.from_bytes(value[:2], "little") if len(value) >= 2 else default
+
+    def get_decimals(self, keyword: str) -> list[float] | None:
+        """Return the decimal numbers of an attribute; None without it, or if they are no numbers."""
+        try:
+            numbers = [float(part) for part in self.get_text(keyword).split("\\")]
+        except ValueError:
+            return None
+        return numbers if all(map(isfinite, numbers)) else None
+
+
+def is_dicom(data: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a DICOM file."""
+    return data[128:132] == b"DICM"
+
+
+def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_READS) -> Header:
+    """Read attributes of a DICOM file up to its pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file; its header is enough.
+    keywords : iterable of str
+        Keywords of the attributes, as in the dictionary of DICOM. Those that the file lacks are left out.
+    max_reads : int
+        Largest number of calls that read a part of the header.
+
+    Returns
+    -------
+    Header
+        The attributes as bytes.
+
+    Raises
+    ------
+    ValueError
+        If the header is damaged or exceeds a limit, or the transfer syntax is big-endian.
+    ImportError
+        If pydicom is not installed.
+    """
+    import_pydicom()
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.filereader import read_dataset
+
+    with silence_pydicom():
+        syntax, start = _read_syntax(data)
+        if syntax == _BIG_ENDIAN:
+            raise ValueError("it is a DICOM file in big-endian order, which is retired. Save it in little-endian order")
+        if syntax == DEFLATED:
+            data, start = _inflate(data, start), 0
+        reader = CountingReader(data, max_reads, MAX_HEADER_BYTES)
+        reader.seek(start)
+        place: list[tuple[int, int, int]] = []
+
+        def find_pixels(tag: int, _: str | None, length: int) -> bool:
+            if tag >= _FIRST_PIXELS:
+                place[:] = [(int(tag), reader.tell(), length)]
+            return tag >= _FIRST_PIXELS
+
+        tags = {keyword: tag_for_keyword(keyword) for keyword in keywords}
+        try:
+            found = read_dataset(
+                reader,
+                syntax == IMPLICIT,
+                is_little_endian=True,
+                stop_when=find_pixels,
+                specific_tags=list(tags.values()),  # type: ignore[arg-type]
+            )
+        except RecursionError as error:
+            raise ValueError("its header has too many sequences in each other") from error
+        values = {keyword: found.get_item(tag).value for keyword, tag in tags.items() if tag in found}  # type: ignore
+    tag, start, length = place[0] if place and place[0][0] <= PIXEL_DATA else (None, 0, 0)
+    return Header(syntax, values, data, tag, start, None if length == _UNDEFINED else length)
+
+
+def find_scale(header: Header) -> tuple[float | None, str]:
+    """Return the width of a pixel in millimeters, or None and why a given one is of no use.
+
+    Pixel Spacing is the distance on the patient (DICOM PS3.3, 10.7.1.1). If it equals the spacing on the detector or on
+    a scanned print, it was not corrected for the magnification, unless a type of calibration is given.
+    """
+    aspect = header.get_decimals("PixelAspectRatio")
+    if aspect is not None and len(aspect) == 2 and not _are_equal(*aspect):
+        return None, "its pixels are not square"
+    if not header.get_text("PixelSpacing"):
+        return None, ""
+    spacing = header.get_decimals("PixelSpacing")
+    if spacing is None or len(spacing) != 2 or min(spacing) <= 0:
+        return None, "its pixel spacing is not two numbers above 0"
+    if not _are_equal(*spacing):
+        return None, f"its pixels are not square, but {spacing[1]:g} × {spacing[0]:g} mm"
+    others = (header.get_decimals(keyword) for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing"))
+    if spacing in others and not header.get_text("PixelSpacingCalibrationType"):
+        return None, ""
+    return sum(spacing) / 2, ""
+
+
+def import_pydicom() -> None:
+    """Import pydicom, or raise an error that names the extra."""
+    try:
+        import pydicom  # noqa: F401
+    except ImportError as error:
+        raise ImportError("DICOM files need pydicom. pip install 'sklearn-melanoma[dicom]'") from error
+
+
+@contextmanager
+def silence_pydicom() -> Iterator[None]:
+    """Ignore warnings in the block. pydicom warns about many deviations from the standard that do not matter here.
+
+    The filter of warnings belongs to the process, so only one thread at a time changes it.
+    """
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class CountingReader(BytesIO):
+    """Bytes as a file that refuses more reads than a valid file needs."""
+
+    def __init__(self, data: bytes, max_reads: int = MAX_READS, max_bytes: int | None = None):
+        super().__init__(data)
+        self._left, self._max_reads, self._max_bytes = max_reads, max_reads, max_bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read the next bytes."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"its header has too many entries, more than {self._max_reads:,} parts")
+        if self._max_bytes is not None and self.tell() + (size or 0) > self._max_bytes:
+            raise ValueError(f"its header has more than {self._max_bytes:,} bytes")
+        return super().read(size)
+
+
+def _read_syntax(data: bytes) -> tuple[str, int]:
+    """Return the transfer syntax, and where the data set starts after the meta information."""
+    from pydicom.filereader import read_dataset
+
+    reader = CountingReader(data, MAX_READS, MAX_HEADER_BYTES)
+    reader.seek(132)
+    meta = read_dataset(
+        reader,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, vr, length: tag >> 16 != 2,
+        specific_tags=[0x0002_0010],
+    )
+    value = meta.get_item(0x0002_0010).value if 0x0002_0010 in meta else b""
+    return (value or b"").decode("ascii", "replace").strip(" \0") or IMPLICIT, reader.tell()
+
+
+def _inflate(data: bytes, start: int) -> bytes:
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(memoryview(data)[start:], MAX_INFLATED_BYTES + 1)
+    if len(inflated) > MAX_INFLATED_BYTES:
+        raise ValueError(f"it is a deflated DICOM file of more than {MAX_INFLATED_BYTES:,} bytes")
+    return inflated
+
+
+def _are_equal(first: float, second: float) -> bool:
+    return abs(first - second) <= _ASPECT * max(first, second)
