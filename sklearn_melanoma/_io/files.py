@@ -16,7 +16,7 @@ from sklearn_melanoma._io.timeouts import call_with_timeout
 from sklearn_melanoma._typing import PathLike
 
 #: Suffixes of image files, in lower case.
-IMAGE_SUFFIXES = (".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".bmp", ".dcm", ".dicom", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 # Examples: s3://bucket/image.jpg and zip://image.jpg::s3://bucket/images.zip. One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z\d+.-]+(::.+)?://")

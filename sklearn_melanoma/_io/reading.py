@@ -38,10 +38,10 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Parameters
     ----------
     source : path, array-like or PIL.Image.Image
-        A JPEG, PNG, BMP, TIFF or WebP file; gray, RGB or RGBA pixels as uint8, uint16, float
+        A JPEG, PNG, BMP, TIFF, WebP or DICOM file; gray, RGB or RGBA pixels as uint8, uint16, float
         in 0..1 or bool, or as wider integers in 0..255; or a PIL image. Transparent pixels are
         laid over black. Colors with a profile (Display P3, Adobe RGB, CMYK) are converted to
-        sRGB, relative colorimetric.
+        sRGB, relative colorimetric. DICOM files need the extra ``dicom``.
     max_side : int, optional
         Longest side of the result, in pixels. Smaller images are left as they are.
 
@@ -53,21 +53,24 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Raises
     ------
     ValueError
-        If the file is empty, damaged, cut short or of another format, or exceeds a limit: 89 478 485 pixels, 65 535
-        pixels on one side, 770 MB of memory for decoding. If a URL has a protocol that keeps copies of files. If an
-        array has a wrong shape or values, or a PIL image was closed.
+        If the file is empty, damaged, cut short or of another format, is a DICOM file without an image or of several
+        frames, or exceeds a limit: 89 478 485 pixels, 65 535 pixels on one side, 770 MB of memory for decoding. If a
+        URL has a protocol that keeps copies of files. If an array has a wrong shape or values, or a PIL image was
+        closed.
     TypeError
         If `source` is none of the above.
     OSError
         If the file does not exist, must not be opened, is a folder, a pipe or a device, or has more than 300 000 000
         bytes; a TimeoutError if a URL is not read within 60 seconds.
+    ImportError
+        If a package that reading needs is not installed: pydicom for DICOM files, fsspec for URLs.
 
     Warns
     -----
     UserWarning
         If a 16-bit image is almost black, as images with 8- or 12-bit levels are; if a color profile is damaged or
         for another kind of image, and therefore ignored; or if a file has several pages or frames with different
-        images, of which only the first is read.
+        images, of which only the first is read. If the scale of a DICOM file is damaged, or its pixels are not square.
 
     Examples
     --------

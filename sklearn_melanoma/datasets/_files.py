@@ -24,8 +24,8 @@ DATA_VARIABLE = "SKLEARN_MELANOMA_DATA"
 
 #: Suffixes of image files that are not read, in lower case.
 OTHER_SUFFIXES = (
-    *(".avif", ".arw", ".cr2", ".cr3", ".dcm", ".dicom", ".dng", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl"),
-    *(".nef", ".psd", ".svs"),
+    *(".avif", ".arw", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".nef", ".psd"),
+    ".svs",
 )
 
 #: Folders in lower case that hold no images of a data set.

@@ -70,7 +70,7 @@ def load_folder(
     Parameters
     ----------
     folder : path
-        Folder of images (JPEG, PNG, BMP, TIFF, WebP), including its subfolders. Linked folders are
+        Folder of images (JPEG, PNG, BMP, TIFF, WebP, DICOM), including its subfolders. Linked folders are
         followed. Hidden files and folders, and folders that systems make (``@eaDir``, ``__MACOSX``,
         recycle bins), are ignored.
     labels : path, DataFrame or Series, optional

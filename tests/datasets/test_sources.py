@@ -34,9 +34,9 @@ def test_folder_holds_images_without_masks(place):
 
 
 def test_counts_images_of_formats_that_are_not_read(place):
-    for name in ("d.heic", "E.DCM", "clinic/f.gif", "a.heif"):  # a.jpg is the last one, converted
+    for name in ("d.heic", "E.JP2", "clinic/f.gif", "a.heif"):  # a.jpg is the last one, converted
         (place / "data" / name).write_bytes(b"x")
-    with pytest.warns(UserWarning, match=r"^3 images in 'data' are left out, such as 'E.DCM': their formats") as caught:
+    with pytest.warns(UserWarning, match=r"^3 images in 'data' are left out, such as 'E.JP2': their formats") as caught:
         assert names(find_images("data")) == ["a.jpg", "b.png", "clinic/a.jpg", "clinic/c.tif"]
     assert [warning.filename for warning in caught] == [__file__]
 
@@ -173,3 +173,9 @@ def test_match_table(place):
         match_table(["data/a.jpg"], "patients.csv", image_column="image")
     with pytest.raises(FileNotFoundError, match=r"table must be a file that exists, got 'gone\.csv'"):
         match_table(["data/a.jpg"], "gone.csv")
+
+
+def test_dicom_files_are_images(place):
+    (place / "data" / "E.DCM").write_bytes(b"x")
+    assert names(find_images("data"))[0] == "E.DCM"
+    assert names(find_images("data/*.DCM")) == ["E.DCM"]
