@@ -1,5 +1,6 @@
 """Segmentation: from an image to the mask of its lesion."""
 
+from sklearn_melanoma.segmentation._boxes import lesion_boxes
 from sklearn_melanoma.segmentation._candidates import describe_candidates
 from sklearn_melanoma.segmentation._crf import refine_probability
 from sklearn_melanoma.segmentation._crf_refiner import CRFRefiner
@@ -21,6 +22,7 @@ __all__ = [
     "SegmenterSelector",
     "WatershedSegmenter",
     "describe_candidates",
+    "lesion_boxes",
     "load_pretrained_segmenter",
     "refine_probability",
     "segment_watershed",
