@@ -41,7 +41,7 @@ INTRO = (
     "the loss are of the sum over all images of the data set. *Wrong place*: under 20 % of the smaller of the two "
     "masks lies in the other one. *Too small*: more pixels are missed than found in excess. *Too large*: all other "
     "errors. The columns of the kinds add up to the fraction of the loss.",
-    "Causes were noted by a person who inspected the images (`failure_causes.csv`). A mean over all images is mostly "
+    "Causes were noted when the images were inspected (`failure_causes.csv`). A mean over all images is mostly "
     "one over nevi, so melanomas have tables of their own.",
 )
 WORST_NOTE = "The worst {n_worst} ({part:.0%} of the {what}) have {loss:.0%} of their loss."
