@@ -20,6 +20,7 @@ __all__ = [
     "Interval",
     "ProgressBar",
     "StrOptions",
+    "get_tuned_label",
     "one_blas_thread",
     "safe_indexing",
     "with_callbacks",
@@ -50,3 +51,8 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 def wrap_rows(rows: NDArray[Any], transformer: Any) -> Any:
     """Return rows in the container that `set_output` of their transformer, or the global setting, asks for."""
     return _wrap_data_with_container("transform", rows, [], transformer)
+
+
+def get_tuned_label(model: Any) -> Any:
+    """Return the label that a `TunedThresholdClassifierCV` predicts from its threshold on; None for `classes_[1]`."""
+    return model._curve_scorer._get_pos_label()

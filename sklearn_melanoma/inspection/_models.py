@@ -115,7 +115,7 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
         if len(model.steps) > 1 and get_tags(images).input_tags.string and hasattr(images, "batch_size"):
             pipelines.append(images)
             return model[1:]
-    elif attribute := _find_inner(model):  # first, because it has the attributes of the estimator inside
+    elif attribute := find_inner(model):  # first, because it has the attributes of the estimator inside
         fitted = copy(model)
         vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
         return fitted
@@ -133,8 +133,19 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
     )
 
 
-def _find_inner(model: Any) -> str | None:
-    """Return the attribute that holds the fitted estimator to which another one forwards; None for others."""
+def find_inner(model: Any) -> str | None:
+    """Return the attribute that holds the fitted estimator to which another one forwards.
+
+    Parameters
+    ----------
+    model : estimator
+        Any fitted estimator.
+
+    Returns
+    -------
+    str or None
+        The attribute; None for an estimator that does not forward.
+    """
     for base in type(model).__mro__:
         for attribute in _FORWARDERS.get(base.__name__, ()):
             if hasattr(model, attribute):
@@ -192,7 +203,7 @@ def _walk(model: Any) -> Iterator[Any]:
     """Yield a model and the estimators inside it to which it forwards."""
     while model is not None:
         yield model
-        attribute = _find_inner(model)
+        attribute = find_inner(model)
         model = getattr(model, attribute) if attribute else None
 
 
@@ -229,7 +240,7 @@ def find_parts(model: Any) -> list[TablePart]:
     if isinstance(model, Pipeline):
         before = _list_steps(model[:-1])
         return [TablePart(before + part.transformers, part.classifier) for part in find_parts(model.steps[-1][1])]
-    if attribute := _find_inner(model):
+    if attribute := find_inner(model):
         return find_parts(getattr(model, attribute))
     if calibrated := getattr(model, "calibrated_classifiers_", None):
         return [part for each in calibrated for part in find_parts(each.estimator)]

@@ -7,22 +7,15 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from numbers import Real
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier
-from sklearn.utils.validation import check_is_fitted
+from sklearn.exceptions import InconsistentVersionWarning
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.metrics import Threshold
-from sklearn_melanoma.metrics._positive import find_pos_label, infer_pos_label
-from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled
 from sklearn_melanoma.persistence._archive import check_archive
+from sklearn_melanoma.persistence._checks import check_model, set_threshold
 from sklearn_melanoma.persistence._file import FORMAT, find_target, read_model_file, write_model_file
 from sklearn_melanoma.persistence._portable import (
     describe_version_differences,
@@ -142,16 +135,9 @@ def save_model(
     (0.3, {'images': 20}, ('area', 'perimeter_ratio'))
     """
     skops = import_skops()
-    _check_model(model)
+    check_model(model)
     find_target(path)  # raises before the work is done
-    positive = _find_positive(model, pos_label)
-    if threshold is not None:
-        _check_threshold(model, threshold, positive)
-        if len(model.classes_) == 2:
-            cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
-            model = FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut), pos_label=positive)
-    elif isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
-        threshold = float(model.threshold)
+    model, threshold, positive = set_threshold(model, threshold, pos_label)
     info = {
         "format": FORMAT,
         "classes": getattr(model, "classes_", None),
@@ -305,70 +291,6 @@ def _read(path: PathLike) -> tuple[ModelInfo, bytes]:
             f"{os.fspath(path)!r} is not a model of this package: what it says of its model can't be read."
         ) from error
     return info, archive
-
-
-def _check_model(model: Any) -> None:
-    if isinstance(model, type) or not isinstance(model, BaseEstimator):
-        raise TypeError(f"model must be a fitted estimator, got {model!r}.")
-    if hasattr(model, "best_estimator_"):
-        raise ValueError(
-            f"model must be what predicts, got a {type(model).__name__}, which also holds all that was tried. "
-            "Save its best_estimator_."
-        )
-    fitted = model.estimator if isinstance(model, FixedThresholdClassifier) and not _is_fitted(model) else model
-    if not _is_fitted(fitted):
-        raise NotFittedError(f"model must be fitted, got a {type(model).__name__} that is not. Call its fit first.")
-
-
-def _is_fitted(model: Any) -> bool:
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return False
-    return True
-
-
-def _find_positive(model: Any, pos_label: Any) -> Any:
-    """Return the label of the positive class; None if nothing says which of more than two classes it is."""
-    check_classes_without_unlabeled(model)
-    classes = np.asarray(getattr(model, "classes_", [])).tolist()
-    if len(classes) != 2:
-        if pos_label is not None and pos_label not in classes:
-            raise ValueError(
-                f"pos_label must be one of the classes of the model, {classes!r}, got {pos_label!r}. Leave it out."
-            )
-        return infer_pos_label(model) if pos_label is None else pos_label
-    positive = find_pos_label(classes, pos_label, estimator=model, name="classes_")
-    if isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
-        predicted = classes[1] if model.pos_label is None else model.pos_label
-        if predicted != positive:
-            raise ValueError(
-                f"model must have its threshold for the positive class {positive!r}, got a FixedThresholdClassifier "
-                f"with one for {predicted!r}. Pass FixedThresholdClassifier(…, pos_label={positive!r})."
-            )
-    return positive
-
-
-def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> None:
-    """Raise an error if the model can't have this threshold."""
-    if isinstance(model, FixedThresholdClassifier):
-        raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
-    classes = np.asarray(getattr(model, "classes_", ())).tolist()
-    if len(classes) < 2:
-        raise ValueError(f"threshold must be left out where there are not two classes, got {len(classes)} of them.")
-    if pos_label is None:
-        raise ValueError(
-            f"pos_label must say for which of the classes {classes!r} the threshold is, got None. Pass it, such as "
-            "pos_label='melanoma'."
-        )
-    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
-    if isinstance(cut, bool) or not isinstance(cut, Real) or not isfinite(cut):
-        raise ValueError(f"threshold must be a finite number, got {cut!r}.")
-    if hasattr(model, "predict_proba") and not 0 <= cut <= 1:
-        raise ValueError(
-            f"threshold must be a probability, in 0..1, because {type(model).__name__} has predict_proba, got {cut!r}. "
-            "Divide percents by 100."
-        )
 
 
 def _convert_numpy(value: Any) -> Any:

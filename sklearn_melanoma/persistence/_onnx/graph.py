@@ -1,0 +1,180 @@
+"""ONNX graph under construction, in double precision."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+# onnxruntime has run these versions since 1.13, and reads 64 bits in all operators used here.
+OPSETS = {"": 17, "ai.onnx.ml": 3}
+IR_VERSION = 8
+
+# Largest difference between scikit-learn and a converted step. Its results are compared relative to 1 or more.
+TOLERANCE = 1e-6
+
+
+def import_converter() -> Any:
+    """Return the module `skl2onnx`, or raise an error that says how to install it."""
+    try:
+        return import_module("skl2onnx")
+    except ImportError as error:
+        raise ImportError(
+            "Exporting models to ONNX needs skl2onnx. Install it with: pip install 'sklearn-melanoma[onnx]'"
+        ) from error
+
+
+class Graph:
+    """Nodes and constants of an ONNX graph.
+
+    Tensors are named by strings. They have one row for each sample, and hold floats of 64 bits unless stated otherwise.
+
+    Parameters
+    ----------
+    prefix : str, default=""
+        How the names of all tensors made here begin.
+    """
+
+    def __init__(self, prefix: str = ""):
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.domains: dict[str, int] = dict(OPSETS)
+        self.done: dict[tuple[Any, ...], Any] = {}  # tensors by what they were made of; nothing is computed twice
+        self._prefix = prefix
+        self._onnx = import_module("onnx")
+
+    def add(self, operation: str, *inputs: Any, **attributes: Any) -> str:
+        """Add a node with one output.
+
+        Parameters
+        ----------
+        operation : str
+            Operator of ONNX.
+        *inputs : str or array-like
+            Names of tensors, or constants: floats of 64 bits, integers, strings or bools.
+        **attributes : object
+            Attributes of the operator.
+
+        Returns
+        -------
+        str
+            Name of the output.
+        """
+        names = [value if isinstance(value, str) else self._add_constant(np.asarray(value)) for value in inputs]
+        output = self._make_name()
+        self.nodes.append(self._onnx.helper.make_node(operation, names, [output], **attributes))
+        return output
+
+    def add_estimator(self, estimator: Any, x: str, **options: Any) -> list[str]:
+        """Add a fitted estimator by its registered converter.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Any estimator that skl2onnx can convert.
+        x : str
+            Its input, a table.
+        **options : object
+            Options of the converter.
+
+        Returns
+        -------
+        list of str
+            The outputs: the transformed table; or labels, probabilities and what the options add.
+
+        Raises
+        ------
+        ValueError
+            If skl2onnx has no converter for it, or the converter computes something else.
+        """
+        key = (id(estimator), x, *options)
+        if key not in self.done:
+            table = self.cast(x, "FLOAT") if _rounds_table(estimator) else x
+            self.done[key] = self._add_model(_convert_estimator(estimator, options), table)
+        return list(self.done[key])
+
+    def _add_model(self, model: Any, x: str) -> list[str]:
+        """Add the nodes of a model with one input."""
+        prefix = f"{self._make_name()}_"
+        renamed = self._onnx.compose.add_prefix_graph(model.graph, prefix)
+        self.nodes.append(self._onnx.helper.make_node("Identity", [x], [renamed.input[0].name]))
+        self.nodes.extend(renamed.node)
+        self.constants.extend(renamed.initializer)
+        for opset in model.opset_import:
+            self.domains.setdefault(opset.domain, opset.version)
+        names = [output.name for output in renamed.output]
+        position = _find_result(model)
+        names[position] = self.cast(names[position])
+        return names
+
+    def cast(self, x: str, kind: str = "DOUBLE") -> str:
+        """Convert numbers or bools to a type of ONNX, such as DOUBLE, FLOAT or INT64."""
+        return self.add("Cast", x, to=getattr(self._onnx.TensorProto, kind))
+
+    def _add_constant(self, value: Any) -> str:
+        value = value.astype(np.int64) if value.dtype.kind == "i" else value  # 32 bits on some platforms
+        name = self._make_name()
+        self.constants.append(self._onnx.numpy_helper.from_array(value, name))
+        return name
+
+    def _make_name(self) -> str:
+        return f"{self._prefix}t{len(self.nodes)}_{len(self.constants)}"
+
+
+def _rounds_table(estimator: Any) -> bool:
+    """Tell whether an estimator of scikit-learn rounds the table to 32 bits before it compares it with thresholds."""
+    return type(estimator).__module__.startswith(("sklearn.tree.", "sklearn.ensemble._forest", "sklearn.ensemble._gb"))
+
+
+def _find_result(model: Any) -> int:
+    """Return the position of the transformed table or the probabilities among the outputs of a model of skl2onnx."""
+    return min(len(model.graph.output) - 1, 1)
+
+
+def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
+    """Return the model that skl2onnx makes, if it computes what the estimator computes."""
+    skl2onnx = import_converter()
+    kind, types = type(estimator).__name__, skl2onnx.common.data_types
+    input_type = types.FloatTensorType if _rounds_table(estimator) else types.DoubleTensorType
+    try:
+        model = skl2onnx.to_onnx(
+            estimator,
+            initial_types=[("X", input_type([None, estimator.n_features_in_]))],
+            options={id(estimator): {"zipmap": False, **options}} if is_classifier(estimator) else None,
+            target_opset=OPSETS,
+        )
+        # Some converters declare 64 bits for a result of 32 bits.
+        model.graph.output[_find_result(model)].ClearField("type")
+        difference = _measure_difference(estimator, model)
+    except Exception as error:  # of many types, which are not documented
+        reason = shorten(str(error.__cause__ or error), 200)
+        raise ValueError(
+            f"model must hold only steps that convert to ONNX, but skl2onnx can't convert {kind} ({reason}). Choose "
+            "another, register a converter by skl2onnx.update_registered_converter, or export the steps after it."
+        ) from error
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"model must hold only steps that convert to ONNX, but {kind} as converted by skl2onnx differs by "
+            f"{difference:.1g} on random numbers. Choose another, or export the steps after it."
+        )
+    return model
+
+
+def _measure_difference(estimator: Any, model: Any) -> float:
+    """Return the largest difference between an estimator and its converted model on random rows."""
+    rows = np.random.default_rng(0).normal(size=(100, estimator.n_features_in_))
+    names = getattr(estimator, "feature_names_in_", None)
+    table = rows if names is None else import_module("pandas").DataFrame(rows, columns=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # estimators inside may have been fitted without names
+        expected = estimator.predict_proba(table) if is_classifier(estimator) else estimator.transform(table)
+    runtime = import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors only: skl2onnx leaves constants that are not used
+    session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    found = session.run(None, {"X": rows.astype(np.float32) if _rounds_table(estimator) else rows})[_find_result(model)]
+    return float(np.max(np.abs(found - np.asarray(expected)) / np.maximum(1.0, np.abs(expected))))
