@@ -45,7 +45,7 @@ def table():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(80, 7)) + (np.arange(80) % 3)[:, np.newaxis] / 2
     rows[::7, 0], rows[:, 3], rows[:, 4] = np.nan, 2.0, np.nan
-    rows[:, 2] = rows[:, 2].round()
+    rows[:, 2] = rows[:, 2].round().clip(-1, 1)  # also the lowest and the highest are repeated
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

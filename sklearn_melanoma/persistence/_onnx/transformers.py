@@ -77,15 +77,13 @@ def interpolate(graph: Graph, x: str, knots: Array, values: Array) -> str:
     n_columns, n_knots = knots.shape
     widths, slopes = np.diff(knots, axis=1), np.zeros(knots.shape)
     np.divide(np.diff(values), widths, out=slopes[:, :-1], where=widths > 0)
-    inside = graph.add("Max", graph.add("Min", x, knots[:, -1]), knots[:, 0])
-    is_reached = graph.add("GreaterOrEqual", graph.add("Unsqueeze", inside, np.array([2])), knots)
+    is_reached = graph.add("GreaterOrEqual", graph.add("Unsqueeze", x, np.array([2])), knots)
     n_reached = graph.add("ReduceSum", graph.cast(is_reached, "INT64"), np.array([2]), keepdims=0)
-    last = graph.add("Add", n_reached, np.arange(n_columns) * n_knots - 1)
-    rise = graph.add(
-        "Mul",
-        graph.add("Gather", slopes.ravel(), last),
-        graph.add("Sub", inside, graph.add("Gather", knots.ravel(), last)),
-    )
+    last = graph.add("Add", graph.add("Max", n_reached, np.array(1)), np.arange(n_columns) * n_knots - 1)
+    # Below the first knot, the rise from it is 0.
+    inside = graph.add("Max", graph.add("Min", x, knots[:, -1]), knots[:, 0])
+    distance = graph.add("Sub", inside, graph.add("Gather", knots.ravel(), last))
+    rise = graph.add("Mul", graph.add("Gather", slopes.ravel(), last), distance)
     return graph.add("Add", rise, graph.add("Gather", np.tile(values, n_columns), last))
 
 
