@@ -276,7 +276,7 @@ BROKEN = {
     "other high bit": (lambda: dicom(gray(), "MONOCHROME2", HighBit=3), "up to bit 3"),
     "signed": (lambda: dicom(gray(), "MONOCHROME2", PixelRepresentation=1), "levels are signed"),
     "two samples": (lambda: dicom(rgb(), SamplesPerPixel=2), "must have 3 samples per pixel in RGB, got 2"),
-    "unknown colors": (lambda: dicom(rgb(), "CIELAB"), "its colors are CIELAB"),
+    "unknown colors": (lambda: dicom(rgb(), "CIELAB"), "its colors are 'CIELAB', which"),
     "no colors": (lambda: dicom(rgb(), PhotometricInterpretation=None), "its colors are not declared"),
     "odd width": (lambda: dicom(bytes(2 * 48 * 63), "YBR_FULL_422", Columns=63), "width must be even"),
     "no palette": (lambda: dicom(gray(), "PALETTE COLOR"), "palette is missing"),

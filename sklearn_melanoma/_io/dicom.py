@@ -50,8 +50,7 @@ class Header(NamedTuple):
 
     def get_text(self, keyword: str) -> str:
         """Return a text without padding; empty if it is missing."""
-        value = self.values.get(keyword)
-        return value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else ""
+        return _decode_text(self.values.get(keyword))
 
     def get_integer(self, keyword: str, default: int = 0) -> int:
         """Return the first of the binary numbers of an attribute."""
@@ -129,6 +128,37 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
         values = {keyword: found.get_item(tag).value for keyword, tag in tags.items() if tag in found}  # type: ignore
     tag, start, length = place[0] if place and place[0][0] <= PIXEL_DATA else (None, 0, 0)
     return Header(syntax, values, data, tag, start, None if length == _UNDEFINED else length)
+
+
+def read_items(header: Header, keyword: str, keywords: Iterable[str], *, max_reads: int = MAX_READS) -> list[list[str]]:
+    """Return texts of the items of a sequence.
+
+    Parameters
+    ----------
+    header : Header
+        Header that was read with the keyword of the sequence.
+    keyword : str
+        Keyword of the sequence.
+    keywords : iterable of str
+        Keywords of the texts in each item.
+    max_reads : int
+        Largest number of calls that read a part of the sequence.
+
+    Returns
+    -------
+    list of list of str
+        The texts of each item, empty where they are missing.
+    """
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.filereader import read_sequence
+
+    tags = [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
+    items = header.values.get(keyword) or []
+    with silence_pydicom():
+        if isinstance(items, bytes):
+            reader = CountingReader(items, max_reads)
+            items = read_sequence(reader, header.syntax == IMPLICIT, True, len(items), "iso8859")
+        return [[_decode_text(item.get_item(tag).value) if tag in item else "" for tag in tags] for item in items]
 
 
 def find_scale(header: Header) -> tuple[float | None, str]:
@@ -211,6 +241,16 @@ def _inflate(data: bytes, start: int) -> bytes:
     if len(inflated) > MAX_INFLATED_BYTES:
         raise ValueError(f"it is a deflated DICOM file of more than {MAX_INFLATED_BYTES:,} bytes")
     return inflated
+
+
+def _decode_text(value: Any) -> str:
+    """Return a text without padding. Attributes in other encodings than these two are not needed."""
+    if not isinstance(value, bytes):
+        return ""
+    try:
+        return value.decode().strip(" \0")
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip(" \0")
 
 
 def _are_equal(first: float, second: float) -> bool:

@@ -119,9 +119,9 @@ def _explain_missing(header: Header) -> str:
     """Return why a file has no pixels."""
     from pydicom.uid import UID
 
-    name = UID(header.get_text("SOPClassUID")).name
-    if header.tag is None and not name.endswith("Image Storage"):
-        return f"it is a DICOM file without an image{f' ({name})' if name else ''}"
+    kind = UID(header.get_text("SOPClassUID"))
+    if header.tag is None and not kind.name.endswith("Image Storage"):
+        return f"it is a DICOM file without an image{'' if kind.name == kind else f' ({kind.name})'}"
     return "it has no pixels, or its header ends early"
 
 
@@ -130,7 +130,8 @@ def _read_form(header: Header, width: int, height: int) -> Form:
     n_samples = header.get_integer("SamplesPerPixel", 1)
     known = _SAMPLES | (_CODEC_SAMPLES if header.syntax not in (*_NATIVE, _RLE) else {})
     if interpretation not in known:
-        raise ValueError(f"its colors are {interpretation or 'not declared'}, which is not one of {', '.join(known)}")
+        given = repr(interpretation[:16]) if interpretation else "not declared"
+        raise ValueError(f"its colors are {given}, which is not one of {', '.join(known)}")
     if n_samples != known[interpretation]:
         raise ValueError(f"it must have {known[interpretation]} samples per pixel in {interpretation}, got {n_samples}")
     allocated = header.get_integer("BitsAllocated")

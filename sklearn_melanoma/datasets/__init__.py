@@ -6,6 +6,7 @@ The functions `load_*` and `make_lesions` return a :class:`~sklearn.utils.Bunch`
 
 from sklearn_melanoma.datasets._derm7pt import load_derm7pt
 from sklearn_melanoma.datasets._diagnosis_labels import read_diagnoses
+from sklearn_melanoma.datasets._dicom import load_dicom
 from sklearn_melanoma.datasets._duplicates import find_duplicates
 from sklearn_melanoma.datasets._fetchers import (
     fetch_ham10000,
@@ -40,6 +41,7 @@ __all__ = [
     "find_images",
     "find_masks",
     "load_derm7pt",
+    "load_dicom",
     "load_folder",
     "load_ham10000",
     "load_images",

@@ -137,13 +137,7 @@ def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     systems and programs make (trash, thumbnails, checkpoints), hold no images. The folder `without` is left out. A
     warning counts images of formats that are not read.
     """
-    seen = {_identify(os.stat(without))} if without is not None else set()
-    found: list[Path] = []
-    folders = [os.fspath(folder)]
-    while folders:  # real folders first, so that an image has the path without a link
-        linked = [link for top in folders for link in _walk(top, seen, found)]
-        folders = sorted(linked)
-    paths = sorted(found, key=lambda path: path.parts)
+    paths = list_files(folder, IMAGE_SUFFIXES + OTHER_SUFFIXES, without=without)
     images = [path for path in paths if path.name.lower().endswith(IMAGE_SUFFIXES)]
     converted = {path.with_suffix("") for path in images}
     if others := [path for path in paths if path.with_suffix("") not in converted]:
@@ -154,15 +148,23 @@ def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     return images
 
 
+def list_files(folder: Path, suffixes: tuple[str, ...] = ("",), *, without: Path | None = None) -> list[Path]:
+    """Return all files under a folder with one of the suffixes, sorted, as :func:`list_images` does."""
+    seen = {_identify(os.stat(without))} if without is not None else set()
+    found: list[Path] = []
+    folders = [os.fspath(folder)]
+    while folders:  # real folders first, so that an image has the path without a link
+        linked = [link for top in folders for link in _walk(top, seen, found, suffixes)]
+        folders = sorted(linked)
+    return sorted(found, key=lambda path: path.parts)
+
+
 def _identify(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
-    """Add the images of a folder that was not seen, and of its real subfolders, and return the linked ones.
-
-    Images of any format are added.
-    """
+def _walk(top: str, seen: set[tuple[int, int]], found: list[Path], suffixes: tuple[str, ...]) -> list[str]:
+    """Add the files of a folder that was not seen, and of its real subfolders, and return the linked ones."""
     links: list[str] = []
     pending = [top]
     while pending:
@@ -181,7 +183,7 @@ def _walk(top: str, seen: set[tuple[int, int]], found: list[Path]) -> list[str]:
                     continue
                 if is_folder:
                     (links if entry.is_symlink() else pending).append(entry.path)
-                elif entry.name.lower().endswith(IMAGE_SUFFIXES + OTHER_SUFFIXES) and is_file:
+                elif entry.name.lower().endswith(suffixes) and is_file:
                     found.append(Path(entry.path))
     return links
 
