@@ -37,7 +37,7 @@ def check_model(model: Any) -> None:
     if hasattr(model, "best_estimator_"):
         raise ValueError(
             f"model must be what predicts, got a {type(model).__name__}, which also holds all that was tried. "
-            "Save its best_estimator_."
+            "Pass its best_estimator_."
         )
     fitted = model.estimator if isinstance(model, FixedThresholdClassifier) and not _is_fitted(model) else model
     if not _is_fitted(fitted):

@@ -66,7 +66,7 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     skl2onnx converts the others. Each of these is compared with scikit-learn on random rows, because some converters
     compute something else.
 
-    The graph uses version 17 of the operators and version 8 of the format, which onnxruntime has run since 1.13.
+    The graph uses version 17 of the operators and version 8 of the format: onnxruntime 1.16 and newer run it.
 
     Examples
     --------

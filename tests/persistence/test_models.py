@@ -226,7 +226,7 @@ def test_loaded_search_result_and_calibrated_model(model, lesions, labels, path)
         scoring="roc_auc",
         error_score="raise",
     ).fit(lesions.images, labels)
-    with pytest.raises(ValueError, match=r"got a GridSearchCV.*Save its best_estimator_"):
+    with pytest.raises(ValueError, match=r"got a GridSearchCV.*Pass its best_estimator_"):
         save_model(search, path)
     labeled = labels >= 0
     calibrated = CalibratedClassifierCV(FrozenEstimator(model), ensemble=False, cv=2)

@@ -223,7 +223,7 @@ def test_invalid_models(table):
     model = make_table_model(LogisticRegression())
     with pytest.raises(NotFittedError, match="model must be fitted"):
         to_onnx(model)
-    with pytest.raises(ValueError, match=r"got a GridSearchCV.*its best_estimator_"):
+    with pytest.raises(ValueError, match=r"got a GridSearchCV.*Pass its best_estimator_"):
         to_onnx(GridSearchCV(model, {"classify__C": [1]}, cv=2).fit(table, labels))
     with pytest.raises(TypeError, match=r"model must be a classifier, got LinearRegression"):
         to_onnx(LinearRegression().fit(table[["area"]].fillna(0), labels))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-# onnxruntime has run these versions since 1.13, and reads 64 bits in all operators used here.
+# Old enough for onnxruntime 1.16, and new enough for 64 bits in all operators used here.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 IR_VERSION = 8
 
