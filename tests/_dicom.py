@@ -186,6 +186,9 @@ COLOR = {
         [runs(rgb().astype("<u2") * 257)], BitsAllocated=16, BitsStored=16, syntax=RLELossless
     ),
     "JPEG 2000": lambda: dicom([saved(spot(), "JPEG2000", no_jp2=True)], "YBR_RCT", syntax=JPEG2000Lossless),
+    "JPEG 2000 of YBR": lambda: dicom(
+        [saved(Image.fromarray(ybr()), "JPEG2000", no_jp2=True, mct=0)], "YBR_FULL", syntax=JPEG2000Lossless
+    ),
     "fragments": lambda: _fragmented(),
     "one frame": lambda: dicom(rgb(), NumberOfFrames=1),
     "bytes after the pixels": lambda: dicom(rgb()) + bytes(1000),
@@ -289,6 +292,10 @@ BROKEN = {
     "other JPEG 2000": (
         lambda: dicom([saved(spot(), "JPEG2000", no_jp2=True)], Rows=24, syntax=JPEG2000Lossless),
         "damaged, or of another size",
+    ),
+    "damaged JPEG 2000": (
+        lambda: dicom([saved(spot(), "JPEG2000", no_jp2=True)[:50]], syntax=JPEG2000Lossless),
+        r"pixels could not be decoded: .* pillow: [^\n]*$",
     ),
     "JPEG-LS": (lambda: dicom([b"\xff\xd8\xff\xf7"], syntax=JPEGLSLossless), "JPEG-LS .* pyjpegls"),
     "video": (lambda: dicom([b"abcd"], syntax=UID("1.2.840.10008.1.2.4.100")), "compression .*is not read"),

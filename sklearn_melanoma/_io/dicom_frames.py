@@ -89,8 +89,8 @@ def decode_runs(frame: bytes, form: Form) -> NDArray[Any]:
     return levels[:, :, 0] if form.n_samples == 1 else levels
 
 
-def decode_with_plugin(header: Header, form: Form) -> NDArray[Any]:
-    """Decode any other compression with the decoders that pydicom finds."""
+def decode_with_plugin(header: Header, form: Form) -> tuple[NDArray[Any], Form]:
+    """Decode any other compression with the decoders that pydicom finds, which may change the colors."""
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
@@ -124,10 +124,11 @@ def decode_with_plugin(header: Header, form: Form) -> NDArray[Any]:
         "pixel_keyword": "PixelData",
     }
     with silence_pydicom():
-        levels, properties = decoder.as_array(header.data[header.start :], index=0, raw=True, **options)
-    if properties["photometric_interpretation"] in ("YBR_FULL", "YBR_FULL_422"):
-        return np.asarray(Image.frombytes("YCbCr", (form.width, form.height), levels.tobytes()).convert("RGB"))
-    return levels
+        try:
+            levels, properties = decoder.as_array(header.data[header.start :], index=0, raw=True, **options)
+        except RuntimeError as error:  # it has a line for each decoder
+            raise ValueError(f"its pixels could not be decoded: {' '.join(str(error).split())}") from error
+    return levels, form._replace(interpretation=str(properties["photometric_interpretation"]))
 
 
 def _iterate_segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:

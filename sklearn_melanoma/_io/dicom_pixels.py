@@ -78,7 +78,7 @@ def read_content(data: bytes, max_side: int | None = None) -> Content:
     else:
         form = _read_form(header, width, height)
         _check_cost(form, header, len(data), max_side)
-        image, deep = _make_image(_decode(header, form), form, header)
+        image, deep = _make_image(*_decode(header, form), header)
     inverted = header.get_text("PhotometricInterpretation") == "MONOCHROME1"
     profile = header.values.get("ICCProfile")
     return Content(width, height, jpeg, image, deep, inverted, profile, mm_per_pixel, warning)
@@ -162,12 +162,12 @@ def _check_cost(form: Form, header: Header, n_bytes: int, max_side: int | None) 
     check_memory((form.width, form.height), n_bytes, n_bytes + buffers, stored, max_side, is_gray=is_gray)
 
 
-def _decode(header: Header, form: Form) -> NDArray[Any]:
-    """Return the levels of all samples, of shape (height, width) or (height, width, 3)."""
+def _decode(header: Header, form: Form) -> tuple[NDArray[Any], Form]:
+    """Return the levels of all samples, of shape (height, width) or (height, width, 3), and their form."""
     if header.syntax in _NATIVE:
-        return _view_pixels(header, form)
+        return _view_pixels(header, form), form
     if header.syntax == _RLE:
-        return decode_runs(join_fragments(header), form)
+        return decode_runs(join_fragments(header), form), form
     return decode_with_plugin(header, form)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydicom.uid import RLELossless
 
 from sklearn_melanoma._io.decoding import MAX_BYTES
+from tests._dicom import dicom, palette
 from tests._forks import fork_processes
 from tests._hostile import bmp, chunk, png, profile, saved, tiff
 
@@ -153,6 +155,20 @@ def pad_end(kind, side, **options):
     return data, PADDING - len(data)
 
 
+def large_dicom(side, n_samples, **options):
+    """Return a DICOM file of zeros; `options` may declare other forms of pixels."""
+    data = dicom(b"\0\0", shape=(side, side), **options)
+    size = side * side * n_samples
+    return data[:-6] + struct.pack("<I", size), size
+
+
+def run_length_dicom(side):
+    runs = b"\x81\0" * -(-side * side // 128)
+    starts = [64 + position * len(runs) for position in range(3)]
+    frame = struct.pack("<16I", 3, *starts, *[0] * 12) + 3 * runs
+    return (dicom([frame], shape=(side, side), syntax=RLELossless),)
+
+
 # Without the limits, these small images take more than 1 GB, or minutes.
 SMALL = {
     "metadata.webp": lambda: pad_webp(8, b"EXIF", 8),
@@ -189,6 +205,11 @@ LARGE = {
     "profile.png": lambda: (
         saved(Image.new("RGB", (SIDE, SIDE), "tan"), "PNG", compress_level=1, icc_profile=profile("Display P3")),
     ),
+    "planes.dcm": lambda: large_dicom(8700, 3, PlanarConfiguration=1),
+    "palette of 16 bits.dcm": lambda: large_dicom(
+        SIDE, 2, interpretation="PALETTE COLOR", BitsAllocated=16, BitsStored=16, **palette(65_536)
+    ),
+    "run-length.dcm": lambda: run_length_dicom(SIDE),
     "16 bits.png": lambda: (png(SIDE, SIDE, color=6, depth=16, rows=(b"\0" + b"\x80\7" * 4 * SIDE) * SIDE),),
 }
 
