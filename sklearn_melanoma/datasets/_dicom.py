@@ -62,8 +62,8 @@ def load_dicom(
         The fields of :func:`load_folder`, with these differences:
 
         - `masks` is None.
-        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". A patient is known
-          by the id, else by name and date of birth, else by the study. An image without these has its path.
+        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". Files belong to the
+          same patient by the id, else by name and date of birth, else by the study. A file without these has its path.
         - `frame` has one row per image with these columns, and those of `labels`. Missing values are None or NaN.
 
           - age : years, from the age or the dates of birth and image
