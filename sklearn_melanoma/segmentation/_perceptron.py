@@ -44,7 +44,10 @@ class Network(NamedTuple):
 
     def scale(self, rows: Floats) -> Floats:
         """Clip and standardize rows."""
-        return np.asarray((np.clip(rows, self.low, self.high) - self.center) * self.factor)
+        scaled = np.clip(rows, self.low, self.high)
+        scaled -= self.center
+        scaled *= self.factor
+        return scaled
 
 
 class Moments(NamedTuple):
@@ -141,7 +144,7 @@ def _pass_forward(network: Network, rows: Floats) -> list[Floats]:
     for weights, biases in zip(network.weights, network.biases, strict=True):
         values = outputs[-1] @ weights + biases
         is_last = len(outputs) == len(network.weights)
-        outputs.append(values if is_last else np.where(values > 0, values, _SLOPE * values))
+        outputs.append(values if is_last else np.maximum(values, _SLOPE * values))
     return outputs
 
 
