@@ -190,14 +190,15 @@ def test_identity_stays_in_the_files(tmp_path, capsys):
     for number, (image, label) in enumerate(zip(lesions.images, [1, 0] * 4, strict=True)):
         place = folder / ("melanoma" if label else "nevus")
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{number}").write_bytes(dicom(image, **IDENTITY | {"PatientID": f"PID-4711-SECRET-{number // 2}"}))
+        patient = {"PatientID": f"PID-4711-SECRET-{number // 2}", "PatientSex": ["F", "M", "O", None][number // 2]}
+        (place / f"{number}").write_bytes(dicom(image, **IDENTITY | patient))
     data = load_dicom(folder)
     assert data.groups.tolist() != data.images
     assert len(set(data.groups)) == 4
-    model = make_melanoma_pipeline("survey", memory=str(tmp_path / "cache"))
+    model = make_melanoma_pipeline("survey", columns=["age", "sex"], image="path", memory=str(tmp_path / "cache"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(data.images, data.target)
+        warnings.simplefilter("ignore")  # eight images are few
+        model.fit(data.frame.assign(path=data.images), data.target)
     save_model(model, tmp_path / "model.skops")
     data.frame.to_csv(tmp_path / "frame.csv")
     next(SemiSupervisedSplit(2).split(data.images, data.target, data.groups))
