@@ -250,6 +250,16 @@ BROKEN = {
         lambda: dicom(None, SOPClassUID=ENCAPSULATED_PDF, EncapsulatedDocument=b"%PDF"),
         r"without an image \(Encapsulated PDF Storage\)",
     ),
+    "unknown kind": (
+        lambda: dicom(None, SOPClassUID=ENCAPSULATED_PDF, EncapsulatedDocument=b"%PDF").replace(
+            ENCAPSULATED_PDF.encode(), b"x" * len(ENCAPSULATED_PDF)
+        ),
+        r"without an image\.$",
+    ),
+    "unknown compression": (
+        lambda: dicom([b"abcd"], syntax=JPEGBaseline8Bit).replace(JPEGBaseline8Bit.encode(), b"?.2.840.10008.1.2.4.50"),
+        r"compression \(\?\.2\.840.*\) is not read",
+    ),
     "header only": (lambda: dicom(rgb())[:132], "without an image."),
     "several frames": (lambda: dicom(np.stack([rgb()] * 3), NumberOfFrames=3), "it holds 3 frames"),
     "several JPEGs": (

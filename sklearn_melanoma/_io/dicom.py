@@ -183,6 +183,14 @@ def find_scale(header: Header) -> tuple[float | None, str]:
     return sum(spacing) / 2, ""
 
 
+def name_uid(uid: str) -> str:
+    """Return the name of a class or a transfer syntax; an unknown one is returned unchanged."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    return UID(uid, validation_mode=IGNORE).name
+
+
 def import_pydicom() -> None:
     """Import pydicom, or raise an error that names the extra."""
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sklearn_melanoma._io.dicom import CountingReader, Header, silence_pydicom
+from sklearn_melanoma._io.dicom import CountingReader, Header, name_uid, silence_pydicom
 from sklearn_melanoma._io.headers import MAX_SEGMENTS
 
 # Decoders of pydicom keep several copies, and those of JPEG 2000 take some seconds for this number of pixels.
@@ -92,22 +92,20 @@ def decode_runs(frame: bytes, form: Form) -> NDArray[Any]:
 def decode_with_plugin(header: Header, form: Form) -> tuple[NDArray[Any], Form]:
     """Decode any other compression with the decoders that pydicom finds, which may change the colors."""
     from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
 
-    syntax = UID(header.syntax)
+    name = name_uid(header.syntax)[:64]
     try:
-        decoder = get_decoder(syntax)
+        with silence_pydicom():
+            decoder = get_decoder(header.syntax)
     except NotImplementedError:
-        raise ValueError(f"its compression ({syntax.name}) is not read") from None
+        raise ValueError(f"its compression ({name}) is not read") from None
     if not decoder.is_available:
         raise ValueError(
-            f"its compression ({syntax.name}) needs a decoder of pydicom that is not installed. Install pyjpegls for "
+            f"its compression ({name}) needs a decoder of pydicom that is not installed. Install pyjpegls for "
             "JPEG-LS, or pylibjpeg-libjpeg or pylibjpeg-openjpeg with pylibjpeg for JPEG and JPEG 2000"
         )
     if form.n_pixels > MAX_PLUGIN_PIXELS:
-        raise ValueError(
-            f"it declares {form.width} × {form.height} pixels, more than {MAX_PLUGIN_PIXELS:,} in {syntax.name}"
-        )
+        raise ValueError(f"it declares {form.width} × {form.height} pixels, more than {MAX_PLUGIN_PIXELS:,} in {name}")
     size = _find_size(join_fragments(header))
     if size != (form.width, form.height, form.n_samples):
         raise ValueError(f"its compressed pixels are damaged, or of another size than {form.width} × {form.height}")

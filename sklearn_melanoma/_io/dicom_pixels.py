@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sklearn_melanoma._io.dicom import DEFLATED, IMPLICIT, PIXEL_DATA, SPACINGS, Header, find_scale, read_header
+from sklearn_melanoma._io.dicom import (
+    DEFLATED,
+    IMPLICIT,
+    PIXEL_DATA,
+    SPACINGS,
+    Header,
+    find_scale,
+    name_uid,
+    read_header,
+)
 from sklearn_melanoma._io.dicom_frames import Form, declare_rgb, decode_runs, decode_with_plugin, join_fragments
 from sklearn_melanoma._io.limits import check_memory, check_size
 
@@ -117,11 +126,10 @@ def _check_frame(header: Header, width: int, height: int) -> None:
 
 def _explain_missing(header: Header) -> str:
     """Return why a file has no pixels."""
-    from pydicom.uid import UID
-
-    kind = UID(header.get_text("SOPClassUID"))
-    if header.tag is None and not kind.name.endswith("Image Storage"):
-        return f"it is a DICOM file without an image{'' if kind.name == kind else f' ({kind.name})'}"
+    uid = header.get_text("SOPClassUID")
+    kind = name_uid(uid)
+    if header.tag is None and not kind.endswith("Image Storage"):
+        return f"it is a DICOM file without an image{'' if kind == uid else f' ({kind})'}"
     return "it has no pixels, or its header ends early"
 
 
@@ -136,15 +144,9 @@ def _read_form(header: Header, width: int, height: int) -> Form:
         raise ValueError(f"it must have {known[interpretation]} samples per pixel in {interpretation}, got {n_samples}")
     allocated = header.get_integer("BitsAllocated")
     stored = header.get_integer("BitsStored", allocated)
-    if (
-        allocated not in (8, 16)
-        or not 8 <= stored <= allocated
-        or header.get_integer("HighBit", stored - 1) + 1 != stored
-    ):
-        raise ValueError(
-            f"it must have 8 bits, or 8 to 16 of 16, got {stored} of {allocated} bits up to bit "
-            f"{header.get_integer('HighBit')}"
-        )
+    highest = header.get_integer("HighBit", stored - 1)
+    if allocated not in (8, 16) or not 8 <= stored <= allocated or highest != stored - 1:
+        raise ValueError(f"it must have 8 bits, or 8 to 16 of 16, got {stored} of {allocated} bits up to bit {highest}")
     if header.get_integer("PixelRepresentation"):
         raise ValueError("its levels are signed. Save them as 8 or 16 bits without a sign")
     in_planes = n_samples == 3 and header.get_integer("PlanarConfiguration") == 1
