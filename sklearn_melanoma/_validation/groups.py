@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._validation.checks import is_missing
 
 
-def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
+def encode_groups(groups: ArrayLike, *, name: str = "groups") -> NDArray[np.intp]:
     """Return the number of the group of each sample.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,) or (n_samples, 1)
         Numbers, strings, or tuples of them, such as patient and lesion.
+    name : str, default="groups"
+        Name of `groups` in errors.
 
     Returns
     -------
@@ -36,14 +38,14 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
     >>> encode_groups(["p7", "p3", "p7"])
     array([1, 0, 1])
     """
-    values = list_groups(groups)
+    values = list_groups(groups, name=name)
     for position, value in enumerate(values):
         if _is_missing_group(value):
             raise ValueError(
-                f"groups[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
+                f"{name}[{position}] is missing, got {value!r}. Give a sample of unknown group a group of its own."
             )
         if not isinstance(value, Hashable):
-            raise TypeError(f"groups[{position}] must be a number or a string, got {type(value).__name__}.")
+            raise TypeError(f"{name}[{position}] must be a number or a string, got {type(value).__name__}.")
     try:
         order = sorted(set(values))
     except TypeError:  # numbers among strings
@@ -52,20 +54,20 @@ def encode_groups(groups: ArrayLike) -> NDArray[np.intp]:
     return np.array([numbers[value] for value in values], dtype=np.intp)
 
 
-def list_groups(groups: ArrayLike) -> list[Any]:
+def list_groups(groups: ArrayLike, *, name: str = "groups") -> list[Any]:
     """Return groups as a list of Python's own types; one column counts as 1-D."""
     if getattr(groups, "ndim", 1) > 1 or hasattr(groups, "columns"):
         groups = np.ma.asanyarray(groups) if isinstance(groups, np.ma.MaskedArray) else np.asarray(groups)
         if groups.shape[1:] != (1,):
             raise ValueError(
-                f"groups must hold one group for each sample, got shape {groups.shape}. Pass one column, such as "
+                f"{name} must hold one group for each sample, got shape {groups.shape}. Pass one column, such as "
                 "table['patient_id']."
             )
         groups = groups[:, 0]
     is_sequence = hasattr(groups, "__len__") and hasattr(groups, "__getitem__") and getattr(groups, "ndim", 1) != 0
     if not is_sequence or isinstance(groups, str | bytes | Mapping):
         raise TypeError(
-            f"groups must hold one group for each sample, got {type(groups).__name__}. Pass a list, an array or one "
+            f"{name} must hold one group for each sample, got {type(groups).__name__}. Pass a list, an array or one "
             "column of a table, such as table['patient_id']."
         )
     return [value.item() if isinstance(value, np.generic) else value for value in groups]  # type: ignore[union-attr]

@@ -91,7 +91,7 @@ class PixelClassifierSegmenter(Segmenter):
         NaN if there is a single mask. After `partial_fit`, of the last 100 masks, each predicted
         before it was learned.
     n_masks_ : int
-        Number of masks that `partial_fit` has seen. Not after `fit`.
+        Number of masks that `fit`, and `partial_fit` since then, have learned from.
 
     See Also
     --------
@@ -224,15 +224,20 @@ class PixelClassifierSegmenter(Segmenter):
                     scores.append(score_thresholds(self._predict_probability(pixels, classifier), mask))
             task.begin_part("learn")
             self.estimator_ = _learn(classifier.partial_fit, samples, classes=[False, True])
-        self.n_masks_ = getattr(self, "n_masks_", 0) + len(labeled)
-        self.base_weight_ = self.prior_masks / (self.prior_masks + self.n_masks_)
-        self._recent_scores = [*getattr(self, "_recent_scores", []), *scores][-_MAX_TUNED:]
-        self.threshold_, self.out_of_fold_jaccard_ = _find_best(self._recent_scores)
+        self._set_weight(getattr(self, "n_masks_", 0) + len(labeled))
+        self._set_threshold([*getattr(self, "_recent_scores", []), *scores])
         return self
 
+    def _set_weight(self, n_masks: int) -> None:
+        self.n_masks_ = n_masks
+        self.base_weight_ = self.prior_masks / (self.prior_masks + n_masks)
+
+    def _set_threshold(self, scores: list[list[float]]) -> None:
+        """Find the threshold from the scores of the last images, and keep them for `partial_fit`."""
+        self._recent_scores = scores[-_MAX_TUNED:]
+        self.threshold_, self.out_of_fold_jaccard_ = _find_best(self._recent_scores)
+
     def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
-        self.__dict__.pop("n_masks_", None)
-        self.__dict__.pop("_recent_scores", None)
         # No masks are passed, so that the threshold is chosen on masks that the base segmenter has not seen.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
@@ -243,9 +248,9 @@ class PixelClassifierSegmenter(Segmenter):
             if order in tuning_orders:
                 tuning.append((order, pixels, mask))
         check_samples(samples)
-        self.base_weight_ = self.prior_masks / (self.prior_masks + len(labeled)) if self.prior_masks else 0.0
+        self._set_weight(len(labeled))
         seed = int(rng.randint(2**31 - 1))
-        self.threshold_, self.out_of_fold_jaccard_ = self._choose_threshold(samples, tuning, seed, task)
+        self._set_threshold(self._score_left_out(samples, tuning, seed, task))
         task.begin_part("learn")
         self.estimator_ = self._fit_classifier(samples, seed)
 
@@ -271,17 +276,17 @@ class PixelClassifierSegmenter(Segmenter):
             classifier = clone(self.estimator)
         return _learn(classifier.fit, samples)
 
-    def _choose_threshold(
+    def _score_left_out(
         self,
         samples: list[Sample],
         tuning: list[tuple[int, PixelDescription, Mask]],
         seed: int,
         task: FitTask,
-    ) -> tuple[float, float]:
-        """Return the threshold with the best mean Jaccard index on left-out images, and that index."""
+    ) -> list[list[float]]:
+        """Return the Jaccard index of left-out images at each threshold."""
+        scores: list[list[float]] = []
         if len(samples) < 2:
-            return 0.5, np.nan
-        scores = []
+            return scores
         for train, test in KFold(min(_FOLDS, len(samples)), shuffle=True, random_state=seed).split(samples):
             task.begin_part("fold")
             part = [samples[order] for order in train]
@@ -293,7 +298,7 @@ class PixelClassifierSegmenter(Segmenter):
                 for order, pixels, mask in tuning
                 if order in test
             ]
-        return _find_best(scores)
+        return scores
 
     def _describe_pixels(self, lesion: Lesion) -> PixelDescription:
         """Describe the pixels of an image, with the probability of the base segmenter."""

@@ -153,13 +153,15 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If there are not two classes, an argument has another length, or a weight is negative or an image has none
-            above 0.
+            above 0. If it goes on learning, also if the features, the classes or `layer_sizes` are not as before.
         """
         self._validate_params()
-        pixels = self._check_pixels(X, y, sample_weight, images, classes=None, reset=True)
+        is_first = not (self.warm_start and hasattr(self, "network_"))
+        layer_sizes = self._check_layer_sizes(is_first)
+        pixels = self._check_pixels(X, y, sample_weight, images, classes=None, reset=is_first)
         random = check_random_state(self.random_state)
-        if not (self.warm_start and hasattr(self, "network_")):
-            self.network_ = start_network(pixels.rows, tuple(self.layer_sizes), random)
+        if is_first:
+            self.network_ = start_network(pixels.rows, layer_sizes, random)
         pixels = pixels._replace(rows=self.network_.scale(pixels.rows))
         n_batches = -(-(pixels.images.max() + 1) // self.batch_size)
         n_passes = max(self.max_iter, -(-self.min_steps // n_batches))
@@ -207,10 +209,11 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         is_first = not hasattr(self, "network_")
+        layer_sizes = self._check_layer_sizes(is_first)
         pixels = self._check_pixels(X, y, sample_weight, images, classes=classes, reset=is_first)
         random = check_random_state(self.random_state)
         if is_first:
-            self.network_ = start_network(pixels.rows, tuple(self.layer_sizes), random)
+            self.network_ = start_network(pixels.rows, layer_sizes, random)
             self._moments, self.loss_curve_ = start_moments(self.network_), []
         pixels = pixels._replace(rows=self.network_.scale(pixels.rows))
         n_batches = -(-(pixels.images.max() + 1) // self.batch_size)
@@ -218,13 +221,27 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.loss_curve_.append(self._learn_once(pixels, np.full(n_batches, self.learning_rate), random))
         return self
 
+    def _check_layer_sizes(self, is_first: bool) -> tuple[int, ...]:
+        """Return the sizes of the hidden layers; raise an error if they are none, or not those of the network."""
+        sizes = tuple(self.layer_sizes)
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes):
+            raise ValueError(
+                "layer_sizes must hold the number of units of each hidden layer, ints of at least 1, got "
+                f"{self.layer_sizes!r}."
+            )
+        if not is_first and sizes != (learned := tuple(each.shape[1] for each in self.network_.weights[:-1])):
+            raise ValueError(
+                f"layer_sizes must stay as they were, {learned}, to go on learning, got {sizes}. Start from a clone."
+            )
+        return sizes
+
     def _check_pixels(self, X: Any, y: Any, sample_weight: Any, images: Any, *, classes: Any, reset: bool) -> Batch:
         """Return the pixels, sorted by image, with features that are not scaled yet."""
         rows, labels = validate_data(self, X, y, dtype=np.float32, reset=reset)
         check_classification_targets(labels)
         if reset:
             self.classes_ = np.unique(labels if classes is None else classes)
-        found = np.union1d(self.classes_, labels).tolist()
+        found = np.union1d(self.classes_, labels if classes is None else np.union1d(labels, classes)).tolist()
         if len(found) != 2:
             raise ValueError(
                 f"Only binary classification is supported. y must hold two classes, got {len(found)} class(es): "
@@ -235,7 +252,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             units = check_random_state(self.random_state).permutation(len(rows)) // _ROWS_WITHOUT_IMAGES
         else:
             check_consistent_length(rows, images)
-            units = encode_groups(images)
+            units = encode_groups(images, name="images")
         sums = np.bincount(units, weights)
         if not sums.all():
             raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_melanoma._typing import PathLike
-from sklearn_melanoma.segmentation._perceptron import Network
+from sklearn_melanoma.segmentation._perceptron import Network, start_moments
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
 from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
 
@@ -69,7 +69,7 @@ def read_weights(path: PathLike) -> PixelClassifierSegmenter:
         threshold, weight, jaccard = stored["threshold_base_weight_jaccard"].tolist()
     perceptron = PixelPerceptron(tuple(each.shape[1] for each in network.weights[:-1]))
     perceptron.network_, perceptron.classes_, perceptron.loss_curve_ = network, np.array([False, True]), []
-    perceptron.n_features_in_ = len(network.low)
+    perceptron.n_features_in_, perceptron._moments = len(network.low), start_moments(network)
     segmenter = PixelClassifierSegmenter(estimator=FrozenEstimator(perceptron), prior_masks=PRIOR_MASKS)
     segmenter.estimator_, segmenter.base_segmenter_ = segmenter.estimator, None
     segmenter.threshold_, segmenter.base_weight_, segmenter.out_of_fold_jaccard_ = threshold, weight, jaccard

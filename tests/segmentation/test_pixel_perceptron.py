@@ -1,5 +1,6 @@
 """Tests of the perceptron of pixels: its loss, its steps, and the classifier."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -196,7 +197,7 @@ def test_model_is_small(pixels):
         ({"y": np.zeros(1200)}, r"y must hold two classes, got 1 class\(es\): \[0.0\]"),
         ({"y": np.arange(1200) % 3}, r"y must hold two classes, got 3 class\(es\): \[0, 1, 2\]"),
         ({"images": np.arange(7)}, "inconsistent numbers of samples"),
-        ({"images": np.r_[np.nan, np.zeros(1199)]}, r"groups\[0\] is missing"),
+        ({"images": np.r_[np.nan, np.zeros(1199)]}, r"images\[0\] is missing"),
         ({"sample_weight": np.r_[np.zeros(40), np.ones(1160)]}, "above 0 for a pixel of each image, got zeros only"),
         ({"sample_weight": -np.ones(1200)}, "Negative values"),
         ({"X": np.full((1200, 6), np.nan)}, "NaN"),
@@ -213,6 +214,27 @@ def test_other_class_in_a_later_batch(pixels):
     model = PixelPerceptron(**QUICK).partial_fit(X, y, images=images)
     with pytest.raises(ValueError, match="y must hold two classes"):
         model.partial_fit(X, np.where(y, 2, 0), images=images)
+    with pytest.raises(ValueError, match="y must hold two classes"):
+        model.partial_fit(X, y, classes=["lesion", "skin"])
+
+
+@pytest.mark.parametrize("layer_sizes", [(0,), (-3,), (3.5,), ("a",), (True,)])
+def test_invalid_layer_sizes(pixels, layer_sizes):
+    with pytest.raises(ValueError, match="layer_sizes must hold the number of units"):
+        PixelPerceptron(layer_sizes).fit(*pixels[:2])
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_what_must_stay_to_go_on(pixels, method):
+    X, y, _ = pixels
+    model = PixelPerceptron(**QUICK, warm_start=True).partial_fit(X, y)
+    learn = getattr(model, method)
+    with pytest.raises(ValueError, match="X has 4 features, but PixelPerceptron is expecting 6"):
+        learn(X[:, :4], y)
+    with pytest.raises(ValueError, match="y must hold two classes, got 4"):
+        learn(X, np.where(y, "lesion", "skin"))
+    with pytest.raises(ValueError, match=r"layer_sizes must stay as they were, \(16, 8\), .* got \(4,\)"):
+        getattr(model.set_params(layer_sizes=(4,)), method)(X, y)
 
 
 def test_names_of_columns(pixels):
@@ -265,7 +287,14 @@ def test_segmenter_learns_in_parts(data, fitted):
     assert segmenter.score(data.images[12:], data.masks[12:]) > 0.8
     segmenter.set_params(estimator__batch_size=8, prior_masks=10).fit(data.images[:12], data.masks[:12])
     assert segmenter.score(data.images[12:], data.masks[12:]) == fitted.score(data.images[12:], data.masks[12:])
-    assert not hasattr(segmenter, "n_masks_")
+    assert segmenter.n_masks_ == 12
+
+
+def test_parts_count_beside_the_masks_of_fit(data, fitted):
+    segmenter = copy.deepcopy(fitted).partial_fit(data.images[12:14], data.masks[12:14])
+    assert segmenter.n_masks_ == 14
+    assert segmenter.base_weight_ == pytest.approx(10 / 24)
+    assert len(segmenter._recent_scores) == 14
 
 
 def test_threshold_of_parts_is_found_on_masks_before_they_are_learned(data):

@@ -60,7 +60,10 @@ def test_weights_from_a_file(data, tmp_path):
     assert read.out_of_fold_jaccard_ == trained.out_of_fold_jaccard_
     for found, expected in zip(read.predict(data.images[8:12]), trained.predict(data.images[8:12]), strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert read.estimator_.estimator.layer_sizes == (6, 4)
+    perceptron = read.estimator_.estimator
+    assert perceptron.layer_sizes == (6, 4)
+    rows = np.random.default_rng(0).normal(size=(40, perceptron.n_features_in_))
+    assert perceptron.partial_fit(rows, rows[:, 0] > 0).n_iter_ == 1  # it can go on learning
 
 
 @pytest.mark.real_data
