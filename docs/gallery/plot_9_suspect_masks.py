@@ -9,7 +9,7 @@ Some masks of a collection are wrong. This example finds them, shows them, and l
 # Masks of which some are wrong
 # -----------------------------
 #
-# Four of forty masks are damaged: two were drawn around other lesions, one is shifted, one is far too wide.
+# Four of 32 masks are damaged: two were drawn around other lesions, one is shifted, one is far too wide.
 
 import numpy as np
 from scipy import ndimage
@@ -19,7 +19,7 @@ from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.model_selection import find_suspect_masks
 from sklearn_melanoma.segmentation import MaskCorrectingSegmenter, PixelClassifierSegmenter
 
-data = make_lesions(40, image_size=(96, 128), hair=0.2, random_state=0)
+data = make_lesions(32, image_size=(96, 128), hair=0.2, random_state=0)
 masks = list(data.masks)
 masks[0], masks[8] = data.masks[2], data.masks[1]
 masks[15] = np.roll(masks[15], 20, axis=1)
@@ -42,7 +42,6 @@ print(table.drop(columns=["image", "proposed"])[table["suspect"]].round(2))
 # The title gives the position of the image, and the Jaccard index of the given and the proposed mask.
 
 display = BorderDisplay.from_suspects(table, data.images, masks)
-display.figure_
 
 # %%
 # Learn from the corrected masks
@@ -56,6 +55,6 @@ segmenter.fit(data.images, masks)
 print("replaced:", segmenter.suspects_)
 
 # %%
-# **What to look at:** suspect masks are a list to check, not a verdict. The mask of image 10 is right: both models took
-# hairs for lesion. Correction can do harm where both models make the same mistake, so put such masks into ``trusted=``.
-# :doc:`/guide/suspect_masks` says how many of the suspect masks are wrong on real images.
+# **What to look at:** suspect masks are a list to check, not a verdict. A right mask can be suspect if both models make
+# the same mistake, for example on hairs. Put such masks into ``trusted=``. :doc:`/guide/suspect_masks` says how many of
+# the suspect masks are wrong on real images.

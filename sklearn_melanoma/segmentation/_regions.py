@@ -296,4 +296,4 @@ def _measure_contrast(gray: NDArray[np.float32], core: NDArray[np.bool_], artifa
     if not skin.any():
         return 0.0
     level = float(gray[skin].mean())
-    return (level - float(gray[core].mean())) / level
+    return (level - float(gray[core].mean())) / level if level > 0 else 0.0

@@ -346,7 +346,8 @@ def test_refuses_empty_file(tmp_path):
 
 def test_refuses_text_file(tmp_path):
     (tmp_path / "image.jpg").write_text("no image" * 200)
-    with pytest.raises(ValueError, match=r"image\.jpg': its 1,600 bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image\.$"):
+    message = r"image\.jpg': its 1,600 bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image\.$"
+    with pytest.raises(ValueError, match=message):
         read_image(tmp_path / "image.jpg")
 
 

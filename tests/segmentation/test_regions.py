@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_melanoma.metrics import mask_jaccard
-from sklearn_melanoma.segmentation import segment_watershed
+from sklearn_melanoma.segmentation import _regions, segment_watershed
 from sklearn_melanoma.segmentation._regions import binarize, choose_region, find_core, join_parts
 
 SHAPE = (144, 192)
@@ -104,3 +104,9 @@ def test_full_region_without_background():
 def test_binarize_clips_bright_levels():
     gray = np.array([[1, 3, 11]], dtype=np.float32)  # 1 is the skin's level; levels from 2 on are clipped
     assert not binarize(gray, np.array([[True, False, False]])).any()
+
+
+def test_black_skin_has_no_contrast():
+    core = np.zeros((4, 6), dtype=bool)
+    core[:, 2:4] = True
+    assert _regions._measure_contrast(np.where(core, 5, 0).astype(np.float32), core, None) == 0
