@@ -27,7 +27,7 @@ def is_missing(value: object) -> bool:
     return value is None or type(value).__name__ == "NAType"  # by name, so that pandas need not be imported
 
 
-def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
+def check_images(X: Any, *, name: str = "X", kind: str = "image") -> Sequence[Any]:
     """Return `X` as a sequence with a length and elements by position.
 
     Parameters
@@ -37,6 +37,8 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
         Series, or any other object with a length and integer indexing.
     name : str, default="X"
         Name of `X` in errors.
+    kind : {"image", "mask"}, default="image"
+        What an element is called in errors.
 
     Returns
     -------
@@ -50,21 +52,14 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     ValueError
         If `X` is an array that is neither 1-D nor 4-D, in any container: a NumPy or Dask array, a tensor, nested lists.
     """
-    way_out = f"Pass a list of images; for one image, [{name}]."
+    way_out = f"Pass a list of {kind}s; for one {kind}, [{name}]."
     if isinstance(X, str | bytes | os.PathLike):
-        raise TypeError(f"{name} must be a sequence of images, got the single path {os.fspath(X)!r}. {way_out}")
+        raise TypeError(f"{name} must be a sequence of {kind}s, got the single path {os.fspath(X)!r}. {way_out}")
     if hasattr(X, "columns"):
         columns = list(X.columns)
         listed = f"{columns[:5]!r}" + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
-        is_numeric = all(getattr(kind, "kind", "O") in "biuf" for kind in getattr(X, "dtypes", ["O"]))
         raise TypeError(
-            f"{name} must be a sequence of images, got a table with columns {listed}. "
-            + (
-                "A table of features goes to the steps behind the images, as in model[1:]."
-                if is_numeric
-                else "Pass the one column that holds the images, such as table['path']. If others describe the "
-                "patient, name them: make_melanoma_pipeline(columns=['age', 'sex']) takes the table."
-            )
+            f"{name} must be a sequence of {kind}s, got a table with columns {listed}. {_explain_table(X, kind)}"
         )
     shape = find_shape(X)
     if shape is not None and len(shape) not in (1, 4):
@@ -76,8 +71,20 @@ def check_images(X: Any, *, name: str = "X") -> Sequence[Any]:
     if hasattr(X, "iloc"):
         return X.to_numpy()
     if not (hasattr(X, "__len__") and hasattr(X, "__getitem__")) or isinstance(X, dict | set):
-        raise TypeError(f"{name} must be a sequence of images, got {type(X).__name__}. {way_out}")
+        raise TypeError(f"{name} must be a sequence of {kind}s, got {type(X).__name__}. {way_out}")
     return X
+
+
+def _explain_table(table: Any, kind: str) -> str:
+    if all(getattr(dtype, "kind", "O") in "biuf" for dtype in getattr(table, "dtypes", ["O"])):
+        return "A table of features goes to the steps behind the images, as in model[1:]."
+    way_out = f"Pass the one column that holds the {kind}s, such as table['path']."
+    if kind == "mask":
+        return way_out
+    return (
+        f"{way_out} If others describe the patient, name them: make_melanoma_pipeline(columns=['age', 'sex']) takes "
+        "the table."
+    )
 
 
 def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
@@ -106,7 +113,7 @@ def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
             f"{name} must hold one mask for each image, got an array of shape {shape}. "
             f"For one mask, pass [{name}]. Diagnoses, also one column per class, are no masks."
         )
-    masks = y if shape is not None and len(shape) == 3 else check_images(y, name=name)
+    masks = y if shape is not None and len(shape) == 3 else check_images(y, name=name, kind="mask")
     if isinstance(masks, list | tuple) or (isinstance(masks, np.ndarray) and masks.ndim == 1):
         for position in range(len(masks)):
             _refuse_diagnosis(masks[position], position, name)

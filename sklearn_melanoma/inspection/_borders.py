@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from math import ceil
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar
 
 from sklearn_melanoma._io.reading import read_lesion, read_mask, resize_mask
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma._validation import check_images, check_mask, check_masks, element_errors, is_missing
+from sklearn_melanoma._validation import (
+    check_images,
+    check_mask,
+    check_masks,
+    element_errors,
+    is_missing,
+    source_name,
+)
 from sklearn_melanoma.metrics import mask_jaccard
 
 if TYPE_CHECKING:
@@ -163,18 +173,24 @@ class BorderDisplay:
         Raises
         ------
         ValueError
-            If the table has not one row for each image and mask.
+            If the table has not one row for each image and mask, with the position as index, or names other files; or a
+            mask can't be read or is not of its image.
         """
         images, masks = check_images(images, name="images"), check_masks(masks, name="masks")
-        _check_length(len(table), len(images), "table", "images")
         _check_length(len(images), len(masks), "images", "masks")
+        _check_table(table, images)
+        check_scalar(n_images, "n_images", Integral, min_val=1)
         jaccard = table.loc[table["suspect"], ["color_jaccard", "place_jaccard"]].max(axis=1)
         positions = jaccard.sort_values(kind="stable").index[:n_images].tolist()
-        lesions = []
+        lesions, given = [], []
         for position in positions:
-            lesion = read_lesion(images[position])
-            lesions.append(lesion.with_mask(resize_mask(table.loc[position, "proposed"], lesion.image.shape[:2])))
-        display = cls.from_lesions(lesions, [masks[position] for position in positions], n_columns=n_columns)
+            with element_errors(position, images[position], name="images"):
+                lesion = read_lesion(images[position])
+            proposed = check_mask(table.loc[position, "proposed"], name=f"table['proposed'][{position}]")
+            lesions.append(lesion.with_mask(resize_mask(proposed, lesion.image.shape[:2])))
+            with element_errors(position, masks[position], name="masks"):
+                given.append(_fit_mask(read_mask(masks[position]), lesion))
+        display = cls(lesions, given).plot(n_columns=n_columns)
         for axes, position, index in zip(display.axes_, positions, display.jaccard, strict=True):
             axes.set_title(f"{position}: Jaccard {index:.2f}")
         display.figure_.suptitle("Proposed border (yellow) and given border (blue)")
@@ -195,9 +211,12 @@ class BorderDisplay:
 
         Raises
         ------
+        ValueError, TypeError
+            If `n_columns` is not an int of at least 1.
         ImportError
             If matplotlib is not installed.
         """
+        check_scalar(n_columns, "n_columns", Integral, min_val=1)
         check_matplotlib("BorderDisplay")
         from matplotlib.figure import Figure
 
@@ -231,6 +250,30 @@ def _check_length(n_images: int, n_masks: int, images: str, masks: str) -> None:
             f"{images} and {masks} must have the same length, got {n_images} and {n_masks}. "
             "Pass None for an image without a mask."
         )
+
+
+def _check_table(table: Any, images: Sequence[Any]) -> None:
+    """Raise an error if a table is not one of suspect masks, or not one of these images."""
+    missing = {"image", "color_jaccard", "place_jaccard", "suspect", "proposed"}.difference(
+        getattr(table, "columns", ())
+    )
+    if missing:
+        raise ValueError(
+            f"table must be one of find_suspect_masks, got {type(table).__name__} without {sorted(missing)}. Pass it "
+            "as it was returned."
+        )
+    if len(table) != len(images) or set(table.index) != set(range(len(images))):
+        raise ValueError(
+            "table must have one row for each image, with its position as index, got the index "
+            f"{table.index[:5].tolist()}… of {len(table)} rows for {len(images)} images. Pass the whole table."
+        )
+    for position, path in table["image"].items():
+        name = source_name(images[position])
+        if isinstance(path, str) and name is not None and os.path.basename(path) != os.path.basename(name):
+            raise ValueError(
+                f"images[{position}] must be the image of row {position} of the table, {path!r}, got {name!r}. Pass "
+                "the images in the order that the table was made of."
+            )
 
 
 def _fit_mask(mask: NDArray[np.bool_], lesion: Lesion) -> NDArray[np.bool_]:

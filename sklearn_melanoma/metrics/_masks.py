@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._io.reading import load_mask
 from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation import check_masks
 
 
 def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
@@ -150,7 +151,7 @@ def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If there are fewer than two masks, a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
         If a file does not exist or must not be opened.
@@ -166,6 +167,7 @@ def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
     >>> round(mask_agreement([[[1, 1, 1, 0]], [[0, 1, 1, 0]], [[1, 1, 1, 0]]]), 3)
     0.778
     """
+    masks = check_masks(masks, name="masks")
     if len(masks) < 2:
         raise ValueError(f"masks must hold at least two masks of the lesion, got {len(masks)}.")
     loaded = [load_mask(mask, name=f"masks[{position}]") for position, mask in enumerate(masks)]

@@ -103,8 +103,8 @@ def find_suspect_masks(
 
     if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
         raise ValueError(f"cv must be an int of at least 2, got {cv!r}.")
-    images = check_images(images, name="images")
-    masks, labeled = check_few_masks(masks, len(images))
+    images, names = check_images(images, name="images"), ("images", "masks")
+    masks, labeled = check_few_masks(masks, len(images), names=names)
     found = assess_masks(
         images,
         masks,
@@ -114,6 +114,7 @@ def find_suspect_masks(
         cv=cv,
         n_jobs=n_jobs,
         rng=check_random_state(random_state),
+        names=names,
     )
     by_position = dict(zip(labeled, found, strict=True))
     without = MaskAssessment(np.nan, np.nan, np.nan, suspect=False, proposed=None)

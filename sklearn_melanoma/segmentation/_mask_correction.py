@@ -115,6 +115,7 @@ class MaskCorrectingSegmenter(Segmenter):
         images = check_images(X)
         masks, labeled = check_few_masks(y, len(images))
         trusted, rng = check_trusted(trusted, len(images)), check_random_state(self.random_state)
+        segmenter = PixelClassifierSegmenter() if self.segmenter is None else clone(self.segmenter)
         with FitTask(self, X, y, 2 * len(labeled) + self.cv + 1) as task:
             found = assess_masks(
                 images,
@@ -131,8 +132,8 @@ class MaskCorrectingSegmenter(Segmenter):
                 position: one.proposed for position, one in zip(labeled, found, strict=True) if one.proposed is not None
             }
             corrected = [proposed.get(position, masks[position]) for position in range(len(images))]
-            default = PixelClassifierSegmenter(random_state=int(rng.randint(2**31 - 1)))
-            segmenter = default if self.segmenter is None else clone(self.segmenter)
+            if self.segmenter is None:
+                segmenter.set_params(random_state=int(rng.randint(2**31 - 1)))
             with task.fitting("segmenter", segmenter):
                 self.segmenter_ = segmenter.fit(images, corrected)
         self.suspects_ = np.array(sorted(proposed), dtype=np.intp)

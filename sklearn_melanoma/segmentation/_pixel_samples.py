@@ -60,8 +60,8 @@ def sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.r
     return Sample(pixels.features.reshape(lesion.size, -1)[sampled], lesion.ravel()[sampled], 1 / chances[sampled])
 
 
-def check_samples(samples: Sequence[Sample]) -> None:
-    """Check that there are pixels inside and outside of the masks.
+def check_samples(samples: Sequence[Sample], *, name: str = "y") -> None:
+    """Check that there are pixels inside and outside of the masks, with their name for errors.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def check_samples(samples: Sequence[Sample]) -> None:
     counts = np.bincount(np.concatenate([sample.labels for sample in samples]), minlength=2)
     if not counts.all():
         what = "all full" if counts[1] else "all empty"
-        raise ValueError(f"y must hold masks with pixels inside and outside of the lesion, got {what} ones.")
+        raise ValueError(f"{name} must hold masks with pixels inside and outside of the lesion, got {what} ones.")
 
 
 def shrink_for_scores(mask: Mask) -> Mask:

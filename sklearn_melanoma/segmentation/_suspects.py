@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
-from sklearn.utils import check_consistent_length
 
 from sklearn_melanoma._io.reading import as_lesion, resize_map
 from sklearn_melanoma._parallel import run_in_parallel
@@ -30,7 +29,7 @@ from sklearn_melanoma.segmentation._pixel_samples import (
     shrink_for_scores,
 )
 from sklearn_melanoma.segmentation._regions import cut_probability
-from sklearn_melanoma.segmentation._training import read_pair
+from sklearn_melanoma.segmentation._training import NAMES, read_pair
 
 # Two experts who draw the same lesion have a Jaccard index of about 0.8 (0.79 to 0.86 in the literature). Two models
 # that agree less are not reliable.
@@ -114,6 +113,7 @@ def assess_masks(
     cv: int = 5,
     n_jobs: int | None = None,
     rng: np.random.RandomState,
+    names: tuple[str, str] = NAMES,
     begin_part: Callable[[str], None] = lambda name: None,
 ) -> list[MaskAssessment]:
     """Compare masks with those of two models that learned from other images.
@@ -134,6 +134,8 @@ def assess_masks(
         Number of processes.
     rng : RandomState
         Source of the sampled pixels, the folds and the models.
+    names : tuple of (str, str), default=("X", "y")
+        Names of the images and the masks in errors.
     begin_part : callable, optional
         Called with "image" before each image that is read or predicted, with "model" before each model.
 
@@ -147,16 +149,21 @@ def assess_masks(
     ValueError, TypeError, OSError
         If there are fewer masks or lesions than folds, or a pair of image and mask can't be used.
     """
-    check_consistent_length(images, groups)
     codes = np.arange(len(images)) if groups is None else encode_groups(groups)
+    if len(codes) != len(images):
+        raise ValueError(
+            f"groups must hold the lesion of each of the {len(images)} images, got {len(codes)}. Pass a group for each."
+        )
     codes = codes[list(positions)]
     if (n_lesions := len(np.unique(codes))) < cv:
         what = "images" if groups is None else "lesions"
-        raise ValueError(f"y must hold masks of at least {cv} {what}, one for each fold of `cv`, got {n_lesions}.")
+        raise ValueError(
+            f"{names[1]} must hold masks of at least {cv} {what}, one for each fold of `cv`, got {n_lesions}."
+        )
     seeds = rng.randint(2**31 - 1, size=len(positions)).tolist()
-    tasks = [(images[at], masks[at], at, seed) for at, seed in zip(positions, seeds, strict=True)]
+    tasks = [(images[at], masks[at], at, seed, names) for at, seed in zip(positions, seeds, strict=True)]
     given = _collect(run_in_parallel(_read_given, tasks, n_jobs), begin_part)
-    check_samples([one.sample for one in given])
+    check_samples([one.sample for one in given], name=names[1])
     maps: dict[int, Maps] = {}
     for train, test in GroupKFold(cv, shuffle=True, random_state=rng).split(codes, groups=codes):
         begin_part("model")
@@ -180,9 +187,9 @@ def _collect(results: Iterable[Any], begin_part: Callable[[str], None]) -> list[
     return collected
 
 
-def _read_given(image: Any, mask: Any, position: int, seed: int) -> _Given:
+def _read_given(image: Any, mask: Any, position: int, seed: int, names: tuple[str, str]) -> _Given:
     """Read an image and its mask, and sample its pixels."""
-    lesion, whole = read_pair(image, mask, position)
+    lesion, whole = read_pair(image, mask, position, names=names)
     content, cropped, box = crop_pair(lesion, whole)
     pixels = describe_pixels(content.image)
     of_place = np.array([name.startswith(_PLACE_FEATURES) for name in pixels.names])

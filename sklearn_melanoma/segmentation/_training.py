@@ -12,8 +12,11 @@ from sklearn_melanoma._io.reading import as_lesion, read_mask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_mask, check_masks, element_errors, is_missing
 
+#: Names of the images and the masks in errors.
+NAMES = ("X", "y")
 
-def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
+
+def check_few_masks(y: Any, n_images: int, *, names: tuple[str, str] = NAMES) -> tuple[Sequence[Any], list[int]]:
     """Return the masks as a sequence, and the positions of the images that have one.
 
     Parameters
@@ -22,6 +25,8 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
         Arrays or paths. None or NaN marks an image without a mask. None alone means no masks.
     n_images : int
         Number of images.
+    names : tuple of (str, str), default=("X", "y")
+        Names of the images and the masks in errors.
 
     Returns
     -------
@@ -37,16 +42,18 @@ def check_few_masks(y: Any, n_images: int) -> tuple[Sequence[Any], list[int]]:
     """
     if y is None:
         return [None] * n_images, []
-    masks = check_masks(y)
+    masks = check_masks(y, name=names[1])
     if len(masks) != n_images:
         raise ValueError(
-            f"X and y must have the same length, got {n_images} and {len(masks)}. "
+            f"{names[0]} and {names[1]} must have the same length, got {n_images} and {len(masks)}. "
             "Pass None for an image without a mask."
         )
     return masks, [position for position in range(n_images) if not is_missing(masks[position])]
 
 
-def read_pair(image: Any, mask: Any, position: int) -> tuple[Lesion, NDArray[np.bool_]]:
+def read_pair(
+    image: Any, mask: Any, position: int, *, names: tuple[str, str] = NAMES
+) -> tuple[Lesion, NDArray[np.bool_]]:
     """Read an image at the working size, and its mask at the image's original size.
 
     Parameters
@@ -55,6 +62,8 @@ def read_pair(image: Any, mask: Any, position: int) -> tuple[Lesion, NDArray[np.
         Image and mask.
     position : int
         Their position, for errors.
+    names : tuple of (str, str), default=("X", "y")
+        Names of the sequences that they are from, for errors.
 
     Returns
     -------
@@ -69,7 +78,7 @@ def read_pair(image: Any, mask: Any, position: int) -> tuple[Lesion, NDArray[np.
         If the image or the mask can't be read, or the mask has another size than the image. The
         message names it.
     """
-    with element_errors(position, image):
+    with element_errors(position, image, name=names[0]):
         lesion = as_lesion(image)
-    with element_errors(position, mask, name="y"):
+    with element_errors(position, mask, name=names[1]):
         return lesion, check_mask(read_mask(mask), shape=lesion.source_shape)

@@ -55,6 +55,7 @@ def test_from_suspects_draws_the_worst_first(lesion):
     wrong, far = np.roll(lesion.mask, 10, axis=1), np.roll(lesion.mask, 15, axis=1)
     table = pd.DataFrame(
         {
+            "image": [None, None, "c.png", None],
             "color_jaccard": [0.3, 0.9, 0.2, np.nan],
             "place_jaccard": [0.3, 0.9, 0.1, np.nan],
             "suspect": [True, False, True, False],
@@ -69,8 +70,24 @@ def test_from_suspects_draws_the_worst_first(lesion):
     np.testing.assert_array_equal(display.lesions[0].mask, lesion.mask)
     assert len(BorderDisplay.from_suspects(table, images, masks, n_images=1).axes_) == 1
     assert not len(BorderDisplay.from_suspects(table.assign(suspect=False), images, masks).axes_)
-    with pytest.raises(ValueError, match="table and images must have the same length, got 4 and 2"):
-        BorderDisplay.from_suspects(table, images[:2], masks)
+    in_order = table.sort_values("place_jaccard")
+    assert len(BorderDisplay.from_suspects(in_order, images, masks).axes_) == 2
+    mistakes = [
+        (table, masks[:2], "images and masks must have the same length, got 4 and 2"),
+        (table[table["suspect"]], masks, r"table must have one row for each image, .* \[0, 2\]"),
+        (table.set_index("color_jaccard", drop=False), masks, "with its position as index"),
+        (table.drop(columns="proposed"), masks, r"table must be .* without \['proposed'\]"),
+        (None, masks, "table must be one of find_suspect_masks, got NoneType"),
+        (table.astype({"proposed": str}), masks, r"table\['proposed'\]\[2\] must have shape"),
+        (table, [*masks[:2], np.ones((3, 9)), None], r"masks\[2\]: mask must have the shape of its image"),
+    ]
+    for wrong, given, message in mistakes:
+        with pytest.raises(ValueError, match=message):
+            BorderDisplay.from_suspects(wrong, images, given)
+    with pytest.raises(ValueError, match=r"images\[2\] must be .* 'c.png', got 'd.png'"):
+        BorderDisplay.from_suspects(table, ["a.png", "b.png", "d.png", "c.png"], masks)
+    with pytest.raises(ValueError, match="n_columns == 0"):
+        BorderDisplay.from_suspects(table, images, masks, n_columns=0)
 
 
 def test_resizes_true_masks(lesion):

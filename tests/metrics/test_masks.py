@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,6 +124,9 @@ def test_agreement_is_the_mean_of_all_pairs(tmp_path):
 def test_agreement_refuses_one_mask_and_other_shapes():
     with pytest.raises(ValueError, match="masks must hold at least two masks of the lesion, got 1"):
         mask_agreement([TOP])
+    for masks in (None, "masks", {"first": TOP, "second": TOP}, pd.DataFrame({"mask": [TOP, TOP]})):
+        with pytest.raises(TypeError, match="masks must be a sequence of masks"):
+            mask_agreement(masks)
     with pytest.raises(ValueError, match=r"masks\[2\] must have the shape of masks\[0\], \(3, 4\), got \(4, 3\)"):
         mask_agreement([TOP, TOP, TOP.T])
     with pytest.raises(ValueError, match=r"masks\[1\] must hold no NaN"):

@@ -87,3 +87,8 @@ def test_trusted_and_groups_in_a_search(data, damaged):
 def test_refuses_fewer_masks_than_folds(data):
     with pytest.raises(ValueError, match="y must hold masks of at least 5 images, one for each fold of `cv`, got 1"):
         MaskCorrectingSegmenter().fit(data.images, [data.masks[0]] + [None] * 9)
+
+
+def test_refuses_a_class_before_images_are_read():
+    with pytest.raises(TypeError, match="an instance of scikit-learn estimator instead of a class"):
+        MaskCorrectingSegmenter(WatershedSegmenter).fit(["missing.png"] * 5, ["missing.png"] * 5)
