@@ -8,6 +8,7 @@ import re
 import stat
 from functools import lru_cache
 from importlib import import_module
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,7 +156,7 @@ class Network:
         """
         if output in self.outputs:
             return str(output)
-        if output is None or (not isinstance(output, str) and 0 <= output < len(self.outputs)):
+        if output is None or (isinstance(output, Integral) and 0 <= output < len(self.outputs)):
             return self.outputs[output or 0]
         raise ValueError(
             f"output must be one of the outputs of {self.path!r}, {', '.join(map(repr, self.outputs))}, or the "
@@ -172,7 +173,13 @@ class Network:
         """
         known = self._described.get((name, height, width))
         if known is None:
-            black = np.zeros((1, height, width, 3), dtype=self._dtype)
+            try:
+                black = np.zeros((1, height, width, 3), dtype=self._dtype)
+            except (MemoryError, ValueError):  # NumPy's ValueError is for arrays beyond any memory
+                raise ValueError(
+                    f"size must be that of an image that fits into memory, got {(height, width)}. Use the size of the "
+                    "training images."
+                ) from None
             known = self._described[name, height, width] = self._run(black, name)
         return known
 

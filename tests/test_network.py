@@ -277,6 +277,8 @@ def test_size(tmp_path, path, lesions):
     assert_same_masks(make_segmenter(flexible, size=(32, 32)), make_segmenter(path, size=32), lesions)
     half = write_segmentation(tmp_path / "half.onnx", size="H, 32")
     assert_same_masks(make_segmenter(half, size=(32, 32)), make_segmenter(path), lesions)
+    with pytest.raises(ValueError, match=r"^size must be that of an image that fits into memory, got \(10{9}, 10{9}\)"):
+        make_segmenter(flexible, size=10**9).fit(lesions)
     assert make_segmenter(flexible, size=(24, 48)).transform(lesions)[0].area_px > 0
 
 
@@ -300,6 +302,7 @@ def test_size_that_the_network_can_not_take_raises(tmp_path, lesions):
         ({"std": (1, 0, 1)}, r"std must hold numbers above 0, got \(1, 0, 1\)"),
         ({"output": "probability"}, r"output must be one of the outputs of .*, 'logits', .* got 'probability'"),
         ({"output": 1}, "output must be one of the outputs of .*, 'logits', or the position of one, got 1"),
+        ({"output": (0.5, 0)}, r"output must be one of the outputs of .*, got 0\.5"),
     ],
 )
 def test_invalid_parameters_raise(path, lesions, options, message):

@@ -149,6 +149,11 @@ class NetworkSegmenter(NetworkStep, Segmenter):
         if self.logits and found.dtype.kind != "f":
             raise ValueError(f"logits must be False for an output of {found.dtype}, got True for {where}.")
         channels = _put_channels_first(found, network)
+        if channels[0].size == 1 < scaling.height * scaling.width:
+            raise ValueError(
+                "output must have the shape of a map, got one number for each channel, of shape "
+                f"{('batch', *found.shape)}, for {where}. Pass a network that segments. {others}"
+            )
         _pick_channel(channels, channel, where)
         if not self.logits:
             _check_probabilities(channels, where)

@@ -114,6 +114,7 @@ def test_frames_are_left_out(lesions, single, expected):
 def test_outputs_of_other_shapes_raise(tmp_path, lesions):
     for shape, nodes in (
         ("[N, 3, 1, 1]", "y = GlobalAveragePool(x)"),
+        ("[N, 1, 1, 1]", "m = GlobalAveragePool(x) y = ReduceMean<axes=[1]>(m)"),
         ("[N, 3]", "m = GlobalAveragePool(x) y = Flatten(m)"),
         ("[N, 3, 32, 32]", "y = Identity(x)"),
     ):
