@@ -155,7 +155,7 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
 @lru_cache(maxsize=4)
 def _compute_center_weights(shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return the weight of each pixel of the flat image, which decreases with the distance from the center."""
-    y, x = (np.exp(-((np.arange(n) / n - 0.5) ** 2) * 4) for n in shape)
+    y, x = (np.exp(-(((np.arange(n) + 0.5) / n - 0.5) ** 2) * 4) for n in shape)
     return np.outer(y, x).ravel()
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation import _regions, segment_watershed
@@ -104,6 +105,16 @@ def test_full_region_without_background():
 def test_binarize_clips_bright_levels():
     gray = np.array([[1, 3, 11]], dtype=np.float32)  # 1 is the skin's level; levels from 2 on are clipped
     assert not binarize(gray, np.array([[True, False, False]])).any()
+
+
+@pytest.mark.parametrize("turn", [np.rot90, np.flipud, np.fliplr])
+def test_choice_of_turned_and_mirrored_regions(turn):
+    noise = ndi.gaussian_filter(np.random.default_rng(2).normal(size=(60, 36, 50)), (0, 2, 2))
+    for levels in noise:
+        dark = levels > 0.1
+        region = choose_region(dark)
+        np.testing.assert_array_equal(choose_region(turn(dark)), turn(region))
+        np.testing.assert_array_equal(join_parts(turn(dark), turn(region)), turn(join_parts(dark, region)))
 
 
 def test_black_skin_has_no_contrast():
