@@ -203,12 +203,18 @@ class Network:
         Raises
         ------
         ValueError
-            If the network fails, or its output holds NaN or infinite numbers.
+            If the network fails, or its input or output holds NaN or infinite numbers.
         """
         resized = Image.fromarray(image).resize((scaling.width, scaling.height), Image.Resampling.BILINEAR)
         levels = np.asarray(resized)
         if self._dtype != np.uint8:
-            levels = ((levels / np.float32(255) - scaling.mean) / scaling.std).astype(self._dtype)
+            with np.errstate(over="ignore"):  # refused below
+                levels = ((levels / np.float32(255) - scaling.mean) / scaling.std).astype(self._dtype)
+            if not np.isfinite(levels).all():
+                raise ValueError(
+                    f"mean and std must give levels that {levels.dtype} can hold, got infinite ones. Pass those that "
+                    f"{self.path!r} was trained with."
+                )
         output = self._run(levels[np.newaxis], name)
         if output.dtype.kind == "f" and not np.isfinite(output).all():
             wrong = np.count_nonzero(~np.isfinite(output))

@@ -117,7 +117,8 @@ def _make_size(size: Any) -> tuple[int, int] | None:
 def _make_levels(values: Any, name: str) -> NDArray[np.float32]:
     """Return one number for each of red, green and blue."""
     try:
-        levels = np.asarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinite numbers are refused below
+            levels = np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError):
         levels = np.empty(0, dtype=np.float32)
     if levels.shape not in ((), (3,)) or not np.isfinite(levels).all():

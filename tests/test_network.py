@@ -298,6 +298,7 @@ def test_size_that_the_network_can_not_take_raises(tmp_path, lesions):
     [
         ({"mean": [0, 1]}, r"mean must be one number, or three for red, green and blue, got \[0, 1\]"),
         ({"mean": ["a"] * 3}, "mean must be one number, or three"),
+        ({"mean": 1e39}, "mean must be one number, or three"),
         ({"std": [1, np.nan, 1]}, "std must be one number, or three"),
         ({"std": (1, 0, 1)}, r"std must hold numbers above 0, got \(1, 0, 1\)"),
         ({"output": "probability"}, r"output must be one of the outputs of .*, 'logits', .* got 'probability'"),
@@ -359,6 +360,8 @@ def test_bytes_and_half_precision(tmp_path, path, lesions):
         file = write_network(tmp_path / f"{kind}.onnx", signature, nodes, weights=weights)
         for found, other in zip(make_segmenter(file).transform(lesions), expected, strict=True):
             np.testing.assert_allclose(found.probability, other.probability, atol=0.01)
+    with pytest.raises(ValueError, match=r"^X\[0\]: mean and std must give levels that float16 can hold"):
+        make_segmenter(file, std=1e-6).transform(lesions)
 
 
 def test_fixed_batch_must_come_back(tmp_path, lesions):
