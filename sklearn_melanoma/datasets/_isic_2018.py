@@ -35,7 +35,8 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 
     Task 1 has borders, and task 3 has diagnoses of other images. The images are in the folders
     ``ISIC2018_Task1-2_<split>_Input`` and ``ISIC2018_Task3_<split>_Input``, where `<split>` is Training, Validation or
-    Test. The masks and the tables of diagnoses in ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional, and so is
+    Test. The folders ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional: for task 1 with the masks
+    ``<image>_segmentation.png``, for task 3 with the table ``ISIC2018_Task3_<split>_GroundTruth.csv``. Also optional is
     the table of lesions ``ISIC2018_Task3_Training_LesionGroupings.csv``.
 
     Parameters

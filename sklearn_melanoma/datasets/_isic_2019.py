@@ -27,6 +27,7 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
 
     The images are in the folder ``ISIC_2019_<split>_Input``, where `<split>` is Training or Test. The table of
     diagnoses ``ISIC_2019_<split>_GroundTruth.csv`` and the table ``ISIC_2019_<split>_Metadata.csv`` are optional.
+    Without a table of diagnoses, `target` is -1.
 
     Parameters
     ----------
