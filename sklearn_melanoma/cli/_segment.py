@@ -22,8 +22,9 @@ from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
 from sklearn_melanoma.persistence import load_model
 from sklearn_melanoma.pipeline import get_image_pipeline, write_masks
-from sklearn_melanoma.segmentation import SegmenterSelector, WatershedSegmenter
+from sklearn_melanoma.segmentation import SegmenterSelector, WatershedSegmenter, load_pretrained_segmenter
 
+_NAMES = ("watershed", "selector", "pretrained")
 _GRID = {"level": [0.35, 0.5, 0.65], "even_light": [True, False]}
 _FOLDS = 3
 _N_SHOWN = 24  # images in the overview
@@ -35,7 +36,9 @@ _N_SHOWN = 24  # images in the overview
 def segment(
     images: Images,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the masks.", show_default=False)],
-    segmenter: Annotated[str, typer.Option(help="watershed, selector, or a model file (.skops).")] = "watershed",
+    segmenter: Annotated[
+        str, typer.Option(help="watershed, selector, pretrained, or a model file (.skops).")
+    ] = "watershed",
     masks: Annotated[
         Path | None, typer.Option(help="Folder of true masks of some of the images, to tune the segmenter.")
     ] = None,
@@ -48,12 +51,12 @@ def segment(
 ) -> None:
     """Find the lesion in each image, and write its mask as a PNG of 0 and 255 at the size of the image."""
     is_file = segmenter.endswith(".skops")
-    if segmenter not in ("watershed", "selector") and not is_file:
+    if segmenter not in _NAMES and not is_file:
         raise typer.BadParameter(
-            f"--segmenter must be watershed, selector or a file ending in .skops, got {segmenter}."
+            f"--segmenter must be {', '.join(_NAMES)} or a file ending in .skops, got {segmenter}."
         )
     if is_file and masks is not None:
-        raise typer.BadParameter("--masks tunes watershed and selector; a model file is fitted already.")
+        raise typer.BadParameter(f"--masks tunes {', '.join(_NAMES)}; a model file is fitted already.")
     if masks is not None and masks.resolve() == output.resolve():
         raise typer.BadParameter(f"--output must not be the folder of true masks, got {str(masks)!r} for both.")
     if show_code:
@@ -96,6 +99,12 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
     n_masks = 0 if truths is None else sum(truth is not None for truth in truths)
     if truths is not None and n_masks < _FOLDS:
         raise ValueError(f"--masks must hold masks of at least {_FOLDS} of the images, got {n_masks}. Draw more.")
+    if name == "pretrained":
+        pretrained = load_pretrained_segmenter().set_params(random_state=0)
+        if truths is None:
+            return pretrained
+        with show_spinner("Tuning the pretrained segmenter"):
+            return pretrained.fit(paths, truths)
     if name == "selector":
         with show_spinner("Tuning the selector"):
             selector = SegmenterSelector(random_state=0, n_jobs=n_jobs).fit(paths, truths)
@@ -157,6 +166,10 @@ def _print_code(
         "selector": (
             ["from sklearn_melanoma.segmentation import SegmenterSelector"],
             f"SegmenterSelector(random_state=0){fit or '.fit(images)'}",
+        ),
+        "pretrained": (
+            ["from sklearn_melanoma.segmentation import load_pretrained_segmenter"],
+            f"load_pretrained_segmenter().set_params(random_state=0){fit}",
         ),
     }.get(segmenter, (["from sklearn_melanoma.persistence import load_model"], f"load_model({segmenter!r})"))
     if segmenter.endswith(".skops") and not _is_segmenter(load_model(segmenter)):

@@ -31,6 +31,7 @@ def run_code(run, *arguments):
         [],
         ["--segmenter", "selector"],
         ["--segmenter", "selector", "--masks", "truth"],
+        ["--segmenter", "pretrained", "--masks", "truth"],
         ["--masks", "truth"],
         ["--on-error", "skip"],
         ["--segmenter", "model.skops"],

@@ -111,8 +111,11 @@ def test_segmenter_of_a_model_of_images(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--segmenter", "net"], "--segmenter must be watershed, selector or a file ending in .skops, got net"),
-        (["--segmenter", "model.skops", "--masks", "truth"], "--masks tunes watershed and selector"),
+        (
+            ["--segmenter", "net"],
+            "--segmenter must be watershed, selector, pretrained or a file ending in .skops, got net",
+        ),
+        (["--segmenter", "model.skops", "--masks", "truth"], "--masks tunes watershed, selector, pretrained"),
     ],
 )
 def test_wrong_segmenter(run, arguments, message):
