@@ -182,7 +182,8 @@ class PixelClassifierSegmenter(Segmenter):
         if not labeled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} images. "
-                "Draw some, or use WatershedSegmenter, which needs none."
+                "Draw some, or use WatershedSegmenter, which needs none. A pipeline of images has no masks; put a fitted "
+                "segmenter into it as FrozenEstimator(segmenter)."
             )
         return images, masks, labeled
 
@@ -209,7 +210,7 @@ class PixelClassifierSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            As in `fit`. Nothing is learned then.
+            As in `fit`, but the masks of a part may all be empty, or all full. After an error, nothing is learned.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)

@@ -319,6 +319,16 @@ def test_faulty_part_changes_nothing(data):
         np.testing.assert_array_equal(found, mask)
 
 
+def test_parts_of_images_without_a_lesion(data):
+    segmenter = PixelClassifierSegmenter(estimator=PixelPerceptron(**QUICK), prior_masks=0, random_state=0)
+    segmenter.partial_fit(data.images[:6], data.masks[:6])
+    before = segmenter.transform(data.images[6:7])[0].probability
+    for _ in range(5):
+        segmenter.partial_fit(data.images[6:8], [np.zeros_like(mask) for mask in data.masks[6:8]])
+    assert segmenter.n_masks_ == 16
+    assert segmenter.transform(data.images[6:7])[0].probability.mean() < before.mean()
+
+
 @pytest.mark.parametrize("estimator", [None, FrozenEstimator(PixelPerceptron())])
 def test_only_some_classifiers_learn_in_parts(estimator):
     assert not hasattr(PixelClassifierSegmenter(estimator=estimator), "partial_fit")
