@@ -182,8 +182,8 @@ class PixelClassifierSegmenter(Segmenter):
         if not labeled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} images. "
-                "Draw some, or use WatershedSegmenter, which needs none. A pipeline of images has no masks; put a fitted "
-                "segmenter into it as FrozenEstimator(segmenter)."
+                "Draw some, or use WatershedSegmenter, which needs none. A pipeline of images has no masks; put a "
+                "fitted segmenter into it as FrozenEstimator(segmenter)."
             )
         return images, masks, labeled
 
