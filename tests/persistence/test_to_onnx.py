@@ -9,9 +9,17 @@ import pandas as pd
 import pytest
 from sklearn import __version__ as sklearn_version
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -22,6 +30,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.fixes import parse_version
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -247,7 +257,7 @@ def test_invalid_models(table):
         (
             CalibratedClassifierCV(GradientBoostingClassifier(n_estimators=1), cv=2),
             {},
-            "decision function that converts to ONNX, got that of Gra",
+            "decision function that converts to ONNX, got Gra",
         ),
     ],
 )
@@ -255,6 +265,40 @@ def test_steps_without_a_converter(table, classifier, impute, message):
     model = make_table_model(classifier, **impute).fit(table.fillna(0), make_labels(2))
     with pytest.raises(ValueError, match=message):
         to_onnx(model)
+
+
+@pytest.mark.parametrize("learns_from_missing", [False, True])
+@pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
+def test_forests_send_missing_values_to_the_same_branch(kind, learns_from_missing):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(80, 4))
+    incomplete = np.where(rng.random(rows.shape) < 0.2, np.nan, rows)
+    model = kind(12, max_depth=4, random_state=0).fit(incomplete if learns_from_missing else rows, make_labels(2))
+    _, probabilities = run(to_onnx(model), incomplete)
+    np.testing.assert_allclose(probabilities, model.predict_proba(incomplete), rtol=0, atol=1e-6)
+
+
+def test_trees_that_split_missing_values_off():
+    labels = make_labels(2)
+    rows = np.where(labels == 1, np.nan, np.arange(80.0))[:, np.newaxis]  # the only split is at infinity
+    model = BaggingClassifier(DecisionTreeClassifier(), 2, random_state=0).fit(rows, labels)
+    with pytest.raises(ValueError, match="must hold trees that learned from tables without missing values"):
+        to_onnx(model)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear", "poly", "sigmoid"])
+def test_support_vector_machines(table, kernel):
+    model = make_table_model(SVC(kernel=kernel, coef0=0.5)).fit(table, make_labels(2))
+    check_same(model, table)
+
+
+def test_votes_and_columns_by_name(table):
+    names = list(table.columns)
+    columns = ColumnTransformer([("b", StandardScaler(), [names[1]]), ("a", "passthrough", [names[0]])])
+    members = [("none", "drop"), ("svc", CalibratedClassifierCV(SVC(), cv=2)), ("forest", RandomForestClassifier(3))]
+    votes = VotingClassifier(members, voting="soft", weights=[1, 2, 3])
+    imputer = SimpleImputer(keep_empty_features=True).set_output(transform="pandas")
+    check_same(make_pipeline(imputer, columns, votes).fit(table, make_labels(2)), table)
 
 
 def test_a_converter_that_computes_something_else_is_rejected(table):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
@@ -109,10 +109,10 @@ def add_labels(graph: Graph, model: Any, x: str) -> str:
         number = _add_threshold(graph, model, x)
     elif attribute := find_inner(model):
         return add_labels(graph, getattr(model, attribute), x)
-    elif isinstance(model, SVC | NuSVC):  # whose labels do not follow its probabilities
+    elif isinstance(model, SVC | NuSVC) and len(model.classes_) > 2:  # its labels do not follow its probabilities
         return graph.add_estimator(model, x)[0]
     else:
-        by_decision = type(model) in _LINEAR or not hasattr(model, PROBABILITY)
+        by_decision = type(model) in (*_LINEAR, SVC, NuSVC) or not hasattr(model, PROBABILITY)
         scores = add_scores(graph, model, x, DECISION if by_decision else PROBABILITY)
         scores = _add_both(graph, scores, model.classes_) if by_decision else scores
         number = graph.add("ArgMax", scores, axis=1, keepdims=0)
@@ -143,17 +143,59 @@ def _add_scores(graph: Graph, model: Any, x: str, method: str) -> str:
         return graph.add(
             "Sigmoid" if len(model.classes_) == 2 else "Softmax", _add_both(graph, decision, model.classes_)
         )
+    if type(model) is VotingClassifier and method == PROBABILITY:
+        return _add_votes(graph, model, x)
+    if type(model) in (SVC, NuSVC) and method == DECISION:
+        return _add_kernel(graph, model, x)
     if method == PROBABILITY:
         return _add_forest(graph, model, x) if type(model) in _FORESTS else graph.add_estimator(model, x)[1]
     raise ValueError(
-        f"model must have a decision function that converts to ONNX, got that of {type(model).__name__}. Choose a "
-        "linear classifier, or one without a decision function, such as RandomForestClassifier."
+        f"model must have probabilities, or a decision function that converts to ONNX, got {type(model).__name__}. "
+        "Choose a linear classifier, an SVC, or one with probabilities, such as RandomForestClassifier or a "
+        "VotingClassifier with voting='soft'."
     )
 
 
 def _add_linear(graph: Graph, model: Any, x: str) -> str:
     weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))  # RidgeClassifier has a vector for two classes
     return graph.add("Add", graph.add("MatMul", x, weights.T), np.asarray(model.intercept_, dtype=np.float64))
+
+
+def _add_kernel(graph: Graph, model: SVC | NuSVC, x: str) -> str:
+    """Add the decision function of a support vector machine for two classes."""
+    if len(model.classes_) > 2 or model.kernel not in ("linear", "poly", "rbf", "sigmoid"):
+        raise ValueError(
+            f"{type(model).__name__} must have two classes and the kernel 'linear', 'poly', 'rbf' or 'sigmoid' to be "
+            f"exported to ONNX without probabilities, got {len(model.classes_)} classes and {model.kernel!r}. Choose "
+            "LinearSVC or another classifier."
+        )
+    vectors = np.asarray(model.support_vectors_, dtype=np.float64)
+    similarities = graph.add("MatMul", x, vectors.T)
+    if model.kernel == "rbf":
+        norms = graph.add("ReduceSum", graph.add("Mul", x, x), np.array([1]), keepdims=1)
+        distances = graph.add(
+            "Sub", graph.add("Add", norms, (vectors**2).sum(axis=1)), graph.add("Add", similarities, similarities)
+        )
+        similarities = graph.add("Exp", graph.add("Mul", distances, -float(model._gamma)))
+    elif model.kernel != "linear":
+        similarities = graph.add("Add", graph.add("Mul", similarities, float(model._gamma)), float(model.coef0))
+        similarities = (
+            graph.add("Pow", similarities, float(model.degree))
+            if model.kernel == "poly"
+            else graph.add("Tanh", similarities)
+        )
+    weights = np.asarray(model.dual_coef_, dtype=np.float64).T
+    return graph.add("Add", graph.add("MatMul", similarities, weights), np.asarray(model.intercept_, dtype=np.float64))
+
+
+def _add_votes(graph: Graph, model: VotingClassifier, x: str) -> str:
+    """Add the mean of the probabilities of several classifiers."""
+    weights = np.ones(len(model.estimators_)) if model._weights_not_none is None else np.array(model._weights_not_none)
+    members = [
+        graph.add("Mul", add_scores(graph, member, x, PROBABILITY), float(weight))
+        for member, weight in zip(model.estimators_, weights / weights.sum(), strict=True)
+    ]
+    return graph.add("Sum", *members)
 
 
 def _add_log_odds(graph: Graph, model: Any, x: str) -> str:

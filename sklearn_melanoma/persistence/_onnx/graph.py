@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from textwrap import shorten
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import get_tags
+
+from sklearn_melanoma._typing import Array
 
 # Old enough for onnxruntime 1.16, and new enough for 64 bits in all operators used here.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
@@ -140,15 +144,24 @@ def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
     skl2onnx = import_converter()
     kind, types = type(estimator).__name__, skl2onnx.common.data_types
     input_type = types.FloatTensorType if _rounds_table(estimator) else types.DoubleTensorType
-    try:
-        model = skl2onnx.to_onnx(
-            estimator,
-            initial_types=[("X", input_type([None, estimator.n_features_in_]))],
-            options={id(estimator): {"zipmap": False, **options}} if is_classifier(estimator) else None,
-            target_opset=OPSETS,
+    if not _rounds_table(estimator) and not all(np.isfinite(tree.threshold).all() for tree in _list_trees(estimator)):
+        # skl2onnx would search for such a threshold without end.
+        raise ValueError(
+            f"{kind} must hold trees that learned from tables without missing values to be exported to ONNX. Impute "
+            "before it, or choose RandomForestClassifier."
         )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # skl2onnx reads attributes that scikit-learn deprecates
+            model = skl2onnx.to_onnx(
+                estimator,
+                initial_types=[("X", input_type([None, estimator.n_features_in_]))],
+                options={id(estimator): {"zipmap": False, **options}} if is_classifier(estimator) else None,
+                target_opset=OPSETS,
+            )
         # Some converters declare 64 bits for a result of 32 bits.
         model.graph.output[_find_result(model)].ClearField("type")
+        _set_missing_branches(model, estimator)
         difference = _measure_difference(estimator, model)
     except Exception as error:  # of many types, which are not documented
         reason = shorten(str(error.__cause__ or error), 200)
@@ -164,17 +177,56 @@ def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
     return model
 
 
+def _list_trees(estimator: Any) -> list[Any]:
+    """Return the trees of a tree or an ensemble of trees."""
+    members = estimator.estimators_ if hasattr(estimator, "estimators_") else [estimator]
+    return [member.tree_ for member in members if hasattr(member, "tree_")]
+
+
+def _set_missing_branches(model: Any, estimator: Any) -> None:
+    """Set to which branch of a tree missing values go; skl2onnx leaves it out."""
+    goes_left, start = [tree.missing_go_to_left for tree in _list_trees(estimator)], 0
+    name, make_attribute = "nodes_missing_value_tracks_true", import_module("onnx").helper.make_attribute
+    nodes = [node for node in model.graph.node if goes_left and node.op_type.startswith("TreeEnsemble")]
+    # Names are numbered in the order of the trees. A node holds all trees, or the next one.
+    for node in sorted(nodes, key=lambda node: (len(node.name), node.name)):
+        places = {each.name: list(each.ints) for each in node.attribute}
+        numbers, kept = places["nodes_treeids"], [each for each in node.attribute if each.name != name]
+        branches = [
+            int(goes_left[(start + tree) % len(goes_left)][place])
+            for tree, place in zip(numbers, places["nodes_nodeids"], strict=True)
+        ]
+        start += max(numbers) + 1
+        del node.attribute[:]
+        node.attribute.extend([*kept, make_attribute(name, branches)])
+
+
 def _measure_difference(estimator: Any, model: Any) -> float:
-    """Return the largest difference between an estimator and its converted model on random rows."""
-    rows = np.random.default_rng(0).normal(size=(100, estimator.n_features_in_))
-    names = getattr(estimator, "feature_names_in_", None)
-    table = rows if names is None else import_module("pandas").DataFrame(rows, columns=names)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # estimators inside may have been fitted without names
-        expected = estimator.predict_proba(table) if is_classifier(estimator) else estimator.transform(table)
+    """Return the largest difference between an estimator and its converted model on random rows.
+
+    NaN if only one of them has a missing value.
+    """
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(100, estimator.n_features_in_))
+    expected = _compute_results(estimator, rows)
+    if get_tags(estimator).input_tags.allow_nan:
+        incomplete = np.where(generator.random(rows.shape) < 0.3, np.nan, rows)
+        with suppress(ValueError):  # some take them only if they learned from some
+            expected = np.concatenate([expected, _compute_results(estimator, incomplete)])
+            rows = np.concatenate([rows, incomplete])
     runtime = import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors only: skl2onnx leaves constants that are not used
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     found = session.run(None, {"X": rows.astype(np.float32) if _rounds_table(estimator) else rows})[_find_result(model)]
-    return float(np.max(np.abs(found - np.asarray(expected)) / np.maximum(1.0, np.abs(expected))))
+    differences = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    return float(np.max(differences, initial=0, where=~(np.isnan(found) & np.isnan(expected))))
+
+
+def _compute_results(estimator: Any, rows: Array) -> Array:
+    """Return the probabilities or the transformed table of an estimator."""
+    names = getattr(estimator, "feature_names_in_", None)
+    table = rows if names is None else import_module("pandas").DataFrame(rows, columns=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # estimators inside may have been fitted without names
+        return np.asarray(estimator.predict_proba(table) if is_classifier(estimator) else estimator.transform(table))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
 
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.persistence._onnx.graph import Graph
@@ -43,6 +44,8 @@ def add_transformer(graph: Graph, step: Any, x: str) -> str:
     if isinstance(step, Pipeline):
         for _, each in step.steps:
             x = add_transformer(graph, each, x)
+        return x
+    if type(step) is FunctionTransformer and step.func is None:  # "passthrough" after the fit
         return x
     if isinstance(step, FrozenEstimator):
         return add_transformer(graph, step.estimator, x)
@@ -128,8 +131,19 @@ def _add_block_scaler(graph: Graph, step: BlockScaler, x: str) -> str:
     return graph.add("Gather", both, np.argsort(np.concatenate([block, others])), axis=1)
 
 
+def _add_column_transformer(graph: Graph, step: ColumnTransformer, x: str) -> str:
+    # skl2onnx looks for columns by name, and the table has one name.
+    parts = []
+    for name, transformer, _ in step.transformers_:
+        columns = np.asarray(step._transformer_to_input_indices[name], dtype=np.int64)
+        if len(columns) and transformer != "drop":
+            parts.append(add_transformer(graph, transformer, graph.add("Gather", x, columns, axis=1)))
+    return graph.add("Concat", *parts, axis=1)
+
+
 _CONVERTERS: dict[type, Callable[..., str]] = {
     BlockScaler: _add_block_scaler,
+    ColumnTransformer: _add_column_transformer,
     QuantileTransformer: _add_quantile_transformer,
     SimpleImputer: _add_imputer,
 }
