@@ -23,12 +23,14 @@ from sklearn_melanoma.datasets._files import (
 from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups
 from sklearn_melanoma.datasets._labels import format_cell
 from sklearn_melanoma.datasets._tables import Table, column_key, read_table
-from sklearn_melanoma.datasets._vocabulary import TARGETS, is_unknown, read_diagnosis
+from sklearn_melanoma.datasets._vocabulary import TARGETS, is_unknown, normalize, read_diagnosis
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _AGES = ("age_approximate", "age_approx")
+#: Columns of diagnoses.
+CODES = ("MEL", "NV", "BCC", "AK", "AKIEC", "BKL", "DF", "VASC", "SCC", "UNK")
 KEY = "image_id"  # column of the names of images in the frame
 
 
@@ -113,7 +115,8 @@ def load_challenge(
 def read_codes(table: Table) -> list[str]:
     """Return the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
     codes = read_one_hot(table, without=(KEY,))
-    if codes is None:
+    marks = {normalize(cell) for name in table.columns if name in CODES for cell in table.cells(name)}
+    if codes is None or not marks <= {"", "0", "1"}:
         raise ValueError(
             f"{table.name} must have one column of 0 and 1 for each diagnosis, got {table.columns} with other values. "
             "Download the table anew."
@@ -144,6 +147,12 @@ def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequenc
     )
     truth = _read_table(root, folder, split.truth) if split.truth else None
     tables = [truth, *(_read_table(root, folder, place) for place in split.metadata)]
+    for table in filter(None, tables):
+        if files and files.keys().isdisjoint(table.cells(KEY)):
+            raise ValueError(
+                f"{table.name} must name the images in {str(folder)!r}, such as {next(iter(files))!r}, got "
+                f"{table.cells(KEY)[0]!r}. Put table and images of the same set together."
+            )
     labels: dict[str, str] = {}
     if truth is not None:
         labels = dict(zip(truth.cells(KEY), read_labels(truth), strict=True))

@@ -89,7 +89,7 @@ def _read_splits(folder: Path, n_rows: int) -> list[str] | None:
             continue
         table = read_table(path)
         cells = table.cells("indexes") if "indexes" in table.columns else []
-        if not cells or not all(cell.isdigit() and int(cell) < n_rows for cell in cells):
+        if not cells or not all(cell.isdecimal() and int(cell) < n_rows for cell in cells):
             raise ValueError(
                 f"{str(path)!r} must hold positions of rows of {TABLE!r}, from 0 to {n_rows - 1}, in a column "
                 f"'indexes', got the columns {table.columns} with {cells[:3]}. Unpack the table anew."

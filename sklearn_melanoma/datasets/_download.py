@@ -162,6 +162,8 @@ def _unpack(archive: Path, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with file.open(member) as source, open(path, "wb") as output:
                     shutil.copyfileobj(source, output, _CHUNK)
+        if target.is_dir():  # an empty one
+            target.rmdir()
         os.replace(unfinished, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         archive.unlink()
@@ -187,8 +189,10 @@ def _list_members(file: zipfile.ZipFile, name: str, folder: str) -> dict[zipfile
                 f"{name!r} must hold files in its folder only, got {member.filename!r}. Nothing of it was unpacked: do "
                 "not trust it, and look at where it came from."
             )
-        if not member.is_dir() and not set(_JUNK) & set(path.parts):
+        if path.parts and not member.is_dir() and not set(_JUNK) & set(path.parts):
             members[member] = path
+    if not members:
+        raise zipfile.BadZipFile("it holds no files")
     if {path.parts[0] for path in members.values()} == {folder}:
         members = {member: path.relative_to(folder) for member, path in members.items()}
     return members

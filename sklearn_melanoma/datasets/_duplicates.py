@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def find_duplicates(
     array([0, 1, 0, 3, 1])
     """
     images = check_images(images, name="images")
-    if not 0 < min_correlation <= 1:
+    if not isinstance(min_correlation, Real) or not 0 < min_correlation <= 1:
         raise ValueError(
             f"min_correlation must be above 0 and at most 1, got {min_correlation!r}. 0.75 finds copies without others."
         )

@@ -106,8 +106,8 @@ def check_by_hand(dataset: DataSet) -> None:
 def choose_files(dataset: DataSet, parts: Collection[str] | None, splits: Collection[str] | None) -> list[RemoteFile]:
     """Return the files of the parts and splits that were asked for."""
     for name, given, offered in (
-        ("parts", parts, dict.fromkeys(remote.part for remote in dataset.files)),
-        ("splits", splits, dict.fromkeys(remote.split for remote in dataset.files if remote.split)),
+        ("parts", parts, list(dict.fromkeys(remote.part for remote in dataset.files))),
+        ("splits", splits, list(dict.fromkeys(remote.split for remote in dataset.files if remote.split))),
     ):
         if given is None:
             continue
@@ -131,14 +131,21 @@ def choose_files(dataset: DataSet, parts: Collection[str] | None, splits: Collec
 def find_missing(files: Collection[RemoteFile], folder: Path) -> list[RemoteFile]:
     """Return the files that a folder lacks."""
     return [
-        remote for remote in files if not any((folder / name).exists() for name in (remote.target, *remote.other_names))
+        remote
+        for remote in files
+        if not any(_has_content(folder / name) for name in (remote.target, *remote.other_names))
     ]
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether a file exists, or a folder that is not empty."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def _quote_licenses(dataset: DataSet, root: Path) -> str:
     """Return the beginnings of the license files in the archives of a data set."""
     folders = [root / remote.target for remote in dataset.files if remote.is_archive]
-    paths = [path for folder in folders for path in sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn]*"))]
+    paths = [path for folder in folders for path in sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn]*")) if path.is_file()]
     texts: dict[str, Path] = {}  # the same text is in several archives
     for path in paths:
         text = " ".join(path.read_text("utf-8", errors="replace").split())

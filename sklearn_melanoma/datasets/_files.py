@@ -199,9 +199,9 @@ def _index_stems(paths: Iterable[Path], *, ending: str = "", what: str) -> dict[
     """Return the paths by stem without the ending; skip stems with another ending and refuse repeated stems."""
     found: dict[str, Path] = {}
     for path in paths:
-        if not path.stem.endswith(ending):
+        if not path.stem.lower().endswith(ending.lower()):
             continue
-        stem = path.stem.removesuffix(ending)
+        stem = path.stem[: len(path.stem) - len(ending)]
         if stem in found:
             raise ValueError(
                 f"{what} must have different names, got {str(found[stem])!r} and {str(path)!r}. Take one of them away."

@@ -26,6 +26,7 @@ _MIN_CONTRAST = 2  # gray levels; lower contrasts are noise and stay low
 # Correlation of the hashes of a pair that is compared in full. On real images, it is 0.7 at least if that of the
 # details is above 0.75, and 0.5 at least in one of 65 000 of all pairs.
 _MIN_AGREEMENT = 0.5
+_ROUNDING = 1e-3  # error of a correlation of float16
 _MAX_CELLS = 1 << 24  # of pairs that are compared at once
 _CHUNK = 2048  # images or candidates
 
@@ -85,7 +86,7 @@ def find_copies(details: NDArray[np.float16], min_correlation: float) -> NDArray
             first = details[candidates[:, 0]].astype(np.float32)
             second = _orient(details[candidates[:, 1]].astype(np.float32), orientation)
             correlation = np.einsum("kij,kij->k", first, second)
-            pairs.append(candidates[correlation >= min_correlation])
+            pairs.append(candidates[correlation >= min_correlation - _ROUNDING])
     return np.unique(np.concatenate(pairs), axis=0)
 
 

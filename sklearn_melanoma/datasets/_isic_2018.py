@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
@@ -81,6 +83,6 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 def find_task(task: int) -> DataSet:
     """Return the description of the data of a task."""
     datasets = {1: _catalog.ISIC_2018_TASK_1, 3: _catalog.ISIC_2018_TASK_3}
-    if task not in datasets:
+    if not isinstance(task, Integral) or task not in datasets:
         raise ValueError(f"task must be 1 (borders) or 3 (diagnoses), got {task!r}. Pass one of them.")
     return datasets[task]

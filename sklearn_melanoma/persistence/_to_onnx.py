@@ -63,8 +63,8 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     scikit-learn within 1e-6. Labels are the same unless two classes have the same probability.
 
     The steps and classifiers of this package have converters here. So have imputing, ranks, columns, thresholds,
-    calibration, soft votes, and support vector machines for two classes. skl2onnx converts the others. Each of these is compared with scikit-learn on random rows, because some converters
-    compute something else.
+    calibration, soft votes, and support vector machines for two classes. skl2onnx converts the others. Each of these is
+    compared with scikit-learn on random rows, because some converters compute something else.
 
     The graph uses version 17 of the operators and version 8 of the format: onnxruntime 1.16 and newer run it.
 

@@ -102,11 +102,16 @@ def test_parts_give_the_same_pairs(images, monkeypatch):
         ({"min_correlation": 1.5}, ValueError, "min_correlation must be above 0 and at most 1, got 1.5"),
         ({"groups": [1]}, ValueError, "inconsistent numbers of samples"),
         ({"groups": [1, None]}, ValueError, r"groups\[1\] is missing"),
+        ({"min_correlation": "0.7"}, ValueError, "min_correlation must be above 0 and at most 1, got '0.7'"),
     ],
 )
 def test_invalid(images, options, error, message):
     with pytest.raises(error, match=message):
         find_duplicates(images[:2], **options)
+
+
+def test_identical_images_are_copies_at_the_highest_correlation(images):
+    assert list(find_duplicates([*images[:2], *images[:2]], min_correlation=1)) == [0, 1, 0, 1]
 
 
 def test_unreadable_image_is_named(images, tmp_path):

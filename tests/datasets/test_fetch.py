@@ -415,3 +415,15 @@ def test_without_pooch(server, tmp_path, monkeypatch):
     monkeypatch.setattr(_download, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'sklearn-melanoma\[fetch\]'"):
         fetch_isic_2017(tmp_path)
+
+
+def test_an_empty_folder_is_filled(server, tmp_path):
+    (tmp_path / "ISIC-2017_Training_Data").mkdir()
+    assert len(fetch_isic_2017(tmp_path, parts=["images"], splits=["training"]).images) == 1
+
+
+def test_an_archive_without_files_is_damaged(server, monkeypatch, tmp_path):
+    server.files[FIRST] = make_zip(".")
+    redirect(server, monkeypatch, "ISIC_2017")
+    with pytest.raises(ValueError, match=r"could not be unpacked: it holds no files\. It was deleted"):
+        fetch_isic_2017(tmp_path, parts=["images"], splits=["training"])

@@ -67,6 +67,23 @@ def test_isic_2016(isic_2016):
     assert "Left out: 1 diagnoses whose images are missing." in data.DESCR
 
 
+def test_isic_2016_finds_masks_with_endings_in_lower_case(isic_2016):
+    masks = isic_2016 / "ISBI2016_ISIC_Part1_Test_GroundTruth"
+    (masks / "ISIC_Test1_Segmentation.png").rename(masks / "ISIC_Test1_segmentation.png")
+    assert get_names(load_isic_2016(isic_2016).masks)[2] == "ISIC_Test1_segmentation.png"
+
+
+def test_isic_2019_refuses_probabilities(tmp_path):
+    put(tmp_path, "ISIC_2019_Training_Input/ISIC_1.jpg", "ISIC_2019_Training_Input/ISIC_2.jpg")
+    write(
+        tmp_path,
+        "ISIC_2019_Training_GroundTruth.csv",
+        "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\nISIC_1,1,0,0,0,0,0,0,0,0\nISIC_2,0,0.7,0,0,0,0,0,0,0\n",
+    )
+    with pytest.raises(ValueError, match=r"one column of 0 and 1 for each diagnosis, got .* with other values"):
+        load_isic_2019(tmp_path)
+
+
 def test_isic_2016_takes_the_same_images_once(isic_2016):
     put(isic_2016, "ISBI2016_ISIC_Part3_Training_Data/ISIC_Training1.jpg")
     assert len(load_isic_2016(isic_2016).images) == 4
@@ -79,6 +96,7 @@ def test_isic_2016_takes_the_same_images_once(isic_2016):
         ("ISIC_Training1,benign,0\n", "must have the columns image_id, label, got 3 columns"),
         ("ISIC_Training1,benign\nISIC_Training1,benign\n", "each image once, got 'ISIC_Training1' twice"),
         ("", "must hold a header and at least one row, got nothing"),
+        ("ISIC_9,benign\n", "must name the images in '.*_Training_Data', such as 'ISIC_Training1', got 'ISIC_9'"),
     ],
 )
 def test_isic_2016_invalid_table(isic_2016, table, message):
