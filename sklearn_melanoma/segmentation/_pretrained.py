@@ -41,8 +41,8 @@ def load_pretrained_segmenter() -> PixelClassifierSegmenter:
     The perceptron learned from the masks of 600 training images of the ISIC 2017 challenge, which are in the public
     domain (CC0). ``docs/examples/pretrain_segmenter.py`` made the file, and makes one from other images.
 
-    Without masks of your own, its mean Jaccard index is 0.834 on HAM10000, where the watershed has 0.808, and 0.824 on
-    PH², where the watershed has 0.864: PH² is drawn more tightly. With 20 masks, it is 0.842 and 0.867; see
+    Without masks of your own, its mean Jaccard index is 0.838 on HAM10000, where the watershed has 0.813, and 0.824 on
+    PH², where the watershed has 0.864: PH² is drawn more tightly. With 20 masks, it is 0.845 and 0.867; see
     :doc:`/guide/pixel_classifier`.
 
     Examples
