@@ -292,6 +292,8 @@ def test_too_little_space_is_seen_before_the_download(server, tmp_path, monkeypa
         make_zip("..\\evil.jpg"),
         make_zip("ISIC-2017_Training_Data/a.jpg", link="ISIC-2017_Training_Data/b.jpg"),
     ],
+    # Without names, the content of the archives would be one. It holds the time.
+    ids=["parent", "inner-parent", "root", "drive", "backslash", "link"],
 )
 def test_archive_out_of_its_folder(server, tmp_path, monkeypatch, archive):
     server.files[FIRST] = archive
