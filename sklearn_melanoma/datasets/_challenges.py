@@ -172,11 +172,7 @@ def _read_table(root: Path, folder: Path, place: TablePlace) -> Table | None:
     if path is None:
         return None
     table = read_table(path, names=None if place.header else place.columns)
-    if any(name not in table.columns for name in place.columns):
-        raise ValueError(
-            f"{str(path)!r} must have the columns {', '.join(place.columns)}, got {table.columns}. "
-            "Use the tables of the challenge."
-        )
+    table.require_columns(place.columns, "Use the tables of the challenge.")
     names = table.cells(place.columns[0])
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)

@@ -103,10 +103,6 @@ def _read_labels(table: Table) -> list[str]:
 
 def _read_duplicates(path: Path) -> list[tuple[str, str]]:
     table = read_table(path)
-    if any(name not in table.columns for name in DUPLICATE_COLUMNS):
-        raise ValueError(
-            f"{str(path)!r} must have the columns {', '.join(DUPLICATE_COLUMNS)}, got {table.columns}. "
-            "Use the tables of the challenge."
-        )
+    table.require_columns(DUPLICATE_COLUMNS, "Use the tables of the challenge.")
     first, second = (table.cells(name) for name in DUPLICATE_COLUMNS)
     return list(zip(first, second, strict=True))

@@ -21,11 +21,7 @@ def read_rows(path: Path, dataset: DataSet, columns: Sequence[str], *, filled: S
     The cells of that column must differ, and those of the columns `filled` must not be empty.
     """
     table = read_table(path)
-    if any(name not in table.columns for name in columns):
-        raise ValueError(
-            f"{str(path)!r} must have the columns {', '.join(columns)}, got {table.columns}. "
-            f"Use the metadata of {dataset.title}."
-        )
+    table.require_columns(columns, f"Use the metadata of {dataset.title}.")
     names = table.cells(columns[0])
     if not all(all(table.cells(name)) for name in (columns[0], *filled)) or len(set(names)) < len(names):
         with_others = f", with {' and '.join(f'a {name}' for name in filled)}" if filled else ""

@@ -69,6 +69,11 @@ class Table:
         """Return the cells of a column."""
         return self.text[column]
 
+    def require_columns(self, columns: Sequence[str], hint: str) -> None:
+        """Raise an error that ends in a hint if a column is missing."""
+        if any(name not in self.columns for name in columns):
+            raise ValueError(f"{self.name} must have the columns {', '.join(columns)}, got {self.columns}. {hint}")
+
     def pick_rows(self, rows: Sequence[int | None]) -> pd.DataFrame:
         """Return all columns of rows at positions; None gives a row of missing values."""
         import pandas as pd
