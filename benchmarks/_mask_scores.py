@@ -17,7 +17,7 @@ from benchmarks._parallel import call_in_parallel
 from benchmarks._report import interval, number
 from benchmarks._timing import time_call
 from sklearn_melanoma.images import read_mask
-from sklearn_melanoma.metrics import mask_jaccard, mean_interval
+from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
 
 THRESHOLD = 0.65  # ISIC 2018: below, a mask would have to be drawn again
 CHUNK = 32  # images between two steps of the progress bar
@@ -122,6 +122,13 @@ def summarize_melanomas(jaccard: NDArray[np.float64], melanomas: NDArray[np.bool
         "melanoma_jaccard": mean_interval(values),
         "melanoma_fraction_under": float((values < THRESHOLD).mean()),
     }
+
+
+def score_positions(segmenter: Segmenter, images: MaskedImages, positions: Iterable[int]) -> NDArray[np.float64]:
+    """Return the Jaccard index of the images at some positions."""
+    chosen = list(positions)
+    found = segmenter.predict([images.images[i] for i in chosen])
+    return np.asarray(mask_scores([images.masks[i] for i in chosen], found, mask_jaccard))
 
 
 def score_methods(

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from benchmarks._cached_segmenter import CachedSegmenter
 from benchmarks._damage import KINDS, damage_masks
 from benchmarks._data import describe_sets, load_sets
-from benchmarks._mask_scores import MaskedImages
+from benchmarks._mask_scores import MaskedImages, score_positions
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
 from sklearn_melanoma.images import read_mask
@@ -85,7 +85,7 @@ def run_draw(images: MaskedImages, n_masks: int, fraction: float, seed: int) -> 
     without = [None if bad else mask for mask, bad in zip(given, suspect, strict=True)]
     sets_of_masks = {AS_GIVEN: given, WITHOUT: without, CORRECTED: corrected} | ({TRUE: true} if fraction else {})
     scores = {
-        name: score_fitted(CachedSegmenter(random_state=seed).fit(sources, masks), images, scored)
+        name: float(score_positions(CachedSegmenter(random_state=seed).fit(sources, masks), images, scored).mean())
         for name, masks in sets_of_masks.items()
     }
     return describe_suspects(suspect, kinds, true, given, corrected), scores
@@ -114,12 +114,6 @@ def summarize_suspects(draws: list[dict[str, Any]]) -> dict[str, Any]:
         key: None if means[key] is None else mean_interval(values[key].tolist()) for key in ("precision", "recall")
     }
     return means | intervals
-
-
-def score_fitted(segmenter: Any, images: MaskedImages, positions: NDArray[np.intp]) -> float:
-    """Return the mean Jaccard index on some images."""
-    found = segmenter.predict([images.images[i] for i in positions])
-    return float(np.mean(mask_scores([images.masks[i] for i in positions], found, mask_jaccard)))
 
 
 def main(

@@ -10,23 +10,29 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 
 from benchmarks._cached_segmenter import CachedSegmenter
 from benchmarks._data import describe_sets, load_sets
-from benchmarks._mask_scores import MELANOMA_COLUMNS, THRESHOLD, MaskedImages, summarize_melanomas
+from benchmarks._mask_scores import (
+    MELANOMA_COLUMNS,
+    THRESHOLD,
+    MaskedImages,
+    score_positions,
+    summarize_melanomas,
+)
 from benchmarks._options import DataOption, MaxImagesOption, RepeatsOption, ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, interval, number, progress_bar, text, write_report
-from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
+from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.segmentation import (
     CRFRefiner,
     PixelPerceptron,
     WatershedSegmenter,
     load_pretrained_segmenter,
 )
+from sklearn_melanoma.segmentation._pixel_samples import make_trees
 
 FOLDS = 3
 N_OWN = 20  # masks of the new set, or of the set's held-out lesions, from which the threshold is found
@@ -40,7 +46,7 @@ METHODS = (WATERSHED, TREES, PERCEPTRON, STYLE, REFINED)
 
 ESTIMATORS = {
     # The default, in two threads.
-    TREES: ExtraTreesClassifier(50, min_samples_leaf=5, max_features=0.1, n_jobs=2, random_state=0),
+    TREES: make_trees(0).set_params(n_jobs=2),
     PERCEPTRON: PixelPerceptron(random_state=0),
 }
 
@@ -75,8 +81,7 @@ def fit_segmenter(estimator: BaseEstimator, images: MaskedImages, positions: NDA
 def score(segmenter: Any, images: MaskedImages, positions: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the Jaccard index of some images, NaN for all others."""
     scores = np.full(len(images), np.nan)
-    found = segmenter.predict([images.images[i] for i in positions])
-    scores[positions] = mask_scores([images.masks[i] for i in positions], found, mask_jaccard)
+    scores[positions] = score_positions(segmenter, images, positions)
     return scores
 
 

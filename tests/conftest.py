@@ -60,6 +60,14 @@ def skin(make_image):
     return make_image(48, 64, radii=(1e-9, 1e-9))
 
 
+@pytest.fixture(scope="module")
+def few_trees():
+    """Make the default classifier of pixels smaller."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_melanoma.segmentation._pixel_samples._N_TREES", 10)
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_lesion():
     """Return a function that draws an image like `make_image` and returns a lesion with its true mask."""

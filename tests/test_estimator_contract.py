@@ -149,7 +149,7 @@ def estimator(request, monkeypatch):
             return fit(self, X, WatershedSegmenter().predict(X))
 
         monkeypatch.setattr(type(request.param), "fit", fit_to_watershed)
-        monkeypatch.setattr("sklearn_melanoma.segmentation._suspects._N_TREES", 3)
+        monkeypatch.setattr("sklearn_melanoma.segmentation._pixel_samples._N_TREES", 3)
     return clone(request.param)
 
 

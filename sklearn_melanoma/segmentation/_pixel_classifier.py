@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_random_state
@@ -32,6 +31,8 @@ from sklearn_melanoma.segmentation._pixel_samples import (
     check_samples,
     crop_pair,
     find_best_threshold,
+    make_trees,
+    predict_lesion,
     sample_pixels,
     score_thresholds,
     shrink_for_scores,
@@ -271,10 +272,7 @@ class PixelClassifierSegmenter(Segmenter):
             yield pixels, shrink_for_scores(mask), sample_pixels(pixels, mask, self.n_pixels, rng)
 
     def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
-        if self.estimator is None:
-            classifier = ExtraTreesClassifier(50, min_samples_leaf=5, max_features=0.1, random_state=seed)
-        else:
-            classifier = clone(self.estimator)
+        classifier = make_trees(seed) if self.estimator is None else clone(self.estimator)
         return _learn(classifier.fit, samples)
 
     def _score_left_out(
@@ -314,9 +312,7 @@ class PixelClassifierSegmenter(Segmenter):
         """Return the probability of the lesion at each described pixel."""
         if not pixels.found:
             return np.zeros(pixels.base_probability.shape, dtype=np.float32)
-        rows = pixels.features.reshape(-1, len(pixels.names))
-        lesion = int(np.argmax(classifier.classes_))  # the column of True
-        learned = classifier.predict_proba(rows)[:, lesion].reshape(pixels.base_probability.shape).astype(np.float32)
+        learned = predict_lesion(classifier, pixels).astype(np.float32)
         return (1 - self.base_weight_) * learned + self.base_weight_ * pixels.base_probability
 
     def _segment_content(self, lesion: Lesion) -> Lesion:

@@ -1,13 +1,14 @@
-"""Samples of pixels that classifiers learn from, and the threshold of what they predict."""
+"""Samples of pixels, the default classifier of pixels, and the threshold of what it predicts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from sklearn.ensemble import ExtraTreesClassifier
 
 from sklearn_melanoma._io.reading import resize_map, resize_mask
 from sklearn_melanoma._lesion import Lesion
@@ -19,6 +20,8 @@ from sklearn_melanoma.segmentation._regions import cut_probability
 
 # Candidates of the threshold.
 THRESHOLDS = np.linspace(0.2, 0.8, 13)
+
+_N_TREES = 50
 
 
 class Sample(NamedTuple):
@@ -72,6 +75,20 @@ def check_samples(samples: Sequence[Sample], *, name: str = "y") -> None:
     if not counts.all():
         what = "all full" if counts[1] else "all empty"
         raise ValueError(f"{name} must hold masks with pixels inside and outside of the lesion, got {what} ones.")
+
+
+def make_trees(seed: int) -> ExtraTreesClassifier:
+    """Return the default classifier of pixels, not fitted."""
+    return ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, max_features=0.1, random_state=seed)
+
+
+def predict_lesion(
+    classifier: Any, pixels: PixelDescription, columns: Mask | slice = slice(None)
+) -> NDArray[np.floating]:
+    """Return the probability of the lesion at each described pixel by a classifier of some of the features."""
+    rows = pixels.features.reshape(-1, len(pixels.names))[:, columns]
+    lesion = int(np.argmax(classifier.classes_))  # the column of True
+    return np.asarray(classifier.predict_proba(rows)[:, lesion].reshape(pixels.base_probability.shape))
 
 
 def shrink_for_scores(mask: Mask) -> Mask:

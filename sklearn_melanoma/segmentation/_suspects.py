@@ -24,6 +24,8 @@ from sklearn_melanoma.segmentation._pixel_samples import (
     check_samples,
     crop_pair,
     find_best_threshold,
+    make_trees,
+    predict_lesion,
     sample_pixels,
     score_thresholds,
     shrink_for_scores,
@@ -46,7 +48,7 @@ _PLACE_FEATURES = (
     *("image_on_frame", "image_off_center"),
 )
 
-_N_PIXELS, _N_TREES = 300, 50
+_N_PIXELS = 300
 
 _Model = tuple[Mask, ExtraTreesClassifier]  # columns of the features, and the classifier
 Maps = NDArray[np.float16]  # (3, height, width), probability of the color model, the place model, and their mean
@@ -200,26 +202,19 @@ def _read_given(image: Any, mask: Any, position: int, seed: int, names: tuple[st
 def _fit_models(given: Sequence[_Given], seed: int) -> list[_Model]:
     """Fit a classifier of pixels to the features of color, and one to those of place."""
     rows, labels = (np.concatenate([getattr(one.sample, name) for one in given]) for name in ("rows", "labels"))
-    return [
-        (
-            used,
-            ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, max_features=0.1, random_state=seed).fit(
-                rows[:, used], labels
-            ),
-        )
-        for used in (~given[0].of_place, given[0].of_place)
-    ]
+    of_place = given[0].of_place
+    return [(used, make_trees(seed).fit(rows[:, used], labels)) for used in (~of_place, of_place)]
 
 
 def _predict_maps(image: Any, position: int, models: list[_Model]) -> Maps:
     """Return the probability of the lesion by each model, and its mean."""
     with element_errors(position, image):
         lesion = as_lesion(image)
+    # They are described again, since the features of all images would not fit into memory.
     pixels = describe_pixels(lesion.image[find_content(lesion.image)])
-    shape, rows = pixels.base_probability.shape, pixels.features.reshape(-1, len(pixels.names))
     if not pixels.found:
-        return np.zeros((len(models) + 1, *shape), dtype=np.float16)
-    maps = [model.predict_proba(rows[:, used])[:, np.argmax(model.classes_)].reshape(shape) for used, model in models]
+        return np.zeros((len(models) + 1, *pixels.base_probability.shape), dtype=np.float16)
+    maps = [predict_lesion(model, pixels, used) for used, model in models]
     return np.stack([*maps, np.mean(maps, axis=0)]).astype(np.float16)
 
 

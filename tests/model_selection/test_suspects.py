@@ -4,17 +4,11 @@ import pytest
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.model_selection import find_suspect_masks
-from sklearn_melanoma.segmentation import _suspects
+
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 SHIFTED, EMPTY, UNLABELED, FOREIGN, WHOLE = 0, 6, 7, 8, 11
 BAD = [SHIFTED, EMPTY, FOREIGN, WHOLE]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_trees():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_suspects, "_N_TREES", 10)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,11 @@ from sklearn_melanoma.segmentation import (
     MaskCorrectingSegmenter,
     PixelClassifierSegmenter,
     WatershedSegmenter,
-    _suspects,
 )
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 SHIFTED = 3
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_trees():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_suspects, "_N_TREES", 10)
-        yield
 
 
 @pytest.fixture(scope="module")
