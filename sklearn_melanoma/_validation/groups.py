@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._validation.checks import is_missing
 
 
-def encode_groups(groups: ArrayLike, *, name: str = "groups") -> NDArray[np.intp]:
+def encode_groups(groups: ArrayLike, *, name: str = "groups", n_images: int | None = None) -> NDArray[np.intp]:
     """Return the number of the group of each sample.
 
     Parameters
@@ -20,6 +20,8 @@ def encode_groups(groups: ArrayLike, *, name: str = "groups") -> NDArray[np.intp
         Numbers, strings, or tuples of them, such as patient and lesion.
     name : str, default="groups"
         Name of `groups` in errors.
+    n_images : int, optional
+        Number of groups that there must be, where samples are images.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def encode_groups(groups: ArrayLike, *, name: str = "groups") -> NDArray[np.intp
     TypeError
         If `groups` is no sequence, or a group is none of these.
     ValueError
-        If `groups` has several columns, or a group is None, NaN, masked or an empty string.
+        If `groups` has several columns or another length, or a group is None, NaN, masked or an empty string.
 
     Examples
     --------
@@ -39,6 +41,11 @@ def encode_groups(groups: ArrayLike, *, name: str = "groups") -> NDArray[np.intp
     array([1, 0, 1])
     """
     values = list_groups(groups, name=name)
+    if n_images is not None and len(values) != n_images:
+        raise ValueError(
+            f"{name} must hold one group for each of the {n_images} images, got {len(values)}. Pass the lesion or "
+            "patient of each image, in the same order."
+        )
     for position, value in enumerate(values):
         if _is_missing_group(value):
             raise ValueError(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_consistent_length
 
 from sklearn_melanoma._io.reading import read_lesion
 from sklearn_melanoma._parallel import run_in_parallel
@@ -89,8 +88,7 @@ def find_duplicates(
         )
     known = None
     if groups is not None:
-        check_consistent_length(images, groups)
-        encode_groups(groups)
+        encode_groups(groups, n_images=len(images))
         known = np.empty(len(images), dtype=object)  # also of tuples
         known[:] = list_groups(groups)
     names = np.arange(len(images)) if known is None else known

@@ -221,22 +221,17 @@ def make_report(
     n_images = len(images) if parts.takes_table else len(check_images(images))
     labels = number_labels(y, n_images, decision.classes)
     if groups is not None:
-        groups = encode_groups(groups)
-        _check_length("groups", len(groups), n_images)
+        groups = encode_groups(groups, n_images=n_images)
     if metadata is None and parts.takes_table:
         metadata = images[[name for name in images.columns if name != parts.images.image_]]
     if metadata is not None:
         if not hasattr(metadata, "iloc") or not hasattr(metadata, "columns"):
             raise TypeError(f"metadata must be a pandas DataFrame, got {type(metadata).__name__}.")
-        _check_length("metadata", len(metadata), n_images)
+        if len(metadata) != n_images:
+            raise ValueError(f"metadata must have one row for each of the {n_images} images, got {len(metadata)}.")
     data = ReportData(images, parts, decision, labels, groups)
     known = None if metadata is None else metadata.iloc[data.readable]
     return Report(data, name_images([record.source for record in data.records]), known, title)
-
-
-def _check_length(name: str, length: int, n_images: int) -> None:
-    if length != n_images:
-        raise ValueError(f"{name} must have one row for each of the {n_images} images, got {length}.")
 
 
 def name_images(sources: list[str | None]) -> list[str]:

@@ -151,11 +151,7 @@ def assess_masks(
     ValueError, TypeError, OSError
         If there are fewer masks or lesions than folds, or a pair of image and mask can't be used.
     """
-    codes = np.arange(len(images)) if groups is None else encode_groups(groups)
-    if len(codes) != len(images):
-        raise ValueError(
-            f"groups must hold the lesion of each of the {len(images)} images, got {len(codes)}. Pass a group for each."
-        )
+    codes = np.arange(len(images)) if groups is None else encode_groups(groups, n_images=len(images))
     codes = codes[list(positions)]
     if (n_lesions := len(np.unique(codes))) < cv:
         what = "images" if groups is None else "lesions"

@@ -100,7 +100,7 @@ def test_parts_give_the_same_pairs(images, monkeypatch):
     [
         ({"min_correlation": 0}, ValueError, "min_correlation must be above 0 and at most 1, got 0"),
         ({"min_correlation": 1.5}, ValueError, "min_correlation must be above 0 and at most 1, got 1.5"),
-        ({"groups": [1]}, ValueError, "inconsistent numbers of samples"),
+        ({"groups": [1]}, ValueError, r"groups must hold one group for each of the \d images, got 1\. Pass the lesion"),
         ({"groups": [1, None]}, ValueError, r"groups\[1\] is missing"),
         ({"min_correlation": "0.7"}, ValueError, "min_correlation must be above 0 and at most 1, got '0.7'"),
     ],

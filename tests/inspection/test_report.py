@@ -394,7 +394,7 @@ def test_names_are_paths_below_the_common_folder(sources, names):
         ({"y": [0]}, ValueError, "y must have one label for each of the 2 images, got 1"),
         ({"y": [0, 7]}, ValueError, r"y\[1\]: a label must be one of the classes of the model, \[0, 1\].* got 7"),
         ({"y": [0, None]}, ValueError, r"y\[1\]: a missing label must be the integer -1"),
-        ({"groups": [1]}, ValueError, "groups must have one row for each of the 2 images, got 1"),
+        ({"groups": [1]}, ValueError, "groups must hold one group for each of the 2 images, got 1"),
         ({"groups": ["a", np.nan]}, ValueError, r"groups\[1\] is missing"),
         ({"groups": "ab"}, TypeError, "groups must hold one group for each sample, got str"),
         ({"metadata": pd.DataFrame({"a": [1]})}, ValueError, "metadata must have one row"),

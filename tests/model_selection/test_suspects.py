@@ -123,7 +123,7 @@ def test_refuses_trusted_that_are_not_one_bool_for_each_image(data, trusted):
 
 
 def test_refuses_groups_of_another_length(data):
-    with pytest.raises(ValueError, match="groups must hold the lesion of each of the 20 images, got 2"):
+    with pytest.raises(ValueError, match="groups must hold one group for each of the 20 images, got 2"):
         find_suspect_masks(data.images, data.masks, groups=[0, 1])
 
 
