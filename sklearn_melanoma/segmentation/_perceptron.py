@@ -78,13 +78,25 @@ class Batch(NamedTuple):
     fractions : ndarray of shape (n_pixels,), dtype float32
         The part of the image that a pixel stands for; the sum is 1 for each image.
     images : ndarray of shape (n_pixels,), dtype int
-        The image of each pixel, numbered from 0.
+        The image of each pixel, numbered from 0 and sorted.
     """
 
     rows: Floats
     is_lesion: NDArray[np.bool_]
     fractions: Floats
     images: NDArray[np.intp]
+
+    @property
+    def n_images(self) -> int:
+        """Number of images."""
+        return int(self.images[-1]) + 1
+
+    def choose(self, images: NDArray[np.intp]) -> Batch:
+        """Return the pixels of some images, in the given order."""
+        first, after = (np.searchsorted(self.images, images, side=side) for side in ("left", "right"))
+        places = np.concatenate([np.arange(*limits) for limits in zip(first, after, strict=True)])
+        numbers = np.repeat(np.arange(len(images)), after - first)
+        return Batch(self.rows[places], self.is_lesion[places], self.fractions[places], numbers)
 
 
 def start_network(rows: Floats, layer_sizes: tuple[int, ...], random: np.random.RandomState) -> Network:
@@ -196,6 +208,11 @@ def compute_loss(log_odds: Floats, batch: Batch) -> tuple[float, Floats]:
     by_probability = np.where(labels, -1 / union[batch.images], (common / union**2)[batch.images])
     gradient = q * (probability - labels + by_probability * probability * (1 - probability)) / n_images
     return float(loss), gradient.astype(np.float32)
+
+
+def measure_loss(network: Network, batch: Batch) -> float:
+    """Return the loss of a network on scaled pixels, without dropout."""
+    return compute_loss(_pass_forward(network, batch.rows)[-1][:, 0], batch)[0]
 
 
 def take_step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,7 @@ from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, Interval, one
 from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma.segmentation._perceptron import (
     Batch,
+    measure_loss,
     predict_log_odds,
     start_moments,
     start_network,
@@ -47,10 +49,18 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Length of the first step of `fit`, and of all steps of `partial_fit`. In `fit`, it falls to 0 like a cosine.
     dropout : float, default=0.1
         Fraction of the numbers of the input that are replaced by their mean in each step.
+    early_stopping : bool, default=False
+        Whether `fit` leaves out some images, stops when their loss no longer falls, and keeps the weights of its least
+        loss. `partial_fit` learns from all.
+    validation_fraction : float, default=0.1
+        Fraction of the images that are left out, if `early_stopping` is True.
+    n_iter_no_change : int, default=5
+        Number of passes without a lower loss after which `fit` stops, if `early_stopping` is True.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the last fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first weights, the order of the images and the dropout. Pass an int for reproducible results.
+        Seed of the first weights, the order of the images, the dropout and the choice of the images that are left out.
+        Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -60,6 +70,8 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Scaling and weights: for 79 features, 7 233 numbers.
     loss_curve_ : list of float
         Mean loss of each pass.
+    validation_scores_ : list of float
+        Minus the mean loss of the images that are left out, after each pass of `fit`. Only with `early_stopping`.
     n_iter_ : int
         Number of passes.
     n_features_in_ : int
@@ -102,6 +114,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -115,6 +130,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         batch_size: int = 8,
         learning_rate: float = 0.003,
         dropout: float = 0.1,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -124,6 +142,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.dropout = dropout
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
 
@@ -163,13 +184,13 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if is_first:
             self.network_ = start_network(pixels.rows, layer_sizes, random)
         pixels = pixels._replace(rows=self.network_.scale(pixels.rows))
-        n_batches = -(-(pixels.images.max() + 1) // self.batch_size)
-        n_passes = max(self.max_iter, -(-self.min_steps // n_batches))
-        progress = np.arange(n_passes * n_batches) / (n_passes * n_batches)
-        rates = self.learning_rate * (1 + np.cos(np.pi * progress)) / 2
-        self._moments = start_moments(self.network_)
+        self._moments, self.loss_curve_ = start_moments(self.network_), []
         with one_blas_thread():
-            self.loss_curve_ = [self._learn_once(pixels, part, random) for part in np.split(rates, n_passes)]
+            if self.early_stopping:
+                self._learn_until_no_change(*self._split(pixels, random), random)
+            else:
+                for rates in self._plan_passes(pixels):
+                    self.loss_curve_.append(self._learn_once(pixels, rates, random))
         return self
 
     def partial_fit(
@@ -216,9 +237,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.network_ = start_network(pixels.rows, layer_sizes, random)
             self._moments, self.loss_curve_ = start_moments(self.network_), []
         pixels = pixels._replace(rows=self.network_.scale(pixels.rows))
-        n_batches = -(-(pixels.images.max() + 1) // self.batch_size)
         with one_blas_thread():
-            self.loss_curve_.append(self._learn_once(pixels, np.full(n_batches, self.learning_rate), random))
+            rates = np.full(self._count_batches(pixels), self.learning_rate)
+            self.loss_curve_.append(self._learn_once(pixels, rates, random))
         return self
 
     def _check_layer_sizes(self, is_first: bool) -> tuple[int, ...]:
@@ -269,16 +290,48 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         return len(self.loss_curve_)
 
+    def _count_batches(self, pixels: Batch) -> int:
+        return -(-pixels.n_images // self.batch_size)
+
+    def _plan_passes(self, pixels: Batch) -> list[NDArray[np.float64]]:
+        """Return the length of each step of each pass."""
+        n_batches = self._count_batches(pixels)
+        n_passes = max(self.max_iter, -(-self.min_steps // n_batches))
+        progress = np.arange(n_passes * n_batches) / (n_passes * n_batches)
+        return np.split(self.learning_rate * (1 + np.cos(np.pi * progress)) / 2, n_passes)
+
+    def _split(self, pixels: Batch, random: np.random.RandomState) -> tuple[Batch, Batch]:
+        """Return the pixels of the images to learn from, and those of the images that are left out."""
+        n_left_out = max(1, round(self.validation_fraction * pixels.n_images))
+        if n_left_out == pixels.n_images:
+            raise ValueError(
+                f"early_stopping leaves out {n_left_out} image(s) and needs others to learn from, got pixels of "
+                f"{pixels.n_images}. Set it to False, or pass pixels of more images."
+            )
+        order = random.permutation(pixels.n_images)
+        return pixels.choose(order[n_left_out:]), pixels.choose(order[:n_left_out])
+
+    def _learn_until_no_change(self, pixels: Batch, left_out: Batch, random: np.random.RandomState) -> None:
+        """Learn until the loss of the images that are left out no longer falls, and keep the best weights."""
+        self.validation_scores_: list[float] = []
+        best = self.network_
+        for rates in self._plan_passes(pixels):
+            self.loss_curve_.append(self._learn_once(pixels, rates, random))
+            scores = self.validation_scores_
+            scores.append(-measure_loss(self.network_, left_out))
+            best_pass = int(np.argmax(scores))
+            if best_pass == len(scores) - 1:
+                best = copy.deepcopy(self.network_)
+            elif len(scores) - 1 - best_pass >= self.n_iter_no_change:
+                break
+        self.network_ = best
+
     def _learn_once(self, pixels: Batch, rates: NDArray[np.float64], random: np.random.RandomState) -> float:
         """Take a step for each batch of images, in a random order, and return the mean loss."""
-        losses, starts = [], np.searchsorted(pixels.images, np.arange(pixels.images[-1] + 2))
-        order = random.permutation(len(starts) - 1)
+        losses = []
+        order = random.permutation(pixels.n_images)
         for number, rate in enumerate(rates):
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            parts = [np.arange(starts[image], starts[image + 1]) for image in chosen]
-            places = np.concatenate(parts)
-            images = np.repeat(np.arange(len(chosen)), [len(part) for part in parts])
-            batch = Batch(pixels.rows[places], pixels.is_lesion[places], pixels.fractions[places], images)
+            batch = pixels.choose(order[number * self.batch_size : (number + 1) * self.batch_size])
             self._moments, loss = take_step(
                 self.network_, self._moments, batch, rate, dropout=self.dropout, random=random
             )

@@ -172,6 +172,34 @@ def test_warm_start_goes_on(pixels):
     assert warm.fit(X, y, images=images).loss_curve_[0] < 0.8 * first
 
 
+def test_early_stopping_keeps_the_best_pass(pixels):
+    """Labels that cannot be predicted: what is learned by heart makes the loss of the other images grow."""
+    X, _, images = pixels
+    y = np.random.default_rng(4).uniform(size=1200) < 0.4
+    options = {"layer_sizes": (32,), "dropout": 0, "learning_rate": 0.02, "max_iter": 40, "min_steps": 1}
+    model = PixelPerceptron(
+        **options, early_stopping=True, validation_fraction=0.2, n_iter_no_change=3, random_state=0
+    ).fit(X, y, images=images)
+    best = int(np.argmax(model.validation_scores_))
+    assert model.n_iter_ == len(model.validation_scores_) == best + 4 < 40
+
+    # Which images were left out shows in the loss of the weights that were kept.
+    random = np.random.RandomState(0)
+    start_network(X, (32,), random)
+    rows = np.isin(images, random.permutation(30)[:6])
+    fractions, numbers = np.full(240, 1 / 40, dtype=np.float32), np.repeat(np.arange(6), 40)
+    left_out = Batch(X[rows], y[rows], fractions, numbers)
+    loss, _ = compute_loss(model.decision_function(left_out.rows), left_out)
+    assert -loss == pytest.approx(model.validation_scores_[best], abs=1e-6)
+
+
+def test_early_stopping_needs_two_images(pixels):
+    X, y, _ = pixels
+    model = PixelPerceptron(**QUICK, early_stopping=True)
+    with pytest.raises(ValueError, match=r"leaves out 1 image\(s\) and needs others .* got pixels of 1"):
+        model.fit(X, y, images=np.zeros(1200))
+
+
 def test_batches_of_images_in_turn(pixels):
     X, y, images = pixels
     model = PixelPerceptron(**QUICK | {"learning_rate": 0.01})
