@@ -94,6 +94,14 @@ def dicom(
     return file.getvalue()
 
 
+def bare(*arguments: object, SOPClassUID: str | None = DERMOSCOPIC, **attributes: object) -> bytes:
+    """Return a DICOM file without preamble and meta information, as old archives write it."""
+    data = dicom(*arguments, **attributes)
+    length = int.from_bytes(data[140:144], "little")  # of the meta information after this number
+    data = data[144 + length :]
+    return data if SOPClassUID else data[data.index(b"\x08\0\x18\0") :]
+
+
 def rgb() -> np.ndarray:
     """Return the pixels of a dark spot on skin."""
     return np.asarray(spot())
@@ -190,6 +198,9 @@ COLOR = {
         [saved(Image.fromarray(ybr()), "JPEG2000", no_jp2=True, mct=0)], "YBR_FULL", syntax=JPEG2000Lossless
     ),
     "fragments": lambda: _fragmented(),
+    "no preamble": lambda: dicom(rgb())[132:],
+    "no meta information": lambda: bare(rgb()),
+    "no meta information, implicit": lambda: bare(rgb(), syntax=ImplicitVRLittleEndian),
     "one frame": lambda: dicom(rgb(), NumberOfFrames=1),
     "bytes after the pixels": lambda: dicom(rgb()) + bytes(1000),
     "empty attributes": lambda: dicom(rgb(), PixelSpacing="", PatientAge="", NumberOfFrames=""),
@@ -260,7 +271,9 @@ BROKEN = {
         lambda: dicom([b"abcd"], syntax=JPEGBaseline8Bit).replace(JPEGBaseline8Bit.encode(), b"?.2.840.10008.1.2.4.50"),
         r"compression \(\?\.2\.840.*\) is not read",
     ),
-    "header only": (lambda: dicom(rgb())[:132], "without an image."),
+    "header only": (lambda: dicom(rgb())[:132], "no pixels, or its header ends early"),
+    "no preamble and no class": (lambda: bare(rgb(), SOPClassUID=None), "neither the preamble .* nor a SOP Class UID"),
+    "no preamble, compressed": (lambda: bare([jpeg()], syntax=JPEGBaseline8Bit), "pixels are compressed, but"),
     "several frames": (lambda: dicom(np.stack([rgb()] * 3), NumberOfFrames=3), "it holds 3 frames"),
     "several JPEGs": (
         lambda: dicom([jpeg(), jpeg()], NumberOfFrames=2, syntax=JPEGBaseline8Bit),

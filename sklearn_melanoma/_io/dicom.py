@@ -5,6 +5,7 @@ Only the attributes that a caller names are read, so that names and dates of pat
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 import zlib
@@ -31,7 +32,10 @@ SPACINGS = (
 # Pixels are taken for square if their sides differ by at most this fraction, as rounded numbers do.
 _ASPECT = 0.01
 
-IMPLICIT, DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+# First element of a file without the preamble of 132 bytes, as old archives write it. No other format starts like this.
+_BARE_START = re.compile(rb"\x02\0[\0-\x10]\0[A-Z]{2}|\x08\0[\0-\x18]\0(?:[A-Z]{2}|..\0\0)", re.DOTALL)
 _FIRST_PIXELS, PIXEL_DATA = 0x7FE0_0008, 0x7FE0_0010  # floats come first
 _UNDEFINED = 0xFFFF_FFFF
 
@@ -42,11 +46,17 @@ class Header(NamedTuple):
     """Attributes of a DICOM file, and the place of its pixels."""
 
     syntax: str  # UID of the transfer syntax
+    sop_class: str  # UID of the kind of object; empty if it is missing
     values: dict[str, Any]  # bytes, or what pydicom makes of a sequence, by the keyword of the attribute
     data: bytes  # content of the file, inflated
     tag: int | None  # of the pixels; None without pixels
     start: int  # of the pixels in the data
     length: int | None  # of the pixels in bytes; None if they are encapsulated
+
+    @property
+    def is_without_image(self) -> bool:
+        """Whether it is of a kind without pixels, such as a report. Any other file without pixels is damaged."""
+        return self.tag is None and bool(self.sop_class) and not name_uid(self.sop_class).endswith("Image Storage")
 
     def get_text(self, keyword: str) -> str:
         """Return a text without padding; empty if it is missing."""
@@ -67,7 +77,11 @@ class Header(NamedTuple):
 
 
 def is_dicom(data: bytes) -> bool:
-    """Return whether the first bytes of a file are those of a DICOM file."""
+    """Return whether the first bytes of a file are those of a DICOM file, with its preamble or without."""
+    return _has_preamble(data) or _BARE_START.match(data) is not None
+
+
+def _has_preamble(data: bytes) -> bool:
     return data[128:132] == b"DICM"
 
 
@@ -91,7 +105,8 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
     Raises
     ------
     ValueError
-        If the header is damaged or exceeds a limit, or the transfer syntax is big-endian.
+        If the header is damaged or exceeds a limit, or the transfer syntax is big-endian. If the file has neither a
+        preamble nor a SOP Class UID, so that it may be no DICOM file.
     ImportError
         If pydicom is not installed.
     """
@@ -100,7 +115,8 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
     from pydicom.filereader import read_dataset
 
     with silence_pydicom():
-        syntax, start = _read_syntax(data)
+        syntax, sop_class, start = _read_meta(data)
+        is_bare = start == 0
         if syntax == _BIG_ENDIAN:
             raise ValueError("it is a DICOM file in big-endian order, which is retired. Save it in little-endian order")
         if syntax == DEFLATED:
@@ -114,7 +130,7 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
                 place[:] = [(int(tag), reader.tell(), length)]
             return tag >= _FIRST_PIXELS
 
-        tags = {keyword: tag_for_keyword(keyword) for keyword in keywords}
+        tags = {keyword: tag_for_keyword(keyword) for keyword in (*keywords, "SOPClassUID")}
         try:
             found = read_dataset(
                 reader,
@@ -126,8 +142,11 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
         except RecursionError as error:
             raise ValueError("its header has too many sequences in each other") from error
         values = {keyword: found.get_item(tag).value for keyword, tag in tags.items() if tag in found}  # type: ignore
+    sop_class = _decode_text(values.get("SOPClassUID")) or sop_class
+    if is_bare and not sop_class:
+        raise ValueError("it has neither the preamble of a DICOM file nor a SOP Class UID. Export it anew")
     tag, start, length = place[0] if place and place[0][0] <= PIXEL_DATA else (None, 0, 0)
-    return Header(syntax, values, data, tag, start, None if length == _UNDEFINED else length)
+    return Header(syntax, sop_class, values, data, tag, start, None if length == _UNDEFINED else length)
 
 
 def read_items(header: Header, keyword: str, keywords: Iterable[str], *, max_reads: int = MAX_READS) -> list[list[str]]:
@@ -227,21 +246,25 @@ class CountingReader(BytesIO):
         return super().read(size)
 
 
-def _read_syntax(data: bytes) -> tuple[str, int]:
-    """Return the transfer syntax, and where the data set starts after the meta information."""
+def _read_meta(data: bytes) -> tuple[str, str, int]:
+    """Return the transfer syntax, the kind of object, and where the data set starts after the meta information."""
     from pydicom.filereader import read_dataset
 
     reader = CountingReader(data, MAX_READS, MAX_HEADER_BYTES)
-    reader.seek(132)
+    reader.seek(132 if _has_preamble(data) else 0)
     meta = read_dataset(
         reader,
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=lambda tag, vr, length: tag >> 16 != 2,
-        specific_tags=[0x0002_0010],
+        specific_tags=[0x0002_0002, 0x0002_0010],
     )
-    value = meta.get_item(0x0002_0010).value if 0x0002_0010 in meta else b""
-    return (value or b"").decode("ascii", "replace").strip(" \0") or IMPLICIT, reader.tell()
+    sop_class, syntax = (
+        _decode_text(meta.get_item(tag).value) if tag in meta else "" for tag in (0x0002_0002, 0x0002_0010)
+    )
+    start = reader.tell()
+    guessed = EXPLICIT if re.match(rb"[A-Z]{2}", data[start + 4 : start + 6]) else IMPLICIT
+    return syntax or guessed, sop_class, start
 
 
 def _inflate(data: bytes, start: int) -> bytes:

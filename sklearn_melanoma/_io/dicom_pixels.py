@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from sklearn_melanoma._io.dicom import (
     DEFLATED,
+    EXPLICIT,
     IMPLICIT,
     PIXEL_DATA,
     SPACINGS,
@@ -24,7 +25,7 @@ from sklearn_melanoma._io.limits import check_memory, check_size
 # The file stays in memory while its JPEG, a copy of a part of it, is decoded.
 MAX_ENCAPSULATED_BYTES = 100_000_000
 
-_NATIVE = (IMPLICIT, "1.2.840.10008.1.2.1", DEFLATED)
+_NATIVE = (IMPLICIT, EXPLICIT, DEFLATED)
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _RLE = "1.2.840.10008.1.2.5"
 
@@ -34,7 +35,7 @@ _COPIED = ("YBR_FULL_422", "PALETTE COLOR")
 _CODEC_SAMPLES = {"YBR_ICT": 3, "YBR_RCT": 3}  # JPEG 2000 turns them to RGB
 
 _KEYWORDS = (
-    *("SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows"),
     *("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "ICCProfile", *SPACINGS),
     *(f"{color}PaletteColorLookupTable{part}" for color in _COLORS for part in ("Descriptor", "Data")),
 )
@@ -126,9 +127,9 @@ def _check_frame(header: Header, width: int, height: int) -> None:
 
 def _explain_missing(header: Header) -> str:
     """Return why a file has no pixels."""
-    uid = header.get_text("SOPClassUID")
+    uid = header.sop_class
     kind = name_uid(uid)
-    if header.tag is None and not kind.endswith("Image Storage"):
+    if header.is_without_image:
         return f"it is a DICOM file without an image{'' if kind == uid else f' ({kind})'}"
     return "it has no pixels, or its header ends early"
 

@@ -16,7 +16,7 @@ from sklearn_melanoma.datasets._dicom_attributes import (
     COLUMNS,
     NO_ATTRIBUTES,
     Attributes,
-    has_dicom_mark,
+    is_dicom_path,
     read_attributes,
     read_directory,
 )
@@ -40,8 +40,9 @@ def load_dicom(
 ) -> Bunch:
     """Load the images of a folder of DICOM files, or of a DICOMDIR, with attributes of the patients.
 
-    Files are recognized by their content, so they need no suffix. Names, ids, dates and other attributes that identify
-    patients stay in the files.
+    Files are recognized by their content, so they need no suffix. Damaged files that end in ``.dcm`` or ``.dicom`` stay
+    in `images`: a warning counts them, and reading them is an error. Names, ids, dates and other attributes that
+    identify patients stay in the files.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def _find_files(folder: PathLike) -> tuple[Path, list[Path], int]:
         files = [file for file in listed if file.is_file()]
         return path.parent, files, len(listed) - len(files)
     root = check_folder(folder, name="folder", hint="Check the spelling.")
-    return root, [path for path in list_files(root) if has_dicom_mark(path)], 0
+    return root, [path for path in list_files(root) if is_dicom_path(path)], 0
 
 
 def _read_files(files: Sequence[Path]) -> tuple[list[Path], list[Attributes], list[str]]:

@@ -43,11 +43,14 @@ class Attributes(NamedTuple):
     row: tuple[object, ...]  # of the frame; None where they are missing
 
 
+_SUFFIXES = (".dcm", ".dicom")
 NO_ATTRIBUTES = Attributes(None, (None,) * len(COLUMNS))
 
 
-def has_dicom_mark(path: Path) -> bool:
-    """Return whether a file can be opened and is a DICOM file by its content."""
+def is_dicom_path(path: Path) -> bool:
+    """Return whether a file is a DICOM file by its suffix, even if it is damaged, or by its content."""
+    if path.suffix.lower() in _SUFFIXES:
+        return True
     try:
         with open(path, "rb") as file:
             return is_dicom(file.read(132))
@@ -71,14 +74,18 @@ def read_attributes(path: Path) -> Attributes | None:
     Raises
     ------
     ValueError
-        If the header is damaged or exceeds a limit.
+        If the file can't be opened, it is no DICOM file, or its header is damaged or exceeds a limit.
     """
     with source_errors(path):
         with open(path, "rb") as file:
             data = file.read(MAX_HEADER_BYTES)
+        if not is_dicom(data):
+            raise ValueError("it is no DICOM file" if data else "the file is empty")
         header = read_header(data, _KEYWORDS)
         if header.tag is None or not header.get_integer("Rows"):
-            return None
+            if header.is_without_image:
+                return None
+            raise ValueError("it has no pixels, or its header ends early")
         regions = read_items(header, "AnatomicRegionSequence", ["CodeMeaning"])
     return Attributes(
         _find_patient(header),

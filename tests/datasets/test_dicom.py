@@ -13,9 +13,10 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import load_dicom, load_folder, make_lesions
+from sklearn_melanoma.images import read_image
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
 from sklearn_melanoma.persistence import save_model
-from tests._dicom import ENCAPSULATED_PDF, IDENTITY, SECRETS, dicom, jpeg, rgb
+from tests._dicom import ENCAPSULATED_PDF, IDENTITY, SECRETS, bare, dicom, jpeg, rgb
 
 UNLABELED = pytest.mark.filterwarnings("ignore:no image of .* is labeled")
 
@@ -165,6 +166,38 @@ def test_broken_header_keeps_its_image(export):
         loaded = load_dicom(export)
     assert loaded.groups[-1] == "D.dcm"
     assert loaded.frame.iloc[-1].isna().all()
+
+
+@UNLABELED
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"no DICOM file", "it is no DICOM file"),
+        (dicom(rgb())[:140], "it has no pixels, or its header ends early"),
+        (bare(rgb(), SOPClassUID=None), "it has neither the preamble of a DICOM file nor a SOP Class UID"),
+    ],
+    ids=["empty", "other", "cut", "bare"],
+)
+def test_damaged_file_with_a_suffix_is_not_left_out(tmp_path, data, reason):
+    (tmp_path / "a.dcm").write_bytes(dicom(rgb(), PatientAge="061Y"))
+    (tmp_path / "b.DCM").write_bytes(data)
+    with pytest.warns(
+        UserWarning, match=rf"1 of 2 headers can't be read, for example: could not read '.*b\.DCM': {reason}"
+    ):
+        loaded = load_dicom(tmp_path)
+    assert loaded.images == load_folder(tmp_path).images == [str(tmp_path / name) for name in ("a.dcm", "b.DCM")]
+    np.testing.assert_array_equal(loaded.frame["age"], [61, np.nan])
+    with pytest.raises(ValueError, match=r"could not read '.*b\.DCM'"):
+        read_image(loaded.images[1])
+
+
+@UNLABELED
+def test_file_without_preamble_and_suffix(tmp_path):
+    (tmp_path / "IM1").write_bytes(bare(rgb(), PatientAge="061Y", PixelSpacing=[0.02, 0.02]))
+    loaded = load_dicom(tmp_path)
+    assert loaded.frame[["age", "mm_per_pixel"]].to_numpy().tolist() == [[61, 0.02]]
+    np.testing.assert_array_equal(read_image(loaded.images[0]), rgb())
 
 
 @UNLABELED
