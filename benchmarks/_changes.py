@@ -41,10 +41,10 @@ ENTRIES: dict[str, Callable[[str], Any]] = {
 }
 
 
-def change_file(data: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes:
-    """Return a file with one random change. A third of the changes are within the first 100 bytes."""
+def change_file(data: bytes, rng: np.random.Generator, others: list[bytes], *, n_header: int = 100) -> bytes:
+    """Return a file with one random change. A third of the changes are within the first `n_header` bytes."""
     size = len(data)
-    at = int(rng.integers(min(size, 100) if rng.random() < 1 / 3 else size)) if size else 0
+    at = int(rng.integers(min(size, n_header) if rng.random() < 1 / 3 else size)) if size else 0
     length = int(rng.geometric(0.1))
     match rng.choice(list(CHANGES), p=list(CHANGES.values())):
         case "flip":
@@ -98,7 +98,10 @@ def find_outcome(entry: str, path: str, *, strict: bool = False) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore")
         # These are about the content of a sound file.
-        content = "No lesion was found|.* covers the whole rim of the image|.* pages or frames with different images"
+        content = (
+            "No lesion was found|.* covers the whole rim of the image|.* pages or frames with different images|"
+            "The scale of .* is ignored"
+        )
         warnings.filterwarnings("ignore", message=content)
         try:
             ENTRIES[entry](path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from benchmarks._dicom_files import list_large_dicom
 from benchmarks._file_formats import (
     PNG_SIGNATURE,
     build_bmp,
@@ -54,7 +55,7 @@ def build_corpus() -> dict[str, bytes]:
 
 def list_large_files() -> Makers:
     """Return makers of the costliest files that are read, and of some that are rejected, by name."""
-    return _list_large_uncompressed() | _list_large_compressed() | _list_extreme() | _list_padded()
+    return _list_large_uncompressed() | _list_large_compressed() | _list_extreme() | _list_padded() | list_large_dicom()
 
 
 def _encode_plain(kind: str) -> NamedFiles:

@@ -1,4 +1,4 @@
-"""Robustness: 10 000 broken files and the largest readable ones; time, memory and errors."""
+"""Robustness: 20 000 broken files and the largest readable ones; time, memory and errors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from benchmarks._changes import ENTRIES, change_file, correct_checksums, find_outcome
 from benchmarks._corpus import build_corpus, list_large_files
+from benchmarks._dicom_files import N_HEADER, build_dicom_corpus, change_declaration
 from benchmarks._options import ResultsOption
 from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, text, write_report
 from benchmarks._timing import measure_peak_memory, time_call
@@ -32,12 +33,19 @@ INTRO = (
     "Each gets one to three changes: flipped bits, changed numbers, noise, and pieces that are inserted, dropped, "
     "repeated, cut off or taken from another file. In half of the tries the checksums of PNGs are corrected. In half "
     "of the tries warnings are errors.",
+    "{dicom}",
     "A file may end in a result, or in one `ValueError` or `OSError` that contains its path. The limits are "
     f"{MAX_SECONDS} s of processor time and {MAX_MEGABYTES} MB of peak memory of the process (`ru_maxrss`, including "
     f"interpreter and libraries). A process reads up to {FILES_PER_PROCESS} changed files, or one large file. It is "
     f"killed after {TIMEOUT} s of wall time, or {LARGE_TIMEOUT} s for a large file, and the file counts as a failure.",
     "**{n_bad} of {n_files_read:,} failed.**",
 )
+DICOM = (
+    "As many tries start from {n_files} DICOM files (`_dicom_files.py`): uncompressed, deflated, run-length encoded, "
+    "JPEG and JPEG 2000. In half of them, a declaration is replaced first: size, bits, sign, samples, colors, number "
+    "of frames, spacing or transfer syntax."
+)
+WITHOUT_DICOM = "DICOM files are left out, because pydicom is not installed. Install the extra `dicom`."
 LARGE_NOTE = "Each file is at a limit of the reader, or just above it."
 
 COLUMNS = {
@@ -84,16 +92,35 @@ def read_changed_file(position: int, seed: int) -> dict[str, Any]:
     files = build_corpus()
     rng = np.random.default_rng([seed, position])
     name = list(files)[rng.integers(len(files))]
-    entry = list(ENTRIES)[rng.integers(len(ENTRIES))]
     data = files[name]
+    entry = list(ENTRIES)[rng.integers(len(ENTRIES))]
     for _ in range(rng.integers(1, 4)):
         data = change_file(data, rng, list(files.values()))
     if rng.integers(2):
         data = correct_checksums(data)
+    return read_bytes(f"{name}, try {position}", data, entry, rng)
+
+
+def read_changed_dicom(position: int, seed: int) -> dict[str, Any]:
+    """Change a DICOM file at random and read it."""
+    files = build_dicom_corpus()
+    rng = np.random.default_rng([seed, position, 1])
+    name = list(files)[rng.integers(len(files))]
+    data = files[name]
+    entry = list(ENTRIES)[rng.integers(len(ENTRIES))]
+    if rng.integers(2):
+        data = change_declaration(data, rng)
+    for _ in range(rng.integers(1, 4)):
+        data = change_file(data, rng, list(files.values()), n_header=N_HEADER)
+    return read_bytes(f"{name}, try {position}", data, entry, rng)
+
+
+def read_bytes(name: str, data: bytes, entry: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Read the content of a changed file, in half of the tries with warnings as errors."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "image é.jpg")
         path.write_bytes(data)
-        return {"file": f"{name}, try {position}", "entry": entry, **read_file(path, entry, bool(rng.integers(2)))}
+        return {"file": name, "entry": entry, **read_file(path, entry, bool(rng.integers(2)))}
 
 
 def write_large_file(name: str, path: Path) -> dict[str, Any]:
@@ -152,14 +179,21 @@ def summarize(entry: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def make_sections(changed: list[dict[str, Any]], large: list[dict[str, Any]]) -> list[Section]:
+def summarize_entries(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row of counts for each function under test, and one for all."""
+    groups = {name: [record for record in records if record["entry"] == name] for name in (*ENTRIES, "?")}
+    return [summarize(name, group) for name, group in (groups | {"all": records}).items() if group]
+
+
+def make_sections(
+    changed: list[dict[str, Any]], dicom: list[dict[str, Any]], large: list[dict[str, Any]]
+) -> list[Section]:
     """Return the tables of the report."""
-    groups = {name: [record for record in changed if record["entry"] == name] for name in (*ENTRIES, "?")}
-    rows = [summarize(name, group) for name, group in groups.items() if group]
-    slowest = sorted(changed, key=lambda record: -record["seconds"])[:5]
-    bad = [record for record in changed + large if is_bad(record)]
+    slowest = sorted(changed + dicom, key=lambda record: -record["seconds"])[:5]
+    bad = [record for record in changed + dicom + large if is_bad(record)]
     return [
-        Section("Changed files", COLUMNS, [*rows, summarize("all", changed)]),
+        Section("Changed files", COLUMNS, summarize_entries(changed)),
+        *([Section("Changed DICOM files", COLUMNS, summarize_entries(dicom))] if dicom else []),
         Section("The slowest of them", FILE_COLUMNS, slowest),
         *([Section("The largest files", FILE_COLUMNS, large, [LARGE_NOTE])] if large else []),
         *([Section("Failures", FILE_COLUMNS, bad)] if bad else []),
@@ -167,25 +201,32 @@ def make_sections(changed: list[dict[str, Any]], large: list[dict[str, Any]]) ->
 
 
 def main(
-    tries: Annotated[int, typer.Option(min=1, help="Number of changed files.")] = 10_000,
+    tries: Annotated[int, typer.Option(min=1, help="Number of changed files, and of changed DICOM files.")] = 10_000,
     jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
     seed: Annotated[int, typer.Option(help="Seed of the random changes.")] = 0,
     large: Annotated[bool, typer.Option(help="Whether to read the largest files too.")] = True,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Read broken files with the package; exit code 1 if one of them fails."""
-    changed, limits = [], []
+    changed, dicom, limits = [], [], []
+    n_dicom = len(build_dicom_corpus())
     with progress_bar() as progress:
         calls = [(position, seed) for position in range(tries)]
         outcomes = call_in_pool(read_changed_file, calls, jobs, FILES_PER_PROCESS, TIMEOUT)
         changed.extend(progress.track(outcomes, len(calls), description="changed"))
+        if n_dicom:
+            outcomes = call_in_pool(read_changed_dicom, calls, jobs, FILES_PER_PROCESS, TIMEOUT)
+            dicom.extend(progress.track(outcomes, len(calls), description="changed DICOM"))
         if large:
             limits.extend(progress.track(read_large_files(), 3 * len(list_large_files()), description="largest"))
-    n_bad = sum(map(is_bad, changed + limits))
-    counts = {"tries": tries, "n_files": len(build_corpus()), "n_bad": n_bad, "n_files_read": len(changed + limits)}
-    intro = fill_in(INTRO, **counts)
-    sections = make_sections(changed, limits)
-    write_report("fuzz", title="Broken files", intro=intro, sections=sections, folder=results)
+    read = changed + dicom + limits
+    n_bad = sum(map(is_bad, read))
+    about_dicom = DICOM.format(n_files=n_dicom) if n_dicom else WITHOUT_DICOM
+    counts = {"tries": tries, "n_files": len(build_corpus()), "n_bad": n_bad, "n_files_read": len(read)}
+    intro = fill_in(INTRO, **counts, dicom=about_dicom)
+    sections = make_sections(changed, dicom, limits)
+    packages = ("pydicom",) if n_dicom else ()
+    write_report("fuzz", title="Broken files", intro=intro, sections=sections, folder=results, packages=packages)
     raise typer.Exit(int(bool(n_bad)))
 
 

@@ -33,12 +33,13 @@ def main(
     with atheris.instrument_imports(include=WATCHED):
         from benchmarks._changes import find_outcome
         from benchmarks._corpus import build_corpus
+        from benchmarks._dicom_files import build_dicom_corpus
 
     folder = TemporaryDirectory()
     path, corpus = Path(folder.name, "image.jpg"), Path(folder.name, "corpus")
     corpus.mkdir()
     keep.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(build_corpus().values()):
+    for number, data in enumerate([*build_corpus().values(), *build_dicom_corpus().values()]):
         (corpus / str(number)).write_bytes(data)
 
     def read_bytes(data: bytes) -> None:

@@ -12,8 +12,10 @@ from PIL import Image
 from sklearn_melanoma._io.dicom import CountingReader, Header, name_uid, silence_pydicom
 from sklearn_melanoma._io.headers import MAX_SEGMENTS
 
-# Decoders of pydicom keep several copies, and those of JPEG 2000 take some seconds for this number of pixels.
+# Decoders of pydicom keep several copies. That of JPEG 2000 takes about 1 s for this number of pixels, and 3 s more for
+# this number of bytes.
 MAX_PLUGIN_PIXELS = 25_000_000
+MAX_PLUGIN_BYTES = 25_000_000
 
 
 class Form(NamedTuple):
@@ -104,9 +106,13 @@ def decode_with_plugin(header: Header, form: Form) -> tuple[NDArray[Any], Form]:
             f"its compression ({name}) needs a decoder of pydicom that is not installed. Install pyjpegls for "
             "JPEG-LS, or pylibjpeg-libjpeg or pylibjpeg-openjpeg with pylibjpeg for JPEG and JPEG 2000"
         )
-    if form.n_pixels > MAX_PLUGIN_PIXELS:
-        raise ValueError(f"it declares {form.width} × {form.height} pixels, more than {MAX_PLUGIN_PIXELS:,} in {name}")
-    size = _find_size(join_fragments(header))
+    frame = join_fragments(header)
+    if form.n_pixels > MAX_PLUGIN_PIXELS or len(frame) > MAX_PLUGIN_BYTES:
+        raise ValueError(
+            f"it has {form.width} × {form.height} pixels in {len(frame):,} bytes of {name}, more than "
+            f"{MAX_PLUGIN_PIXELS:,} pixels or {MAX_PLUGIN_BYTES:,} bytes. Shrink it with a tool you trust first"
+        )
+    size = _find_size(frame)
     if size != (form.width, form.height, form.n_samples):
         raise ValueError(f"its compressed pixels are damaged, or of another size than {form.width} × {form.height}")
     options: dict[str, Any] = {

@@ -185,6 +185,14 @@ def test_deflated_bytes_have_a_limit(tmp_path, monkeypatch):
         read_image(write(tmp_path, dicom(np.zeros((480, 640, 3), np.uint8), shape=(480, 640), syntax=DEFLATED)))
 
 
+@pytest.mark.parametrize(("limit", "largest"), [("MAX_PLUGIN_PIXELS", 3071), ("MAX_PLUGIN_BYTES", 1000)])
+def test_pixels_and_bytes_of_codecs_have_a_limit(files, tmp_path, monkeypatch, limit, largest):
+    monkeypatch.setattr(f"sklearn_melanoma._io.dicom_frames.{limit}", largest)
+    message = rf"64 × 48 pixels in \d,\d{{3}} bytes of JPEG 2000 .*, more than .*\b{largest:,} .*Shrink it"
+    with pytest.raises(ValueError, match=message):
+        read_image(write(tmp_path, files["color JPEG 2000"]))
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_file_gives_one_error(tmp_path, name):
     make, reason = BROKEN[name]
