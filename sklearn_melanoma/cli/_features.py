@@ -26,7 +26,8 @@ from sklearn_melanoma.cli._options import (
 )
 from sklearn_melanoma.cli._outputs import TableWriter, check_table_path, prepare_output
 from sklearn_melanoma.cli._progress import iterate_chunks
-from sklearn_melanoma.datasets import find_masks, match_table
+from sklearn_melanoma.datasets import match_table
+from sklearn_melanoma.datasets._sources import match_mask_folder
 from sklearn_melanoma.images import read_image, read_mask
 from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._warnings import record_problems
@@ -107,7 +108,7 @@ class MaskedImages(Sequence[Any]):
 
 
 def _find_all_masks(paths: list[str], masks: Path, on_error: OnError) -> dict[str, str | None]:
-    found = dict(zip(paths, find_masks(paths, masks), strict=True))
+    found = dict(zip(paths, match_mask_folder(paths, masks, name="masks"), strict=True))
     missing = [path for path, mask in found.items() if mask is None]
     if missing and on_error is OnError.RAISE:
         raise ValueError(

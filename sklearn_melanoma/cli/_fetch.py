@@ -65,16 +65,14 @@ def fetch(
 
 
 def _print_code(dataset: DataSet, folder: Path, parts: list[str] | None, splits: list[str] | None) -> None:
-    base, _, task = dataset.name.partition("_task")
-    function = f"fetch_{base.replace('isic', 'isic_')}"
+    function, task = dataset.fetch_call.removesuffix(")").split("(")
     options = format_options(
-        task=int(task) if task else None,
         parts=parts,
         splits=splits,
         accept_license=True if dataset.needs_consent else None,
     )
     print_code(
         f"from sklearn_melanoma.datasets import {function}",
-        f"data = {function}({str(folder)!r}{options})",
+        f"data = {function}({str(folder)!r}{f', {task}' * bool(task)}{options})",
         'print("some parts are missing" if data is None else data.DESCR)',
     )

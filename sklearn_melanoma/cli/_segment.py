@@ -16,7 +16,8 @@ from sklearn_melanoma.cli._inputs import list_paths, warn_of_problems
 from sklearn_melanoma.cli._options import ErrorAction, Force, Images, OnError, Processes, ShowCode
 from sklearn_melanoma.cli._outputs import check_figure_path, confirm, make_folder, prepare_output
 from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
-from sklearn_melanoma.datasets import find_masks, name_masks
+from sklearn_melanoma.datasets import name_masks
+from sklearn_melanoma.datasets._sources import match_mask_folder
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.inspection._borders import check_matplotlib
 from sklearn_melanoma.model_selection import SemiSupervisedSplit
@@ -95,7 +96,7 @@ def _make_segmenter(name: str, paths: list[str], masks: Path | None, n_jobs: int
     if name.endswith(".skops"):
         model = load_model(name)
         return model if _is_segmenter(model) else get_image_pipeline(model)[:-1]
-    truths = None if masks is None else find_masks(paths, masks)
+    truths = None if masks is None else match_mask_folder(paths, masks, name="masks")
     n_masks = 0 if truths is None else sum(truth is not None for truth in truths)
     if truths is not None and n_masks < _FOLDS:
         raise ValueError(f"--masks must hold masks of at least {_FOLDS} of the images, got {n_masks}. Draw more.")

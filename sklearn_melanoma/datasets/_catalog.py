@@ -62,6 +62,12 @@ class DataSet(NamedTuple):
     required: tuple[str, ...] = (IMAGES,)  # parts without which its loader raises an error
 
     @property
+    def fetch_call(self) -> str:
+        """Call of the function that downloads it, such as ``fetch_isic_2018(task=1)``."""
+        base, _, task = self.name.partition("_task")
+        return f"fetch_{base.replace('isic', 'isic_')}({f'task={task}' * bool(task)})"
+
+    @property
     def needs_consent(self) -> bool:
         """Whether its terms restrict what it may be used for."""
         return self.terms != "CC0"

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sklearn.utils import Bunch
 
-from sklearn_melanoma._typing import PathLike
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.datasets._catalog import DataSet
 from sklearn_melanoma.datasets._columns import read_one_hot
 from sklearn_melanoma.datasets._files import (
     Files,
     Layout,
-    find_dataset,
+    describe_unlabeled,
+    find_parts,
     list_images,
     make_bunch,
     make_layout_error,
     pair_masks,
 )
 from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups
-from sklearn_melanoma.datasets._labels import format_cell
+from sklearn_melanoma.datasets._labels import OFFICIAL_ADVICE, format_cell
 from sklearn_melanoma.datasets._tables import Table, column_key, read_table
 from sklearn_melanoma.datasets._vocabulary import TARGETS, is_unknown, normalize, read_diagnosis
 
@@ -60,7 +61,7 @@ def make_layout(dataset: DataSet, splits: Sequence[Split]) -> Layout:
 
 
 def load_challenge(
-    folder: PathLike | None,
+    root: Path,
     dataset: DataSet,
     splits: Sequence[Split],
     read_labels: Callable[[Table], Sequence[str]],
@@ -72,8 +73,8 @@ def load_challenge(
 
     Parameters
     ----------
-    folder : path or None
-        Folder of the data set.
+    root : Path
+        Folder of the data set, which exists.
     dataset : DataSet
         Its description.
     splits : sequence of Split
@@ -91,7 +92,7 @@ def load_challenge(
         The data, by split and name.
     """
     layout = make_layout(dataset, splits)
-    root, _ = find_dataset(folder, layout)
+    find_parts(root, layout)
     parts = [part for split in splits if (part := _load_split(root, split, read_labels, ending)) is not None]
     if not any(part.files for part in parts):
         raise make_layout_error(root, layout)
@@ -99,7 +100,7 @@ def load_challenge(
     diagnosis = [name for part in parts for name in part.diagnosis]
     mapping = {name: TARGETS[read_diagnosis(name)] for name in dict.fromkeys((*diagnoses, *diagnosis))}
     frame = _stack_frames([part.frame for part in parts])
-    return make_bunch(
+    data = make_bunch(
         dataset.description,
         files=[each for part in parts for each in part.files.values()],
         target=[mapping[name] for name in diagnosis],
@@ -110,11 +111,25 @@ def load_challenge(
         frame=frame,
         split=[part.split for part in parts for _ in part.files],
     )
+    if advice := _advise_labels(data, dataset, [part.truth for part in parts if part.files]):
+        warn_user(describe_unlabeled(repr(str(root)), advice))
+    return data
+
+
+def _advise_labels(data: Bunch, dataset: DataSet, tables: Sequence[str | Table | None]) -> str:
+    """Return what to do if no image is labeled and labels may be wanted; missing tables are given by their names."""
+    if (data.target >= 0).any():
+        return ""
+    if found := [table.name for table in tables if isinstance(table, Table)]:
+        return f"All values of {' and '.join(found)} mean unknown."
+    if data.masks is not None or not (missing := [table for table in tables if isinstance(table, str)]):
+        return ""
+    return f"Put the table {missing[0]!r} there, or download it by {dataset.fetch_call}."
 
 
 def read_codes(table: Table) -> list[str]:
     """Return the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
-    codes = read_one_hot(table, without=(KEY,))
+    codes = read_one_hot(table, without=(KEY,), advice=OFFICIAL_ADVICE)
     marks = {normalize(cell) for name in table.columns if name in CODES for cell in table.cells(name)}
     if codes is None or not marks <= {"", "0", "1"}:
         raise ValueError(
@@ -131,6 +146,7 @@ class _Part(NamedTuple):
     files: dict[str, Files]  # by the name of the image
     diagnosis: list[str]
     frame: pd.DataFrame
+    truth: Table | str | None  # table of diagnoses, its name if it is missing, None if the split has none
     n_without_image: int
 
 
@@ -161,6 +177,7 @@ def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequenc
         files,
         [labels.get(name, "unknown") for name in files],
         _join_tables(list(files), [table for table in tables if table is not None]),
+        truth or (split.truth and split.truth.paths[0]),
         len(labels.keys() - files.keys()),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sklearn_melanoma.datasets._labels import Rule, find_column_kind, make_key, read_value
+from sklearn_melanoma.datasets._labels import OFFICIAL_ADVICE, Rule, find_column_kind, make_key, read_value
 from sklearn_melanoma.datasets._matching import ImageNames
 from sklearn_melanoma.datasets._tables import Table, column_key
 from sklearn_melanoma.datasets._vocabulary import GENERIC, TARGETS, Meaning, is_unknown, normalize, read_diagnosis
@@ -36,8 +36,11 @@ class LabelColumns(NamedTuple):
     kinds: dict[str, Meaning | None]
 
 
-def find_column(table: Table, column: str | None, usual: Sequence[str], argument: str) -> str | None:
-    """Return the given column, or else the first existing usual column."""
+def find_column(table: Table, column: str | None, usual: Sequence[str], argument: str | None) -> str | None:
+    """Return the given column, or else the first existing usual column.
+
+    `argument` is the parameter of the loader that names it, None if the loader has no such parameter.
+    """
     if column is not None:
         if column not in table.columns:
             raise ValueError(f"{argument} must be a column of {table.name}, one of {table.columns}, got {column!r}.")
@@ -47,7 +50,10 @@ def find_column(table: Table, column: str | None, usual: Sequence[str], argument
         by_key.setdefault(column_key(name), []).append(name)
     found = next((by_key[key] for key in usual if key in by_key), [])
     if len(found) > 1:
-        raise ValueError(f"{table.name} must have one column of that kind, got {found}. Name it with {argument}.")
+        raise ValueError(
+            f"{table.name} must have one column of that kind, got {found}. "
+            f"{f'Name it with {argument}' if argument else 'Rename the others'}."
+        )
     return found[0] if found else None
 
 
@@ -56,7 +62,7 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
     if column is not None:
         names = [str(find_column(table, column, (), "label_column"))]
     else:
-        names = _find_usual_columns(table)
+        names = _find_usual_columns(table, "label_column")
         if not names:
             if one_hot := read_one_hot(table, without):
                 return LabelColumns({"columns": one_hot}, {"columns": None})
@@ -65,35 +71,48 @@ def find_label_columns(table: Table, column: str | None, rule: Rule | None, with
                 f"{table.columns}. Name it with label_column."
             )
         if rule is None or rule.is_empty:
-            _check_flags(table, names[0], (*names, *without))
+            _check_flags(
+                table,
+                (*names, *without),
+                "Name the column that is right with label_column, or pass melanoma with the meaning of the numbers.",
+            )
         elif len(names) > 1:
             names = [_find_ruled_column(table, names, rule)]
+    return _describe_columns(table, names)
+
+
+def find_official_columns(table: Table, without: Sequence[str]) -> LabelColumns | None:
+    """Return the usual columns of diagnoses of the table of a public data set, or None."""
+    names = _find_usual_columns(table, None)
+    if not names:
+        return None
+    _check_flags(table, (*names, *without), OFFICIAL_ADVICE)
+    return _describe_columns(table, names)
+
+
+def _describe_columns(table: Table, names: Sequence[str]) -> LabelColumns:
     kinds = {name: find_column_kind(name) for name in names}
     if any(column_key(name).startswith(_ISIC_2024) for name in table.columns):
         kinds = {name: Meaning.DOUBTFUL if column_key(name) == "target" else kind for name, kind in kinds.items()}
     return LabelColumns({name: table.cells(name) for name in names}, kinds)
 
 
-def has_label_columns(table: Table) -> bool:
-    """Return whether a table has a column whose name is a usual one for diagnoses."""
-    return bool(_find_usual_columns(table))
-
-
-def _find_usual_columns(table: Table) -> list[str]:
-    main = find_column(table, None, LABEL_COLUMNS, "label_column")
-    paths = [find_column(table, None, (key,), "label_column") for key in PATH_COLUMNS]
-    flags = [find_column(table, None, (key,), "label_column") for key in FLAG_COLUMNS]
+def _find_usual_columns(table: Table, argument: str | None) -> list[str]:
+    main = find_column(table, None, LABEL_COLUMNS, argument)
+    paths = [find_column(table, None, (key,), argument) for key in PATH_COLUMNS]
+    flags = [find_column(table, None, (key,), argument) for key in FLAG_COLUMNS]
     return [name for name in (*paths, main, *flags) if name is not None]
 
 
-def _check_flags(table: Table, column: str, without: Sequence[str]) -> None:
-    """Refuse 1 and 0 that mean something else by another column, whose words contradict them in all rows."""
+def _check_flags(table: Table, known: Sequence[str], advice: str) -> None:
+    """Refuse 1 and 0 in the first known column if the words of an unknown column contradict them in all rows."""
+    column = known[0]
     flags = [_FLAGS.get(normalize(cell)) for cell in table.cells(column)]
     if not all(flag is not None or is_unknown(cell) for flag, cell in zip(flags, table.cells(column), strict=True)):
         return
     for name in table.columns:
         cells = table.cells(name)
-        if name in without or not all(read_diagnosis(cell) in TARGETS for cell in set(cells)):
+        if name in known or not all(read_diagnosis(cell) in TARGETS for cell in set(cells)):
             continue
         meanings = [read_diagnosis(cell) for cell in cells]
         if not set(meanings) - {Meaning.MELANOMA, Meaning.UNKNOWN}:  # such as diseases of the family
@@ -103,8 +122,7 @@ def _check_flags(table: Table, column: str, without: Sequence[str]) -> None:
             if rows and all(flags[row] is wrong for row in rows):
                 raise ValueError(
                     f"{table.name} must give each image one diagnosis, got {column} {table.cells(column)[rows[0]]!r} "
-                    f"with {name} {cells[rows[0]]!r}, and so in all such rows. Name the column that is right with "
-                    "label_column, or pass melanoma with the meaning of the numbers."
+                    f"with {name} {cells[rows[0]]!r}, and so in all such rows. {advice}"
                 )
 
 
@@ -118,7 +136,11 @@ def _find_ruled_column(table: Table, names: list[str], rule: Rule) -> str:
     return ordered[0]
 
 
-def read_one_hot(table: Table, without: Sequence[str]) -> list[str] | None:
+def read_one_hot(
+    table: Table,
+    without: Sequence[str],
+    advice: str = "Correct the row, or name one column with label_column.",
+) -> list[str] | None:
     """Return the name of the column that marks each row, for a table with one column of 0 and 1 per diagnosis."""
     candidates = [name for name in table.columns if name not in without and read_diagnosis(name) is not Meaning.FOREIGN]
     cells = {name: [normalize(cell) for cell in table.cells(name)] for name in candidates}
@@ -136,10 +158,7 @@ def read_one_hot(table: Table, without: Sequence[str]) -> list[str] | None:
     for number, row in enumerate(zip(*marked.values(), strict=True), start=1):
         names = [name for name, value in zip(marked, row, strict=True) if value == "1"]
         if len(names) > 1:
-            raise ValueError(
-                f"{table.name} must mark one diagnosis in each row, got {names} in row {number}. Correct the row, or "
-                "name one column with label_column."
-            )
+            raise ValueError(f"{table.name} must mark one diagnosis in each row, got {names} in row {number}. {advice}")
         labels.append(names[0] if names else "")
     return labels
 

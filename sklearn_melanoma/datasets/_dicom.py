@@ -22,7 +22,6 @@ from sklearn_melanoma.datasets._dicom_attributes import (
 )
 from sklearn_melanoma.datasets._files import check_folder, list_files
 from sklearn_melanoma.datasets._folder import Columns, Masks, make_data
-from sklearn_melanoma.datasets._groups import make_groups
 from sklearn_melanoma.datasets._labels import check_melanoma
 from sklearn_melanoma.datasets._sources import read_given_table
 
@@ -90,7 +89,8 @@ def load_dicom(
     Warns
     -----
     UserWarning
-        If headers can't be read or files of a DICOMDIR are missing, and as in :func:`load_folder`.
+        If headers can't be read or files of a DICOMDIR are missing, and as in :func:`load_folder`. If no image is
+        labeled, although `labels` are given.
 
     Notes
     -----
@@ -121,8 +121,9 @@ def load_dicom(
     description = f"Images of the DICOM files in {str(root)!r}."
     if n_left_out := len(files) - len(images):
         description += f" Left out: {n_left_out} DICOM files without an image."
-    data, messages = make_data(description, images, root, Masks({}, 0, 0), table, columns, rule)
-    data.groups[:] = _number_patients(attributes, [image.relative_to(root).as_posix() for image in images])
+    data, messages = make_data(
+        description, images, root, Masks({}, 0, 0), table, columns, rule, patients=_number_patients(attributes)
+    )
     data.frame = _make_frame(attributes, data.frame)
     if n_missing:
         messages.append(f"{n_missing} files that {os.fsdecode(folder)!r} lists are missing.")
@@ -159,13 +160,12 @@ def _read_files(files: Sequence[Path]) -> tuple[list[Path], list[Attributes], li
     return images, found, broken
 
 
-def _number_patients(attributes: Sequence[Attributes], paths: Sequence[str]) -> list[str]:
+def _number_patients(attributes: Sequence[Attributes]) -> list[str]:
     numbers: dict[tuple[str, ...], int] = {}
     for each in attributes:
         if each.patient is not None:
             numbers.setdefault(each.patient, len(numbers) + 1)
-    patients = ["" if each.patient is None else f"patient {numbers[each.patient]}" for each in attributes]
-    return make_groups(patients, [""] * len(paths), paths)
+    return ["" if each.patient is None else f"patient {numbers[each.patient]}" for each in attributes]
 
 
 def _make_frame(attributes: Sequence[Attributes], table: pd.DataFrame | None) -> pd.DataFrame:

@@ -70,15 +70,17 @@ class Files(NamedTuple):
 
 
 def find_dataset(folder: PathLike | None, layout: Layout) -> tuple[Path, list[list[Path]]]:
-    """Return the folder of a data set and the paths of each part of its layout.
-
-    Every part must match at least one file or folder.
-    """
+    """Return the folder of a data set and the paths of each part of its layout."""
     root = resolve_folder(folder, layout.dataset.folder)
+    return root, find_parts(root, layout)
+
+
+def find_parts(root: Path, layout: Layout) -> list[list[Path]]:
+    """Return the paths of each part of a layout in a folder. Every part must match at least one file or folder."""
     parts = [[path for pattern in patterns for path in _match_pattern(root, pattern)] for patterns in layout.parts]
     if not all(parts):
         raise make_layout_error(root, layout)
-    return root, parts
+    return parts
 
 
 def resolve_folder(folder: PathLike | None, name: str, *, must_exist: bool = True) -> Path:
@@ -126,7 +128,7 @@ def make_layout_error(folder: Path, layout: Layout, *, contents: str = "") -> Va
         f"folder must hold {dataset.title} in its official layout: {contents or layout.contents}; {str(folder)!r} "
         f"holds {listed or 'nothing'}. Pass the folder right above those files, or use load_folder for images laid out "
         f"in another way. The data set is at {dataset.source}"
-        f"{', and a function fetch_* downloads it' * bool(dataset.files)}."
+        f"{f', and {dataset.fetch_call} downloads it' * bool(dataset.files)}."
     )
 
 
@@ -216,6 +218,14 @@ def count_left_out(files: Collection[object], *, n_rows: int, n_used: int) -> di
         "rows of the table whose images are missing": n_rows - n_used,
         "images that are not in the table": len(files) - n_used,
     }
+
+
+def describe_unlabeled(place: str, advice: str) -> str:
+    """Return the warning that no image is labeled.
+
+    It belongs to labels that label nothing, and to images without labels, masks and attributes.
+    """
+    return f"no image of {place} is labeled: all targets are -1. {advice}"
 
 
 def make_bunch(

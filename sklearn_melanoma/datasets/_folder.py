@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from sklearn_melanoma.datasets._columns import (
     find_label_columns,
     find_split,
 )
-from sklearn_melanoma.datasets._files import Files, check_folder, list_images, make_bunch
+from sklearn_melanoma.datasets._files import Files, check_folder, describe_unlabeled, list_images, make_bunch
 from sklearn_melanoma.datasets._groups import LESION_COLUMNS, PATIENT_COLUMNS, make_groups, warn_of_unknown_groups
 from sklearn_melanoma.datasets._labels import Labels, Rule, check_melanoma, decide_labels
 from sklearn_melanoma.datasets._matching import (
@@ -75,10 +75,9 @@ def load_folder(
         recycle bins), are ignored.
     labels : path, DataFrame or Series, optional
         Table of diagnoses. A file holds comma-, semicolon-, tab- or bar-separated text in UTF-8,
-        UTF-16 or cp1252, or an Excel sheet (``.xlsx``, needs the extra ``excel``). A Series has the
-        names of the images as its index. Defaults to the file ``labels`` (``.csv``, ``.tsv``,
-        ``.tab``, ``.txt`` or ``.xlsx``) in `folder` or beside it, if there is one. Without a table,
-        subfolders named by diagnoses, such as ``melanoma`` and ``nevus``, are the labels.
+        UTF-16 or cp1252, or an Excel sheet (``.xlsx``, needs the extra ``excel``). A Series has the names of the images
+        as its index. Defaults to the file ``labels`` (``.csv``, ``.tsv``, ``.tab``, ``.txt`` or ``.xlsx``) in `folder`
+        or beside it. Without a table, subfolders named by diagnoses, such as ``melanoma``, are the labels.
     masks : path, optional
         Folder of masks. A mask has the name of its image, optionally followed by
         ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to
@@ -145,26 +144,24 @@ def load_folder(
     TypeError
         If `folder`, `labels`, `masks` or `melanoma` has the wrong type.
     ValueError
-        If there are no images, a column is not found, a name matches more than one image or mask,
-        an image is listed twice, no label or no mask matches any image, or a table can't be read.
-        Also if a value could mean melanoma or not ("malignant", "melanoma?", an unknown word), if
-        columns contradict each other, or if no value means melanoma; the error lists the values
-        with their counts.
+        If there are no images, a column is not found, a name matches more than one image or mask, an image is listed
+        twice, no label or no mask matches any image, or a table can't be read. Also if a value could mean melanoma or
+        not ("malignant", "melanoma?", an unknown word), if columns contradict each other, or if no value means
+        melanoma; the error lists the values with their counts.
 
     Warns
     -----
     UserWarning
-        If rows name no image or images have no row, if no image is labeled, if `group_column` is
-        empty for an image, or if `melanoma` leaves out values that look like melanoma.
+        If rows name no image or images have no row, if `group_column` is empty for an image, or if `melanoma` leaves
+        out values that look like melanoma. If no image is labeled, unless there are masks and no table.
 
     Notes
     -----
-    The vocabulary knows the words and codes of the public dermoscopy sets (ISIC Archive and
-    challenges, HAM10000, PH², PAD-UFES-20, derm7pt, MILK10k) and words of several languages.
-    Melanoma are its types and stages, melanoma in situ, lentigo maligna and metastases of melanoma.
-    Diagnoses that pathologists leave open (atypical melanocytic proliferation) are unknown, and so
-    are "?", "-", "pending", "none" and the like. "malignant" also holds carcinoma, and a suspicion
-    is no diagnosis: these are refused unless `melanoma` gives their meaning.
+    The vocabulary knows the words and codes of the public dermoscopy sets (ISIC Archive and challenges, HAM10000, PH²,
+    PAD-UFES-20, derm7pt, MILK10k) and words of several languages. Melanoma are its types and stages, melanoma in situ,
+    lentigo maligna and metastases of melanoma. Diagnoses that pathologists leave open (atypical melanocytic
+    proliferation) are unknown, and so are "?", "-", "pending", "none" and the like. "malignant" also holds carcinoma,
+    and a suspicion is no diagnosis: these are refused unless `melanoma` gives their meaning.
 
     Examples
     --------
@@ -209,8 +206,13 @@ def make_data(
     table: Table | None,
     columns: Columns,
     rule: Rule | None,
+    *,
+    patients: Sequence[str] | None = None,
 ) -> tuple[Bunch, list[str]]:
-    """Return the data of images in a folder, and what the user should know about them."""
+    """Return the data of images in a folder, and what the user should know about them.
+
+    `patients` are those of files that hold attributes, with empty ids where they are unknown; None looks for columns.
+    """
     rows: list[int | None] = [None] * len(images)
     image_name = None
     if table is not None:
@@ -219,12 +221,16 @@ def make_data(
         rows, image_name = match_rows(table, columns.image, images, root)
     labels = _decide_labels(table, rows, image_name, columns, images, root, rule)
     paths = [image.relative_to(root).as_posix() for image in images]
+    if patients is not None:
+        groups = make_groups(patients, [""] * len(paths), paths)
+    else:
+        groups = _group_images(table, rows, columns, paths)
     data = make_bunch(
         description,
         files=[Files(image, masks.by_image.get(image)) for image in images],
         target=labels.target,
         diagnosis=labels.diagnosis,
-        groups=paths if table is None else _group_images(table, rows, columns, paths),
+        groups=groups,
         left_out={
             "masks that fit no image": masks.n_unmatched,
             "images of superpixels or attributes": masks.n_ignored,
@@ -236,6 +242,12 @@ def make_data(
         split=find_split(images, root),
     )
     messages = _list_warnings(table, rows, paths, labels, root)
+    # Without a table, masks or attributes may be all that is wanted.
+    if set(labels.target) == {-1} and (table is not None or not (masks.by_image or patients)):
+        advice = "Pass a table as labels, or name subfolders by diagnoses, such as 'melanoma' and 'nevus'."
+        if table is not None:
+            advice = f"All values of {table.name} mean unknown. Check label_column."
+        messages.append(describe_unlabeled(repr(str(root)), advice))
     if table is not None and columns.group is not None:
         ids = [table.cells(columns.group)[row] for row in rows if row is not None]
         messages += warn_of_unknown_groups(ids, f"{table.name}, column {columns.group!r}")
@@ -304,7 +316,7 @@ def match_rows(table: Table, image_column: str | None, images: list[Path], root:
         if len(fitting) > 1:
             raise ValueError(
                 f"{table.name} must name one image in each row, got {cell!r} for {format_paths(fitting)}. "
-                "Write the path in folder instead."
+                f"Write the path in {str(root)!r} instead."
             )
         if fitting and fitting[0] in rows:
             raise ValueError(
@@ -314,7 +326,7 @@ def match_rows(table: Table, image_column: str | None, images: list[Path], root:
         rows.update(dict.fromkeys(fitting, row))
     if not rows or column is None:
         raise ValueError(
-            f"{table.name} must name images of folder, such as {images[0].name!r}, got columns "
+            f"{table.name} must name the images, such as {images[0].name!r}, got columns "
             f"{table.columns} and no name that fits. Write file names, with or without suffix, in one of them."
         )
     if column_key(column) not in IMAGE_COLUMNS and names.find(column):
@@ -336,7 +348,7 @@ def _decide_labels(
 ) -> Labels:
     """Return the labels from the table, or else from the names of folders."""
     if table is not None:
-        group_names = [_find_group_column(table, usual) for usual in (PATIENT_COLUMNS, LESION_COLUMNS)]
+        group_names = [name for name in table.columns if column_key(name) in (*PATIENT_COLUMNS, *LESION_COLUMNS)]
         used = [name for name in (image_name, columns.group, *group_names) if name is not None]
         found = find_label_columns(table, columns.label, rule, used)
         source = table.name if len(found.cells) > 1 else f"{table.name}, column {next(iter(found.cells))!r},"
@@ -356,23 +368,18 @@ def _decide_labels(
     return Labels([-1] * len(images), ["unknown"] * len(images), [None] * len(images), {}, [])
 
 
-def _find_group_column(table: Table, usual: tuple[str, ...]) -> str | None:
-    return find_column(table, None, usual, "group_column")
-
-
-def _group_images(table: Table, rows: list[int | None], columns: Columns, paths: list[str]) -> list[str]:
+def _group_images(table: Table | None, rows: list[int | None], columns: Columns, paths: list[str]) -> list[str]:
     """Return the group of each image."""
+    if table is None:
+        return paths
 
     def pick(column: str | None) -> list[str]:
-        cells = [] if column is None else table.cells(column)
-        return ["" if column is None or row is None else cells[row] for row in rows]
+        return ["" if column is None or row is None else table.cells(column)[row] for row in rows]
 
     if columns.group is not None:
-        given = find_column(table, columns.group, (), "group_column")
-        return make_groups(pick(given), pick(None), paths)
-    return make_groups(
-        pick(_find_group_column(table, PATIENT_COLUMNS)), pick(_find_group_column(table, LESION_COLUMNS)), paths
-    )
+        return make_groups(pick(columns.group), pick(None), paths)
+    patients, lesions = (find_column(table, None, usual, "group_column") for usual in (PATIENT_COLUMNS, LESION_COLUMNS))
+    return make_groups(pick(patients), pick(lesions), paths)
 
 
 def _list_warnings(
@@ -390,11 +397,4 @@ def _list_warnings(
             )
         if parts:
             messages.append(f"{table.name}: {'; '.join(parts)}.")
-    if all(label == -1 for label in labels.target):
-        source = (
-            f"All values of {table.name} mean unknown. Check label_column."
-            if table is not None
-            else "Pass a table as labels, or name subfolders by diagnoses, such as 'melanoma' and 'nevus'."
-        )
-        messages.append(f"no image of {str(root)!r} is labeled: all targets are -1. {source}")
     return messages

@@ -14,7 +14,7 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._columns import find_column
 from sklearn_melanoma.datasets._folder import Columns, Masks, make_data, match_rows
 from sklearn_melanoma.datasets._labels import check_melanoma
-from sklearn_melanoma.datasets._sources import find_images, find_masks, locate_images, read_given_table
+from sklearn_melanoma.datasets._sources import find_images, locate_images, match_mask_folder, read_given_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ def load_images(
     Warns
     -----
     UserWarning
-        As in :func:`load_folder`.
+        As in :func:`load_folder`. No image needs a label if `masks` are given without `labels`.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def load_images(
         raise ValueError("labels must be given where a column is named, got None. Pass the table.")
     images = find_images(sources, must_exist=must_exist)
     paths, root = locate_images(images)
-    found = {} if masks is None else dict(zip(paths, find_masks(images, masks), strict=True))
+    found = {} if masks is None else dict(zip(paths, match_mask_folder(images, masks, name="masks"), strict=True))
     by_image = {path: Path(mask) for path, mask in found.items() if mask is not None}
     data, messages = make_data("Images.", paths, root, Masks(by_image, 0, 0), table, columns, rule)
     for message in messages:

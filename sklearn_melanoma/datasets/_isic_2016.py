@@ -7,6 +7,7 @@ from sklearn.utils import Bunch
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._catalog import ISIC_2016, TEST, TRAINING
 from sklearn_melanoma.datasets._challenges import KEY, Split, TablePlace, load_challenge
+from sklearn_melanoma.datasets._files import resolve_folder
 from sklearn_melanoma.datasets._tables import Table
 from sklearn_melanoma.datasets._vocabulary import normalize
 
@@ -49,6 +50,11 @@ def load_isic_2016(folder: PathLike | None = None) -> Bunch:
     ValueError
         If the layout differs, a table can't be read, or neither `folder` nor the environment variable is given.
 
+    Warns
+    -----
+    UserWarning
+        As in :func:`load_isic_2017`.
+
     See Also
     --------
     fetch_isic_2016 : Download the data set.
@@ -61,7 +67,12 @@ def load_isic_2016(folder: PathLike | None = None) -> Bunch:
     (1279, 248)
     """
     return load_challenge(
-        folder, ISIC_2016, SPLITS, _read_labels, diagnoses=("melanoma", "benign"), ending="_Segmentation"
+        resolve_folder(folder, ISIC_2016.folder),
+        ISIC_2016,
+        SPLITS,
+        _read_labels,
+        diagnoses=("melanoma", "benign"),
+        ending="_Segmentation",
     )
 
 

@@ -7,6 +7,7 @@ from sklearn.utils import Bunch
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._catalog import ISIC_2017
 from sklearn_melanoma.datasets._challenges import KEY, Split, TablePlace, load_challenge
+from sklearn_melanoma.datasets._files import resolve_folder
 from sklearn_melanoma.datasets._tables import Table
 from sklearn_melanoma.datasets._vocabulary import normalize
 
@@ -71,6 +72,11 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
         If the layout differs, a table can't be read, or neither `folder` nor the environment
         variable is given.
 
+    Warns
+    -----
+    UserWarning
+        If no image is labeled, because the tables of diagnoses are missing and masks too.
+
     Examples
     --------
     >>> from sklearn_melanoma.datasets import load_isic_2017
@@ -79,7 +85,9 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
     (2750, 521)
     """
     diagnoses = ("melanoma", "seborrheic keratosis", "nevus")
-    return load_challenge(folder, ISIC_2017, SPLITS, _read_labels, diagnoses=diagnoses)
+    return load_challenge(
+        resolve_folder(folder, ISIC_2017.folder), ISIC_2017, SPLITS, _read_labels, diagnoses=diagnoses
+    )
 
 
 def _read_labels(table: Table) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from pathlib import Path
 
 from sklearn.utils import Bunch
 
@@ -10,6 +11,7 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets import _catalog
 from sklearn_melanoma.datasets._catalog import TEST, TRAINING, VALIDATION, DataSet
 from sklearn_melanoma.datasets._challenges import Split, TablePlace, load_challenge, read_codes
+from sklearn_melanoma.datasets._files import resolve_folder
 
 OFFICIAL = (("Training", TRAINING), ("Validation", VALIDATION), ("Test", TEST))
 SPLITS = {
@@ -63,8 +65,13 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If `task` is another number, the layout differs, a table can't be read, or neither `folder` nor the environment
-        variable is given.
+        If `task` is another number, `folder` holds images of the other task only, the layout differs, a table can't be
+        read, or neither `folder` nor the environment variable is given.
+
+    Warns
+    -----
+    UserWarning
+        As in :func:`load_isic_2017`, for task 3.
 
     See Also
     --------
@@ -77,7 +84,24 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
     >>> len(isic.images)  # doctest: +SKIP
     11720
     """
-    return load_challenge(folder, find_task(task), SPLITS[task], read_codes)
+    dataset = find_task(task)
+    root = resolve_folder(folder, dataset.folder)
+    _check_task(root, task)
+    return load_challenge(root, dataset, SPLITS[task], read_codes)
+
+
+def _check_task(root: Path, task: int) -> None:
+    """Refuse a folder that holds images of the other task only."""
+    (other,) = SPLITS.keys() - {task}
+    if _has_images(root, other) and not _has_images(root, task):
+        raise ValueError(
+            f"task must be {other} for {str(root)!r}, which holds images of task {other} only, got {task}. Pass "
+            f"task={other}."
+        )
+
+
+def _has_images(root: Path, task: int) -> bool:
+    return any((root / name).is_dir() for split in SPLITS[task] for name in split.images)
 
 
 def find_task(task: int) -> DataSet:

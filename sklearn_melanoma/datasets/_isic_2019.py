@@ -7,6 +7,7 @@ from sklearn.utils import Bunch
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._catalog import ISIC_2019, TEST, TRAINING
 from sklearn_melanoma.datasets._challenges import Split, TablePlace, load_challenge, read_codes
+from sklearn_melanoma.datasets._files import resolve_folder
 
 SPLITS = tuple(
     Split(
@@ -52,6 +53,11 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
     ValueError
         If the layout differs, a table can't be read, or neither `folder` nor the environment variable is given.
 
+    Warns
+    -----
+    UserWarning
+        As in :func:`load_isic_2017`.
+
     See Also
     --------
     fetch_isic_2019 : Download the data set.
@@ -68,4 +74,4 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
     >>> len(isic.images)  # doctest: +SKIP
     33569
     """
-    return load_challenge(folder, ISIC_2019, SPLITS, read_codes)
+    return load_challenge(resolve_folder(folder, ISIC_2019.folder), ISIC_2019, SPLITS, read_codes)

@@ -8,8 +8,8 @@ from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._catalog import ISIC_2020, TEST, TRAINING
-from sklearn_melanoma.datasets._challenges import KEY, Split, TablePlace, load_challenge, make_layout
-from sklearn_melanoma.datasets._files import find_dataset
+from sklearn_melanoma.datasets._challenges import KEY, Split, TablePlace, load_challenge
+from sklearn_melanoma.datasets._files import resolve_folder
 from sklearn_melanoma.datasets._groups import join_groups
 from sklearn_melanoma.datasets._tables import Table, read_table
 from sklearn_melanoma.datasets._vocabulary import TARGETS, is_unknown, normalize, read_diagnosis
@@ -62,6 +62,11 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
     ValueError
         If the layout differs, a table can't be read, or neither `folder` nor the environment variable is given.
 
+    Warns
+    -----
+    UserWarning
+        As in :func:`load_isic_2017`.
+
     See Also
     --------
     fetch_isic_2020 : Download the data set.
@@ -73,8 +78,8 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
     >>> len(isic.images), int((isic.target == 1).sum())  # doctest: +SKIP
     (44108, 584)
     """
-    data = load_challenge(folder, ISIC_2020, SPLITS, _read_labels)
-    root, _ = find_dataset(folder, make_layout(ISIC_2020, SPLITS))
+    root = resolve_folder(folder, ISIC_2020.folder)
+    data = load_challenge(root, ISIC_2020, SPLITS, _read_labels)
     if (root / DUPLICATES).is_file():
         positions = {name: position for position, name in enumerate(data.frame[KEY])}
         pairs = [

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.datasets._catalog import ISIC_ARCHIVE
-from sklearn_melanoma.datasets._columns import find_label_columns, has_label_columns
+from sklearn_melanoma.datasets._columns import find_official_columns
 from sklearn_melanoma.datasets._files import Layout, find_dataset, list_images, pair_masks
 from sklearn_melanoma.datasets._rows import load_rows, read_rows
 
@@ -65,7 +65,7 @@ def load_isic_archive(folder: PathLike | None = None) -> Bunch:
         table,
         table.cells("isic_id"),
         pair_masks(list_images(root), []),
-        find_label_columns(table, None, None, without=("isic_id",)) if has_label_columns(table) else None,
+        find_official_columns(table, without=("isic_id",)),
         patients="patient_id",
         lesions="lesion_id",
         refuse=False,

@@ -20,6 +20,8 @@ from sklearn_melanoma.datasets._vocabulary import (
 
 FLAG_NAMES = {1: "melanoma", 0: "other", -1: "unknown"}
 CONTRADICTION = "(contradiction)"
+#: Advice for tables of public data sets, whose loaders have no options.
+OFFICIAL_ADVICE = "Download the table anew, or use load_folder for a changed one."
 N_LISTED = 20  # values in an error message
 
 _YES = {"yes", "y", "true", "t", "1", "positive", "pos", "present", "ja", "oui", "si", "sim"}
@@ -154,7 +156,7 @@ def decide_labels(
     *,
     rule: Rule | None,
     source: str,
-    needs_melanoma: bool = True,
+    official: bool = False,
     refuse: bool = True,
 ) -> Labels:
     """Return the label of each image.
@@ -171,8 +173,9 @@ def decide_labels(
         The user's meaning of values.
     source : str
         Name of the table in error messages.
-    needs_melanoma : bool, default=True
-        Whether to refuse values none of which means melanoma.
+    official : bool, default=False
+        Whether it is the table of a public data set. Its words are known, so a part without a melanoma is no sign of a
+        misread table. Its loader has no options that an error could advise.
     refuse : bool, default=True
         Whether to refuse values that could mean melanoma or not, and contradictions. Otherwise they are unknown.
     """
@@ -188,9 +191,9 @@ def decide_labels(
     }
     used = Counter(tuples[row] for row in rows if row is not None)
     if refuse:
-        _check_agreement(decided, used, names, source)
-        _check_meaning(decided, used, source)
-    if needs_melanoma:
+        _check_agreement(decided, used, names, source, official)
+        _check_meaning(decided, used, source, official)
+    if not official:
         _check_any_melanoma(decided, Counter(tuples), rule, source)
     labels = [None if row is None else decided[tuples[row]] for row in rows]
     target = [-1 if label is None else TARGETS.get(label[0], -1) for label in labels]
@@ -237,6 +240,7 @@ def _check_agreement(
     used: Counter[tuple[str, ...]],
     names: list[str],
     source: str,
+    official: bool,
 ) -> None:
     """Refuse rows whose columns contradict each other."""
     refused: Counter[str] = Counter()
@@ -246,14 +250,15 @@ def _check_agreement(
                 count
             )
     if refused:
+        advice = "Correct the rows, or name the column that is right with label_column."
         raise ValueError(
             f"{source} must give each image one diagnosis, got columns that contradict each other: "
-            f"{_list_counts(refused)}. Correct the rows, or name the column that is right with label_column."
+            f"{_list_counts(refused)}. {OFFICIAL_ADVICE if official else advice}"
         )
 
 
 def _check_meaning(
-    decided: Mapping[tuple[str, ...], tuple[Meaning, str]], used: Counter[tuple[str, ...]], source: str
+    decided: Mapping[tuple[str, ...], tuple[Meaning, str]], used: Counter[tuple[str, ...]], source: str, official: bool
 ) -> None:
     """Refuse values of images whose meaning is in doubt."""
     refused: Counter[str] = Counter()
@@ -263,10 +268,11 @@ def _check_meaning(
             refused[repr(value)] += count
     if refused:
         examples = ", ".join(f"{value}: …" for value, _ in refused.most_common(2))
+        advice = f"Give each of them 1, 0 or -1 with melanoma={{{examples}}}."
         raise ValueError(
             f"{source} must hold diagnoses as text, or 1 (melanoma), 0 (other) and -1 (unknown), got "
-            f"{_list_counts(refused)}, which could mean melanoma or not. Give each of them 1, 0 or -1 with "
-            f"melanoma={{{examples}}}."
+            f"{_list_counts(refused)}, which could mean melanoma or not. "
+            f"{OFFICIAL_ADVICE if official else advice}"
         )
 
 

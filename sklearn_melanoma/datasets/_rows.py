@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.datasets._catalog import DataSet
 from sklearn_melanoma.datasets._columns import LabelColumns
-from sklearn_melanoma.datasets._files import Files, count_left_out, make_bunch
+from sklearn_melanoma.datasets._files import Files, count_left_out, describe_unlabeled, make_bunch
 from sklearn_melanoma.datasets._groups import make_groups
 from sklearn_melanoma.datasets._labels import Labels, decide_labels
 from sklearn_melanoma.datasets._tables import Table, read_table
@@ -69,6 +70,11 @@ def load_rows(
     -------
     Bunch
         The data.
+
+    Warns
+    -----
+    UserWarning
+        If the columns label no image. Without columns, attributes of the images may be all that is wanted.
     """
     rows = [row for row, name in enumerate(names) if name in files]
     if not rows:
@@ -76,17 +82,18 @@ def load_rows(
             f"the images must be named as in {table.name}, such as {names[0]!r}, got "
             f"{[file.image.name for file in list(files.values())[:3]]}. Put table and images of the same set together."
         )
-    # The official words are known, so a part without a melanoma is no sign of a misread table.
     found = (
         Labels([-1] * len(rows), ["unknown"] * len(rows), [None] * len(rows), {}, [])
         if labels is None
-        else decide_labels(*labels, rows, rule=None, source=table.name, needs_melanoma=False, refuse=refuse)
+        else decide_labels(*labels, rows, rule=None, source=table.name, official=True, refuse=refuse)
     )
 
     def pick(column: str | None) -> list[str]:
         cells = table.cells(column) if column in table.columns else [""] * len(table)
         return [cells[row] for row in rows]
 
+    if labels is not None and set(found.target) == {-1}:
+        warn_user(describe_unlabeled(table.name, "Its diagnoses mean unknown, or leave open what they mean."))
     return make_bunch(
         dataset.description,
         files=[files[names[row]] for row in rows],

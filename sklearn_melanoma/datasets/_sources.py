@@ -247,14 +247,19 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
     >>> [mask and Path(mask).name for mask in find_masks(["images/a.jpg", "images/b.jpg"], folder)]
     [None, 'b_mask.png']
     """
-    root_of_masks = check_folder(folder, name="masks", hint="Check the spelling.")
+    return match_mask_folder(images, folder, name="folder")
+
+
+def match_mask_folder(images: Sequence[PathLike], folder: PathLike, *, name: str) -> list[str | None]:
+    """Find the masks of images in a folder; `name` is that of the folder in errors."""
+    root_of_masks = check_folder(folder, name=name, hint="Check the spelling.")
     paths, root = locate_images(images)
     given = sort_files(list_images(root_of_masks), root_of_masks)
     masks = sorted((*given.images, *given.masks))
     found = match_masks(paths, root, masks, root_of_masks)
     if not found:
         raise ValueError(
-            f"masks must hold a mask named like an image, such as {paths[0].stem + MASK_ENDINGS[0]!r}, got "
+            f"{name} must hold a mask named like an image, such as {paths[0].stem + MASK_ENDINGS[0]!r}, got "
             f"{[path.name for path in masks[:3]]} in {str(root_of_masks)!r}. Rename the masks, or pass their folder."
         )
     return [None if (mask := found.get(path)) is None else str(mask) for path in paths]
@@ -263,7 +268,7 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
 def read_given_table(table: Any, name: str) -> Table:
     """Return a table that was given as a path, a DataFrame or a Series."""
     if hasattr(table, "iloc"):
-        return convert_table(table)
+        return convert_table(table, name)
     if not is_table_path(table):
         raise TypeError(
             f"{name} must be the path of a table, got {type(table).__name__}. Pass a path, a pandas DataFrame, or a "

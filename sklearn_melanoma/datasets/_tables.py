@@ -117,8 +117,8 @@ def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
     return Table({name: column[1:] for name, column in zip(header, columns, strict=True) if name}, repr(str(file)))
 
 
-def convert_table(labels: Any) -> Table:
-    """Convert a DataFrame or a Series; an index that is no count becomes a column."""
+def convert_table(labels: Any, name: str) -> Table:
+    """Convert a DataFrame or a Series with a name; an index that is no count becomes a column."""
     import pandas as pd
 
     frame = labels.to_frame("label" if labels.name is None else labels.name) if labels.ndim == 1 else labels
@@ -130,10 +130,10 @@ def convert_table(labels: Any) -> Table:
         taken = {str(column) for column in frame.columns}
         frame = frame.reset_index(names=[f"{name} (index)" if name in taken else name for name in names])
     frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
-    _check_names(list(frame.columns), "labels")
+    _check_names(list(frame.columns), name)
     if frame.empty:
-        raise ValueError("labels must have at least one row and one column, got an empty table. Leave it out.")
-    return Table({name: [format_cell(cell) for cell in frame[name]] for name in frame.columns}, "labels", frame)
+        raise ValueError(f"{name} must have at least one row and one column, got an empty table. Fill it.")
+    return Table({column: [format_cell(cell) for cell in frame[column]] for column in frame.columns}, name, frame)
 
 
 def column_key(column: str) -> str:

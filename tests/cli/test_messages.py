@@ -82,6 +82,11 @@ def test_train(run, columns, arguments, message):
         (["suggest", "model.skops", "images", "-n", 41], "--number must be at most"),
         (["suggest", "model.skops", "images", "-n", 41], "got 41. Ask for fewer, or add unlabeled samples."),
         (["demo", "--data", "images", "--dataset", "ph2"], "--data must hold PH² in its official layout"),
+        (
+            ["demo", "--data", "images", "--dataset", "isic2018_task1"],
+            "and 'sklearn-melanoma fetch isic2018_task1' downloads it.",
+        ),
+        (["demo", "--data", "images", "--dataset", "isic2020"], "and 'sklearn-melanoma fetch isic2020' downloads it."),
         (["demo", "--data", "images", "--dataset", "ph2"], "or --dataset folder for images laid out in another way."),
         (
             ["segment", "images", "-o", "m", "--masks", "few"],

@@ -421,7 +421,7 @@ def test_without_pooch(server, tmp_path, monkeypatch):
 
 def test_an_empty_folder_is_filled(server, tmp_path):
     (tmp_path / "ISIC-2017_Training_Data").mkdir()
-    assert len(fetch_isic_2017(tmp_path, parts=["images"], splits=["training"]).images) == 1
+    assert len(fetch_isic_2017(tmp_path, splits=["training"]).images) == 1
 
 
 def test_an_archive_without_files_is_damaged(server, monkeypatch, tmp_path):

@@ -159,7 +159,7 @@ def test_masks_without_images_raise(image_folder):
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        ("image,diagnosis\nz,mel\n", {}, "must name images of folder, such as 'a.jpg'"),
+        ("image,diagnosis\nz,mel\n", {}, "must name the images, such as 'a.jpg'"),
         ("image,diagnosis\na,mel\na.jpg,mel\n", {}, "must list an image once, got .*in rows 1 and 2"),
         ("image,diagnosis\na,mel\na.JPG,mel\n", {}, "must list an image once, got .*in rows 1 and 2"),
         ("image,color\na,red\n", {}, r"must have a column of diagnoses.*got \['image', 'color'\].*label_column"),

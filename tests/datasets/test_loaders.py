@@ -143,7 +143,9 @@ def test_isic_reads_all_existing_splits(tmp_path):
 
 def test_isic_without_masks_and_labels(tmp_path):
     put_isic_split(tmp_path, "Validation", ["ISIC_1", "ISIC_2"], masks=False)
-    bunch = load_isic_2017(tmp_path)
+    table = "ISIC-2017_Validation_Part3_GroundTruth.csv"
+    with pytest.warns(UserWarning, match=rf"no image .*Put the table '{table}' there, or .* fetch_isic_2017\(\)\."):
+        bunch = load_isic_2017(tmp_path)
     assert bunch.masks is None
     np.testing.assert_array_equal(bunch.target, [-1, -1])
     assert bunch.diagnosis == ["unknown", "unknown"]

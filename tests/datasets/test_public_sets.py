@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklearn_melanoma import datasets
 from sklearn_melanoma.datasets import (
     load_derm7pt,
     load_isic_2016,
@@ -343,8 +344,13 @@ LOADERS = {
 @pytest.mark.parametrize("load", LOADERS)
 def test_other_layout_raises(load, tmp_path):
     put(tmp_path, "other.txt")
-    with pytest.raises(ValueError, match=rf"folder must hold .*{LOADERS[load]}.*holds 'other.txt'.*is at https://"):
+    with pytest.raises(
+        ValueError, match=rf"folder must hold .*{LOADERS[load]}.*holds 'other.txt'.*is at https://"
+    ) as raised:
         load(tmp_path)
+    fetch = load.__name__.replace("load", "fetch")
+    call = f", and {fetch}({'task=3' * (load is load_isic_2018)}) downloads it."
+    assert str(raised.value).endswith(call) == hasattr(datasets, fetch)
 
 
 @pytest.mark.parametrize("load", [load_derm7pt, load_pad_ufes_20, load_isic_archive])

@@ -207,7 +207,7 @@ def test_missing_values_of_a_data_frame_are_unknown(folder):
 
 @pytest.mark.parametrize("labels", [pd.Series(["mel", "nv"]), pd.DataFrame({"dx": ["mel", "nv"]})])
 def test_labels_without_names_raise(folder, labels):
-    with pytest.raises(ValueError, match="labels must name images of folder, such as"):
+    with pytest.raises(ValueError, match="labels must name the images, such as"):
         load_folder(folder, labels=labels)
 
 
