@@ -49,6 +49,8 @@ def fetch(
     if missing and dataset.needs_consent and not accept_license:
         confirm(f"The terms of {dataset.title} are: {dataset.terms}.", "--accept-license accepts them.", "Accept them?")
     make_folder(folder)
+    if missing:
+        typer.echo(f"Downloading {', '.join(remote.name for remote in missing)} to {folder}")
     tasks: dict[str, TaskID] = {}
     with make_progress_bar(in_bytes=True) as bar:
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from sklearn_melanoma.datasets._catalog import RemoteFile
 
@@ -23,7 +24,9 @@ Progress = Callable[[str, int, int | None], None]
 
 _CHUNK = 1 << 18  # bytes; a cut loses less than these
 _TIMEOUT = 60  # seconds without a byte
-_ATTEMPTS = 5
+_ATTEMPTS = 5  # without a new byte
+_RETRIED = (408, 429)  # codes of a server that asks for another attempt; codes from 500 on do, too
+_MAX_NAME = 255  # bytes of a name in most file systems
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # Folders and files that systems put into archives.
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -38,17 +41,17 @@ def check_pooch() -> None:
 def fetch_file(remote: RemoteFile, folder: Path, progress: Progress | None = None) -> None:
     """Download a file to a folder, and unpack it if it is an archive.
 
-    The file, or the folder that an archive becomes, exists only when it is complete. An interrupted download continues
-    in the next call, from the file with the suffix ``.part``.
+    The progress is reported before the server is asked. The file, or the folder that an archive becomes, exists only
+    when it is complete. An interrupted download continues in the next call, from the file with the suffix ``.part``.
 
     Raises
     ------
     ConnectionError
-        If the server refuses the file, or the connection breaks several times.
+        If the server refuses the file, or several attempts bring nothing new.
     OSError
-        If the disk is full. No part of the file remains.
+        If the disk is full. No part of the file remains. If a file of an archive can't be written.
     ValueError
-        If the file is not the expected one, or the archive is damaged or holds paths out of its folder.
+        If the file is not the expected one, or the archive is damaged or holds paths out of its folder. It is deleted.
     """
     with _clean_up_full_disk(folder, remote.name):
         _download(remote, folder, progress)
@@ -95,37 +98,66 @@ def _silence(logger: logging.Logger) -> Iterator[None]:
 
 
 def _receive(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Download to a file, from its end on, with several attempts."""
+    """Download to a file, from its end on. Attempts that bring new bytes do not count."""
     import requests
 
-    for attempt in range(1, _ATTEMPTS + 1):
+    by_hand = f"save the file by hand as {str(part).removesuffix('.part')!r}"
+    most = _get_size(part)
+    progress(most, None)
+    n_failed = 0
+    while n_failed < _ATTEMPTS:
         try:
             if _receive_rest(url, part, progress):
                 return
-            reason = "the server ended the connection early"
-        except requests.HTTPError as error:
-            if error.response is not None and error.response.status_code < 500:
-                raise ConnectionError(
-                    f"could not download {url}: {error}. Check whether the address is still the one on the page of "
-                    "the data set."
-                ) from error
-            reason = str(error)
+            reason = f"{urlsplit(url).hostname} ended the connection early"
         except requests.RequestException as error:
-            reason = str(error)
-        if attempt < _ATTEMPTS:
-            time.sleep(2 ** (attempt - 1))
-    n_bytes = part.stat().st_size if part.exists() else 0
+            code = 500 if error.response is None else error.response.status_code
+            reason = _explain(error, url)
+            if code < 500 and code not in _RETRIED:
+                raise ConnectionError(
+                    f"could not download {url}: {reason}. Check whether the address is still the one on the page of "
+                    f"the data set, and {by_hand}. Then run this again."
+                ) from error
+        n_failed = 0 if _get_size(part) > most else n_failed + 1
+        most = max(most, _get_size(part))
+        if n_failed < _ATTEMPTS:
+            time.sleep(2 ** max(n_failed - 1, 0))
+    kept = f"; it continues after the {most:,} bytes that are there" if most else ""
     raise ConnectionError(
-        f"could not download {url} in {_ATTEMPTS} attempts: {reason}. {n_bytes} bytes are there, and the next call "
-        "continues after them."
+        f"could not download {url} in {_ATTEMPTS} attempts: {reason}. Check the connection, and the proxy if there is "
+        f"one (environment variable HTTPS_PROXY). Then run this again{kept}. Or {by_hand}, and run this again."
     )
+
+
+def _get_size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _explain(error: Exception, url: str) -> str:
+    """Return why a download failed. Messages of requests about connections hold objects, not words."""
+    import requests
+
+    host = urlsplit(url).hostname
+    if isinstance(error, requests.Timeout):
+        return f"{host} did not answer within {_TIMEOUT} seconds"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy gives no connection to {host}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"the certificate of {host} is not valid"
+    if isinstance(error, requests.ConnectionError):
+        return f"there is no connection to {host}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{host} ended the connection early"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{host} answered {error.response.status_code} {error.response.reason}"
+    return str(error)
 
 
 def _receive_rest(url: str, part: Path, progress: Callable[[int, int | None], None]) -> bool:
     """Add the missing bytes to a file, and return whether it is complete."""
     import requests
 
-    n_bytes = part.stat().st_size if part.exists() else 0
+    n_bytes = _get_size(part)
     headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
     headers |= {"Range": f"bytes={n_bytes}-"} if n_bytes else {}
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
@@ -135,6 +167,8 @@ def _receive_rest(url: str, part: Path, progress: Callable[[int, int | None], No
             part.unlink()  # of another file
             return False
         response.raise_for_status()
+        if "html" in response.headers.get("Content-Type", ""):  # such as the login of a hotel
+            raise requests.RequestException("the server sent a web page instead of the file")
         if response.status_code != requests.codes.partial_content:
             n_bytes = 0
         length = response.headers.get("Content-Length")
@@ -154,45 +188,68 @@ def _unpack(archive: Path, target: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
-            members = _list_members(file, archive.name, target.name)
+            members = _list_members(file, target.name)
             check_space(target.parent, sum(member.file_size for member in members))
             unfinished.mkdir()
             for member, place in members.items():
-                path = unfinished / place
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with file.open(member) as source, open(path, "wb") as output:
-                    shutil.copyfileobj(source, output, _CHUNK)
+                with _name_member(archive, place), file.open(member) as source:
+                    _write_member(source, unfinished / place)
         if target.is_dir():  # an empty one
             target.rmdir()
         os.replace(unfinished, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         archive.unlink()
         raise ValueError(
-            f"{archive.name!r} could not be unpacked: {error}. It was deleted. Download it again."
+            f"{archive.name!r} could not be unpacked: {error}. It was deleted. Download it again; if that does not "
+            "help, do not trust its source."
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     archive.unlink()
 
 
-def _list_members(file: zipfile.ZipFile, name: str, folder: str) -> dict[zipfile.ZipInfo, PurePosixPath]:
+def _write_member(source: IO[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as output:
+        shutil.copyfileobj(source, output, _CHUNK)
+
+
+@contextmanager
+def _name_member(archive: Path, place: PurePosixPath) -> Iterator[None]:
+    """Name the file of an archive that can't be written, for example because its path is too long."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise OSError(
+            f"{archive.name!r} could not be unpacked: {str(place)!r} can't be written to {str(archive.parent)!r} "
+            f"({error.strerror}). The archive is kept. Pass a folder with a shorter path, or on another disk."
+        ) from error
+
+
+def _list_members(file: zipfile.ZipFile, folder: str) -> dict[zipfile.ZipInfo, PurePosixPath]:
     """Return the files in an archive and their places in a folder; the name of the folder itself is left out.
 
-    Links and paths out of the folder are refused.
+    Raises an error for links, for paths out of the folder and for names that no disk takes.
     """
     members = {}
     for member in file.infolist():
         path = PurePosixPath(member.filename)
         outside = path.is_absolute() or ".." in path.parts or PureWindowsPath(member.filename).anchor
         if outside or "\\" in member.filename or stat.S_ISLNK(member.external_attr >> 16):
-            raise ValueError(
-                f"{name!r} must hold files in its folder only, got {member.filename!r}. Nothing of it was unpacked: do "
-                "not trust it, and look at where it came from."
+            raise zipfile.BadZipFile(f"it must hold files in its folder only, got {member.filename[:80]!r}")
+        if any(len(part.encode()) > _MAX_NAME for part in path.parts):
+            raise zipfile.BadZipFile(
+                f"its names must have at most {_MAX_NAME} bytes, got {member.filename[:80] + '…'!r}"
             )
         if path.parts and not member.is_dir() and not set(_JUNK) & set(path.parts):
             members[member] = path
     if not members:
         raise zipfile.BadZipFile("it holds no files")
+    places = set(members.values())
+    if both := next((top for path in places for top in path.parents if top in places), None):
+        raise zipfile.BadZipFile(f"it holds {str(both)!r} as a file and as a folder")
     if {path.parts[0] for path in members.values()} == {folder}:
         members = {member: path.relative_to(folder) for member, path in members.items()}
     return members

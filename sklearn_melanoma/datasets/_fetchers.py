@@ -73,7 +73,8 @@ def fetch_isic_2017(
     splits : collection of str, optional
         Which of "training", "validation" and "test" to download. Defaults to all.
     progress : callable, optional
-        Function of the name of a file, its bytes so far, and all its bytes or None where they are not known.
+        Function of the name of a file, its bytes so far, and all its bytes or None where they are not known. It is
+        called before the server is asked, too.
 
     Returns
     -------
@@ -84,14 +85,14 @@ def fetch_isic_2017(
     Raises
     ------
     ConnectionError
-        If the server refuses a file, or the connection breaks several times.
+        If the server refuses a file, or several attempts bring nothing new. The message says how to go on.
     ImportError
         If pooch is not installed (extra ``fetch``).
     OSError
-        If the disk is full, or `folder` can't be written to.
+        If the disk is full, or `folder` or a file in an archive can't be written.
     TypeError, ValueError
         If `parts` or `splits` has another value, a file has a wrong checksum or size, or an archive is damaged or
-        holds paths out of its folder.
+        holds paths out of its folder. Such files are deleted.
 
     Examples
     --------

@@ -47,7 +47,8 @@ def test_fetches_parts_of_a_free_set(downloads, tmp_path):
         "ISIC-2017_Test_v2_Part3_GroundTruth.csv",
     ]
     assert "Citation: N. C. F. Codella" in output
-    assert "Terms: CC0. Here: 1 images, 1 with a mask; 1 melanomas" in output
+    started = f"Terms: CC0. Downloading {', '.join(downloads)} to {tmp_path / 'new'}"
+    assert f"{started} Here: 1 images, 1 with a mask; 1 melanomas" in output
     again = run("isic2017", tmp_path / "new", "--split", "test")
     assert len(downloads) == 3
     assert again.startswith("Here: 1 images, 1 with a mask; 1 melanomas")

@@ -60,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         rest = content[start:]
         self.send_header("Content-Length", str(len(rest)))
+        self.send_header("Content-Type", self.server.kind)
         self.end_headers()
         if self.server.cuts.get(name, 0):
             self.server.cuts[name] -= 1
@@ -105,6 +106,7 @@ def server(running_server, monkeypatch):
     """Return the server with the files of ISIC 2017, and all addresses pointing to it."""
     running_server.files = dict(FILES_2017)
     running_server.requests, running_server.cuts, running_server.ranges = [], {}, True
+    running_server.kind = "application/octet-stream"
     monkeypatch.setattr(_download.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(_download, "_CHUNK", 16)
     redirect(running_server, monkeypatch, "ISIC_2017")
@@ -152,7 +154,7 @@ def test_fetches_all_and_loads(server, tmp_path):
     )
     size = len(server.files[FIRST])
     assert [report for report in reports if report[0] == FIRST][-1] == (FIRST, size, size)
-    assert reports[0] == (FIRST, 16, size)
+    assert reports[:2] == [(FIRST, 0, None), (FIRST, 16, size)]  # before the server answers, and after the first bytes
 
 
 def test_second_run_downloads_nothing(server, tmp_path):
@@ -207,8 +209,13 @@ def test_continues_after_cuts(server, tmp_path, ranges):
 
 def test_continues_in_the_next_call(server, tmp_path):
     server.cuts[FIRST] = 10**6
-    with pytest.raises(ConnectionError, match=r"could not download .*Data.zip in 5 attempts: .*next call continues"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"could not download http://.*Data.zip in 5 attempts: .* Check the connection, and the proxy .*"
+        rf"it continues after the \d+ bytes that are there\. Or save .* '{re.escape(str(tmp_path / FIRST))}', and run",
+    ):
         fetch_isic_2017(tmp_path)
+    assert len(server.requests) > 8  # attempts that brought new bytes do not count
     (part,) = list_files(tmp_path)
     assert part == f"{FIRST}.part"
     n_bytes = (tmp_path / part).stat().st_size
@@ -226,9 +233,39 @@ def test_complete_or_too_long_part(server, tmp_path, extra):
     assert len([name for name, _ in server.requests if name == FIRST]) == (2 if extra else 1)
 
 
+def test_without_a_connection(server, tmp_path, monkeypatch):
+    (first, *_) = _catalog.ISIC_2017.files
+    dataset = _catalog.ISIC_2017._replace(files=(first._replace(url="http://127.0.0.1:1/a.zip"),))
+    reports = []
+    with pytest.raises(ConnectionError) as raised:
+        fetch_dataset(dataset, tmp_path, progress=lambda *report: reports.append(report))
+    assert reports == [(first.name, 0, None)]
+    assert str(raised.value) == (
+        "could not download http://127.0.0.1:1/a.zip in 5 attempts: there is no connection to 127.0.0.1. Check the "
+        "connection, and the proxy if there is one (environment variable HTTPS_PROXY). Then run this again. Or save "
+        f"the file by hand as {str(tmp_path / first.name)!r}, and run this again."
+    )
+
+
+def test_file_that_was_saved_by_hand(server, tmp_path):
+    (tmp_path / FIRST).write_bytes(server.files[FIRST])
+    assert len(fetch_isic_2017(tmp_path, splits=["training"]).images) == 1
+    assert FIRST not in [name for name, _ in server.requests]
+
+
+def test_web_page_instead_of_a_table_is_not_kept(server, tmp_path):
+    server.kind = "text/html; charset=utf-8"
+    with pytest.raises(ConnectionError, match="in 5 attempts: the server sent a web page instead of the file"):
+        fetch_isic_2017(tmp_path, parts=["tables"])
+    assert list_files(tmp_path) == []
+
+
 def test_missing_file_is_not_tried_again(server, tmp_path):
     del server.files[FIRST]
-    with pytest.raises(ConnectionError, match=r"could not download http.*404.* Check whether the address"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"could not download http.*404.* Check whether the address .*save the file by hand as .*Data\.zip'",
+    ):
         fetch_isic_2017(tmp_path)
     assert len(server.requests) == 1
 
@@ -291,17 +328,33 @@ def test_too_little_space_is_seen_before_the_download(server, tmp_path, monkeypa
         make_zip("C:/evil.jpg"),
         make_zip("..\\evil.jpg"),
         make_zip("ISIC-2017_Training_Data/a.jpg", link="ISIC-2017_Training_Data/b.jpg"),
+        make_zip(f"ISIC-2017_Training_Data/{'a' * 300}.jpg"),
+        make_zip("ISIC-2017_Training_Data/a", "ISIC-2017_Training_Data/a/b.jpg"),
     ],
     # Without names, the content of the archives would be one. It holds the time.
-    ids=["parent", "inner-parent", "root", "drive", "backslash", "link"],
+    ids=["parent", "inner-parent", "root", "drive", "backslash", "link", "long", "file-and-folder"],
 )
 def test_archive_out_of_its_folder(server, tmp_path, monkeypatch, archive):
     server.files[FIRST] = archive
     redirect(server, monkeypatch, "ISIC_2017")
     folder = tmp_path / "isic"
-    with pytest.raises(ValueError, match=r"must hold files in its folder only, got .* Nothing of it was unpacked"):
+    rule = "it must hold files in its folder only|its names must have at most 255 bytes|it holds .* as a file and"
+    with pytest.raises(
+        ValueError, match=rf"^'{FIRST}' could not be unpacked: ({rule}).*\. It was deleted\. Download it"
+    ):
         fetch_isic_2017(folder)
-    assert list_files(tmp_path) == [f"isic/{FIRST}"]
+    assert list_files(tmp_path) == []
+
+
+def test_path_that_is_too_long_for_the_disk(server, tmp_path, monkeypatch):
+    parts = "/".join(["a" * 200] * 25)
+    server.files[FIRST] = make_zip(f"ISIC-2017_Training_Data/{parts}/b.jpg")
+    redirect(server, monkeypatch, "ISIC_2017")
+    with pytest.raises(
+        OSError, match=rf"^'{FIRST}' could not be unpacked: '.*b\.jpg' can't be written .* shorter path"
+    ):
+        fetch_isic_2017(tmp_path)
+    assert list_files(tmp_path) == [FIRST]
 
 
 @pytest.mark.parametrize("damage", [lambda content: b"no archive", lambda content: content.replace(b"image", b"imagf")])
