@@ -13,22 +13,22 @@ from sklearn_melanoma.segmentation import CRFRefiner
 def draw() -> Figure:
     data = make_lesions(1, image_size=(144, 192), hair=0, vignette=0, melanoma_fraction=1, random_state=11)
     image, truth = data.images[0], data.masks[0]
-    # It looks like the result of a classifier of coarse pixels: blurred, and a little shifted.
+    # It resembles the result of a pixel classifier at low resolution: blurred and slightly shifted.
     rough = ndi.shift(ndi.gaussian_filter(truth.astype(np.float32), 10), (4, -5), mode="nearest").clip(0, 1)
     before = Lesion(image, rough > 0.5, probability=rough)
     (after,) = CRFRefiner(appearance_weight=2, smoothness_weight=2, threshold=0.35).transform([before])
 
     figure = Figure(figsize=(10, 3.1), layout="constrained")
     panels = {
-        "probability, blurred": (rough, before.mask),
-        "after the field": (after.probability, after.mask),
+        "probability before": (rough, before.mask),
+        "probability after": (after.probability, after.mask),
         "border before (dashed) and after": (image, after.mask),
     }
     for axes, (title, (shown, mask)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
         axes.contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
         axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
-        axes.set_title(f"{title}\nJaccard {mask_jaccard(truth, mask):.2f} (true: blue)", fontsize="medium")
+        axes.set_title(f"{title}\nJaccard {mask_jaccard(truth, mask):.2f} (blue: true border)", fontsize="medium")
         axes.set_axis_off()
     figure.axes[2].contour(before.mask, levels=[0.5], colors="#ffd400", linewidths=1.2, linestyles="dashed")
     return figure

@@ -28,11 +28,11 @@ def draw() -> Figure:
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     panels = {
         "image": image,
-        "1, 2  gray levels: blue, smoothed,\neven light, artifacts out": np.ma.masked_array(gray, surround),
+        "1, 2  blue channel, smoothed, without\nuneven light and artifacts": np.ma.masked_array(gray, surround),
         "3  darker than Otsu's threshold": binary,
-        "4  the one region, holes filled": core,
-        "5  watershed on the slope,\nin the narrow band only": slope,
-        f"6  border, half way in color\n(true: blue; Jaccard {mask_jaccard(truth, found):.2f})": image,
+        "4  chosen region, holes filled": core,
+        "5  watershed on the gradient,\nin the red band": slope,
+        f"6  border at level 0.5\n(blue: true border; Jaccard {mask_jaccard(truth, found):.2f})": image,
     }
     grid = figure.subplots(2, 3).ravel()
     for axes, (title, shown) in zip(grid, panels.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Eight candidate borders of one synthetic image, and their consensus."""
+"""Eight candidate borders of one synthetic image, and their vote."""
 
 from matplotlib.figure import Figure
 
@@ -13,7 +13,7 @@ def draw() -> Figure:
     image, truth = data.images[6], data.masks[6]
     panels = {name: segmenter.predict([image])[0] for name, segmenter in default_segmenters()}
     (lesion,) = SegmenterSelector().transform([image])
-    panels["consensus"] = lesion.mask
+    panels["vote"] = lesion.mask
 
     figure = Figure(figsize=(8.5, 7), layout="constrained")
     grid = figure.subplots(3, 3).ravel()
@@ -24,5 +24,5 @@ def draw() -> Figure:
             axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
         axes.set_title(f"{name}: Jaccard {mask_jaccard(truth, mask):.2f}", fontsize="medium")
         axes.set_axis_off()
-    figure.suptitle("Borders found (yellow) and true (blue)", fontsize="medium")
+    figure.suptitle("Borders found (yellow) and true borders (blue)", fontsize="medium")
     return figure
