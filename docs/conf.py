@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+from sphinx_gallery.sorting import ExplicitOrder
 
 import sklearn_melanoma
 
@@ -54,6 +55,14 @@ toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings name the types, in words
 numpydoc_show_class_members = False  # the template of a class lists them
 
+# Examples in the order of the gallery: that in which a project meets the tasks.
+examples = {
+    "data": ["public_dataset", "dicom"],
+    "segmentation": ["segment_folder", "choose_segmenter", "suspect_masks"],
+    "features": ["radiomics", "fisher_vectors"],
+    "few_labels": ["few_labels", "diagnoses", "patient_metadata"],
+    "evaluation": ["report"],
+}
 # Scripts in gallery run during the build. Reference pages link to the examples that use a name.
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
@@ -63,7 +72,8 @@ sphinx_gallery_conf = {
     "reference_url": {"sklearn_melanoma": None},
     "image_scrapers": ("matplotlib", "_gallery.save_figures"),
     "reset_modules": ("matplotlib",),
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [f"gallery/{section}" for section in examples],
+    "within_subsection_order": ExplicitOrder([f"plot_{name}.py" for names in examples.values() for name in names]),
     "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "show_signature": False,

@@ -23,7 +23,7 @@ from sklearn_melanoma.segmentation import PixelPerceptron
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GALLERY = sorted((ROOT / "docs" / "gallery").glob("*.py"))
+GALLERY = sorted((ROOT / "docs" / "gallery").glob("*/*.py"))
 BLOCK = re.compile(
     r"(?P<skip>^% not run: [^\n]+\n)?(?:^% needs: scikit-learn (?P<version>\S+)\n)?^```python\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -84,9 +84,7 @@ def test_example_runs(script, tmp_path, monkeypatch):
 
 
 def test_examples_are_found():
-    assert {"plot_1_segment_folder", "plot_2_choose_segmenter", "plot_3_few_labels", "plot_4_patient_metadata"} <= {
-        path.stem for path in GALLERY
-    }
+    assert {"plot_segment_folder", "plot_few_labels", "plot_report"} <= {path.stem for path in GALLERY}
 
 
 def test_pages_are_found():

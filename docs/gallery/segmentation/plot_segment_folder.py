@@ -100,4 +100,4 @@ temporary.cleanup()
 # %%
 # **What to look at:** the images with the lowest Jaccard index in the first figure. Check what went wrong there, for
 # example hair, a dark corner or a pale lesion, before you use the features. :doc:`/guide/segmentation` explains the
-# steps, and :doc:`plot_2_choose_segmenter` compares segmenters.
+# steps, and :doc:`plot_choose_segmenter` compares segmenters.
