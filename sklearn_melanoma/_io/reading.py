@@ -268,7 +268,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
     if isinstance(image, str | os.PathLike):
         loaded = load_file(image, max_side)
         pixels, shape = _extract_pixels(loaded, image, max_side)
-        mm_per_pixel = loaded.mm_per_pixel or mm_per_pixel
+        mm_per_pixel = loaded.mm_per_pixel if mm_per_pixel is None else mm_per_pixel
     elif isinstance(image, Image.Image):
         pixels, shape = _extract_pixels(load_pil(image), image, max_side)
     elif isinstance(image, np.ndarray | list | tuple) or hasattr(image, "__array__"):

@@ -41,6 +41,10 @@ _PARTS = tuple(
         (r"^columns of numbers must", "Those columns of the patient that are numbers must"),
         (r"(save_model did not write it\. )?Pass a file that save_model wrote", "Pass a file that 'train' wrote"),
         (r"\w+ needs a mask, got an image without one\. Put a segmenter before it, or pass Lesion\(.*?\)", "no mask"),
+        (
+            r"MorphologyFeatures\(unit='mm'\) needs to know mm_per_pixel, got .* or use unit='px'",
+            "lengths in millimeters need the scale of each image, and this one has none. Pass DICOM files with a scale",
+        ),
         (r"(?<=\d) samples of class", " images of class"),
         (r"need at least (\d+) groups of class", r"need images of at least \1 patients or lesions of class"),
         (r"of class 1\b", "of melanoma"),

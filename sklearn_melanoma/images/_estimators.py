@@ -21,7 +21,8 @@ class ImageReader(LesionTransformer):
         the size of every image. Masks and features depend little on this size, but their
         cost grows with its square.
     mm_per_pixel : float, optional
-        Width of a pixel of the *source*, in millimeters. Lesions and DICOM files with their own value keep it.
+        Width of a pixel of the *source*, in millimeters. Lesions with their own value keep it. Defaults to the scale in
+        DICOM files; other images have none.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 

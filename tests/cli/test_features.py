@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,52 @@ def test_millimeters(run):
     assert table["area_mm2"].iloc[0] == pytest.approx(pixels["area"].iloc[0] * 0.01)
     run("features", "images/image00.png", "-o", "survey.csv", "--features", "survey", "--mm-per-pixel", 0.1, "-j", 1)
     assert "max_span_mm" in pd.read_csv("survey.csv").columns
+
+
+@pytest.fixture
+def scans():
+    """Write two DICOM files with a scale, and their masks."""
+    pytest.importorskip("pydicom")
+    from tests._dicom import dicom
+
+    os.makedirs("scans")
+    for number, width in ((0, 0.02), (1, 0.04)):
+        pixels = read_image(f"images/image0{number}.png")
+        data = dicom(pixels, shape=pixels.shape[:2], PixelSpacing=[width, width])
+        with open(f"scans/image0{number}.dcm", "wb") as file:
+            file.write(data)
+
+
+@pytest.mark.parametrize("options", [[], ["--masks", "truth"]])
+def test_scales_of_dicom_files(run, scans, options):
+    arguments = ["features", "scans", "-o", "table.csv", "--features", "survey", "-j", 1, *options]
+    assert run(*arguments).stderr == ""
+    table = pd.read_csv("table.csv", index_col="path")
+    pixels = compute(["scans/image00.dcm", "scans/image01.dcm"])["area"].to_numpy()
+    if options:
+        pixels = np.array([read_mask(f"truth/image0{number}.png").sum() for number in range(2)])
+    np.testing.assert_allclose(table["area_mm2"], pixels * [0.02**2, 0.04**2])
+    code = run(*arguments, "--show-code").stdout
+    os.remove("table.csv")
+    exec(compile(code, "code", "exec"), {})
+    pd.testing.assert_frame_equal(pd.read_csv("table.csv", index_col="path"), table)
+    run(*arguments, "--mm-per-pixel", 0.1, "--force")
+    np.testing.assert_allclose(pd.read_csv("table.csv")["area_mm2"], pixels * 0.1**2)
+
+
+def test_scales_of_some_images(run, scans):
+    shutil.copy("images/image02.png", "scans/image02.png")
+    with open("scans/empty.dcm", "w"):
+        pass
+    arguments = ["features", "scans", "-o", "table.csv", "--features", "survey", "-j", 1, "--on-error", "skip"]
+    message = (
+        "Warning: Lengths and areas are in pixels, because only 2 of 3 images give a scale. Compute the others apart"
+    )
+    assert message in run(*arguments).stderr
+    assert "area" in pd.read_csv("table.csv").columns
+    os.remove("scans/image02.png")
+    run(*arguments, "--force")
+    assert pd.read_csv("table.csv")["area_mm2"].isna().tolist() == [True, False, False]
 
 
 def test_columns_of_a_table(run):

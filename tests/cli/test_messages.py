@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from sklearn_melanoma.cli._messages import name_options
+from sklearn_melanoma.features import MorphologyFeatures
 
 pytestmark = pytest.mark.filterwarnings("ignore:y contains no unlabeled samples")
 LABELED = ["images", "--labels", "labels.csv", "-j", 1, "--features", "survey"]
@@ -124,6 +125,14 @@ def test_memory_that_can_not_be_used(run):
 def test_paths_and_quoted_texts_stay():
     message = "'label_column/x.csv' must have a column of diagnoses, got ['n_jobs']. Name it with label_column."
     assert name_options(message) == message.replace("with label_column.", "with --label-column.")
+
+
+def test_models_in_millimeters_name_no_option_that_predict_lacks(make_lesion):
+    with pytest.raises(ValueError, match="needs to know mm_per_pixel") as raised:
+        MorphologyFeatures(unit="mm").fit_transform([make_lesion(30, 40)])
+    message = name_options(str(raised.value))
+    assert message.endswith("need the scale of each image, and this one has none. Pass DICOM files with a scale.")
+    assert not PARAMETERS.search(message)
 
 
 def test_only_commands_that_can_skip_images_name_the_option(run, broken):
