@@ -54,7 +54,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import a stage, or a name of one, when it is first asked for, as scikit-learn does."""
+    """Import a subpackage, or a name in one, at its first use, as scikit-learn does."""
     if name in _STAGES:
         return import_module(f"sklearn_melanoma.{name}")
     if name in _MODULES:

@@ -123,7 +123,7 @@ class Countdown:
             task.begin_part(name)
 
     def __call__(self, left: int) -> None:
-        """End the parts that are done and begin the next; an increase of `left` is not reported."""
+        """End the finished parts and begin the next one; an increase of `left` is not reported."""
         while self._n_open > n_parts(left, self._size):
             self._task.end_part()
             self._n_open -= 1

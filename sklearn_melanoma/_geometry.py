@@ -67,7 +67,7 @@ def to_mask(bits: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
 def sweep_offsets(offset: int, count: int, *, swept: int = 0) -> list[int]:
     """Return the offsets with which `dilate` or `erode` sweeps a mask along a number of steps.
 
-    The offsets double as long as the distance swept before allows it.
+    Each offset is twice the one before, as long as the distance swept before allows it.
 
     Parameters
     ----------

@@ -17,24 +17,24 @@ from sklearn_melanoma._validation import check_image, check_mask, check_probabil
 
 T = TypeVar("T")
 
-# `Lesion.shared` keeps results for this number of lesions, the most recent ones. They take some MB per lesion.
+# `Lesion.shared` keeps the results of this many lesions, the most recent ones. They take some MB per lesion.
 _N_KEPT = 64
 _recent: deque[ref[Lesion]] = deque()
 
 
 @dataclass(frozen=True, eq=False)
 class Lesion:
-    """A dermoscopic image with its mask, scale and source; image steps fill in more.
+    """A dermoscopic image with its mask, scale and source.
 
-    Two lesions are equal only if they are the same object; their pixels are not compared. A
-    lesion is never changed in place: `with_mask` and :func:`dataclasses.replace` return a new
-    one.
+    Image steps take lesions and return new ones, for example with a mask. Two lesions are equal only if they are the
+    same object; their pixels are not compared. A lesion is never changed in place: `with_mask` and
+    :func:`dataclasses.replace` return a new one.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB image at the working size. Gray, RGBA, uint16, float in 0..1 and bool arrays, and wider integers
-        in 0..255, are converted.
+        RGB image at the working size. Gray, RGBA, uint16, bool and float arrays are converted (floats in 0..1), and so
+        are wider integers in 0..255.
     mask : ndarray of shape (height, width), dtype bool, optional
         Pixels of the lesion; numbers as in :func:`~sklearn_melanoma.images.read_mask`. All
         False means that no lesion was found; None means that the image was not segmented.
@@ -54,8 +54,8 @@ class Lesion:
     Raises
     ------
     ValueError
-        If the image, the mask or the probability has a wrong shape, wrong values or masked pixels, `scale` or
-        `mm_per_pixel` is not above 0, or `scale` and `source_shape` contradict each other.
+        If the image, the mask or the probability has a wrong shape, wrong values or masked pixels. If `scale` or
+        `mm_per_pixel` is not above 0. If `scale` and `source_shape` contradict each other.
     TypeError
         If the image, the mask or the probability does not hold numbers.
 
@@ -87,7 +87,7 @@ class Lesion:
             object.__setattr__(self, "probability", check_probability(self.probability, shape=image.shape[:2]))
         self._settle_scale(image.shape[0], image.shape[1])
         if self.mm_per_pixel is not None and not self.mm_per_pixel > 0:
-            raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None where it is unknown.")
+            raise ValueError(f"mm_per_pixel must be above 0, got {self.mm_per_pixel!r}. Use None if it is unknown.")
 
     def _settle_scale(self, height: int, width: int) -> None:
         """Compute `scale` or `source_shape` if it was not given, and check that they agree."""
@@ -112,7 +112,7 @@ class Lesion:
         return f"Lesion({width}×{height}, {mask}, scale {self.scale:.4g}{source})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the cached properties, which are cheaper to compute again than to send."""
+        """Leave out the cached properties: it is cheaper to compute them again than to send them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
@@ -137,7 +137,7 @@ class Lesion:
         return {}
 
     def shared(self, find: Callable[[Lesion], T]) -> T:
-        """Return the result of a function of the lesion, which is computed once and then kept.
+        """Return the result of a function of the lesion; it is computed once and then kept.
 
         The results of at most 64 lesions are kept, so that a list of thousands does not fill the memory. The first
         call for another lesion drops the results of the lesion that came first.

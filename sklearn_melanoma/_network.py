@@ -25,16 +25,16 @@ _DTYPES = {
     "tensor(uint8)": np.uint8,
 }
 
-# A session takes as much memory as its file. Few pipelines have more networks.
+# Largest number of open networks. A session takes as much memory as its file. Few pipelines have more networks.
 _MAX_OPEN = 4
 
 # The entry of a tensor that names the file with its values: field 13 of TensorProto, with the key "location". The
 # format is that of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 _LOCATION = re.compile(rb"j.{1,3}?\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
 
-_NO_NETWORK = "It is no ONNX file, or it is damaged. Export the network again."
+_NO_NETWORK = "It is not an ONNX file, or it is damaged. Export the network again."
 
-# What to do, by a part of the message of onnxruntime.
+# Advice for errors of onnxruntime, by a part of its message.
 _ADVICE = {
     "Protobuf parsing failed": _NO_NETWORK,
     "No graph was found": _NO_NETWORK,
@@ -42,14 +42,14 @@ _ADVICE = {
     "IR version": "Update onnxruntime, or save the network for an older version.",
     "opset": "Update onnxruntime, or export with a lower opset_version.",
     "No Op registered": "Update onnxruntime, or export with the operators of ONNX only.",
-    "not a registered": "Export it with the operators of ONNX only: those of one device or library are missing here.",
+    "not a registered": "Export it with the operators of ONNX only. Others are missing here.",
     "Could not find an implementation": "Export it for the CPU, in float32.",
-    "xternal": "Its weights are in another file: put that file, complete, into the same folder.",
+    "xternal": "Its weights are in another file. Put the complete file into the same folder.",
 }
 
 
 class Scaling(NamedTuple):
-    """Size and levels of the input: an image of levels 0 to 1 is resized, and becomes ``(image - mean) / std``.
+    """Size and levels of the input: an image with levels 0 to 1 is resized, and becomes ``(image - mean) / std``.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Scaling(NamedTuple):
 
 
 class Network:
-    """Network of an ONNX file that takes one RGB image; one thread runs it.
+    """Network of an ONNX file that takes one RGB image. It runs in one thread.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Network:
     channels_last : bool
         Whether the input has the shape (batch, height, width, 3), rather than (batch, 3, height, width).
     size : tuple of (int or None)
-        Height and width of the input; None where the network takes any.
+        Height and width of the input; None where the network takes any size.
     outputs : list of str
         Names of the outputs.
 
@@ -110,7 +110,7 @@ class Network:
                 f"height, width, 3), as float32, float16, float64 or uint8. {self.path!r} has {described or 'none'}. "
                 "Export it with such an input."
             )
-        # Operators of ONNX have the channels first. Where the shape does not say it, they are.
+        # Operators of ONNX have the channels first. This is assumed if the shape does not tell.
         self.channels_last = shape[1] != 3 and shape[3] == 3
         batch, *rest = (length if isinstance(length, int) else None for length in shape)
         channels = rest.pop(2 if self.channels_last else 0)
@@ -124,12 +124,12 @@ class Network:
         self.size = rest[0] or None, rest[1] or None
 
     def find_size(self, size: tuple[int, int] | None) -> tuple[int, int]:
-        """Return height and width of the input: those of the network, or the given ones where it takes any.
+        """Return height and width of the input: those of the network, or `size` if the network takes any.
 
         Raises
         ------
         ValueError
-            If the network has another size, or takes any and none is given.
+            If the network has another size, or takes any size and `size` is None.
         """
         height, width = self.size
         if size is None:
@@ -175,7 +175,7 @@ class Network:
         if known is None:
             try:
                 black = np.zeros((1, height, width, 3), dtype=self._dtype)
-            except (MemoryError, ValueError):  # NumPy's ValueError is for arrays beyond any memory
+            except (MemoryError, ValueError):  # NumPy raises ValueError if an array exceeds any memory
                 raise ValueError(
                     f"size must be that of an image that fits into memory, got {(height, width)}. Use the size of the "
                     "training images."
@@ -208,7 +208,7 @@ class Network:
         resized = Image.fromarray(image).resize((scaling.width, scaling.height), Image.Resampling.BILINEAR)
         levels = np.asarray(resized)
         if self._dtype != np.uint8:
-            with np.errstate(over="ignore"):  # refused below
+            with np.errstate(over="ignore"):  # an infinite level raises an error below
                 levels = ((levels / np.float32(255) - scaling.mean) / scaling.std).astype(self._dtype)
             if not np.isfinite(levels).all():
                 raise ValueError(
@@ -226,8 +226,8 @@ class Network:
 
     def _run(self, levels: NDArray[Any], name: str) -> NDArray[Any]:
         feed = levels if self.channels_last else np.ascontiguousarray(levels.transpose(0, 3, 1, 2))
-        # Larger batches are not faster in one thread. A fixed one is filled with the same image, so that the result
-        # does not depend on other images.
+        # Larger batches are not faster in one thread. A batch of fixed size is filled with the same image, so that the
+        # result does not depend on other images.
         feed = np.repeat(feed, self._batch, axis=0)
         try:
             output = np.asarray(self._session.run([name], {self._input: feed})[0])
@@ -239,13 +239,13 @@ class Network:
         if output.ndim == 0 or len(output) != self._batch:
             raise ValueError(
                 f"output must have one part for each image of the batch, got the shape {output.shape} for a batch of "
-                f"{self._batch} in {name!r} of {self.path!r}. Choose another output, or export the network so."
+                f"{self._batch} in {name!r} of {self.path!r}. Choose another output, or export one of this form."
             )
         return output[0]
 
 
 def open_network(path: PathLike) -> Network:
-    """Return the network of an ONNX file; one that is open and has not changed is used again.
+    """Return the network of an ONNX file. An open network is used again if its file has not changed.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def open_network(path: PathLike) -> Network:
     FileNotFoundError
         If the file, or one with its weights, does not exist.
     ValueError
-        If it is no file, or not one of a network that onnxruntime can run on the CPU.
+        If it is not a file, or holds no network that onnxruntime can run on the CPU.
     ImportError
         If onnxruntime is not installed.
     """
@@ -280,7 +280,7 @@ def get_runtime_version() -> str:
 
 @lru_cache(maxsize=_MAX_OPEN)
 def _open_files(files: tuple[str, ...], stamps: tuple[Any, ...]) -> Network:
-    """Return the network of a file and of those with its weights. Another stamp means another content."""
+    """Return the network of a file and of the files with its weights. Another stamp means another content."""
     digest = hashlib.sha256()
     for name in files:
         with open(name, "rb") as file:
@@ -302,7 +302,7 @@ def _find_weights(path: str, stamp: Any) -> tuple[str, ...]:
 
 
 def _stamp(path: str, rule: str) -> tuple[int, ...]:
-    """Return size, time of change and number of a file; raise an error with the rule if there is none."""
+    """Return size, time of change and number of a file; raise an error with the rule if it does not exist."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -328,7 +328,7 @@ def _start_session(path: str) -> Any:
     options = runtime.SessionOptions()
     # `n_jobs` runs images in parallel. More threads would compete with it.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised; the log would show them twice
+    options.log_severity_level = 4  # errors are raised, so the log would show them twice
     try:
         return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:

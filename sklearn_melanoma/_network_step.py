@@ -16,14 +16,14 @@ from sklearn_melanoma._sklearn_compat import Interval
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_images
 
-#: Mean and standard deviation of the levels of ImageNet, 0 to 1, with which most pretrained networks were trained.
+#: Mean and standard deviation of the levels (0 to 1) of ImageNet. Most pretrained networks were trained with them.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class NetworkStep:
     """Mixin of the image steps that run a network from an ONNX file; the file is opened when it is first used.
 
-    The network itself is no attribute. So steps are pickled and saved by path and digest.
+    The network itself is not an attribute, so a step is pickled and saved with its path and digest only.
     """
 
     _network_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -58,8 +58,8 @@ class NetworkStep:
         Raises
         ------
         ValueError
-            If a parameter is out of its range, onnxruntime can't run the file on the CPU, or its input or output has
-            another shape.
+            If a parameter is out of its range. If onnxruntime can't run the file on the CPU. If the input or the output
+            of the network has a wrong shape.
         TypeError
             If `X` is not a sequence of images.
         OSError
@@ -83,7 +83,7 @@ class NetworkStep:
         raise NotImplementedError
 
     def _open_network(self) -> Network:
-        """Return the network; raise an error if its file is not the one that `fit` saw."""
+        """Return the network; raise an error if its file has changed since `fit`."""
         network = open_network(self.path)
         seen = getattr(self, "digest_", network.digest)
         if network.digest != seen:
@@ -117,7 +117,7 @@ def _make_size(size: Any) -> tuple[int, int] | None:
 def _make_levels(values: Any, name: str) -> NDArray[np.float32]:
     """Return one number for each of red, green and blue."""
     try:
-        with np.errstate(over="ignore"):  # infinite numbers are refused below
+        with np.errstate(over="ignore"):  # infinite numbers raise an error below
             levels = np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError):
         levels = np.empty(0, dtype=np.float32)

@@ -17,11 +17,11 @@ from sklearn_melanoma._validation.warn import warn_user
 
 T = TypeVar("T")
 
-# Number of calls per worker in one wave, for backends that can't return results one by one. At the end of a wave,
+# Number of calls per worker in one wave, for backends that can't return results one by one. At the end of a wave, the
 # workers wait for the slowest one, on average for half a call in 32.
 WAVE = 32
 
-# Number of losses of processes without a result in between that is an error. Two independent losses may be so close
+# Number of lost processes, without a result in between, that raises an error. Two independent losses may be so close
 # that joblib drops the results between them.
 _MAX_LOSSES = 3
 
@@ -64,7 +64,7 @@ def run_in_parallel(
     BrokenProcessPool
         If processes are killed three times without a result in between.
     RuntimeError
-        If the function raises an exception in another process that can't be pickled; it has the same message.
+        If the function raises an exception that can't be pickled, in another process. The message is the same.
     """
     tasks, n_losses = iter(tasks), 0
     while True:
@@ -81,7 +81,7 @@ def run_in_parallel(
             if n_losses == _MAX_LOSSES:
                 raise
             warn_user(
-                "A worker process was lost: killed, or out of memory. What it worked on is done again. "
+                "A worker process was lost: killed, or out of memory. Its unfinished work is done again. "
                 "If this happens often, use fewer processes."
             )
             tasks = chain(waiting, tasks)

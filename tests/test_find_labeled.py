@@ -71,7 +71,7 @@ def test_other_negative_numbers_are_refused(make, code):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
 @pytest.mark.parametrize("make", [np.array, pd.Series])
 def test_unsigned_numbers_that_were_negative_are_refused(make, dtype):
-    with pytest.raises(ValueError, match=rf"got uint\d+, in which -1 becomes {np.iinfo(dtype).max}. Use np.int8"):
+    with pytest.raises(ValueError, match=rf"got uint\d+, where -1 becomes {np.iinfo(dtype).max}. Use np.int8"):
         find_labeled(make(np.array([0, -1, 1]).astype(dtype)))
     assert find_labeled(make(np.array([0, 1], dtype))).all()
 

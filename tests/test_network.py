@@ -67,7 +67,7 @@ def test_files_that_are_no_network_raise(path, tmp_path, lesions):
         file = tmp_path / f"{name}.onnx"
         file.write_bytes(damaged)
         with pytest.raises(
-            ValueError, match=r"^path must lead to an ONNX network .* is no ONNX file, or it is damaged"
+            ValueError, match=r"^path must lead to an ONNX network .* is not an ONNX file, or it is damaged"
         ):
             make_segmenter(file).fit(lesions)
 
@@ -78,7 +78,7 @@ def test_files_that_are_no_network_raise(path, tmp_path, lesions):
         ({"opset": 999}, "Conv", r"opset .*Update onnxruntime, or export with a lower opset_version\."),
         ({"ir": 99}, "Conv", r"IR version: 99.*Update onnxruntime, or save the network for an older version\."),
         ({}, "NoSuchNode", r"No Op registered for NoSuchNode.*with the operators of ONNX only\."),
-        ({}, "com.nvidia.CudaOnly", r"not a registered.*those of one device or library are missing"),
+        ({}, "com.nvidia.CudaOnly", r"not a registered.*Others are missing here"),
     ],
 )
 def test_networks_for_other_runtimes_raise(tmp_path, lesions, options, node, advice, capfd):
@@ -111,7 +111,7 @@ def test_weights_in_another_file(tmp_path, lesions):
     write_with_weights_in_another_file(file, bias=1.0)
     assert open_network(file).digest != segmenter.digest_
     (tmp_path / "weights.bin").write_bytes(b"12")
-    with pytest.raises(ValueError, match=r"weights are in another file: put that file, complete, into the same folder"):
+    with pytest.raises(ValueError, match=r"weights are in another file. Put the complete file into the same folder"):
         make_segmenter(file).fit(lesions)
     (tmp_path / "weights.bin").unlink()
     with pytest.raises(

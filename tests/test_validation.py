@@ -236,7 +236,7 @@ def test_transparent_pixels_are_black():
         (np.zeros((4, 4, 2)), ValueError, r"^image must have shape \(height, width, 3\), got \(4, 4, 2\)\. Convert it"),
         (np.zeros((4, 4, 5)), ValueError, r"got \(4, 4, 5\)"),
         (np.zeros((3, 4, 4, 3)), ValueError, r"got \(3, 4, 4, 3\)"),
-        (np.zeros(4), ValueError, r"got \(4,\)\. A row of features goes to the steps behind the images"),
+        (np.zeros(4), ValueError, r"got \(4,\)\. Pass a row of features to the steps after the image steps"),
         (0.5, ValueError, r"got \(\)"),
         (np.zeros((0, 4, 3)), ValueError, r"at least one pixel, got shape \(0, 4, 3\)"),
         (np.zeros((4, 0)), ValueError, r"at least one pixel, got shape \(4, 0\)"),
@@ -517,6 +517,8 @@ def test_source_name_of_pil_images_and_memory_maps(tmp_path):
 
 def test_table_of_features_names_the_steps_behind_the_images():
     table = pd.DataFrame(np.zeros((2, 9)), columns=list("abcdefghi"))
-    message = r"got a table with columns \['a', 'b', 'c', 'd', 'e'\] and 4 more\. A table of features .* model\[1:\]"
+    message = (
+        r"got a table with columns \['a', 'b', 'c', 'd', 'e'\] and 4 more\. Pass a table of features .* model\[1:\]"
+    )
     with pytest.raises(TypeError, match=message):
         check_images(table)

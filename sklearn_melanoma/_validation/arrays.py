@@ -1,4 +1,4 @@
-"""Arrays and shapes of what users pass as images."""
+"""Arrays and shapes of images in any form that users pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def find_shape(X: Any) -> tuple[int, ...] | None:
     shape = getattr(X, "shape", None)
     if isinstance(shape, tuple) and hasattr(X, "__getitem__"):
         return tuple(shape)
-    if type(X) not in (list, tuple) or not X:  # the elements of a subclass may be computed when they are asked for
+    if type(X) not in (list, tuple) or not X:  # a subclass may compute its elements at each access
         return None
     nested: Any = X
     lengths = []
@@ -31,7 +31,7 @@ def find_shape(X: Any) -> tuple[int, ...] | None:
 
 
 def make_array(values: ArrayLike, name: str) -> NDArray[Any]:
-    """Return an array; refuse masked pixels and rows of unequal lengths."""
+    """Return an array; raise an error for masked pixels and rows of unequal lengths."""
     if np.ma.is_masked(values):
         raise ValueError(
             f"{name} must hold no masked pixels, got {np.ma.count_masked(values)}. "
@@ -50,5 +50,5 @@ def explain_shape(shape: tuple[int, ...], name: str) -> str:
     if len(shape) == 4:
         return "It is a stack: pass its images one by one."
     if len(shape) == 1:
-        return "A row of features goes to the steps behind the images, as in model[1:]."
+        return "Pass a row of features to the steps after the image steps, as in model[1:]."
     return "Convert it to RGB first."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._validation.warn import warn_user
 
-# Floats may leave 0..1 by less than this. They are rounded to 0 or 255, as the limits are.
+# Floats may lie outside 0..1 by less than this. They are rounded to 0 or 255, like 0 and 1 themselves.
 TOLERANCE = 0.5 / 255
 
 
@@ -66,7 +66,7 @@ def convert_to_bytes(levels: NDArray[Any], *, name: str = "image", hint: bool = 
 
 
 def hint_dark(largest: float, full: int, name: str) -> None:
-    """Warn if the largest level is so far below the full scale that the levels seem to have another scale.
+    """Warn if the largest level is far below the full scale, so that the levels probably have another scale.
 
     Parameters
     ----------

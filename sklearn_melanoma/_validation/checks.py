@@ -38,7 +38,7 @@ def check_images(X: Any, *, name: str = "X", kind: str = "image") -> Sequence[An
     name : str, default="X"
         Name of `X` in errors.
     kind : {"image", "mask"}, default="image"
-        What an element is called in errors.
+        Word for an element in errors.
 
     Returns
     -------
@@ -66,7 +66,11 @@ def check_images(X: Any, *, name: str = "X", kind: str = "image") -> Sequence[An
         raise ValueError(
             f"{name} must be a 1-D array of images or a 4-D array of shape (n_images, height, width, channels), "
             f"got shape {shape}. {way_out}"
-            + (" A table of features goes to the steps behind the images, as in model[1:]." if len(shape) == 2 else "")
+            + (
+                " Pass a table of features to the steps after the image steps, as in model[1:]."
+                if len(shape) == 2
+                else ""
+            )
         )
     if hasattr(X, "iloc"):
         return X.to_numpy()
@@ -77,7 +81,7 @@ def check_images(X: Any, *, name: str = "X", kind: str = "image") -> Sequence[An
 
 def _explain_table(table: Any, kind: str) -> str:
     if all(getattr(dtype, "kind", "O") in "biuf" for dtype in getattr(table, "dtypes", ["O"])):
-        return "A table of features goes to the steps behind the images, as in model[1:]."
+        return "Pass a table of features to the steps after the image steps, as in model[1:]."
     way_out = f"Pass the one column that holds the {kind}s, such as table['path']."
     if kind == "mask":
         return way_out
@@ -111,7 +115,7 @@ def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
     if shape is not None and len(shape) == 2 and isinstance(y, np.ndarray | list | tuple):
         raise ValueError(
             f"{name} must hold one mask for each image, got an array of shape {shape}. "
-            f"For one mask, pass [{name}]. Diagnoses, also one column per class, are no masks."
+            f"For one mask, pass [{name}]. Diagnoses, also with one column per class, are not masks."
         )
     masks = y if shape is not None and len(shape) == 3 else check_images(y, name=name, kind="mask")
     if isinstance(masks, list | tuple) or (isinstance(masks, np.ndarray) and masks.ndim == 1):
@@ -121,7 +125,7 @@ def check_masks(y: Any, *, name: str = "y") -> Sequence[Any]:
 
 
 def _refuse_diagnosis(mask: Any, position: int, name: str) -> None:
-    """Raise an error if a mask is a number, or a word that is no path."""
+    """Raise an error if a mask is a number, or a word that is not a path."""
     if isinstance(mask, str) and mask and not os.path.splitext(mask)[1]:
         wrong = not any(mark in mask for mark in "/\\") and "\0" not in mask and not os.path.exists(mask)
     else:
@@ -134,7 +138,7 @@ def _refuse_diagnosis(mask: Any, position: int, name: str) -> None:
 
 
 def require_mask(mask: NDArray[np.bool_] | None, consumer: object) -> NDArray[np.bool_]:
-    """Return the mask of a lesion, or raise an error that its consumer needs one."""
+    """Return the mask of a lesion, or raise an error that names the estimator that needs one."""
     if mask is None:
         raise ValueError(
             f"{type(consumer).__name__} needs a mask, got an image without one. "
@@ -164,8 +168,8 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
     TypeError
         If the image has another dtype.
     ValueError
-        If the image has another shape, no visible pixel or masked pixels, an integer is outside 0..255, or a float is
-        NaN, infinite or outside 0..1.
+        If the image has another shape, no visible pixel or masked pixels. If an integer is outside 0..255, or a float
+        is NaN, infinite or outside 0..1.
 
     Warns
     -----
@@ -188,8 +192,8 @@ def check_image(image: ArrayLike, *, name: str = "image") -> NDArray[np.uint8]:
         alpha = array[:, :, 3:].astype(np.uint16)
         if not alpha.any():
             raise ValueError(
-                f"{name} must have visible pixels, but its fourth channel is 0 everywhere. If that is no transparency, "
-                f"pass {name}[:, :, :3]."
+                f"{name} must have visible pixels, but its fourth channel is 0 everywhere. If that channel "
+                f"is not transparency, pass {name}[:, :, :3]."
             )
         return ((array[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
     return array
@@ -203,8 +207,8 @@ def check_mask(
     Parameters
     ----------
     mask : array-like of shape (height, width) or (height, width, 1)
-        True, 1 or 255 on the lesion, False or 0 elsewhere. Floats in 0..1 are probabilities, cut at 0.5. Gray levels
-        of borders and of JPEG's noise are cut at half of the largest level.
+        True, 1 or 255 on the lesion, False or 0 elsewhere. Floats in 0..1 are probabilities with the threshold 0.5.
+        Gray levels of borders and of JPEG's noise have half of the largest level as threshold.
     shape : tuple of int, optional
         Height and width that the mask must have.
     name : str, default="mask"
@@ -288,8 +292,8 @@ def element_errors(position: int, element: object = None, *, name: str = "X") ->
     """Add the name of an element to errors raised inside the block.
 
     ValueError, TypeError, OSError and some subclasses of OSError are raised again with
-    ``X[17] ('IMD002.bmp'): `` before their message. Other exceptions are taken for bugs and
-    get a note.
+    ``X[17] ('IMD002.bmp'): `` before their message. Other exceptions are treated as bugs: they get a note that names
+    the element.
 
     Parameters
     ----------

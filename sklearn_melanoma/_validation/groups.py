@@ -31,7 +31,7 @@ def encode_groups(groups: ArrayLike, *, name: str = "groups", n_images: int | No
     Raises
     ------
     TypeError
-        If `groups` is no sequence, or a group is none of these.
+        If `groups` is not a sequence, or a group is none of these.
     ValueError
         If `groups` has several columns or another length, or a group is None, NaN, masked or an empty string.
 

@@ -1,4 +1,4 @@
-"""Checks of labels: -1 alone means "unlabeled"."""
+"""Checks of labels; only -1 means "unlabeled"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._validation.checks import is_missing
 
-# Texts that missing values become where an array of strings is made of them, and words for them, in lower case.
+# Texts that missing values become in an array of strings, and words for missing values; in lower case.
 _MISSING_TEXTS = {"", "-1", "-1.0", "nan", "none", "<na>", "nat", "na", "n/a", "#n/a", "null", "?", "-", "missing"}
 _MISSING_TEXTS |= {"unknown", "unlabeled", "unlabelled"}
 
@@ -18,7 +18,7 @@ _MISSING_TEXTS |= {"unknown", "unlabeled", "unlabelled"}
 def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
     """Return which samples are labeled; the integer -1 marks a missing label.
 
-    This is the rule of the whole package: -1 alone means "unlabeled". Other marks of missing values are refused.
+    This is the rule of the whole package: only -1 means "unlabeled". Other marks of missing values raise an error.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
     Raises
     ------
     ValueError
-        If `y` is None or has several columns. If a value is None, NaN, pandas' NA, masked, a text that these become
-        ("nan", "None", "-1", an empty string), a word for them ("unknown", "?"), or another negative integer than -1.
-        If a value is neither a number nor a string, or strings and numbers are mixed. The message gives the position.
-        If unsigned integers hold their largest number, which -1 becomes.
+        If `y` is None or has several columns. If a value is None, NaN, pandas' NA or masked. If it is a text for a
+        missing value, such as "nan", "None", "-1", an empty string, "unknown" or "?". If it is a negative integer other
+        than -1. If a value is neither a number nor a string, or strings and numbers are mixed. If unsigned integers
+        hold their largest number, because -1 becomes it. The message gives the position.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
     values = list_labels(y, name=name)
     _check_unsigned(y, name)
     if isinstance(values, np.ndarray):
-        if (values == np.rint(values)).all():  # else the classifier refuses them
+        if (values == np.rint(values)).all():  # otherwise the classifier raises an error
             for position in np.flatnonzero(values < -1)[:1]:
                 _is_label(int(position), values[position].item(), name)
         return np.asarray(values != -1)
@@ -66,7 +66,7 @@ def find_labeled(y: ArrayLike, *, name: str = "y") -> NDArray[np.bool_]:
         )
         raise ValueError(
             f"{name} must hold labels of one type, got strings such as {texts[0]!r} and numbers such as "
-            f"{numbers[0]!r}. Write all alike; only an unlabeled sample is -1 in both cases."
+            f"{numbers[0]!r}. Use one type; only the label of an unlabeled sample is the integer -1 in both cases."
         )
     return labeled
 
@@ -105,7 +105,7 @@ def _check_unsigned(y: Any, name: str) -> None:
     largest = np.iinfo(f"u{dtype.itemsize}").max  # type: ignore[union-attr]
     if len(y) and np.asarray(y == largest).any():
         raise ValueError(
-            f"{name} must have a type that holds -1, got {dtype}, in which -1 becomes {largest}. Use np.int8, and "
+            f"{name} must have a type that holds -1, got {dtype}, where -1 becomes {largest}. Use np.int8, and "
             "mark missing labels with -1 again."
         )
 
@@ -116,7 +116,7 @@ def _is_label(position: int, value: Any, name: str) -> bool:
     if missing or (isinstance(value, Real) and value < -1 and float(value).is_integer()):
         raise ValueError(
             f"{name}[{position}]: a missing label must be the integer -1, got {value!r}. "
-            "Replace it; among strings, that takes an array of dtype object."
+            "Replace it; among strings, this needs an array of dtype object."
         )
     if not np.isscalar(value) or isinstance(value, bytes):
         raise ValueError(f"{name}[{position}]: a label must be a number or a string, got {type(value).__name__}.")

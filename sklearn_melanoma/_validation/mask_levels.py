@@ -1,7 +1,7 @@
 """Levels of masks.
 
-A mask may be stored in many ways. Its levels are checked before they are cut, because an image or a label image gives a
-mask too, but the wrong one.
+A mask may be stored in many ways. Its levels are checked before a threshold is applied. Without this check, an image or
+a label image would give a wrong mask.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Blocks = Callable[[], Iterable[NDArray[Any]]]
 
 BLOCK_PIXELS = 1 << 20
 
-# Integers up to this one, if there are more than two, are labels of regions. Antialiased masks have brighter levels.
+# More than two different integers, all up to this one, are labels of regions. Antialiased masks have brighter levels.
 MAX_LABEL = 31
 
 # Masks with more levels are JPEGs, resized masks and maps of probabilities.
@@ -27,11 +27,12 @@ MAX_FEW_LEVELS = 16
 # The largest level of the background, relative to the lesion's. JPEG's strongest compression leaves 0.08.
 BACKGROUND = 0.1
 
-# Smallest fraction of the pixels of other levels that lie in flat areas (equal to all their neighbors) if the levels
-# are labels. It is at least 0.68 in label images, and at most 0.25 in JPEGs of any quality and 0.1 in resized masks.
+# Smallest fraction of the pixels of other levels that equal all their neighbors (flat areas) if the levels are labels.
+# It is at least 0.68 in label images, and at most 0.25 in JPEGs of any quality and 0.1 in resized masks.
 FLAT = 0.4
 
-# Side to which levels are thinned out before neighbors are compared. Steps of a smooth map get wide in large images.
+# Longest side of the subsampled levels whose neighbors are compared. In large images, the steps of a smooth map get
+# wide.
 COMPARED_SIDE = 512
 
 FULL_SCALES = (1, 255, 65_535)  # of bools and numbers in 0..1, of 8 and of 16 bits
@@ -219,9 +220,10 @@ def _refuse_labels(codes: NDArray[Any], counts: NDArray[np.int64], levels: list[
 def _refuse_images(
     codes: NDArray[Any], counts: NDArray[np.int64], full: int | None, probabilities: bool, name: str
 ) -> None:
-    """Raise an error if gray levels are those of an image, or of a faint mask.
+    """Raise an error if gray levels are those of an image, or of a mask with a low level.
 
-    `full` is the code of 1 if the levels are in 0..1, and `probabilities` says whether they have another usual scale.
+    `full` is the code of 1 if the levels are in 0..1. `probabilities` says whether they have another usual scale of
+    probabilities.
     """
     half = int(np.flatnonzero(counts)[-1]) // 2
     above = np.cumsum(counts[half + 1 :])
@@ -247,7 +249,7 @@ def _refuse_images(
     if wrong:
         raise ValueError(
             f"{name} must have two levels, 0 outside the lesion and 1 or 255 on it, got gray levels as in an image. "
-            "Pass the mask of the lesion. If it holds probabilities, cut them yourself, as in probability > 0.5."
+            "Pass the mask of the lesion. If it holds probabilities, apply a threshold, as in probability > 0.5."
         )
 
 
@@ -295,7 +297,7 @@ def _filter_neighbors(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _suggest_label(label: float) -> str:
-    """Return what to do instead; `label` is a level of the mask, and a label if it is whole."""
+    """Return advice for the user; `label` is a level of the mask, and may be a label if it is an integer."""
     whole = label == int(label)
     return (
         f"If it is a label image, {'' if whole else 'make integers of its labels, and '}name the label of the lesion, "

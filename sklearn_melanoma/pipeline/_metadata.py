@@ -201,8 +201,8 @@ class MetadataPipeline(ImagePipeline):
             raise ValueError(f"X must have one column of images, got {found!r}. Name one of them with image.")
         if not found:
             raise ValueError(
-                f"X must have a column of images beside the columns {columns!r}, got {list(X.columns)!r}. If there "
-                "is one, name it with image. A table of features goes to the steps behind the images, as in model[1:]."
+                f"X must have a column of images beside the columns {columns!r}, got {list(X.columns)!r}. If there is "
+                "one, name it with image. Pass a table of features to the steps after the image steps, as in model[1:]."
             )
         _get_column(X, found[0], "image")
         if found[0] in columns:

@@ -379,5 +379,5 @@ def test_tables_need_columns(X, few):
         TypeError, match=r"such as table\['path'\]\. If .* make_melanoma_pipeline\(columns=\['age', 'sex'\]"
     ):
         make_melanoma_pipeline().fit(X, few)
-    with pytest.raises(TypeError, match=r"A table of features goes to the steps behind the images"):
+    with pytest.raises(TypeError, match=r"Pass a table of features to the steps after the image steps"):
         make_melanoma_pipeline().fit(X[["age"]], few)
