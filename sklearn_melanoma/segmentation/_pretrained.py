@@ -43,7 +43,7 @@ def load_pretrained_segmenter() -> PixelClassifierSegmenter:
 
     Without masks of your own, its mean Jaccard index is 0.838 on HAM10000, where the watershed has 0.813, and 0.824 on
     PH², where the watershed has 0.864: PH² is drawn more tightly. With 20 masks, it is 0.845 and 0.867; see
-    :doc:`/guide/pixel_classifier`.
+    :doc:`/benchmarks/masks`.
 
     Examples
     --------

@@ -56,5 +56,5 @@ print("replaced:", segmenter.suspects_)
 
 # %%
 # **What to look at:** suspect masks are a list to check, not a verdict. A right mask can be suspect if both models make
-# the same mistake, for example on hairs. Put such masks into ``trusted=``. :doc:`/guide/suspect_masks` says how many of
+# the same mistake, for example on hairs. Put such masks into ``trusted=``. :doc:`/benchmarks/masks` says how many of
 # the suspect masks are wrong on real images.
