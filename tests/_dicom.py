@@ -310,7 +310,7 @@ BROKEN = {
         lambda: dicom(gray(), "PALETTE COLOR", **palette(256, RedPaletteColorLookupTableData=b"ab")),
         "palette is damaged",
     ),
-    "no JPEG": (lambda: dicom([b"nothing "], syntax=JPEGBaseline8Bit), "are no JPEG"),
+    "no JPEG": (lambda: dicom([b"nothing "], syntax=JPEGBaseline8Bit), "are not a JPEG"),
     "other runs": (lambda: dicom([runs(gray(), "MONOCHROME2")], syntax=RLELossless), "must have 3 segments, got 1"),
     "other JPEG 2000": (
         lambda: dicom([saved(spot(), "JPEG2000", no_jp2=True)], Rows=24, syntax=JPEG2000Lossless),

@@ -549,7 +549,7 @@ def test_error_names_bad_element(estimator, lesions, tmp_path):
         ),
         (None, TypeError, r"^X\[4\]: an image must be a path, an array, a PIL image or a Lesion, got NoneType\. Con"),
         (str(tmp_path / "gone.png"), FileNotFoundError, r"^X\[4\] \('.*gone\.png'\): could not open"),
-        (tmp_path / "notes.png", ValueError, r"^X\[4\] \('.*notes\.png'\): could not read .*are no JPEG, PNG"),
+        (tmp_path / "notes.png", ValueError, r"^X\[4\] \('.*notes\.png'\): could not read .*are not a JPEG, PNG"),
     ]
     estimator.fit(lesions)
     for element, kind, message in refused:

@@ -84,7 +84,7 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
     ValueError
         If the file has another format, is damaged or exceeds a limit.
     OSError
-        If the file does not exist or must not be opened.
+        If the file does not exist or can't be opened.
     ImportError
         If it is a DICOM file and pydicom is not installed.
 
@@ -186,7 +186,9 @@ def _open_image(file: BytesIO, path: PathLike, max_side: int | None) -> Image.Im
         check_cost(image, file.getvalue(), max_side)
     except UnidentifiedImageError as error:
         size = len(file.getvalue())
-        what = f"its {size:,} bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image" if size else "the file is empty"
+        what = (
+            f"its {size:,} bytes are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image" if size else "the file is empty"
+        )
         raise ValueError(_describe_unreadable(path, what)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a filter may raise the warning
         raise ValueError(_describe_unreadable(path, f"it declares more than {MAX_PIXELS:,} pixels")) from error

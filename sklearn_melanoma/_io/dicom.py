@@ -68,7 +68,7 @@ class Header(NamedTuple):
         return int.from_bytes(value[:2], "little") if len(value) >= 2 else default
 
     def get_decimals(self, keyword: str) -> list[float] | None:
-        """Return the decimal numbers of an attribute; None without it, or if they are no numbers."""
+        """Return the decimal numbers of an attribute; None without it, or if they are not numbers."""
         try:
             numbers = [float(part) for part in self.get_text(keyword).split("\\")]
         except ValueError:

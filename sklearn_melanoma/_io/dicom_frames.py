@@ -56,7 +56,7 @@ def declare_rgb(jpeg: bytes, interpretation: str) -> bytes:
     resolution, are stronger evidence than the declaration of the file, which is often wrong.
     """
     if not jpeg.startswith(b"\xff\xd8"):
-        raise ValueError("its pixels are no JPEG, although its transfer syntax says so")
+        raise ValueError("its pixels are not a JPEG, although its transfer syntax says so")
     if interpretation != "RGB":
         return jpeg
     for marker, segment in _iterate_segments(jpeg):

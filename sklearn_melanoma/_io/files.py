@@ -52,8 +52,8 @@ def read_bytes(path: PathLike, limit: int) -> bytes:
     Raises
     ------
     OSError
-        If the file does not exist, must not be opened, is not a regular file or is larger than the limit. A
-        TimeoutError if reading a URL takes longer than `MAX_SECONDS`.
+        If the file does not exist, can't be opened, is not a regular file or is larger than the limit. A TimeoutError
+        if reading a URL takes longer than `MAX_SECONDS`.
     ValueError
         If the path is invalid, or its protocol is unknown or caches files.
     ImportError

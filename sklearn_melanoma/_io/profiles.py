@@ -17,7 +17,7 @@ BLOCK_PIXELS = 1 << 20
 # Largest profile that is used. Profiles of cameras and monitors take some KB, those of presses 0.5 to 3 MB.
 MAX_PROFILE_BYTES = 4_000_000
 
-# Profiles that change colors by at most this many levels are taken for sRGB.
+# Profiles that change colors by at most this many levels are treated as sRGB.
 SAME_LEVELS = 2
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
@@ -49,7 +49,7 @@ def find_transform(image: Image.Image) -> Any:
         if transform is not None and transform.input_mode == "L" and not image.mode.startswith(_GRAY_MODES):
             raise ValueError("it is for gray images")
     except (OSError, TypeError, ValueError, ImportError) as error:
-        warn_user(f"The color profile of the image is ignored: {error}. Colors are taken for sRGB.")
+        warn_user(f"The color profile of the image is ignored: {error}. Colors are treated as sRGB.")
         return None
     return transform
 

@@ -60,7 +60,7 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     TypeError
         If `source` is none of the above.
     OSError
-        If the file does not exist, must not be opened, is a folder, a pipe or a device, or has more than 300 000 000
+        If the file does not exist, can't be opened, is a folder, a pipe or a device, or has more than 300 000 000
         bytes; a TimeoutError if a URL is not read within 60 seconds.
     ImportError
         If a package that reading needs is not installed: pydicom for DICOM files, fsspec for URLs.
@@ -112,7 +112,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     TypeError
         If `source` holds neither bools nor numbers, or `lesion_label` no integers.
     OSError
-        If the file does not exist or must not be opened.
+        If the file does not exist or can't be opened.
 
     Warns
     -----
@@ -208,7 +208,7 @@ def write_mask(mask: ArrayLike, path: PathLike) -> None:
     ValueError
         If the mask is not one that :func:`read_mask` accepts, or the path has another suffix or is a URL.
     TypeError
-        If `path` is no path, or `mask` is one.
+        If `path` is not a path, or `mask` is one.
     OSError
         If the file can't be written.
 

@@ -66,7 +66,7 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
     paths = list_images(image_folder)
     files = {_make_key(image.relative_to(image_folder).parts): Files(image, None) for image in paths}
     names = [_make_key(PurePosixPath(cell.replace("\\", "/")).parts) for cell in table.cells("derm")]
-    if "clinic" in table.columns:  # they are no images without a row
+    if "clinic" in table.columns:  # they are not images without a row
         for cell in table.cells("clinic"):
             files.pop(_make_key(PurePosixPath(cell.replace("\\", "/")).parts), None)
     labels = LabelColumns({"diagnosis": table.cells("diagnosis")}, {"diagnosis": None})

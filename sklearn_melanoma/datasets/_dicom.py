@@ -83,7 +83,7 @@ def load_dicom(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If there is no DICOM file with an image, a file is no DICOMDIR, or a DICOMDIR names a file out of its folder.
+        If there is no DICOM file with an image, a file is not a DICOMDIR, or a DICOMDIR names a file out of its folder.
         Also as in :func:`load_folder`.
 
     Warns

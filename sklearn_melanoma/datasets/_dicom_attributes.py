@@ -74,13 +74,13 @@ def read_attributes(path: Path) -> Attributes | None:
     Raises
     ------
     ValueError
-        If the file can't be opened, it is no DICOM file, or its header is damaged or exceeds a limit.
+        If the file can't be opened, it is not a DICOM file, or its header is damaged or exceeds a limit.
     """
     with source_errors(path):
         with open(path, "rb") as file:
             data = file.read(MAX_HEADER_BYTES)
         if not is_dicom(data):
-            raise ValueError("it is no DICOM file" if data else "the file is empty")
+            raise ValueError("it is not a DICOM file" if data else "the file is empty")
         header = read_header(data, _KEYWORDS)
         if header.tag is None or not header.get_integer("Rows"):
             if header.is_without_image:
@@ -118,15 +118,15 @@ def read_directory(path: Path) -> list[Path]:
     Raises
     ------
     ValueError
-        If it is no DICOMDIR, is damaged, or names a file out of its folder.
+        If it is not a DICOMDIR, is damaged, or names a file out of its folder.
     """
     data = read_file(path, MAX_HEADER_BYTES)
     with source_errors(path):
         if not is_dicom(data):
-            raise ValueError("it is no DICOM file. Pass a folder, or the file DICOMDIR in it")
+            raise ValueError("it is not a DICOM file. Pass a folder, or the file DICOMDIR in it")
         header = read_header(data, ["DirectoryRecordSequence"], max_reads=_MAX_DIRECTORY_READS)
         if "DirectoryRecordSequence" not in header.values:
-            raise ValueError("it is no DICOMDIR. Pass a folder, or the file DICOMDIR in it")
+            raise ValueError("it is not a DICOMDIR. Pass a folder, or the file DICOMDIR in it")
         records = read_items(
             header,
             "DirectoryRecordSequence",

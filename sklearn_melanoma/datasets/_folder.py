@@ -161,7 +161,7 @@ def load_folder(
     PAD-UFES-20, derm7pt, MILK10k) and words of several languages. Melanoma are its types and stages, melanoma in situ,
     lentigo maligna and metastases of melanoma. Diagnoses that pathologists leave open (atypical melanocytic
     proliferation) are unknown, and so are "?", "-", "pending", "none" and the like. "malignant" also holds carcinoma,
-    and a suspicion is no diagnosis: these are refused unless `melanoma` gives their meaning.
+    and a suspicion is not a diagnosis: these are refused unless `melanoma` gives their meaning.
 
     Examples
     --------

@@ -174,8 +174,8 @@ def decide_labels(
     source : str
         Name of the table in error messages.
     official : bool, default=False
-        Whether it is the table of a public data set. Its words are known, so a part without a melanoma is no sign of a
-        misread table. Its loader has no options that an error could advise.
+        Whether it is the table of a public data set. Its words are known, so a part without a melanoma is not a sign of
+        a misread table. Its loader has no options that an error could advise.
     refuse : bool, default=True
         Whether to refuse values that could mean melanoma or not, and contradictions. Otherwise they are unknown.
     """

@@ -92,7 +92,7 @@ def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
     """Read a table from a file; `names` are those of the columns of a table without a header.
 
     Text may be UTF-8, UTF-16 or cp1252 and separated by commas, semicolons, tabs or bars. All cells stay as they are
-    written: ``NA`` is no missing value. An Excel file must hold one sheet with cells.
+    written: ``NA`` is not a missing value. An Excel file must hold one sheet with cells.
     """
     file = Path(path)
     content = file.read_bytes()
@@ -118,7 +118,7 @@ def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
 
 
 def convert_table(labels: Any, name: str) -> Table:
-    """Convert a DataFrame or a Series with a name; an index that is no count becomes a column."""
+    """Convert a DataFrame or a Series with a name; an index that is not a count becomes a column."""
     import pandas as pd
 
     frame = labels.to_frame("label" if labels.name is None else labels.name) if labels.ndim == 1 else labels

@@ -125,7 +125,7 @@ def _build_resizing(size: int, factor: float) -> Floats:
 
 
 def _find_distances(is_inside: NDArray[np.bool_]) -> Floats:
-    """Return the distance from the border in pixels, negative outside; the frame is no border."""
+    """Return the distance from the border in pixels, negative outside; the frame is not a border."""
     if is_inside.all():
         return np.full(is_inside.shape, len(is_inside), dtype=np.float32)
     if not is_inside.any():

@@ -51,8 +51,8 @@ def convex_hull(mask: NDArray[np.bool_]) -> Points:
 def _build_chain(points: Points) -> Points:
     """Keep the points of a chain of ascending rows at which it bends towards smaller columns.
 
-    A point on or behind the line between its neighbors is no vertex of the hull. This holds also
-    when the neighbors are dropped, so all such points are dropped at once.
+    A point on or behind the line between its neighbors is not a vertex of the hull. This holds also when the neighbors
+    are dropped, so all such points are dropped at once.
     """
     while len(points) > 2:
         row_steps, column_steps = np.diff(points, axis=0).T

@@ -22,9 +22,9 @@ STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_fraction", "network
 _FINE, _COARSE = 2, 4
 # Depth of the rim with the streaks, as a fraction of the root of the lesion's area.
 _RIM = 0.1
-# A difference in lightness below this, in L*, is no structure.
+# A difference in lightness below this, in L*, is not a structure.
 _FAINT = SEEN_LINE / 2
-# Fewer holes are no lattice.
+# Fewer holes are not a lattice.
 _MIN_HOLES = 5
 
 

@@ -36,7 +36,7 @@ def quality_flags(images: Any, *, model: Any = None, n_jobs: int | None = None) 
     Raises
     ------
     TypeError, ValueError
-        If `images` is no sequence of images, or `model` is no fitted model of images.
+        If `images` is not a sequence of images, or `model` is not a fitted model of images.
 
     See Also
     --------

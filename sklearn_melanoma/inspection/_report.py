@@ -169,9 +169,9 @@ def make_report(
     Raises
     ------
     TypeError
-        If the image steps of `model` can't be found, or `metadata` is no DataFrame.
+        If the image steps of `model` can't be found, or `metadata` is not a DataFrame.
     ValueError
-        If `y`, `metadata` or `groups` do not fit the images, a label is no class of the model, or nothing says which
+        If `y`, `metadata` or `groups` do not fit the images, a label is not a class of the model, or nothing says which
         class is the positive one.
     NotFittedError
         If the model is not fitted.

@@ -17,7 +17,7 @@ from sklearn_melanoma.metrics._intervals import weigh_samples
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns of metadata with more values are no groups.
+# Columns of metadata with more values are not groups.
 MAX_GROUPS = 12
 _BY_ROWS = ("ROC AUC", "sensitivity", "specificity", "prevalence")
 _AT_THRESHOLD = ("balanced accuracy", "sensitivity", "specificity")

@@ -35,7 +35,7 @@ def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> 
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     See Also
     --------
@@ -78,7 +78,7 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     References
     ----------
@@ -121,7 +121,7 @@ def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> flo
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
     ValueError, TypeError
         If there are fewer than two masks, a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     Notes
     -----
@@ -202,7 +202,7 @@ def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     Examples
     --------
@@ -238,7 +238,7 @@ def mask_specificity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
     OSError
-        If a file does not exist or must not be opened.
+        If a file does not exist or can't be opened.
 
     Examples
     --------

@@ -129,7 +129,7 @@ def read_labels(y: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     Raises
     ------
     ValueError
-        If `y` holds masks or anything that is no label.
+        If `y` holds masks or anything that is not a label.
 
     Examples
     --------

@@ -39,7 +39,7 @@ def check_archive(content: bytes) -> None:
     ValueError
         If it exceeds a limit; the message names it.
     zipfile.BadZipFile, json.JSONDecodeError
-        If it is no archive, or its description is no JSON.
+        If it is not an archive, or its description is not JSON.
     """
     sizes = _measure_entries(content)
     if SCHEMA not in sizes:
@@ -77,7 +77,7 @@ def parse_json(text: bytes) -> Any:
     Raises
     ------
     ValueError
-        If the text is no JSON or exceeds a limit.
+        If the text is not JSON or exceeds a limit.
     """
     if len(text) > MAX_TEXT_BYTES:
         raise ValueError(f"its description has {len(text):,} bytes, more than {MAX_TEXT_BYTES:,}")

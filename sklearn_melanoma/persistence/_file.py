@@ -92,7 +92,7 @@ def find_target(path: PathLike) -> tuple[str, int | None]:
     if is_url(name):
         raise ValueError(f"could not write {name!r}: models are written to a disk. Pass a path, and copy the file.")
     if not name or name.endswith((os.sep, os.altsep or os.sep)):
-        raise IsADirectoryError(f"could not write {name!r}: it is no path of a file. Add the name of a file.")
+        raise IsADirectoryError(f"could not write {name!r}: it is not the path of a file. Add the name of a file.")
     try:
         status = os.stat(name)
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
     ValueError
         If the file is not a model of this package, is damaged, has a later format or exceeds a limit.
     OSError
-        If the file can't be read, is no regular file or is too large.
+        If the file can't be read, is not a regular file or is too large.
     """
     name = os.fsdecode(path)
     if is_url(name):

@@ -197,7 +197,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     ImportError
         If skops is not installed.
     OSError
-        If the file can't be read, is no regular file or has more than 1 GiB.
+        If the file can't be read, is not a regular file or has more than 1 GiB.
 
     Warns
     -----

@@ -81,8 +81,8 @@ class MetadataPipeline(ImagePipeline):
         Raises
         ------
         ValueError, TypeError
-            If `X` is no table, lacks a column, or does not have one column of images. If a column holds neither numbers
-            nor texts, or both. If a column has the name of a feature. Also as in :class:`ImagePipeline`.
+            If `X` is not a table, lacks a column, or does not have one column of images. If a column holds neither
+            numbers nor texts, or both. If a column has the name of a feature. Also as in :class:`ImagePipeline`.
 
         Warns
         -----

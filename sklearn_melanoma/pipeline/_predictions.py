@@ -108,7 +108,7 @@ def predict_images(
     ValueError, TypeError, OSError
         If an image can't be read, unless the image steps skip it.
     ValueError
-        If `pos_label` is no class of the model, or nothing says which class is the positive one.
+        If `pos_label` is not a class of the model, or nothing says which class is the positive one.
 
     See Also
     --------
@@ -139,7 +139,7 @@ def predict_images(
     scored = ~np.isin(np.arange(len(images)), list(problems))
     table = pd.DataFrame(columns, index=names if len(names) and all(names) else None)
     for name in table.columns:
-        kind = table[name].dtype if name.startswith("score") else object  # missing values are no float among labels
+        kind = table[name].dtype if name.startswith("score") else object  # missing values are not float among labels
         table[name] = table[name].astype(kind).where(scored)
     table["problem"] = [problems.get(position, "") for position in range(len(images))]
     return table

@@ -42,7 +42,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        If `image` is no image or `norm` is below 1.
+        If `image` is not an image or `norm` is below 1.
     TypeError
         If `image` has a dtype that no image has.
 

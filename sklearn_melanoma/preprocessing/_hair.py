@@ -52,7 +52,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
        minimum. Hair differs from its surroundings in every color, pigment and vessels only in some.
     2. At twelve angles, gray levels are averaged along short segments and compared with the
        parallel segments on both sides. The contrast is the smaller of both differences, so a
-       border, which is dark on one side only, is no line.
+       border, which is dark on one side only, is not a line.
     3. Three segments in a row must all be lines, since the meshes of a pigment network are
        shorter.
     4. Connected lines are hair if they are long and have a clear part. In addition, long lines must
@@ -78,7 +78,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Raises
     ------
     ValueError
-        If `image` is no image, or a parameter is out of its range.
+        If `image` is not an image, or a parameter is out of its range.
     TypeError
         If `image` has a dtype that no image has.
 
@@ -143,7 +143,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Raises
     ------
     ValueError
-        If `image` is no image, or a parameter is out of its range.
+        If `image` is not an image, or a parameter is out of its range.
     TypeError
         If `image` has a dtype that no image has.
 

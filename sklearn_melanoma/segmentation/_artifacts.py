@@ -25,7 +25,7 @@ _MIN_AREA = 0.001
 # Smallest length along the frame, per root of the area, of a sticker or of ink.
 _MIN_ALONG_FRAME = 0.3
 
-# Smallest length along the frame, per root of the area, of a dark region that is no lesion. Half a disk touches the
+# Smallest length along the frame, per root of the area, of a dark region that is not a lesion. Half a disk touches the
 # frame along 1.6.
 _ALONG_FRAME = 1.5
 

@@ -85,8 +85,8 @@ def refine_probability(
     Raises
     ------
     ValueError
-        If `image` is no image, `probability` has another shape or is not in 0..1, a weight is
-        below 0 or a radius is not above 0.
+        If `image` is not an image, `probability` has another shape or is not in 0..1, a weight is below 0 or a radius
+        is not above 0.
     TypeError
         If `image` has a dtype that no image has.
 
@@ -216,7 +216,7 @@ def choose_refined_region(likely: NDArray[np.bool_], mask: NDArray[np.bool_]) ->
 
 
 def _measure_depth(region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the distance of each pixel of a region to the nearest pixel outside; the frame is no border."""
+    """Return the distance of each pixel of a region to the nearest pixel outside; the frame is not a border."""
     if region.all():
         return np.full(region.shape, float(max(region.shape)))
     return ndi.distance_transform_edt(region)

@@ -118,7 +118,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     Raises
     ------
     ValueError
-        If `image` is no image.
+        If `image` is not an image.
     TypeError
         If `image` has a dtype that no image has.
 

@@ -98,8 +98,7 @@ def segment_watershed(
     Raises
     ------
     ValueError
-        If `image` is no image, `channel` is unknown, `level` is not between 0 and 1, or `margin`
-        is not in 0..0.1.
+        If `image` is not an image, `channel` is unknown, `level` is not between 0 and 1, or `margin` is not in 0..0.1.
     TypeError
         If `image` has a dtype that no image has.
 

@@ -55,7 +55,7 @@ def select_labeled(X: Any, y: Any, **params: Any) -> LabeledPart:
     Raises
     ------
     ValueError
-        If the lengths differ, or `y` holds anything that is no label.
+        If the lengths differ, or `y` holds anything that is not a label.
     """
     labels, labeled = read_labels(y)
     labels = column_or_1d(labels, warn=True)

@@ -140,7 +140,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         Raises
         ------
         ValueError, TypeError
-            If less than two classes are labeled, a missing label is not -1, `estimator` is no classifier or does not
+            If less than two classes are labeled, a missing label is not -1, `estimator` is not a classifier or does not
             take the metadata, or the input is not as described.
         """
         self._validate_params()

@@ -71,6 +71,6 @@ def run(place):
 
 @pytest.fixture
 def broken(place):
-    """Add a file that is no image to the images, and return its path."""
+    """Add a file that is not an image to the images, and return its path."""
     (place / "images" / "text.png").write_text("no image")
     return os.path.join("images", "text.png")

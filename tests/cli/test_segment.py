@@ -50,7 +50,7 @@ def test_existing_masks_need_force_or_resume(run):
 def test_unreadable_image(run, broken):
     result = run("segment", "images", "-o", "masks", "-j", 1, exit_code=1)
     assert result.stderr.splitlines()[-1] == (
-        f"Error: could not read '{broken}': its 8 bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image. "
+        f"Error: could not read '{broken}': its 8 bytes are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image. "
         "Add --on-error skip to go on without such images."
     )
     assert "Kept: 32 of 41 masks. --resume makes the others." in result.stderr

@@ -137,7 +137,7 @@ def test_dicomdir_names_no_file_out_of_its_folder(tmp_path, name):
 
 def test_other_files_are_no_dicomdir(export, tmp_path):
     (tmp_path / "table.csv").write_text("a,b\n")
-    for path, reason in ((tmp_path / "table.csv", "no DICOM file"), (export / "B.dcm", "no DICOMDIR")):
+    for path, reason in ((tmp_path / "table.csv", "not a DICOM file"), (export / "B.dcm", "not a DICOMDIR")):
         with pytest.raises(ValueError, match=rf"could not read '.*{path.name}': it is {reason}. Pass a folder"):
             load_dicom(path)
 
@@ -166,7 +166,7 @@ def test_broken_header_keeps_its_image(export):
     ("data", "reason"),
     [
         (b"", "the file is empty"),
-        (b"no DICOM file", "it is no DICOM file"),
+        (b"no DICOM file", "it is not a DICOM file"),
         (dicom(rgb())[:140], "it has no pixels, or its header ends early"),
         (bare(rgb(), SOPClassUID=None), "it has neither the preamble of a DICOM file nor a SOP Class UID"),
     ],

@@ -57,7 +57,7 @@ def test_reads_valid_files(files, tmp_path, name):
     assert image.shape[2] == 3
     assert max(image.shape) <= 384
     whole = read_image(tmp_path / name)
-    mask = read_or_refuse(read_mask, tmp_path / name)  # most are images, which are no masks
+    mask = read_or_refuse(read_mask, tmp_path / name)  # most are images, which are not masks
     assert isinstance(mask, str) or mask.size * 3 == whole.size
 
 
@@ -81,7 +81,7 @@ def test_refuses_broken_files_with_warnings_ignored(files, tmp_path, name):
 def test_messages_give_reason(files, tmp_path):
     for name, reason in {
         "empty.jpg": "the file is empty.",
-        "gif.jpg": "bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image.",
+        "gif.jpg": "bytes are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image.",
         "cut at 90 %.png": "the file ends early",
         "lossless.jpg": "its data are damaged",
         "bomb.jpg": "declares more than 89,478,485 pixels.",

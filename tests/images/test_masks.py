@@ -113,7 +113,7 @@ def test_constant_masks(level):
     assert not read_mask(np.zeros((5, 6), np.asarray(level).dtype)).any()
 
 
-# Levels that are no masks
+# Levels that are not masks
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,7 @@ def test_refuses_empty_file(tmp_path):
 
 def test_refuses_text_file(tmp_path):
     (tmp_path / "image.jpg").write_text("no image" * 200)
-    message = r"image\.jpg': its 1,600 bytes are no JPEG, PNG, BMP, TIFF, WebP or DICOM image\.$"
+    message = r"image\.jpg': its 1,600 bytes are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image\.$"
     with pytest.raises(ValueError, match=message):
         read_image(tmp_path / "image.jpg")
 
@@ -354,7 +354,7 @@ def test_refuses_text_file(tmp_path):
 def test_refuses_other_formats(tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "image.gif")
     os.rename(tmp_path / "image.gif", tmp_path / "image.png")
-    with pytest.raises(ValueError, match="are no JPEG, PNG, BMP, TIFF, WebP or DICOM image"):
+    with pytest.raises(ValueError, match="are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image"):
         read_image(tmp_path / "image.png")
 
 

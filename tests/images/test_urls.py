@@ -120,7 +120,7 @@ def test_workers_read_urls(archive, tmp_path, png):
     [
         ("memory://gone.png", FileNotFoundError, "could not open 'memory://gone.png'"),
         ("memory://empty.png", ValueError, "could not read 'memory://empty.png': the file is empty"),
-        ("memory://text.png", ValueError, "could not read 'memory://text.png': its 5 bytes are no JPEG"),
+        ("memory://text.png", ValueError, "could not read 'memory://text.png': its 5 bytes are not a JPEG"),
         ("memory://cut.png", ValueError, "could not read 'memory://cut.png': "),
         ("unheard-of://image.png", ValueError, "could not open 'unheard-of://image.png': Protocol not known"),
         ("zip://a.png::memory://text.png", OSError, "could not open 'zip://a.png::memory://text.png': BadZipFile"),

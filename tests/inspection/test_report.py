@@ -120,7 +120,7 @@ def test_results_are_those_of_the_score_report(report, labels, metadata):
     score = report.table["score"]
     pd.testing.assert_frame_equal(report.results, score_report(labels, score, threshold=0.4))
     by_site = score_report(labels, score, threshold=0.4, by=metadata["site"])
-    assert list(report.results_by) == ["site", "skin tone"]  # 40 ages are no groups
+    assert list(report.results_by) == ["site", "skin tone"]  # 40 ages are not groups
     pd.testing.assert_frame_equal(report.results_by["site"], by_site.loc[report.results_by["site"].index])
     assert list(report.results_by["site"].index.unique(0)) == ["back", "leg", "missing"]
 

@@ -1,4 +1,4 @@
-"""Limits on files of models: malicious archives, paths that are no files, folders of caches."""
+"""Limits on files of models: malicious archives, paths that are not files, folders of caches."""
 
 import json
 import os
@@ -260,7 +260,7 @@ def test_large_file_is_not_read(path, monkeypatch):
             read(path)
 
 
-# Paths that are no files
+# Paths that are not files
 
 
 @pytest.fixture
@@ -296,7 +296,7 @@ def test_circle_of_links_is_refused(tmp_path, model):
     assert (tmp_path / "a").is_symlink()
     with pytest.raises(ValueError, match="null"):
         save_model(model, str(tmp_path / "a\0b"))
-    with pytest.raises(OSError, match="it is no path of a file"):
+    with pytest.raises(OSError, match="it is not the path of a file"):
         save_model(model, "")
 
 

@@ -16,7 +16,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 
 @pytest.fixture
 def files(make_image, skin, tmp_path):
-    """Return the paths of two images, one without a lesion and one that is no image, and of their masks."""
+    """Return the paths of two images, one without a lesion and one that is not an image, and of their masks."""
     images = {"a.png": make_image(450, 600), "b.png": make_image(60, 80, seed=1), "skin.png": skin}
     for name, image in images.items():
         Image.fromarray(image).save(tmp_path / name)

@@ -96,7 +96,7 @@ def test_finds_hair_up_to_frame():
     assert detect_hair(image)[hair].all()
 
 
-# Structures that are no hair
+# Structures that are not hair
 
 
 def mesh(height=192, width=256, *, period=0.04, depth=15, seed=0):

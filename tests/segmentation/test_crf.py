@@ -263,7 +263,7 @@ def test_soften_mask_is_confident_without_border():
     half = np.zeros((60, 80), dtype=bool)
     half[:, :40] = True
     soft = soften_mask(half)
-    np.testing.assert_allclose(soft[0], soft[30], atol=1e-6)  # the frame is no border
+    np.testing.assert_allclose(soft[0], soft[30], atol=1e-6)  # the frame is not a border
     assert soft[30, 0] > 0.999
     assert soft[30, -1] < 0.001
     assert (soften_mask(np.ones((60, 80))) > 0.999).all()
