@@ -59,7 +59,7 @@ numpydoc_show_class_members = False  # the template of a class lists them
 examples = {
     "data": ["public_dataset", "dicom"],
     "segmentation": ["segment_folder", "choose_segmenter", "suspect_masks"],
-    "features": ["radiomics", "fisher_vectors"],
+    "features": ["feature_table", "radiomics", "fisher_vectors", "own_feature"],
     "few_labels": ["few_labels", "diagnoses", "patient_metadata"],
     "evaluation": ["report"],
 }
