@@ -58,7 +58,7 @@ numpydoc_show_class_members = False  # the template of a class lists them
 # Examples in the order of the gallery: that in which a project meets the tasks.
 examples = {
     "data": ["public_dataset", "dicom"],
-    "segmentation": ["segment_folder", "choose_segmenter", "suspect_masks"],
+    "segmentation": ["segment_folder", "choose_segmenter", "suspect_masks", "own_segmenter"],
     "features": ["feature_table", "radiomics", "fisher_vectors", "own_feature"],
     "few_labels": ["few_labels", "diagnoses", "patient_metadata"],
     "evaluation": ["report"],

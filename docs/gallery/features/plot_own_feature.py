@@ -107,5 +107,5 @@ learned = pd.Series(classifier.coef_[0], classifier.feature_names_in_)
 learned[["asymmetry_major", "asymmetry_minor", "pigment_offset"]].round(3)
 
 # %%
-# **Next:** :doc:`../evaluation/plot_importance` asks which features a model uses. :doc:`/guide/few_labels` explains prior
-# weights. To save a model with a step of your own, put the class into a module (:doc:`/guide/deployment`).
+# **Next:** :doc:`../evaluation/plot_importance` asks which features a model uses. :doc:`/guide/few_labels` explains
+# prior weights. To save a model with a step of your own, put the class into a module (:doc:`/guide/deployment`).
