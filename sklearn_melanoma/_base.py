@@ -18,7 +18,7 @@ from sklearn_melanoma._callbacks import one_task
 from sklearn_melanoma._io.reading import as_lesion
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._parallel import run_in_parallel
-from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin, Interval, wrap_rows
+from sklearn_melanoma._sklearn_compat import BaseComposition, CallbackSupportMixin, Interval, validate_params, wrap_rows
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma._validation import check_images, element_errors, require_mask, source_name
 
@@ -58,6 +58,11 @@ class Composite(BaseComposition):
         """
         self._set_params(self._parts, **params)
         return self
+
+
+def list_steps(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return names and estimators of the steps of a pipeline, without those that are None or "passthrough"."""
+    return [(name, step) for name, step in pipeline.steps if step is not None and step != "passthrough"]
 
 
 def tag_image_input(tags: Tags) -> Tags:
@@ -130,7 +135,7 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _check_parameters(self) -> None:
-        self._validate_params()
+        validate_params(self)
 
     def _transform_chunks(self, images: Sequence[Any]) -> Iterator[Any]:
         """Yield the output of `_transform_chunk` for each chunk of images, in their order.
@@ -260,6 +265,10 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         ValueError
             If an image has no mask; the message gives its position and path.
         """
+        return set_index(wrap_rows(self._compute_rows(X), self), X)
+
+    def _compute_rows(self, X: Any) -> Array:
+        """Return the rows of `transform` as an array."""
         self._check_parameters()
         images = check_images(X)
         check_is_fitted(self)  # outside `element_errors`, since this error is not about a lesion
@@ -268,7 +277,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         for chunk in self._transform_chunks(images):
             rows[done : done + len(chunk)] = chunk
             done += len(chunk)
-        return set_index(wrap_rows(rows, self), X)
+        return rows
 
     def _transform_chunk(self, start: int, images: Sequence[Any]) -> Array:
         names = self._feature_names()

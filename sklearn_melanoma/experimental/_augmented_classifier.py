@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import tag_image_input
+from sklearn_melanoma._base import list_steps, tag_image_input
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._sklearn_compat import (
     CallbackSupportMixin,
@@ -141,7 +141,7 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
             not as described, or a parameter has a value out of its range.
         """
         self._validate_params()
-        if not (isinstance(self.estimator, Pipeline) and isinstance(self.estimator[0], ImagePipeline)):
+        if not _starts_from_images(self.estimator):
             raise TypeError(
                 f"estimator must be a Pipeline whose first step is an ImagePipeline, got {self.estimator!r}. "
                 "make_melanoma_pipeline makes one."
@@ -259,10 +259,17 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
         return tags
 
 
+def _starts_from_images(model: Any) -> bool:
+    """Return whether a model is a pipeline whose first step is one of image steps."""
+    steps = list_steps(model) if isinstance(model, Pipeline) else []
+    return bool(steps) and isinstance(steps[0][1], ImagePipeline) and bool(list_steps(steps[0][1]))
+
+
 def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: int, seed: int) -> list[Any]:
     """Return one table for each copy, with one row for each image, from the fitted steps before the classifier."""
-    features = head[0][:]
-    *before, transformer = [step for _, step in features.steps if step not in (None, "passthrough")]
+    name, features = list_steps(head)[0]
+    after, features = head[list(head.named_steps).index(name) + 1 :], features[:]
+    *before, transformer = [step for _, step in list_steps(features)]
     steps = [*before, AugmentedFeatures(transformer, n_augmentations, seed)]
     features.steps = [(str(number), step) for number, step in enumerate(steps)]
     with warnings.catch_warnings():
@@ -271,7 +278,7 @@ def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: in
         warnings.filterwarnings("ignore", "No lesion was found")
         rows = features.transform(images).reshape(len(images), n_augmentations, -1)
     tables = [wrap_rows(rows[:, number], transformer) for number in range(n_augmentations)]
-    return [head[1:].transform(table) for table in tables] if len(head) > 1 else tables
+    return [after.transform(table) for table in tables] if len(after) else tables
 
 
 def _expand_params(classifier: Any, params: dict[str, Any], positions: NDArray[np.intp]) -> dict[str, Any]:

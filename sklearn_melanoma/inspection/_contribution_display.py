@@ -13,7 +13,7 @@ from sklearn_melanoma.inspection._contributions import (
     find_criteria,
 )
 from sklearn_melanoma.inspection._image_data import ImageData
-from sklearn_melanoma.inspection._models import compare_with_training, find_decision, split_model
+from sklearn_melanoma.inspection._models import compare_with_training, compute_scores, find_decision, split_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ class ContributionDisplay:
         if data.flags["no_lesion"][0]:
             raise ValueError("image must show a lesion, but none was found. Without one, there are no features.")
         if decision.pos_label is None:
-            explained = int(np.argmax(parts.tabular.decision_function(data.features)[0]))
+            explained = int(np.argmax(compute_scores(parts.tabular, data.features, decision)[0]))
         else:
             explained = decision.classes.index(decision.pos_label)
         found = compute_contributions(parts.tabular, data.parts, data.features, np.array([explained]))

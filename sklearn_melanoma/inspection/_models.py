@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label
 
@@ -38,7 +40,7 @@ class ImageModel(NamedTuple):
     @property
     def steps(self) -> list[Any]:
         """Steps from an image to its row of features."""
-        return [step for _, step in self.images.steps if step is not None and step != "passthrough"]
+        return [step for _, step in list_steps(self.images)]
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +97,7 @@ def split_model(model: Any) -> ImageModel:
     ValueError
         If copies of the model in a calibrated classifier have image steps that learned different things.
     """
-    if not hasattr(model, "fit") or isinstance(model, type):
+    if not hasattr(model, "fit") or isinstance(model, type) or not is_classifier(model):
         raise TypeError(f"model must be a fitted classifier of images, got {model!r}.")
     pipelines: list[Any] = []
     tabular = _take_out_images(model, pipelines)
@@ -111,10 +113,10 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
     """Return the model without its image steps, which are appended to `pipelines`; nothing fitted is copied."""
     if isinstance(model, Pipeline):
         check_is_fitted(model)
-        images = model.steps[0][1]
-        if len(model.steps) > 1 and get_tags(images).input_tags.string and hasattr(images, "batch_size"):
+        name, images = list_steps(model)[0]
+        if hasattr(images, "batch_size") and get_tags(images).input_tags.string:
             pipelines.append(images)
-            return model[1:]
+            return model[list(model.named_steps).index(name) + 1 :]
     elif attribute := find_inner(model):  # first, because it has the attributes of the estimator inside
         fitted = copy(model)
         vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
@@ -250,14 +252,16 @@ def find_parts(model: Any) -> list[TablePart]:
 def _list_steps(transformer: Any) -> list[Any]:
     """Return the transformers inside a pipeline, one after the other; a transformer is its only step."""
     if isinstance(transformer, Pipeline):
-        return [step for _, each in transformer.steps for step in _list_steps(each)]
-    return [] if transformer is None or transformer == "passthrough" else [transformer]
+        return [step for _, each in list_steps(transformer) for step in _list_steps(each)]
+    return [transformer]
 
 
 def is_linear(classifier: Any) -> bool:
     """Return whether a fitted classifier has one row of weights for each class, or one in all for two classes."""
+    if not all(hasattr(classifier, name) for name in ("classes_", "coef_", "intercept_", "decision_function")):
+        return False
     n_classes = len(classifier.classes_)
-    if not all(hasattr(classifier, name) for name in ("coef_", "intercept_", "decision_function")):
+    if n_classes > 2 and hasattr(classifier, "n_support_"):  # an SVC has weights for each pair of classes
         return False
     return len(np.atleast_2d(classifier.coef_)) == (1 if n_classes == 2 else n_classes)
 

@@ -80,6 +80,11 @@ def out_of_fold_scores(
     >>> out_of_fold_scores(PriorLogisticRegression(), X, [0, 0, -1, 1, 1], cv=2).round(2)
     array([0.14, 0.41,  nan, 0.59, 0.86])
     """
+    if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
+        raise TypeError(
+            f"estimator must be a classifier with predict_proba or decision_function, got {estimator!r}. End a "
+            "pipeline in one."
+        )
     y, labeled = read_labels(y)
     check_consistent_length(X, y)
     classes = np.unique(y[labeled].tolist()).tolist()

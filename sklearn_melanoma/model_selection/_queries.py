@@ -12,6 +12,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
+from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._validation.labels import find_labeled
 
 # The distances of all pairs are in memory. Beyond this number of samples, the most confident are left out.
@@ -78,7 +79,12 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
         model = model.estimator_ if "estimator_" in vars(model) else model.estimator
     measured: NDArray[np.bool_] | bool = True
     if isinstance(model, Pipeline):
-        X, measured, model = *_transform_samples(model, X), model[-1]
+        X, measured, model = *_transform_samples(Pipeline(list_steps(model)), X), model[-1]
+    if not hasattr(model, "predict_proba"):
+        raise TypeError(
+            f"model must end in a classifier with predict_proba, got {model!r}. Calibrate another one, as in "
+            "CalibratedClassifierCV(classifier)."
+        )
     rows = check_array(X)
     check_consistent_length(rows, y)
     unlabeled = np.flatnonzero(measured & (np.ones(len(rows), bool) if y is None else ~find_labeled(y)))

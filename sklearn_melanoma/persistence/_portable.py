@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from sklearn_melanoma._base import list_steps
+
 _PACKAGES = {  # module with the version, by package
     "sklearn-melanoma": "sklearn_melanoma",
     "scikit-learn": "sklearn",
@@ -88,7 +90,8 @@ def get_feature_names(model: Any) -> list[str] | None:
     if hasattr(model, "feature_names_in_"):
         return list(map(str, model.feature_names_in_))
     if isinstance(model, Pipeline):
-        return get_feature_names(model.steps[-1][1])
+        steps = list_steps(model)
+        return get_feature_names(steps[-1][1]) if steps else None
     for attribute in ("estimator_", "estimator"):
         if isinstance(inner := vars(model).get(attribute), BaseEstimator):
             return get_feature_names(inner)

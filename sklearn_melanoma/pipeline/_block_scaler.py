@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._callbacks import one_task
@@ -24,9 +25,9 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
 
     Parameters
     ----------
-    scaler : transformer
+    scaler : transformer or "passthrough"
         Scaler of all other columns, such as :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted. It must
-        return as many columns as it is given.
+        return as many columns as it is given. "passthrough" leaves them as they are.
     prefix : str, default="fisher\_"
         How the names of the columns of the block begin.
 
@@ -90,7 +91,8 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         names = getattr(self, "feature_names_in_", None)
         scaling = scale_blocks({self.prefix: 1.0}, names, rows, argument="prefix")
         self.center_, self.factor_, self.is_block_ = scaling.center, scaling.factor, ~scaling.is_counted
-        self.scaler_ = clone(self.scaler).fit(rows[:, ~self.is_block_], y)
+        scaler = FunctionTransformer() if self.scaler in (None, "passthrough") else clone(self.scaler)
+        self.scaler_ = scaler.fit(rows[:, ~self.is_block_], y)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:

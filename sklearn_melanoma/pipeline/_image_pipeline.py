@@ -13,14 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import N_JOBS, Composite, set_index, tag_image_input
+from sklearn_melanoma._base import N_JOBS, Composite, list_steps, set_index, tag_image_input
 from sklearn_melanoma._callbacks import Countdown, FitTask, learns, n_parts
 from sklearn_melanoma._parallel import run_in_parallel
-from sklearn_melanoma._sklearn_compat import CallbackSupportMixin, HasMethods, Interval, StrOptions, with_callbacks
+from sklearn_melanoma._sklearn_compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_params,
+    with_callbacks,
+)
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_images, element_of_error
 from sklearn_melanoma.pipeline._batches import Batch, BatchResult, Outcome, Transformed, run_batch
@@ -356,13 +363,13 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return Pipeline(self.steps)._sk_visual_block_()
 
     def _named(self) -> list[tuple[str, Any]]:
-        return [(name, step) for name, step in self.steps if step is not None and step != "passthrough"]
+        return list_steps(self)
 
     def _active(self) -> list[Any]:
         return [step for _, step in self._named()]
 
     def _check_steps(self) -> list[Any]:
-        self._validate_params()
+        validate_params(self)
         if not self.steps:
             raise ValueError("steps must hold at least one (name, transformer), got none.")
         self._validate_names([name for name, _ in self.steps])
@@ -372,4 +379,17 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                 raise TypeError(
                     f"every step must be a transformer with fit and transform, or 'passthrough'; got {step!r}."
                 )
+            if isinstance(step, FeatureUnion):
+                _check_union(step)
         return steps
+
+
+def _check_union(union: FeatureUnion) -> None:
+    """Raise an error if a union has nothing to return, or would put images beside features."""
+    members = [member for _, member in union.transformer_list if member != "drop"]
+    take_images = (not get_tags(member).input_tags.two_d_array for member in members if member != "passthrough")
+    if not members or ("passthrough" in members and any(take_images)):
+        raise ValueError(
+            "a FeatureUnion of images must have one transformer or more, and may have others that are 'drop', got "
+            f"{union!r}. 'passthrough' would put images beside features."
+        )

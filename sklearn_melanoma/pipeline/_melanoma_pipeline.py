@@ -76,7 +76,7 @@ class MelanomaPipeline(Pipeline):
         """
         self._check_samples(X)
         last = self.steps[-1][1]
-        if is_classifier(last) and not isinstance(last, FrozenEstimator):
+        if is_classifier(self) and not isinstance(last, FrozenEstimator):
             check_consistent_length(X, y)
             y = self._check_labels(y, last)
         with named_columns(X):
@@ -197,7 +197,7 @@ class MelanomaPipeline(Pipeline):
         ValueError
             If nothing is labeled, or a missing label is not -1.
         """
-        if not is_classifier(self.steps[-1][1]):
+        if not is_classifier(self):
             return float(super().score(X, y, sample_weight, **params))
         part = select_labeled(X, y, sample_weight=sample_weight, **params)
         check_scored(part)

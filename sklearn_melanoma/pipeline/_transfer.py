@@ -12,6 +12,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_melanoma._base import list_steps
+from sklearn_melanoma.inspection._models import is_linear
 from sklearn_melanoma.metrics._positive import find_pos_label
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.semi_supervised._prior import split_priors
@@ -94,7 +96,8 @@ def transfer_pipeline(
     if new.classes is None:
         new.set_params(classes=_order_classes(old, pos_label))
     new_steps = [
-        (key, FrozenEstimator(step) if isinstance(step, ImagePipeline) else clone(step)) for key, step in steps
+        (key, FrozenEstimator(step) if isinstance(step, ImagePipeline) else clone(step, safe=False))
+        for key, step in steps
     ]
     labels = np.full(len(X_new), -1) if y_few is None else y_few
     return Pipeline([*new_steps, (name, new.set_params(prior=priors))]).fit(X_new, labels)
@@ -115,9 +118,7 @@ def _check_model(model: Any) -> None:
         raise TypeError(f"model must be a Pipeline, got {model!r}. make_melanoma_pipeline makes one.")
     check_is_fitted(model)
     last = model[-1]
-    n_classes = len(getattr(last, "classes_", ()))
-    # Pairs of classes have weights in some classifiers.
-    if not hasattr(last, "coef_") or n_classes < 2 or (n_classes > 2 and len(last.coef_) != n_classes):
+    if not is_linear(last) or len(last.classes_) < 2:
         raise ValueError(
             f"model must end in a linear classifier with weights for each class, got {last!r}. "
             "Fit one, as make_melanoma_pipeline('all') has it."
@@ -127,9 +128,10 @@ def _check_model(model: Any) -> None:
             f"model must know the names of its columns, got {type(last).__name__} fitted without. "
             "Call set_output(transform='pandas') on the pipeline, and fit it to images or a DataFrame."
         )
-    measured = getattr(model[0], "feature_names_in_", None)
+    _, first = list_steps(model)[0]
+    measured = getattr(first, "feature_names_in_", None)
     if measured is None:
-        measured = model[0].get_feature_names_out()
+        measured = first.get_feature_names_out()
     made = sorted(set(last.feature_names_in_) - set(measured))
     if made:
         raise ValueError(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_melanoma._base import list_steps
+
 # Endings of column names that change no direction: units, and those of the columns of ages in the ISIC Archive.
 _ENDINGS = ("_mm2", "_mm", "_approx", "_approximate")
 
@@ -57,8 +59,7 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     array([-1.,  0.,  1.])
     """
     sign = 1.0
-    if hasattr(prior, "steps"):
-        prior = prior.steps[-1][1]
+    prior = _get_last(prior)
     if hasattr(prior, "fit"):
         sign = _find_sign(prior, classes)
         coefficients = _read_coefficients(prior)
@@ -79,10 +80,15 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     return sign * weights
 
 
+def _get_last(prior: Any) -> Any:
+    """Return the last estimator of a pipeline; any other prior is returned unchanged."""
+    steps = list_steps(prior) if hasattr(prior, "steps") else []
+    return _get_last(steps[-1][1]) if steps else prior
+
+
 def has_class_weights(prior: Any) -> bool:
     """Return whether a prior has weights for each class: a table, a mapping of mappings, or a multinomial model."""
-    if hasattr(prior, "steps"):
-        prior = prior.steps[-1][1]
+    prior = _get_last(prior)
     if hasattr(prior, "fit"):
         return np.ndim(getattr(prior, "coef_", 0)) == 2 and len(prior.coef_) > 1
     if isinstance(prior, Mapping):
@@ -128,8 +134,7 @@ def read_class_priors(
             f"prior must have weights for each of the {len(classes)} classes, got one set of weights. Pass a mapping "
             "from class to weights, or a table with a column for each class."
         )
-    if hasattr(prior, "steps"):
-        prior = prior.steps[-1][1]
+    prior = _get_last(prior)
     if hasattr(prior, "fit"):
         if hasattr(prior, "n_support_"):
             raise ValueError(

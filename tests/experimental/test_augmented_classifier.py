@@ -153,6 +153,11 @@ def test_single_step_and_disabled_steps(data, few):
         pipeline = small_pipeline().set_params(features__steps=steps)
         model = AugmentedClassifier(pipeline, n_augmentations=1, random_state=0).fit(lesions, few)
         np.testing.assert_array_equal(model.estimator_[-1].coef_, expected.estimator_[-1].coef_)
+    whole = Pipeline([("nothing", "passthrough"), *small_pipeline().steps])
+    model = AugmentedClassifier(whole, n_augmentations=1, random_state=0).fit(data.images, few)
+    np.testing.assert_array_equal(model.estimator_[-1].coef_, expected.estimator_[-1].coef_)
+    with pytest.raises(TypeError, match="first step is an ImagePipeline"):
+        AugmentedClassifier(small_pipeline().set_params(features__steps=[("a", "passthrough")])).fit(data.images, few)
 
 
 def test_random_state(data, few):

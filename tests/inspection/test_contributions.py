@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, LinearSVC
@@ -117,6 +117,20 @@ def test_other_models_have_no_contributions(classifier, rows):
     assert explain(classifier.fit(X, y), X, 1) is None
 
 
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        SVC(kernel="linear"),  # its three rows of weights are for pairs of classes
+        make_pipeline(StandardScaler(), SVC(kernel="linear")),
+        CalibratedClassifierCV(SVC(kernel="linear"), cv=2),
+    ],
+)
+def test_support_vector_machine_of_three_classes_has_no_contributions(classifier, rows):
+    assert explain(classifier.fit(*rows), rows[0], 1) is None
+    two = classifier.fit(rows[0][:40], rows[1][:40])
+    assert explain(two, rows[0], 1).of_features.shape == (60, 4)
+
+
 def test_contributions_are_zero_for_an_average_row(rows):
     X, y = rows[0][:40], rows[1][:40]
     found = explain(LINEAR["logistic"].fit(X, y), X.mean().to_frame().T, 1)
@@ -191,6 +205,20 @@ def test_split_models_score_rows_as_the_whole_scores_images(kind, lesions, model
         np.testing.assert_allclose(found.decision, logit(whole.predict_proba(images)[:, 1]), atol=1e-9)
 
 
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_steps_without_effect_are_left_out(nothing, lesions):
+    X, y = lesions.images[:30], lesions.target[:30]
+    survey = make_melanoma_pipeline("survey", LogisticRegression())
+    model = Pipeline([("nothing", nothing), *survey.steps[:-1], ("nothing more", nothing), survey.steps[-1]]).fit(X, y)
+    parts = split_model(model)
+    assert parts.images is model["features"]
+    assert nothing not in parts.steps
+    table = parts.images.transform(X[:8])
+    np.testing.assert_allclose(parts.tabular.predict_proba(table), model.predict_proba(X[:8]), atol=1e-12)
+    found = explain(parts.tabular, table, 1)
+    np.testing.assert_allclose(found.decision, logit(model.predict_proba(X[:8])[:, 1]), atol=1e-9)
+
+
 def test_splitting_leaves_the_model_as_it_is(lesions, model):
     whole = wrap("calibrated", lesions, model)
     before = whole.predict_proba(lesions.images[:2])
@@ -204,6 +232,11 @@ def test_splitting_leaves_the_model_as_it_is(lesions, model):
         (lambda X, y: make_melanoma_pipeline(), NotFittedError, "not fitted yet"),
         (lambda X, y: LogisticRegression().fit([[0], [1]], [0, 1]), TypeError, "got LogisticRegression"),
         (lambda X, y: LogisticRegression, TypeError, "must be a fitted classifier"),
+        (
+            lambda X, y: make_melanoma_pipeline("survey", "passthrough").fit(X, y),
+            TypeError,
+            "must be a fitted classifier of images, got MelanomaPipeline",
+        ),
         (lambda X, y: AugmentedClassifier(make_melanoma_pipeline()).fit(X, y), TypeError, "got AugmentedClassifier"),
     ],
 )
@@ -314,6 +347,11 @@ def test_display_without_known_percentiles(lesions):
 def test_display_of_other_models(lesions):
     forest = make_melanoma_pipeline("survey", RandomForestClassifier(5, random_state=0))
     forest.fit(lesions.images[:30], lesions.target[:30])
+    with pytest.raises(TypeError, match=r"must be linear, .* got RandomForestClassifier"):
+        ContributionDisplay.from_estimator(forest, lesions.images[0])
+    forest.fit(
+        lesions.images[:30], np.arange(30) % 3
+    )  # no class is the positive one, and there is no decision function
     with pytest.raises(TypeError, match=r"must be linear, .* got RandomForestClassifier"):
         ContributionDisplay.from_estimator(forest, lesions.images[0])
 

@@ -9,7 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -27,6 +27,26 @@ def data():
 
 
 # Out of fold
+
+
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_a_pipeline_must_end_in_a_classifier(data, nothing):
+    X, y, _ = data
+    model = make_pipeline(StandardScaler(), nothing).fit(X)
+    with pytest.raises(TypeError, match="estimator must be a classifier with predict_proba or decision_function, got"):
+        out_of_fold_scores(model, X, y)
+    with pytest.raises(TypeError, match=r"model must end in a classifier with predict_proba, got StandardScaler"):
+        which_to_label(make_pipeline(nothing, StandardScaler()).fit(X), X, 3)
+
+
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_which_to_label_leaves_out_steps_without_effect(nothing):
+    lesions = make_lesions(12, image_size=(48, 64), random_state=0)
+    images = [*lesions.images, np.full((48, 64, 3), 200, np.uint8)]  # it has no lesion, and therefore no features
+    survey = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, lesions.target)
+    model = Pipeline([("before", nothing), *survey.steps[:-1], ("after", nothing), survey.steps[-1]])
+    with pytest.warns(UserWarning, match="No lesion was found"):
+        assert sorted(which_to_label(model, images, 12)) == list(range(12))
 
 
 def test_matches_cross_val_predict_with_all_labels(data):

@@ -29,7 +29,7 @@ from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
@@ -209,6 +209,11 @@ def test_loaded_transformer_and_string_labels(lesions, path):
         save_and_load(features, path).transform(lesions.images), features.transform(lesions.images)
     )
     assert read_model_info(path).classes is None
+
+    unfinished = Pipeline([("features", features), ("classify", "passthrough")]).fit(lesions.images)
+    pd.testing.assert_frame_equal(
+        save_and_load(unfinished, path).transform(lesions.images), features.transform(lesions.images)
+    )
 
     names = np.where(lesions.target == 1, "melanoma", "nevus")
     model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, names)

@@ -27,7 +27,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClas
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
@@ -299,6 +299,14 @@ def test_votes_and_columns_by_name(table):
     votes = VotingClassifier(members, voting="soft", weights=[1, 2, 3])
     imputer = SimpleImputer(keep_empty_features=True).set_output(transform="pandas")
     check_same(make_pipeline(imputer, columns, votes).fit(table, make_labels(2)), table)
+
+
+def test_unions_and_steps_without_effect(table):
+    ranks = QuantileTransformer(n_quantiles=10, subsample=None)
+    union = FeatureUnion([("a", ranks), ("b", "passthrough"), ("c", "drop")], transformer_weights={"a": 3.0})
+    imputer = SimpleImputer(keep_empty_features=True)
+    nothing = Pipeline([("a", "passthrough"), ("b", Pipeline([("c", None)]))])
+    check_same(make_pipeline(nothing, imputer, union, LogisticRegression()).fit(table, make_labels(2)), table)
 
 
 def test_a_converter_that_computes_something_else_is_rejected(table):

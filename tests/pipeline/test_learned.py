@@ -90,6 +90,13 @@ def test_block_scaler(table):
     assert ratio == pytest.approx(1)
 
 
+@pytest.mark.parametrize("scaler", ["passthrough", None])
+def test_block_scaler_leaves_other_columns(table, scaler):
+    scaled = BlockScaler(scaler).set_output(transform="pandas").fit_transform(table)
+    pd.testing.assert_frame_equal(scaled[["area", "hue"]], table[["area", "hue"]])
+    assert (scaled[["fisher_0", "fisher_1"]] ** 2).sum(axis=1).mean() == pytest.approx(2)
+
+
 def test_block_scaler_takes_arrays_after_fit(table):
     scaler = BlockScaler(StandardScaler()).fit(table)
     with pytest.warns(UserWarning, match="valid feature names"):

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -117,6 +118,27 @@ def test_passthrough(images, nothing):
     assert list(pipeline.set_output(transform="pandas").transform(images[:2]).columns) == SURVEY
     last = make_survey_pipeline().set_params(measure=nothing)
     assert isinstance(last.fit_transform(images[:1])[0], Lesion)
+
+
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_last_step_without_effect(images, nothing):
+    pipeline = make_melanoma_pipeline("survey").set_params(classify=nothing)
+    rows = pipeline.fit(images, [0, 1] * (len(images) // 2) + [0] * (len(images) % 2)).transform(images)
+    np.testing.assert_array_equal(rows, pipeline[:-1].transform(images))
+    assert not hasattr(pipeline, "predict")
+
+
+@pytest.mark.parametrize("members", [[("a", "drop")], [("a", MorphologyFeatures()), ("b", "passthrough")]])
+def test_union_must_make_features(images, members):
+    pipeline = make_survey_pipeline().set_params(measure=FeatureUnion(members))
+    with pytest.raises(ValueError, match="FeatureUnion of images must have one transformer or more"):
+        pipeline.fit(images)
+
+
+def test_union_of_rows_may_keep_them(images):
+    twice = FeatureUnion([("same", "passthrough"), ("negative", FunctionTransformer(np.negative)), ("no", "drop")])
+    rows = ImagePipeline([*make_survey_pipeline().steps, ("twice", twice)]).fit_transform(images[:2])
+    np.testing.assert_array_equal(rows[:, :3], -rows[:, 3:])
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,17 @@ def test_string_classes_in_any_order(model, new_data):
     np.testing.assert_allclose(transferred.predict_proba(X)[:, ::-1], expected)
 
 
+@pytest.mark.parametrize("nothing", ["passthrough", None])
+def test_steps_without_effect_are_kept(nothing, new_data):
+    table = make_table(400)
+    steps = make_model().steps
+    model = Pipeline([("before", nothing), *steps[:-1], ("after", nothing), steps[-1]]).set_output(transform="pandas")
+    transferred = transfer_pipeline(model.fit(*table), new_data[0])
+    assert (transferred["before"], transferred["after"]) == (nothing, nothing)
+    expected = transfer_pipeline(make_model().fit(*table), new_data[0])
+    np.testing.assert_array_equal(transferred[-1].coef_, expected[-1].coef_)
+
+
 def test_each_transfer_adds_a_prior(model, new_data):
     twice = transfer_pipeline(transfer_pipeline(model, *new_data), make_table(50, seed=2)[0])
     np.testing.assert_allclose(twice[-1].prior_weights_, [1 / 3] * 3)
@@ -206,7 +217,9 @@ def test_model_must_be_fitted(new_data):
         transfer_pipeline(make_model(), new_data[0])
 
 
-@pytest.mark.parametrize(("classifier", "n_classes"), [(DecisionTreeClassifier(), 2), (SVC(kernel="linear"), 4)])
+@pytest.mark.parametrize(
+    ("classifier", "n_classes"), [(DecisionTreeClassifier(), 2), (SVC(kernel="linear"), 3), (SVC(kernel="linear"), 4)]
+)
 def test_model_must_be_linear_in_each_class(classifier, n_classes, new_data):
     X, _ = make_table(100)
     model = make_model(classifier).fit(X, np.arange(100) % n_classes)

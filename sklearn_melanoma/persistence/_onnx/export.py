@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
+from sklearn_melanoma._base import list_steps
 from sklearn_melanoma.inspection._models import find_inner, split_model
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.persistence._checks import check_model, set_threshold
@@ -79,10 +80,10 @@ def _take_table_side(model: Any) -> tuple[Any, list[str] | None, int]:
 
 
 def _find_first(model: Any) -> Any:
-    """Return the first estimator inside a model that gets the table."""
+    """Return the first estimator inside a model that gets the table; None for a pipeline without steps."""
     if isinstance(model, Pipeline):
-        steps = [step for _, step in model.steps if step is not None and step != "passthrough"]
-        return _find_first(steps[0])
+        found = (_find_first(step) for _, step in list_steps(model))
+        return next((first for first in found if first is not None), None)
     if attribute := find_inner(model):
         return _find_first(getattr(model, attribute))
     if calibrated := getattr(model, "calibrated_classifiers_", None):

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer
 
 from sklearn_melanoma._typing import Array
@@ -141,9 +141,20 @@ def _add_column_transformer(graph: Graph, step: ColumnTransformer, x: str) -> st
     return graph.add("Concat", *parts, axis=1)
 
 
+def _add_union(graph: Graph, step: FeatureUnion, x: str) -> str:
+    weights = step.transformer_weights or {}
+    parts = []
+    for name, transformer in step.transformer_list:
+        if transformer != "drop":
+            part = add_transformer(graph, transformer, x)
+            parts.append(graph.add("Mul", part, float(weights[name])) if name in weights else part)
+    return graph.add("Concat", *parts, axis=1)
+
+
 _CONVERTERS: dict[type, Callable[..., str]] = {
     BlockScaler: _add_block_scaler,
     ColumnTransformer: _add_column_transformer,
+    FeatureUnion: _add_union,
     QuantileTransformer: _add_quantile_transformer,
     SimpleImputer: _add_imputer,
 }
