@@ -19,6 +19,8 @@ PLAIN, DEFLATED, RLE = f"{SHORT}.1", f"{SHORT}.1.99", f"{SHORT}.5"
 JPEG, JPEG_LOSSLESS, JPEG_LS, JPEG_2000 = (f"{SHORT}.4.{number}" for number in (50, 70, 80, 90))
 SYNTAXES = (SHORT, PLAIN, DEFLATED, f"{SHORT}.2", RLE, JPEG, JPEG_LOSSLESS, JPEG_LS, JPEG_2000, f"{SHORT}.4.100")
 
+_LARGE_SIDE = 9459  # of the largest square that is read
+
 #: Bytes of the files before their pixels, without a palette or a color profile.
 N_HEADER = 500
 
@@ -110,10 +112,9 @@ def list_large_dicom() -> dict[str, Callable[[], bytes]]:
     """Return makers of the costliest DICOM files, by name; empty without pydicom."""
     if not has_pydicom():
         return {}
-    side = 9459
+    side = _LARGE_SIDE
     sides = {"Rows": side, "Columns": side}
     run = struct.pack("<4I", 3, *(64 + number * 2 * -(-(side**2) // 128) for number in range(3))).ljust(64, b"\0")
-    image = Image.new("RGB", (side, side), "tan")
     return {
         f"{side} × {side} DICOM, RGB": lambda: build_dicom(np.zeros((side, side, 3), np.uint8), **sides),
         f"{side} × {side} DICOM, planes": lambda: build_dicom(
@@ -128,11 +129,11 @@ def list_large_dicom() -> dict[str, Callable[[], bytes]]:
         f"{side} × {side} DICOM, RLE": lambda: build_dicom(
             run + b"\x81\7" * (3 * -(-(side**2) // 128)), syntax=RLE, **sides
         ),
-        f"{side} × {side} DICOM, JPEG": lambda: build_dicom(encode(image, "JPEG"), syntax=JPEG, **sides),
+        f"{side} × {side} DICOM, JPEG": lambda: build_dicom(_encode_plain("JPEG"), syntax=JPEG, **sides),
         "5000 × 5000 DICOM, JPEG 2000 of 24 MB": lambda: _encode_noise(4),
         "5000 × 5000 DICOM, JPEG 2000 of 27 MB": lambda: _encode_noise(5),
         f"{side} × {side} DICOM, JPEG 2000": lambda: build_dicom(
-            encode(image, "JPEG2000", no_jp2=True), "YBR_RCT", syntax=JPEG_2000, **sides
+            _encode_plain("JPEG2000", no_jp2=True), "YBR_RCT", syntax=JPEG_2000, **sides
         ),
     }
 
@@ -170,6 +171,11 @@ def _encode_row(row: bytes) -> bytes:
     if len(set(row)) == 1:
         return b"".join(bytes([257 - min(128, len(row) - at), row[0]]) for at in range(0, len(row), 128))
     return b"".join(bytes([len(row[at : at + 128]) - 1]) + row[at : at + 128] for at in range(0, len(row), 128))
+
+
+def _encode_plain(kind: str, **options: Any) -> bytes:
+    """Return a large image of one color as a file of Pillow."""
+    return encode(Image.new("RGB", (_LARGE_SIDE, _LARGE_SIDE), "tan"), kind, **options)
 
 
 def _encode_noise(n_levels: int) -> bytes:
