@@ -31,7 +31,7 @@ FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 # Enough for MAX_PIXELS of three bytes. The file stays in memory while it is decoded.
 MAX_BYTES = 300_000_000
 
-#: Exceptions that Pillow's readers raise for damaged files. The readers, in Python and C, check little: the kind of
+#: Exceptions that Pillow's readers raise for damaged files. These readers, in Python and C, check little. The kind of
 #: exception depends on the first operation that fails. Warnings belong here because a filter can turn them into errors.
 DECODER_ERRORS = (
     ArithmeticError,
@@ -53,7 +53,7 @@ DECODER_ERRORS = (
 
 
 class Loaded(NamedTuple):
-    """A decoded image, its pixels as stored in the file."""
+    """A decoded image, with its pixels as stored in the file."""
 
     image: Image.Image
     width: int  # as stored in the file; `image` may have been decoded at a smaller size
@@ -61,7 +61,7 @@ class Loaded(NamedTuple):
     box: Box | None  # part of `image` that shows the whole picture; None for all of it
     orientation: int  # 1 to 8, as in EXIF
     deep: bool = False  # whether the file has 16 bits per level; Pillow keeps the upper 8 of colors
-    mm_per_pixel: float | None = None  # of the file; None if it does not say
+    mm_per_pixel: float | None = None  # of the file; None if it is unknown
 
 
 def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
@@ -91,7 +91,7 @@ def load_file(path: PathLike, max_side: int | None = None) -> Loaded:
     Warns
     -----
     UserWarning
-        If it has several pages of different images, or several frames. If a DICOM file has a scale of no use.
+        If it has several pages of different images, or several frames. If the scale of a DICOM file can't be used.
     """
     data = read_bytes(path, MAX_BYTES)
     return _load_dicom(data, path, max_side) if is_dicom(data) else _load_encoded(data, path, max_side)
@@ -165,7 +165,7 @@ def source_errors(source: object) -> Iterator[None]:
 
 
 def _read_orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if it is missing or invalid, as image viewers do."""
+    """Return the EXIF orientation, 1 to 8. A missing or invalid one is 1, as in image viewers."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except DECODER_ERRORS:

@@ -1,6 +1,6 @@
 """Headers of DICOM files: where the pixels are, and attributes of image and patient.
 
-Only the attributes that a caller names are read, so that names and dates of patients are not even in memory otherwise.
+Only the attributes that a caller names are decoded. Names and dates of patients are left out unless they are asked for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 # Headers take some KB, and up to some MB with a color profile or a palette of 16 bits.
 MAX_HEADER_BYTES = 1 << 24
 
-# pydicom reads an element in one to three calls, each in some microseconds. Headers have some hundred elements.
+# Largest number of reads. pydicom reads an element in one to three calls of some microseconds each. Headers have some
+# hundred elements.
 MAX_READS = 100_000
 
-# Inflating keeps two copies for a moment. Compressed bytes may unpack to a thousand times as many.
+# Inflating keeps two copies for a moment. Compressed bytes may inflate to a thousand times as many.
 MAX_INFLATED_BYTES = 150_000_000
 
 SPACINGS = (
@@ -29,14 +30,14 @@ SPACINGS = (
     "PixelAspectRatio",
 )
 
-# Pixels are taken for square if their sides differ by at most this fraction, as rounded numbers do.
+# Pixels count as square if their sides differ by at most this fraction, since files hold rounded numbers.
 _ASPECT = 0.01
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 # First element of a file without the preamble of 132 bytes, as old archives write it. No other format starts like this.
 _BARE_START = re.compile(rb"\x02\0[\0-\x10]\0[A-Z]{2}|\x08\0[\0-\x18]\0(?:[A-Z]{2}|..\0\0)", re.DOTALL)
-_FIRST_PIXELS, PIXEL_DATA = 0x7FE0_0008, 0x7FE0_0010  # floats come first
+_FIRST_PIXELS, PIXEL_DATA = 0x7FE0_0008, 0x7FE0_0010  # pixels as floats have a smaller tag
 _UNDEFINED = 0xFFFF_FFFF
 
 _lock = threading.Lock()
@@ -47,19 +48,19 @@ class Header(NamedTuple):
 
     syntax: str  # UID of the transfer syntax
     sop_class: str  # UID of the kind of object; empty if it is missing
-    values: dict[str, Any]  # bytes, or what pydicom makes of a sequence, by the keyword of the attribute
+    values: dict[str, Any]  # bytes, or a sequence as pydicom reads it, by the keyword of the attribute
     data: bytes  # content of the file, inflated
-    tag: int | None  # of the pixels; None without pixels
-    start: int  # of the pixels in the data
-    length: int | None  # of the pixels in bytes; None if they are encapsulated
+    tag: int | None  # tag of the pixels; None without pixels
+    start: int  # position of the pixels in the data
+    length: int | None  # number of bytes of the pixels; None if they are encapsulated
 
     @property
     def is_without_image(self) -> bool:
-        """Whether it is of a kind without pixels, such as a report. Any other file without pixels is damaged."""
+        """Whether the file is of a kind without pixels, such as a report. Any other file without pixels is damaged."""
         return self.tag is None and bool(self.sop_class) and not name_uid(self.sop_class).endswith("Image Storage")
 
     def get_text(self, keyword: str) -> str:
-        """Return a text without padding; empty if it is missing."""
+        """Return the text of an attribute without padding; empty if it is missing."""
         return _decode_text(self.values.get(keyword))
 
     def get_integer(self, keyword: str, default: int = 0) -> int:
@@ -106,7 +107,7 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
     ------
     ValueError
         If the header is damaged or exceeds a limit, or the transfer syntax is big-endian. If the file has neither a
-        preamble nor a SOP Class UID, so that it may be no DICOM file.
+        preamble nor a SOP Class UID, since it may not be a DICOM file.
     ImportError
         If pydicom is not installed.
     """
@@ -140,7 +141,7 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
                 specific_tags=list(tags.values()),  # type: ignore[arg-type]
             )
         except RecursionError as error:
-            raise ValueError("its header has too many sequences in each other") from error
+            raise ValueError("its header has too many nested sequences") from error
         values = {keyword: found.get_item(tag).value for keyword, tag in tags.items() if tag in found}  # type: ignore
     sop_class = _decode_text(values.get("SOPClassUID")) or sop_class
     if is_bare and not sop_class:
@@ -181,7 +182,7 @@ def read_items(header: Header, keyword: str, keywords: Iterable[str], *, max_rea
 
 
 def find_scale(header: Header) -> tuple[float | None, str]:
-    """Return the width of a pixel in millimeters, or None and why a given one is of no use.
+    """Return the width of a pixel in millimeters, or None and the reason why it can't be used.
 
     Pixel Spacing is the distance on the patient (DICOM PS3.3, 10.7.1.1). If it equals the spacing on the detector or on
     a scanned print, it was not corrected for the magnification, unless a type of calibration is given.
@@ -230,7 +231,7 @@ def silence_pydicom() -> Iterator[None]:
 
 
 class CountingReader(BytesIO):
-    """Bytes as a file that refuses more reads than a valid file needs."""
+    """File of bytes that raises an error after more reads than a valid file needs."""
 
     def __init__(self, data: bytes, max_reads: int = MAX_READS, max_bytes: int | None = None):
         super().__init__(data)

@@ -12,8 +12,8 @@ from PIL import Image
 from sklearn_melanoma._io.dicom import CountingReader, Header, name_uid, silence_pydicom
 from sklearn_melanoma._io.headers import MAX_SEGMENTS
 
-# Decoders of pydicom keep several copies. That of JPEG 2000 takes about 1 s for this number of pixels, and 3 s more for
-# this number of bytes.
+# Limits for decoders of pydicom, which keep several copies. The one for JPEG 2000 takes about 1 s for this number of
+# pixels, and 3 s more for this number of bytes.
 MAX_PLUGIN_PIXELS = 25_000_000
 MAX_PLUGIN_BYTES = 25_000_000
 
@@ -25,8 +25,8 @@ class Form(NamedTuple):
     height: int
     n_samples: int
     interpretation: str
-    n_bytes: int  # per sample
-    bits: int  # per sample that count
+    n_bytes: int  # bytes per sample
+    bits: int  # bits per sample that hold its value
     in_planes: bool
 
     @property
@@ -52,8 +52,8 @@ def join_fragments(header: Header) -> bytes:
 def declare_rgb(jpeg: bytes, interpretation: str) -> bytes:
     """Return a JPEG that says that it holds RGB, if the DICOM file does and nothing in the JPEG says otherwise.
 
-    Without a marker, decoders take three channels for YCbCr. The markers of JFIF and Adobe, and channels of different
-    resolution, are stronger evidence than the declaration of the file, which is often wrong.
+    Without a marker, decoders treat three channels as YCbCr. The declaration of the file is often wrong. The markers of
+    JFIF and Adobe, and channels of different resolution, are stronger evidence.
     """
     if not jpeg.startswith(b"\xff\xd8"):
         raise ValueError("its pixels are not a JPEG, although its transfer syntax says so")
@@ -100,7 +100,7 @@ def decode_with_plugin(header: Header, form: Form) -> tuple[NDArray[Any], Form]:
         with silence_pydicom():
             decoder = get_decoder(header.syntax)
     except NotImplementedError:
-        raise ValueError(f"its compression ({name}) is not read") from None
+        raise ValueError(f"its compression ({name}) is not supported") from None
     if not decoder.is_available:
         raise ValueError(
             f"its compression ({name}) needs a decoder of pydicom that is not installed. Install pyjpegls for "

@@ -1,4 +1,4 @@
-"""Pixels of DICOM files, as they are stored or as the JPEG in them."""
+"""Pixels of DICOM files: raw pixels, or the JPEG in the file."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _KEYWORDS = (
 
 
 class Content(NamedTuple):
-    """What a DICOM file holds of an image."""
+    """Image of a DICOM file, with its color profile and scale."""
 
     width: int
     height: int
-    jpeg: bytes | None  # either this, or the decoded image
+    jpeg: bytes | None  # None if `image` holds the pixels
     image: Image.Image | None
     deep: bool  # whether the file has more bits per level than the image
     inverted: bool  # whether 0 means white
-    profile: bytes | None  # of colors
+    profile: bytes | None  # color profile
     mm_per_pixel: float | None
-    warning: str  # about the scale
+    warning: str  # reason why the scale can't be used, or empty
 
 
 def read_content(data: bytes, max_side: int | None = None) -> Content:
@@ -110,8 +110,8 @@ def _check_frame(header: Header, width: int, height: int) -> None:
     n_frames = (header.get_decimals("NumberOfFrames") or [1])[0]
     if n_frames > 1:
         raise ValueError(
-            f"it holds {n_frames:g} frames, and only files of one image are read. Save the frame that shows the lesion "
-            "as a file of its own"
+            f"it holds {n_frames:g} frames, and only files with one image are read. Save the frame that shows the "
+            "lesion as a file of its own"
         )
     if header.tag != PIXEL_DATA:
         raise ValueError("its pixels are floats. Save them as 8 or 16 bits")
@@ -155,7 +155,7 @@ def _read_form(header: Header, width: int, height: int) -> Form:
 
 
 def _check_cost(form: Form, header: Header, n_bytes: int, max_side: int | None) -> None:
-    """Refuse an image that takes too much memory; `n_bytes` are those of the file."""
+    """Raise an error if an image takes too much memory; the file has `n_bytes`."""
     copied = form.n_bytes > 1 or form.in_planes or header.syntax not in _NATIVE or form.interpretation in _COPIED
     buffers = form.n_pixels * form.n_samples * (2 * form.n_bytes - 1) if copied else 0
     if header.syntax == DEFLATED:
@@ -202,7 +202,7 @@ def _double_colors(values: NDArray[Any], form: Form) -> NDArray[Any]:
 
 
 def _make_image(levels: NDArray[Any], form: Form, header: Header) -> tuple[Image.Image, bool]:
-    """Return an image of the levels, and whether lower bits are cut off. 16 bits stay if they are gray."""
+    """Return an image of the levels, and whether lower bits were cut off. Gray images keep 16 bits."""
     size = form.width, form.height
     if form.interpretation == "PALETTE COLOR":
         return _color_indices(levels, form, header)
@@ -211,7 +211,7 @@ def _make_image(levels: NDArray[Any], form: Form, header: Header) -> tuple[Image
         return Image.frombuffer("I;16", size, np.ascontiguousarray(levels), "raw", "I;16", 0, 1), False
     if levels.dtype.itemsize > 1:
         upper = np.empty(levels.shape, np.uint8)
-        # The cast drops bits above those that count.
+        # The cast drops bits above those of the value.
         levels = np.right_shift(levels, form.bits - 8, out=upper, casting="unsafe")
     mode = "L" if form.n_samples == 1 else "YCbCr" if form.interpretation.startswith("YBR_FULL") else "RGB"
     return Image.frombuffer(mode, size, np.ascontiguousarray(levels), "raw", mode, 0, 1), deep

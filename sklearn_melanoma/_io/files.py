@@ -21,10 +21,10 @@ IMAGE_SUFFIXES = (".bmp", ".dcm", ".dicom", ".jpe", ".jpeg", ".jpg", ".png", ".t
 # Examples: s3://bucket/image.jpg and zip://image.jpg::s3://bucket/images.zip. One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z\d+.-]+(::.+)?://")
 
-#: Seconds after which reading a URL is given up: enough for a dermoscopic image of 10 MB at 2 Mbit/s.
+#: Longest time for reading a URL, in seconds: enough for a dermoscopic image of 10 MB at 2 Mbit/s.
 MAX_SECONDS = 60.0
 
-_BLOCK = 1 << 20  # bytes to read from a store at once: a larger block would be in memory several times
+_BLOCK = 1 << 20  # largest number of bytes per read; a larger block would be in memory several times
 
 
 def is_url(path: object) -> bool:
@@ -52,8 +52,8 @@ def read_bytes(path: PathLike, limit: int) -> bytes:
     Raises
     ------
     OSError
-        If the file does not exist, can't be opened, is not a regular file or is larger than the limit. A TimeoutError
-        if reading a URL takes longer than `MAX_SECONDS`.
+        If the file does not exist, can't be opened, is not a regular file or is larger than the limit. If reading a URL
+        takes longer than `MAX_SECONDS`, it is a TimeoutError.
     ValueError
         If the path is invalid, or its protocol is unknown or caches files.
     ImportError
@@ -112,7 +112,7 @@ def _read_file(path: PathLike, limit: int) -> bytes:
         content = file.read(status.st_size + 1)
         if len(content) <= status.st_size:
             return content
-        # The file grows, or is one of the system, which have no size.
+        # The file grows, or is a file of the system without a size.
         return content + _read_stream(file, limit, n_read=len(content))
 
 
@@ -142,7 +142,7 @@ def _read_url(url: str, limit: int) -> bytes:
 
 
 def _explain_missing(error: FileNotFoundError, url: str) -> str:
-    """Return why a file is missing: fsspec's error holds its URL alone, and the cause of the error holds the reason."""
+    """Return why a file is missing. fsspec's error holds only the URL; the cause of the error holds the reason."""
     cause: Any = error.__cause__
     if hasattr(cause, "status"):
         return f"the server answered {cause.status} {getattr(cause, 'message', '')}".rstrip()
@@ -151,7 +151,7 @@ def _explain_missing(error: FileNotFoundError, url: str) -> str:
 
 
 def _check_protocols(url: str, limit: int) -> None:
-    """Refuse protocols that copy whole files to this disk when they are opened, whatever their size."""
+    """Raise an error for protocols that copy whole files of any size to this disk when they are opened."""
     from fsspec.implementations.cached import CachingFileSystem
     from fsspec.registry import get_filesystem_class, known_implementations, registry
 
@@ -180,13 +180,13 @@ def _fetch_url(url: str, limit: int, deadline: float) -> bytes:
 
 
 def _read_stream(file: IO[bytes], limit: int, deadline: float = float("inf"), *, n_read: int = 0) -> bytes:
-    """Read up to a limit, which includes the bytes that were read before."""
+    """Read up to a limit; the limit includes the bytes that were read before."""
     content = BytesIO()
     while block := file.read(min(limit + 1 - n_read, _BLOCK)):  # a network may return fewer bytes
         content.write(block)
         n_read += len(block)
         if n_read > limit:
             raise OSError(0, f"it has more than {limit:,} bytes")
-        if time.monotonic() > deadline:  # the caller gives up too, perhaps a moment later
+        if time.monotonic() > deadline:  # the caller stops waiting too, perhaps a moment later
             raise TimeoutError(f"it took more than {MAX_SECONDS:g} seconds")
     return content.getvalue()

@@ -13,13 +13,15 @@ from typing import NamedTuple
 MAX_SEGMENTS = 256  # in a JPEG before its pixels: 16 MB of metadata
 MAX_CHUNKS = 100_000  # in a PNG: 800 MB, as libpng writes 8 192 bytes per chunk
 MAX_CHUNK_BYTES = 1 << 26  # in all chunks of a PNG but those of pixels; Pillow copies them up to three times
-MAX_WEBP_BYTES = 100_000_000  # Pillow copies the file before it can be checked; entries of tiny chunks take more
+MAX_WEBP_BYTES = (
+    100_000_000  # Pillow copies the file before it can be checked; entries of tiny chunks take even more memory
+)
 MAX_FILL_BYTES = 1 << 20  # in a row, in a JPEG; Pillow passes them to libjpeg again and again
 MAX_TAGS = 4096  # in a TIFF page
 MAX_TAG_VALUES = 300_000  # numbers in one tag: offsets of 65 535 strips in four planes
 
 _TIFF_ORDERS = {b"II": "<", b"MM": ">"}
-# Pillow takes the mark in any byte order, and takes the file for BigTIFF if the plus comes first.
+# Pillow accepts the mark in any byte order, and reads the file as BigTIFF if the plus sign comes first.
 _TIFF_MARKS = (b"*\0", b"\0*", b"+\0", b"\0+")
 _TIFF_NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that Pillow unpacks value by value, unlike bytes
 
@@ -53,7 +55,7 @@ def check_header(data: bytes) -> None:
 class ChunkSizes(NamedTuple):
     """Sizes of the chunks of a PNG, in bytes."""
 
-    other: int  # in all chunks but those of pixels
+    other: int  # in all chunks but those with pixels
     copied: int  # that Pillow copies in addition to the content of the file
 
 
@@ -91,7 +93,8 @@ def measure_png(data: bytes) -> ChunkSizes:
         position += 12 + length
     else:
         raise ValueError(f"it has more than {MAX_CHUNKS:,} chunks")
-    # Pixels may be complete before the end of these chunks. Pillow reads the rest of one, and copies it once more.
+    # Pixels may be complete before the end of these chunks. Pillow then reads the rest of a chunk, and copies it once
+    # more.
     return ChunkSizes(other, 2 * other + max(first, 2 * later))
 
 

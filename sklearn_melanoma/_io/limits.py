@@ -28,7 +28,7 @@ _WAY_OUT = ". If that is right, shrink it with a tool you trust first"
 
 
 def check_cost(image: ImageFile.ImageFile, data: bytes, max_side: int | None = None) -> None:
-    """Refuse an image that would take gigabytes or minutes to decode; even a small file can.
+    """Raise an error if decoding an image would take gigabytes of memory or minutes; even a small file can.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def check_cost(image: ImageFile.ImageFile, data: bytes, max_side: int | None = N
         raise ValueError(f"it has tiles of {tile_width} × {tile_height} pixels, more than {MAX_PIXELS:,}")
     if image.tile and image.tile[0][0] == "bmp_rle":
         _check_run_length(width, height, len(data))
-    # Pillow takes one or four bytes per pixel. The decoder of WebP keeps two frames in addition.
+    # Pillow needs one or four bytes per pixel. The decoder of WebP keeps two more frames.
     stored = 12 if image.format == "WEBP" else 1 if image.mode in ("1", "L", "P") else 4
     decoding = _estimate_decoding(image, data)
     check_memory(image.size, len(data), decoding, stored, max_side, is_gray=image.mode == "L")
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse an image of too many pixels."""
+    """Raise an error if an image has too many pixels."""
     if width * height > MAX_PIXELS:
         raise ValueError(f"it declares {width} × {height} pixels, more than {MAX_PIXELS:,}{_WAY_OUT}")
     if max(width, height) > MAX_SIDE:
@@ -73,7 +73,7 @@ def check_size(width: int, height: int) -> None:
 def check_memory(
     size: tuple[int, int], n_bytes: int, decoding: int, stored: int, max_side: int | None, *, is_gray: bool
 ) -> None:
-    """Refuse an image that takes too much memory.
+    """Raise an error if an image takes too much memory.
 
     The content of the file is released when all pixels are decoded, before they are converted.
 
@@ -130,13 +130,13 @@ def _check_run_length(width: int, height: int, n_bytes: int) -> None:
 def _estimate_decoding(image: Any, data: bytes) -> int:
     """Return the bytes of the file, its copies and the buffers of the decoder."""
     pixels = image.width * image.height
-    if image.format == "WEBP":  # three copies, and entries of chunks and frames, which may be tiny
+    if image.format == "WEBP":  # three copies, and an entry for each chunk and frame, even for tiny ones
         return 7 * len(data) + 4 * pixels
     if image.format == "PNG":
         return len(data) + measure_png(data).copied
     if image.format == "TIFF":
         return len(data) + _measure_strip(image)
-    if image.info.get("progressive"):  # libjpeg keeps all coefficients
+    if image.info.get("progressive"):  # libjpeg keeps all coefficients in memory
         return len(data) + 2 * len(image.getbands()) * pixels
     return len(data)
 

@@ -13,10 +13,10 @@ from sklearn_melanoma._io.pixels import BAND_PIXELS, convert_bands, prepare_mode
 from sklearn_melanoma._io.tiff import is_inverted
 from sklearn_melanoma._validation.mask_levels import cut_levels, find_cut, select_labels
 
-# Differences between the channels of gray pixels, and between pixels of one color, that JPEG makes.
+# Largest difference that JPEG makes between the channels of gray pixels, and between pixels of one color.
 COLOR_NOISE = 48
 
-# Fraction of the lesion's pixels that may differ in color: borders of small masks in JPEGs.
+# Largest fraction of the lesion's pixels with another color. Borders of small masks in JPEGs have such pixels.
 MIXED = 0.1
 
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -46,7 +46,7 @@ def extract_mask(image: Image.Image, *, orientation: int = 1, lesion_label: Any 
     """
     if lesion_label is not None:
         mask = select_labels(_extract_labels(image), lesion_label)
-    elif image.mode in ("I", "F"):  # four bytes per pixel, so that only the bool result of each band is kept
+    elif image.mode in ("I", "F"):  # with four bytes per pixel; of each band, only the bool result is kept
         mask = _cut_bands(image)
     elif image.mode.startswith("I;16"):
         levels = convert_bands(image, np.asarray).astype(np.uint16, copy=False)
@@ -188,7 +188,7 @@ def _cut_with_alpha(image: Image.Image) -> NDArray[np.bool_]:
 
 
 def _is_constant(image: Image.Image, alpha: NDArray[np.uint8], visible: int) -> bool:
-    """Return whether all pixels have one color, of those with an alpha of at least `visible`."""
+    """Return whether all pixels with an alpha of at least `visible` have the same color."""
     top, low, high = 0, [255] * 3, [0] * 3
     for channels in _read_colors(image):
         seen = alpha[top : top + len(channels[0])] >= visible

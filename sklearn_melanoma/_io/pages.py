@@ -9,13 +9,13 @@ import numpy as np
 
 from sklearn_melanoma._io.headers import MAX_TAGS
 
-MAX_PAGES = 1000  # that are looked at
+MAX_PAGES = 1000  # largest number of pages to check
 
 _SUBFILE, _WIDTH, _HEIGHT, _OLD_SUBFILE = 254, 256, 257, 255  # tags
 _REDUCED, _TRANSPARENCY, _OLD_REDUCED = 1, 4, 2  # their values; the first two are bits
 _SIZES = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes of whole numbers, by their type
 
-# Largest difference between the sides of a thumbnail and those of the page that it shows, relative to the latter.
+# Largest relative difference between the sides of a thumbnail and the sides of its page.
 _ASPECT = 0.02
 
 
@@ -32,8 +32,9 @@ def count_pages(image: Any, data: bytes) -> int:
     Returns
     -------
     int
-        Pages of a TIFF, or frames of an animated PNG or WebP; 1 for all others. Smaller copies of the first page, such
-        as the levels of a pyramid and thumbnails, do not count. Nor do the depth and gain maps in JPEGs of cameras.
+        Pages of a TIFF, or frames of an animated PNG or WebP; 1 for all others. Smaller copies of the first page do not
+        count, such as the levels of a pyramid and thumbnails. The depth and gain maps in JPEGs of cameras do not count
+        either.
     """
     if image.format != "TIFF":
         return getattr(image, "n_frames", 1) if image.format in ("PNG", "WEBP") else 1

@@ -23,7 +23,7 @@ Convert = Callable[[Image.Image], NDArray[Any]]
 
 BAND_PIXELS = 1 << 20
 
-# Functions from an upright array to an array of the same memory in the order of the file, per EXIF orientation.
+# For each EXIF orientation, a function that returns a view of an upright array in the order of the file.
 _AS_STORED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -58,7 +58,8 @@ def extract_rgb(
     max_side : int, optional
         Longest side of the result, in pixels. None keeps the size.
     box : tuple of float, optional
-        Part of `image` that shows the whole picture: (0, 0, width, height). JPEG rounds sizes up when it decodes small.
+        Part of `image` that shows the whole picture: (0, 0, width, height). JPEG rounds sizes up when it decodes an
+        image at a smaller size.
     orientation : int, default=1
         EXIF orientation, 1 to 8.
 
@@ -87,7 +88,7 @@ def turn_upright(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _find_levels(image: Image.Image) -> Levels:
-    """Return what the levels of an image mean; warn if a 16-bit image seems to have another scale."""
+    """Return the meaning of the levels of an image; warn if a 16-bit image seems to have another scale."""
     transform = find_transform(image)
     if image.mode.startswith("I;16"):
         bits, inverted = find_bits(image), is_inverted(image)
@@ -130,9 +131,9 @@ def _shrink(image: Image.Image, max_side: int, box: Box | None, convert: Convert
 
 
 def convert_bands(image: Image.Image, convert: Convert, step: int = 1, *, orientation: int = 1) -> NDArray[Any]:
-    """Apply `convert` to bands of rows and return the result, turned upright from an EXIF orientation.
+    """Apply `convert` to bands of rows. Return the result, turned upright from an EXIF orientation.
 
-    `convert` makes one row of `step` rows.
+    `convert` turns `step` rows into one row.
     """
     width, height = image.size
     rows = max(BAND_PIXELS // (width * step), 1) * step
@@ -158,7 +159,7 @@ def _reduce(pixels: NDArray[np.uint8], blocks: int) -> NDArray[np.uint8]:
 def _convert_to_rgb(band: Image.Image, levels: Levels) -> NDArray[np.uint8]:
     band = prepare_mode(band)
     if band.mode in ("P", "PA", "LA", "RGBA") or ("transparency" in band.info and band.mode[0] not in "IF"):
-        band = band.convert("RGBA").convert("RGBa")  # multiplied by alpha, which means over black
+        band = band.convert("RGBA").convert("RGBa")  # levels multiplied by alpha, as over black
     elif band.mode == "CMYK" and levels.transform is not None:
         band = levels.transform.apply(band)
     elif band.mode in ("CMYK", "RGBX", "YCbCr", "LAB", "HSV"):
@@ -175,5 +176,5 @@ def _convert_to_rgb(band: Image.Image, levels: Levels) -> NDArray[np.uint8]:
 
 
 def prepare_mode(image: Image.Image) -> Image.Image:
-    """Return an image of gray and alpha in a mode that Pillow converts to others: La only to LA."""
+    """Return an image in a mode that Pillow can convert. It converts La (gray times alpha, and alpha) only to LA."""
     return image.convert("LA") if image.mode == "La" else image

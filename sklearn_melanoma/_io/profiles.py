@@ -14,7 +14,7 @@ from sklearn_melanoma._validation.warn import warn_user
 
 BLOCK_PIXELS = 1 << 20
 
-# Largest profile that is used. Profiles of cameras and monitors take some KB, those of presses 0.5 to 3 MB.
+# Largest profile that is used. Profiles of cameras and monitors take some KB, profiles of presses 0.5 to 3 MB.
 MAX_PROFILE_BYTES = 4_000_000
 
 # Profiles that change colors by at most this many levels are treated as sRGB.
@@ -80,7 +80,7 @@ def apply_transform(pixels: NDArray[np.uint8], transform: Any) -> NDArray[np.uin
 
 @lru_cache(maxsize=16)
 def _build_transform(profile: bytes, mode: str) -> Any:
-    """Return the transform of a profile, None for sRGB; raise an error if the profile is of no use."""
+    """Return the transform of a profile, None for sRGB; raise an error if the profile can't be used."""
     from PIL import ImageCms
 
     if len(profile) > MAX_PROFILE_BYTES:

@@ -1,6 +1,6 @@
 """Images and masks from paths, arrays and PIL images.
 
-Images come out upright, in RGB and at no larger size than needed.
+Images are returned upright, in RGB and at no larger size than needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_image, check_mask, source_name
 from sklearn_melanoma._validation.warn import warn_user
 
-# Smallest side of masks whose rim is checked. No mask of PH², ISIC 2017 and HAM10000 covers its rim but not its inside.
+# The rim of a mask is checked if its sides have at least this length. No mask of PH², ISIC 2017 and HAM10000 covers its
+# rim but not its inside.
 _MIN_RIM_SIDE = 16
 
 #: Default longest side of working images, in pixels.
@@ -38,10 +39,10 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Parameters
     ----------
     source : path, array-like or PIL.Image.Image
-        A JPEG, PNG, BMP, TIFF, WebP or DICOM file; gray, RGB or RGBA pixels as uint8, uint16, float
-        in 0..1 or bool, or as wider integers in 0..255; or a PIL image. Transparent pixels are
-        laid over black. Colors with a profile (Display P3, Adobe RGB, CMYK) are converted to
-        sRGB, relative colorimetric. DICOM files need the extra ``dicom``.
+        A JPEG, PNG, BMP, TIFF, WebP or DICOM file, an array, or a PIL image. Arrays hold gray, RGB or RGBA pixels as
+        uint8, uint16, float in 0..1 or bool, or as wider integers in 0..255. Transparent pixels are laid over black.
+        Colors with a profile (Display P3, Adobe RGB, CMYK) are converted to sRGB, relative colorimetric. DICOM files
+        need the extra ``dicom``.
     max_side : int, optional
         Longest side of the result, in pixels. Smaller images are left as they are.
 
@@ -53,24 +54,24 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Raises
     ------
     ValueError
-        If the file is empty, damaged, cut short or of another format, is a DICOM file without an image or of several
-        frames, or exceeds a limit: 89 478 485 pixels, 65 535 pixels on one side, 770 MB of memory for decoding. If a
-        URL has a protocol that keeps copies of files. If an array has a wrong shape or values, or a PIL image was
-        closed.
+        If the file is empty, damaged, cut short or of another format. If it is a DICOM file without an image or with
+        several frames. If it exceeds a limit: 89 478 485 pixels, 65 535 pixels on one side, 770 MB of memory for
+        decoding. If a URL has a protocol that keeps copies of files. If an array has a wrong shape or values, or a PIL
+        image was closed.
     TypeError
-        If `source` is none of the above.
+        If `source` has another type.
     OSError
-        If the file does not exist, can't be opened, is a folder, a pipe or a device, or has more than 300 000 000
-        bytes; a TimeoutError if a URL is not read within 60 seconds.
+        If the file does not exist, can't be opened, or has more than 300 000 000 bytes. If it is a folder, a pipe or a
+        device. If a URL is not read within 60 seconds, it is a TimeoutError.
     ImportError
-        If a package that reading needs is not installed: pydicom for DICOM files, fsspec for URLs.
+        If a required package is not installed: pydicom for DICOM files, fsspec for URLs.
 
     Warns
     -----
     UserWarning
-        If a 16-bit image is almost black, as images with 8- or 12-bit levels are; if a color profile is damaged or
-        for another kind of image, and therefore ignored; or if a file has several pages or frames with different
-        images, of which only the first is read. If the scale of a DICOM file is damaged, or its pixels are not square.
+        If a 16-bit image is almost black, as images with 8- or 12-bit levels are. If a color profile is ignored,
+        because it is damaged or for another kind of image. If a file has several pages or frames with different images;
+        only the first one is read. If the scale of a DICOM file is damaged, or its pixels are not square.
 
     Examples
     --------
@@ -85,9 +86,9 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
 def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any = None) -> NDArray[np.bool_]:
     """Read a mask from a file, an array or a PIL image, at its own size.
 
-    A mask has two levels, 0 and that of the lesion. Gray pixels of a resized border and the
-    noise of a JPEG are cut at half of the largest level, floats in 0..1 are probabilities and
-    are cut at 0.5. An image, a label image and other levels are refused.
+    A mask has two levels, 0 and the level of the lesion. Gray pixels of a resized border and the noise of a JPEG belong
+    to the lesion above half of the largest level. Floats in 0..1 are probabilities with the threshold 0.5. An image, a
+    label image or other levels raise an error.
 
     Parameters
     ----------
@@ -107,18 +108,18 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     Raises
     ------
     ValueError
-        If the file can't be read, the mask is not 2-D, or it has NaN, masked (``numpy.ma``) or
-        negative pixels, more than two levels, several colors or a background that is not 0.
+        If the file can't be read, or the mask is not 2-D. If the mask has NaN, masked (``numpy.ma``) or negative
+        pixels, more than two levels, several colors or a background that is not 0.
     TypeError
-        If `source` holds neither bools nor numbers, or `lesion_label` no integers.
+        If `source` holds neither bools nor numbers, or `lesion_label` holds anything but integers.
     OSError
         If the file does not exist or can't be opened.
 
     Warns
     -----
     UserWarning
-        If no pixel has a label of `lesion_label`. Without it, if the mask covers the whole rim of the image but not
-        its inside, as a black lesion on white does. If a file has several pages, of which only the first is read.
+        If no pixel has a label of `lesion_label`. Without `lesion_label`, if the mask covers the whole rim of the image
+        but not its inside, like a black lesion on white. If a file has several pages; only the first one is read.
 
     See Also
     --------
@@ -144,7 +145,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
 
 
 def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> NDArray[np.bool_]:
-    """Read a mask as `read_mask` does; errors about arrays call it by another name."""
+    """Read a mask as `read_mask` does; errors about arrays use `name`."""
     if isinstance(source, str | os.PathLike):
         loaded = load_file(source)
     elif isinstance(source, Image.Image):
@@ -208,7 +209,7 @@ def write_mask(mask: ArrayLike, path: PathLike) -> None:
     ValueError
         If the mask is not one that :func:`read_mask` accepts, or the path has another suffix or is a URL.
     TypeError
-        If `path` is not a path, or `mask` is one.
+        If `path` is not a path, or `mask` is a path.
     OSError
         If the file can't be written.
 
@@ -285,7 +286,7 @@ def read_lesion(image: Any, *, max_side: int | None = None, mm_per_pixel: float 
 
 
 def load_pil(image: Image.Image) -> Loaded:
-    """Decode a PIL image; refuse one that was closed."""
+    """Decode a PIL image; raise an error if it was closed."""
     file, path = getattr(image, "fp", None), source_name(image)
     closed = bool(getattr(image, "tile", None)) and (file is None or getattr(file, "closed", False))
     try:

@@ -29,7 +29,7 @@ def find_image_columns(table: Any) -> list[Any]:
 
 
 def _find_value(column: Any) -> Any:
-    """Return the first value that is not missing, or None; of several columns of one name, that of the first."""
+    """Return the first value that is not missing, or None; the first one counts among columns of the same name."""
     column = column.iloc[:, 0] if hasattr(column, "columns") else column
     return next((value for value in column if not is_missing(value)), None)
 

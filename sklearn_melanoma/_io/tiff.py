@@ -1,4 +1,4 @@
-"""TIFF files that Pillow decodes to other levels than they hold."""
+"""TIFF files that Pillow would decode to wrong levels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ _WHITE_IS_ZERO, _SEPARATE, _SIGNED, _FLOAT = 0, 2, 2, 3  # their values
 
 
 def prepare_tiff(image: Image.Image) -> None:
-    """Make Pillow decode planes of 16 bits in full, and refuse what it misreads. Call it before the pixels are decoded.
+    """Make Pillow decode 16-bit planes in full; raise an error if it would misread the file.
+
+    Call it before the pixels are decoded.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Image in any format. Only those opened from a TIFF are changed.
+        Image in any format. Only images from TIFF files are changed.
 
     Raises
     ------

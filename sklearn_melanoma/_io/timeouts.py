@@ -16,8 +16,8 @@ _local = threading.local()
 def call_with_timeout(function: Callable[[], T], seconds: float) -> T:
     """Call a function in another thread, and stop waiting for it after some time.
 
-    Python can't end a thread. A function that takes too long goes on in the background until it returns, and its
-    result is dropped. It does not keep the process alive.
+    Python can't end a thread. A function that takes too long continues in the background until it returns, and its
+    result is dropped. Its thread does not keep the process alive.
 
     Parameters
     ----------

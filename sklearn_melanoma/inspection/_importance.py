@@ -155,8 +155,8 @@ class FeatureImportanceDisplay:
             If `estimator` is not fitted.
         ValueError, TypeError
             If nothing is labeled, the columns have no names, `X`, `y` and `groups` differ in length, the score does not
-            suit the number of classes, it takes no weights and groups have several samples, or nothing says which class
-            is the positive one.
+            suit the number of classes, it takes no weights and groups have several samples, or the positive class can't
+            be determined.
         ImportError
             If matplotlib is not installed.
         """

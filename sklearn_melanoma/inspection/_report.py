@@ -171,8 +171,8 @@ def make_report(
     TypeError
         If the image steps of `model` can't be found, or `metadata` is not a DataFrame.
     ValueError
-        If `y`, `metadata` or `groups` do not fit the images, a label is not a class of the model, or nothing says which
-        class is the positive one.
+        If `y`, `metadata` or `groups` do not fit the images, a label is not a class of the model, or the positive class
+        can't be determined.
     NotFittedError
         If the model is not fitted.
     ImportError

@@ -79,8 +79,8 @@ def threshold_at_sensitivity(
     Raises
     ------
     ValueError
-        If a class is missing, a missing label is not -1, nothing says which class is the positive one, a group is
-        missing, or `sensitivity` is out of range.
+        If a class is missing, a missing label is not -1, the positive class can't be determined, a group is missing, or
+        `sensitivity` is out of range.
 
     Warns
     -----
@@ -198,8 +198,8 @@ def score_report(
     Raises
     ------
     ValueError
-        If a class is missing, a missing label is not -1, nothing says which class is the positive one, the columns are
-        not the classes, a probability is not in 0..1, or a parameter is out of range.
+        If a class is missing, a missing label is not -1, the positive class can't be determined, the columns are not
+        the classes, a probability is not in 0..1, or a parameter is out of range.
 
     See Also
     --------

@@ -60,7 +60,7 @@ def get_pos_label(estimator: Any) -> Any:
 
 
 def infer_pos_label(model: Any) -> Any:
-    """Return the label of the positive class of a fitted classifier; None if nothing says which it is.
+    """Return the label of the positive class of a fitted classifier; None if it can't be determined.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     Raises
     ------
     ValueError
-        If the label is not among two or more classes, or nothing says which it is.
+        If the label is not among two or more classes, or it can't be determined.
 
     Examples
     --------

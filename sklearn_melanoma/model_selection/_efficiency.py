@@ -95,11 +95,10 @@ def label_efficiency(
     Raises
     ------
     ValueError
-        Before any fit: if `y` has too few labels of a class, or holds masks; nothing says which class is the positive
-        one, or two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range;
-        `scoring` takes no weights and groups have several samples; or `results` holds scores of the same names for
-        other draws, another table or other parameters of the classifiers.
-        After a fit: if a classifier takes -1 for a class.
+        Before any fit: if `y` has too few labels of a class, or holds masks; the positive class can't be determined, or
+        two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range; `scoring`
+        takes no weights and groups have several samples; or `results` holds scores of the same names for other draws,
+        another table or other parameters of the classifiers. After a fit: if a classifier takes -1 for a class.
     TypeError
         If `estimators` are neither a mapping nor a classifier.
 

@@ -65,12 +65,12 @@ def set_threshold(
     threshold : Threshold, float or None
         The threshold that was given, or that of the model.
     pos_label : label or None
-        Label of the positive class; None if nothing says which of more than two classes it is.
+        Label of the positive class; None if it can't be determined among more than two classes.
 
     Raises
     ------
     ValueError
-        If the model can't have the threshold, or nothing says which class is the positive one.
+        If the model can't have the threshold, or the positive class can't be determined.
     """
     positive = _find_positive(model, pos_label)
     if threshold is not None:
@@ -103,7 +103,7 @@ def _is_fitted(model: Any) -> bool:
 
 
 def _find_positive(model: Any, pos_label: Any) -> Any:
-    """Return the label of the positive class; None if nothing says which of more than two classes it is."""
+    """Return the label of the positive class; None if it can't be determined among more than two classes."""
     check_classes_without_unlabeled(model)
     classes = np.asarray(getattr(model, "classes_", [])).tolist()
     if len(classes) != 2:

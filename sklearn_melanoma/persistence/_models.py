@@ -36,8 +36,8 @@ class ModelInfo:
     classes : tuple or None
         Classes of a classifier, in the order of the columns of ``predict_proba``.
     pos_label : label or None
-        Label of the positive class. The column of its probabilities is ``classes.index(pos_label)``. None if nothing
-        says which of more than two classes it is.
+        Label of the positive class. The column of its probabilities is ``classes.index(pos_label)``. None if it can't
+        be determined among more than two classes.
     feature_names : tuple of str or None
         Names of the features that the classifier was fitted with.
     threshold : Threshold, float or None
@@ -100,8 +100,8 @@ def save_model(
         If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
         If `model` contains no estimator of this package, is a search, took -1 for a class, can't have a threshold, or
-        is larger than `load_model` accepts. If nothing says which class is the positive one, or the threshold of
-        `model` is for the other one. If `path` is a URL.
+        is larger than `load_model` accepts. If the positive class can't be determined, or the threshold of `model` is
+        for the other one. If `path` is a URL.
     ImportError
         If skops is not installed.
     OSError

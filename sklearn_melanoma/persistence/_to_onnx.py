@@ -46,8 +46,8 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     TypeError
         If `model` is not a classifier.
     ValueError
-        If a step or its parameters can't be converted; the message names it. If `model` is a search, nothing says which
-        class is the positive one, or the model can't have the threshold.
+        If a step or its parameters can't be converted; the message names it. If `model` is a search, the positive class
+        can't be determined, or the model can't have the threshold.
     ImportError
         If skl2onnx is not installed.
 

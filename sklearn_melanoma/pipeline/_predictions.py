@@ -108,7 +108,7 @@ def predict_images(
     ValueError, TypeError, OSError
         If an image can't be read, unless the image steps skip it.
     ValueError
-        If `pos_label` is not a class of the model, or nothing says which class is the positive one.
+        If `pos_label` is not a class of the model, or the positive class can't be determined.
 
     See Also
     --------

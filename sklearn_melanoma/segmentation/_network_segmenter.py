@@ -204,7 +204,7 @@ def _put_channels_first(output: NDArray[Any], network: Network) -> NDArray[Any]:
 
 
 def _pick_channel(channels: NDArray[Any], channel: int | None, where: str) -> int:
-    """Return the channel of the lesion; raise an error if there is no such channel, or nothing says which it is."""
+    """Return the channel of the lesion; raise an error if there is no such channel, or it can't be determined."""
     n_channels = len(channels)
     if channel is None and n_channels > 2:
         raise ValueError(

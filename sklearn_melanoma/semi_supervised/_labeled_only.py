@@ -267,7 +267,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     @property
     def pos_label_(self) -> Any:
-        """The label of the positive class; None if nothing says which it is."""
+        """The label of the positive class; None if it can't be determined."""
         check_is_fitted(self)
         return infer_pos_label(self.estimator_)
 

@@ -360,7 +360,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         return [] if self.classes is None else self._find_classes(np.array([]))[0]
 
     def _find_pos_label(self, classes: list[Any], diagnoses: list[str]) -> Any:
-        """Return the label of the positive class; None if nothing says which it is."""
+        """Return the label of the positive class; None if it can't be determined."""
         if len(classes) == 2 and self.classes is not None:
             return classes[1]
         if diagnoses:
