@@ -50,7 +50,7 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 
 
 def validate_params(estimator: Any) -> None:
-    """Check the parameters as `_validate_params` does, without inspecting the signature of the constructor each time."""
+    """Check the parameters as `_validate_params` does, without an inspection of the constructor at each call."""
     constraints = estimator._parameter_constraints
     values = {name: getattr(estimator, name) for name in constraints}
     validate_parameter_constraints(constraints, values, caller_name=type(estimator).__name__)

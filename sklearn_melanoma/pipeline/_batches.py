@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma._sklearn_compat import wrap_rows
 from sklearn_melanoma._validation import element_label, element_of_error, rebase_error, source_name
+from sklearn_melanoma.pipeline._rows import compute_rows, has_plain_rows
 from sklearn_melanoma.pipeline._stack import Stack
 
 
@@ -85,7 +87,8 @@ class Outcome:
 
     def output(self) -> Any:
         """Return the rows, or lesions, of the first `n_done` images."""
-        return self._stack.concatenate()
+        output = self._stack.concatenate()
+        return wrap_rows(output, self.steps[-1]) if self.steps and has_plain_rows(self.steps[-1]) else output
 
 
 def run_batch(batch: Batch, images: list[Any], on_error: str) -> BatchResult:
@@ -120,7 +123,7 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
     """Return the output of the last step, and the indices of the images in which no lesion was found."""
     without_lesion: set[int] = set()
     for step in steps:
-        images = step.transform(images)
+        images = compute_rows(step, images) if step is steps[-1] and has_plain_rows(step) else step.transform(images)
         if isinstance(images, list):
             without_lesion.update(
                 i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px

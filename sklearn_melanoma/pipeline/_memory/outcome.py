@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import FeatureUnion
 
 from sklearn_melanoma._base import LesionTransformer
 from sklearn_melanoma._sklearn_compat import wrap_rows
@@ -18,6 +17,7 @@ from sklearn_melanoma.pipeline._batches import Batch, BatchResult, Outcome
 from sklearn_melanoma.pipeline._memory.cache import RowCache, is_unchanged
 from sklearn_melanoma.pipeline._memory.keys import digest_steps
 from sklearn_melanoma.pipeline._memory.store import CachedRow
+from sklearn_melanoma.pipeline._rows import compute_rows, has_plain_rows, split_union
 
 _PAUSES = (0.01, 0.5)  # first and longest pause, in seconds, before it looks again for rows of other processes
 
@@ -53,7 +53,7 @@ class CachedOutcome(Outcome):
         *self._prefix, self._last = steps
         try:
             self._prefix_key = digest_steps(self._prefix)
-            members = _split_union(self._last)
+            members = split_union(self._last)
             # Equal members of a union have the same key.
             self._steps_keys = [digest_steps([member], self._prefix_key) for member in members]
         except Exception as error:
@@ -188,16 +188,12 @@ class _SeparateMembers:
         self._members = members
 
     def transform(self, images: Any) -> dict[bytes, NDArray[Any]]:
-        return {key: _convert_rows(member, member.transform(images)) for key, member in self._members.items()}
-
-
-def _split_union(last: Any) -> list[Any]:
-    """Return the members of a plain union, whose rows are cached separately, or the step itself."""
-    if type(last) is FeatureUnion and not last.transformer_weights:
-        members = [member for _, member in last.transformer_list if member != "drop"]
-        if members and all(hasattr(member, "get_feature_names_out") for member in members):
-            return members
-    return [last]
+        return {
+            key: compute_rows(member, images)
+            if has_plain_rows(member)
+            else _convert_rows(member, member.transform(images))
+            for key, member in self._members.items()
+        }
 
 
 def _convert_rows(member: Any, output: Any) -> NDArray[Any]:
