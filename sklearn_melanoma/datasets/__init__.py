@@ -1,4 +1,4 @@
-"""Synthetic dermoscopic images, loaders of public data sets, and loaders of images in folders and other places.
+"""Synthetic dermoscopic images, and loaders of public data sets, folders and other images.
 
 The functions `load_*` and `make_lesions` return a :class:`~sklearn.utils.Bunch` with `images`, `masks`, `target`
 (1 = melanoma, 0 = other, -1 = unlabeled), `diagnosis`, `groups`, `frame`, `split`, `label_mapping` and `DESCR`.

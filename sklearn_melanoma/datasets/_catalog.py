@@ -1,4 +1,4 @@
-"""Public data sets: what they hold, where they are, their terms and the files that can be downloaded."""
+"""Public data sets: contents, addresses, terms and files that can be downloaded."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class RemoteFile(NamedTuple):
 
     url: str
     part: str  # IMAGES, MASKS or TABLES
-    split: str | None  # None where the data set has no official split
-    md5: str | None = None  # None where no source states it
-    size: int | None = None  # in bytes; None where no source states it
-    saved_as: str = ""  # where the address does not end with the name
-    other_names: tuple[str, ...] = ()  # under which a folder may hold the same content
+    split: str | None  # None if the data set has no official split
+    md5: str | None = None  # None if no source states it
+    size: int | None = None  # in bytes; None if no source states it
+    saved_as: str = ""  # name of the file if the address does not end with it
+    other_names: tuple[str, ...] = ()  # other names of the same content in a folder
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class RemoteFile(NamedTuple):
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is unpacked to a folder of its name."""
+        """Whether the file is unpacked to a folder of its name."""
         return self.name.endswith(".zip")
 
     @property
@@ -50,7 +50,7 @@ class RemoteFile(NamedTuple):
 class DataSet(NamedTuple):
     """A public data set."""
 
-    name: str  # on the command line
+    name: str  # name on the command line
     folder: str  # name of its default folder
     title: str
     content: str
@@ -58,18 +58,18 @@ class DataSet(NamedTuple):
     citation: str
     terms: str
     files: tuple[RemoteFile, ...] = ()
-    by_hand: str = ""  # how to get it where it can't be downloaded by a program
+    by_hand: str = ""  # how to get it if a program can't download it
     required: tuple[str, ...] = (IMAGES,)  # parts without which its loader raises an error
 
     @property
     def fetch_call(self) -> str:
-        """Call of the function that downloads it, such as ``fetch_isic_2018(task=1)``."""
+        """Call of the function that downloads the data set, such as ``fetch_isic_2018(task=1)``."""
         base, _, task = self.name.partition("_task")
         return f"fetch_{base.replace('isic', 'isic_')}({f'task={task}' * bool(task)})"
 
     @property
     def needs_consent(self) -> bool:
-        """Whether its terms restrict what it may be used for."""
+        """Whether the terms restrict the use of the data set."""
         return self.terms != "CC0"
 
     @property

@@ -1,4 +1,4 @@
-"""Images, masks and tables of the ISIC challenges, which come in official splits."""
+"""Images, masks and tables of the ISIC challenges, in official splits."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ KEY = "image_id"  # column of the names of images in the frame
 class TablePlace(NamedTuple):
     """Place of a table of a split."""
 
-    paths: tuple[str, ...]  # the first that exists counts; {folder} is the folder of images
-    columns: tuple[str, ...]  # that it must have; the first one names the images
-    header: bool = True  # without one, `columns` are all of its columns
+    paths: tuple[str, ...]  # the first existing one counts; {folder} is the folder of images
+    columns: tuple[str, ...]  # required columns; the first one names the images
+    header: bool = True  # a table without a header has exactly these columns
 
 
 class Split(NamedTuple):
     """Places of an official split, relative to the folder of the data set."""
 
     name: str
-    images: tuple[str, ...]  # folders; the first that exists counts
+    images: tuple[str, ...]  # folders; the first existing one counts
     masks: str = ""
     truth: TablePlace | None = None
     metadata: tuple[TablePlace, ...] = ()
@@ -84,7 +84,7 @@ def load_challenge(
     diagnoses : sequence of str, default=()
         Diagnoses that `label_mapping` has even if no image has them.
     ending : str, default="_segmentation"
-        What the names of masks have in addition.
+        Ending of the names of masks.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def load_challenge(
 
 
 def _advise_labels(data: Bunch, dataset: DataSet, tables: Sequence[str | Table | None]) -> str:
-    """Return what to do if no image is labeled and labels may be wanted; missing tables are given by their names."""
+    """Return advice if no image is labeled and labels may be wanted; missing tables are given by their names."""
     if (data.target >= 0).any():
         return ""
     if found := [table.name for table in tables if isinstance(table, Table)]:
@@ -146,12 +146,12 @@ class _Part(NamedTuple):
     files: dict[str, Files]  # by the name of the image
     diagnosis: list[str]
     frame: pd.DataFrame
-    truth: Table | str | None  # table of diagnoses, its name if it is missing, None if the split has none
+    truth: Table | str | None  # table of diagnoses; its name if it is missing; None if the split has none
     n_without_image: int
 
 
 def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequence[str]], ending: str) -> _Part | None:
-    """Load the images of a split and what belongs to them, or return None without a folder of images."""
+    """Load the images of a split with their masks and rows, or return None without a folder of images."""
     folder = next((root / name for name in split.images if (root / name).is_dir()), None)
     if folder is None:
         return None
@@ -224,7 +224,7 @@ def _stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _pick_ids(frame: pd.DataFrame, usual: Sequence[str]) -> list[str]:
-    """Return the ids of patients or lesions; splits may name the column differently."""
+    """Return the ids of patients or lesions; the column may have another name in each split."""
     columns = [frame[name] for name in frame.columns if column_key(name) in usual]
     if not columns:
         return [""] * len(frame)

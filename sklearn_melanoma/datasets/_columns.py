@@ -1,4 +1,4 @@
-"""Columns of a table that hold the images, the diagnoses and the groups, and folders that are classes."""
+"""Columns of images, diagnoses and groups in a table, and folders that are classes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from sklearn_melanoma.datasets._matching import ImageNames
 from sklearn_melanoma.datasets._tables import Table, column_key
 from sklearn_melanoma.datasets._vocabulary import GENERIC, TARGETS, Meaning, is_unknown, normalize, read_diagnosis
 
-#: Columns of images; they only settle a tie.
+#: Columns of images; they only decide a tie.
 IMAGE_COLUMNS = ("image", "image_id", "image_name", "isic_id", "img_id", "img", "file", "file_name", "filename", "path")
 #: Columns of diagnoses; the first one that exists counts.
 LABEL_COLUMNS = ("diagnosis", "dx", "diagnostic", "diagnose", "diagnostico", "diagnosi", "label", "class")
-#: Columns that tell melanoma from others; they complete the diagnoses and must agree with them.
+#: Columns that distinguish melanoma from others; they complete the diagnoses and must agree with them.
 FLAG_COLUMNS = ("benign_malignant", "melanoma", "is_melanoma", "target")
 #: Columns of the ISIC Archive and of ISIC 2024, from the most to the least specific.
 PATH_COLUMNS = (*(f"diagnosis_{i}" for i in range(5, 0, -1)), *(f"iddx_{i}" for i in range(5, 0, -1)), "iddx_full")
-# Names of folders that say nothing about the diagnosis.
+# Names of folders without information about the diagnosis.
 _STRUCTURE = re.compile(
     r"(?:train|training|test|testing|val|valid|validation|images?|imgs?|inputs?|data|photos?|raw|dermoscopy|dermoscopic)"
 )
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
-# Starts of the names of columns in ISIC 2024, where target 1 is malignant.
+# Beginnings of the names of columns in ISIC 2024, where target 1 is malignant.
 _ISIC_2024 = ("iddx_", "tbp_")
 
 
 class LabelColumns(NamedTuple):
-    """Values of the columns that tell the diagnosis, from the most to the least specific."""
+    """Values of the columns of diagnoses, from the most to the least specific."""
 
     cells: dict[str, list[str]]
     kinds: dict[str, Meaning | None]
@@ -39,7 +39,7 @@ class LabelColumns(NamedTuple):
 def find_column(table: Table, column: str | None, usual: Sequence[str], argument: str | None) -> str | None:
     """Return the given column, or else the first existing usual column.
 
-    `argument` is the parameter of the loader that names it, None if the loader has no such parameter.
+    `argument` is the parameter of the loader that names the column, None if the loader has no such parameter.
     """
     if column is not None:
         if column not in table.columns:
@@ -58,7 +58,7 @@ def find_column(table: Table, column: str | None, usual: Sequence[str], argument
 
 
 def find_label_columns(table: Table, column: str | None, rule: Rule | None, without: Sequence[str]) -> LabelColumns:
-    """Return the columns that tell the diagnosis; `without` are those of images and groups."""
+    """Return the columns of diagnoses; `without` are the columns of images and groups."""
     if column is not None:
         names = [str(find_column(table, column, (), "label_column"))]
     else:
@@ -105,7 +105,7 @@ def _find_usual_columns(table: Table, argument: str | None) -> list[str]:
 
 
 def _check_flags(table: Table, known: Sequence[str], advice: str) -> None:
-    """Refuse 1 and 0 in the first known column if the words of an unknown column contradict them in all rows."""
+    """Raise an error if the words of an unknown column contradict 1 and 0 in the first known column, in all rows."""
     column = known[0]
     flags = [_FLAGS.get(normalize(cell)) for cell in table.cells(column)]
     if not all(flag is not None or is_unknown(cell) for flag, cell in zip(flags, table.cells(column), strict=True)):
@@ -115,7 +115,7 @@ def _check_flags(table: Table, known: Sequence[str], advice: str) -> None:
         if name in known or not all(read_diagnosis(cell) in TARGETS for cell in set(cells)):
             continue
         meanings = [read_diagnosis(cell) for cell in cells]
-        if not set(meanings) - {Meaning.MELANOMA, Meaning.UNKNOWN}:  # such as diseases of the family
+        if not set(meanings) - {Meaning.MELANOMA, Meaning.UNKNOWN}:  # such as diseases in the family
             continue
         for meaning, wrong in ((Meaning.MELANOMA, False), (Meaning.CANCER, True)):
             rows = [row for row, each in enumerate(meanings) if each is meaning and flags[row] is not None]
@@ -151,7 +151,7 @@ def read_one_hot(
     }
     if Meaning.MELANOMA not in {read_diagnosis(name) for name in marked}:
         return None
-    if len(marked) < 3:  # too few for all diagnoses, so that a row without any 1 has another one
+    if len(marked) < 3:  # too few columns for all diagnoses: a row without any 1 has another diagnosis
         melanoma = next(values for name, values in marked.items() if read_diagnosis(name) is Meaning.MELANOMA)
         return [{"1": "melanoma", "0": "other", "": ""}[cell] for cell in melanoma]
     labels = []
@@ -193,8 +193,8 @@ def _name_different_images(table: Table, names: ImageNames, first: str, second: 
 def find_class_folders(images: Sequence[Path], root: Path, rule: Rule | None) -> LabelColumns | None:
     """Return the names of the folders that are classes, the deepest first, or None.
 
-    At one depth, all folders are classes if their names are in the vocabulary, and none is if no name is. Codes of two
-    letters, which could be initials of patients, and words such as "other" need a clearer name beside them.
+    At one depth, either all names of folders are in the vocabulary, or none is: then no folder is a class. Codes of two
+    letters could be initials of patients. These and words such as "other" need a clearer name beside them.
     """
     folders = [image.relative_to(root).parent.parts for image in images]
     values: dict[str, list[str]] = {}
@@ -219,7 +219,7 @@ def _is_class_level(names: set[str], read: Callable[[str], Meaning], rule: Rule 
 
 
 def find_split(images: Sequence[Path], root: Path) -> list[str] | None:
-    """Return "training", "validation" or "test" for each image, if all lie in folders of these names."""
+    """Return "training", "validation" or "test" for each image if all images are in folders of these names."""
     parts = {"train": "training", "training": "training", "val": "validation", "valid": "validation"}
     parts |= {"validation": "validation", "test": "test", "testing": "test"}
     splits = []

@@ -37,7 +37,7 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_ham10000`, with these differences:
 
         - `masks` is None.
-        - `diagnosis` is that of the table, such as "melanoma (in situ)" or "clark nevus".
+        - - `diagnosis` is the diagnosis of the table, such as "melanoma (in situ)" or "clark nevus".
         - `groups` are the cases. Each has one dermoscopic image.
         - `frame` has the seven-point checklist, and the path of the clinical image of the case in ``images``.
         - `split` is "training", "validation" or "test", or None if not all images are in a split.
@@ -47,12 +47,12 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If the layout differs, a table lacks a column, a diagnosis is not understood, or neither `folder` nor the
+        If the layout differs, a table lacks a column or a diagnosis is not understood. If neither `folder` nor the
         environment variable is given.
 
     Notes
     -----
-    Its owners give out the data set after a registration at https://derm.cs.sfu.ca.
+    The owners give the data set to registered users at https://derm.cs.sfu.ca.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
     paths = list_images(image_folder)
     files = {_make_key(image.relative_to(image_folder).parts): Files(image, None) for image in paths}
     names = [_make_key(PurePosixPath(cell.replace("\\", "/")).parts) for cell in table.cells("derm")]
-    if "clinic" in table.columns:  # they are not images without a row
+    if "clinic" in table.columns:  # files without a row are clinical images
         for cell in table.cells("clinic"):
             files.pop(_make_key(PurePosixPath(cell.replace("\\", "/")).parts), None)
     labels = LabelColumns({"diagnosis": table.cells("diagnosis")}, {"diagnosis": None})
@@ -76,7 +76,7 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
 
 
 def _make_key(parts: Iterable[str]) -> str:
-    """Return what the path of an image has in common in the table and on disk: its case may differ."""
+    """Return the key of the path of an image, in the table and on disk: its case may differ."""
     return "/".join(parts).casefold()
 
 

@@ -31,11 +31,11 @@ _PATTERNS = {
     "dermatofibroma": r"dermatofibrom(as?)?|(fibrous )?histio(cytoma|zytom)",
     "vascular lesion": r"vascular|venous|h?a?e?mangiom(as?|es?)?|angiom(as?|es?)?|angiokeratomas?|pyogenic granuloma"
     r"|h?a?emorrh?ag\w+|telangiectas\w+|h?a?ematomas?|na?evus flammeus",
-    REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # not of melanocytes
+    REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # these nevi have no melanocytes
     "nevus": r"na?ev(us|i|os?)|navi|navus|navuszellnav(us|i)|moles?|muttermale?|leberfleck",
 }
 _CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}
-# Words in names of all lesions but melanomas, without those that name one of `DIAGNOSES`.
+# Words in names of all lesions except melanomas, without the words that name one of `DIAGNOSES`.
 _WORDS = frozenset(" ".join(BENIGN | CANCER | OTHER).split()) | BENIGN_WORDS | CANCER_WORDS | OTHER_WORDS | QUALIFIERS
 _WORDS -= _CODES.keys()
 
@@ -75,7 +75,7 @@ def find_diagnosis(label: object) -> str | None:
 
 
 def find_unknown_words(label: object) -> list[str]:
-    """Return the words for which a label may be a misspelled diagnosis, although it is read as `REST`.
+    """Return the unknown words of a label that is read as `REST`; it may be a misspelled diagnosis.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def find_unknown_words(label: object) -> list[str]:
     Returns
     -------
     list of str
-        Words that are in no known name of another lesion; empty if the label has a diagnosis of `DIAGNOSES`, or none.
+        Words that no known name of another lesion has. Empty if the label has a diagnosis of `DIAGNOSES`, or none.
 
     Examples
     --------

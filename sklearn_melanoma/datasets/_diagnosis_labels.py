@@ -1,4 +1,4 @@
-"""Labels of several diagnoses, from words."""
+"""Labels of several diagnoses, made from words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn_melanoma.features._diagnoses import DIAGNOSES
 
 
 def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDArray[np.object_]:
-    """Read the diagnoses that labels name, for a model of several diagnoses.
+    """Read diagnoses from labels, for a model of several diagnoses.
 
     Words of the same diagnosis get the same name: "nv", "Naevus" and "compound nevus" become "nevus".
 
@@ -25,8 +25,8 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
     labels : sequence of str
         Words, such as the field `diagnosis` of :func:`load_images`, and -1 for unlabeled images.
     classes : sequence of str, optional
-        Classes of a model, such as ``("mel", "nv")``. They take the place of the names of their diagnoses. "other", if
-        it is among them, takes the place of all diagnoses that are not.
+        Classes of a model, such as ``("mel", "nv")``. They replace the names of their diagnoses. If "other" is one of
+        them, it replaces all diagnoses that are not among them.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
 
     See Also
     --------
-    sklearn_melanoma.features.feature_directions : What the literature says of each diagnosis.
+    sklearn_melanoma.features.feature_directions : Expected direction of each feature for each diagnosis.
 
     Examples
     --------
@@ -77,6 +77,6 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
 
 
 def _read_label(label: object) -> Any:
-    """Return the diagnosis of a label, -1 for one without, None for one that is not understood."""
+    """Return the diagnosis of a label; -1 without a diagnosis; None if the label is not understood."""
     unlabeled = label == -1 or (isinstance(label, str) and read_diagnosis(label) is Meaning.UNKNOWN)
     return -1 if unlabeled else find_diagnosis(label)

@@ -40,7 +40,7 @@ def load_dicom(
     """Load the images of a folder of DICOM files, or of a DICOMDIR, with attributes of the patients.
 
     Files are recognized by their content, so they need no suffix. Damaged files that end in ``.dcm`` or ``.dicom`` stay
-    in `images`: a warning counts them, and reading them is an error. Names, ids, dates and other attributes that
+    in `images`. A warning counts them, and reading them raises an error. Names, ids, dates and other attributes that
     identify patients stay in the files.
 
     Parameters
@@ -62,16 +62,17 @@ def load_dicom(
         The fields of :func:`load_folder`, with these differences:
 
         - `masks` is None.
-        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". Files belong to the
-          same patient by the id, else by name and date of birth, else by the study. A file without these has its path.
-        - `frame` has one row per image with these columns, and those of `labels`. Missing values are None or NaN.
+        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". Files of a patient
+          have the same id, else the same name and date of birth, else the same study. Without these, the group is the
+          path of the file.
+        - `frame` has one row per image with these columns, and the columns of `labels`. Missing values are None or NaN.
 
           - age : years, from the age or the dates of birth and image
           - sex : "male", "female" or "other"
           - body_part : anatomic region, else the body part examined
           - laterality : "right", "left", "both" or "unpaired"
-          - modality : such as "DMS" for dermoscopy or "XC" for photography
-          - manufacturer, model : of the device
+          - modality : for example "DMS" for dermoscopy or "XC" for photography
+          - manufacturer, model : manufacturer and model of the device
           - mm_per_pixel : width of a pixel in the image file, if it is calibrated
 
     Raises
@@ -83,19 +84,19 @@ def load_dicom(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If there is no DICOM file with an image, a file is not a DICOMDIR, or a DICOMDIR names a file out of its folder.
-        Also as in :func:`load_folder`.
+        If there is no DICOM file with an image, a file is not a DICOMDIR, or a DICOMDIR names a file outside its
+        folder. In the cases of :func:`load_folder`, too.
 
     Warns
     -----
     UserWarning
-        If headers can't be read or files of a DICOMDIR are missing, and as in :func:`load_folder`. If no image is
-        labeled, although `labels` are given.
+        If headers can't be read or files of a DICOMDIR are missing. If no image is labeled, although `labels` are
+        given. In the cases of :func:`load_folder`, too.
 
     Notes
     -----
     DICOM files without an image, such as reports and presentation states, are left out, and `DESCR` counts them. Files
-    of several frames stay in `images`: reading them is an error that says so.
+    with several frames stay in `images`, but reading them raises an error.
 
     Paths and labels are returned as they are. Names of files and folders may identify patients, too.
 
@@ -151,7 +152,7 @@ def _read_files(files: Sequence[Path]) -> tuple[list[Path], list[Attributes], li
     for file in files:
         try:
             attributes = read_attributes(file)
-        except ValueError as error:  # reading the image reports it, too
+        except ValueError as error:  # reading the image raises an error, too
             attributes = NO_ATTRIBUTES
             broken.append(str(error))
         if attributes is not None:
@@ -169,7 +170,7 @@ def _number_patients(attributes: Sequence[Attributes]) -> list[str]:
 
 
 def _make_frame(attributes: Sequence[Attributes], table: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the attributes as a table, with the columns of another one, which are preferred."""
+    """Return the attributes as a table, with the columns of another table; these are preferred."""
     import pandas as pd
 
     frame = pd.DataFrame([each.row for each in attributes], columns=list(COLUMNS), dtype=object)

@@ -22,7 +22,7 @@ from sklearn_melanoma.datasets._vocabulary import is_unknown
 #: Columns of the frame.
 COLUMNS = ("age", "sex", "body_part", "laterality", "modality", "manufacturer", "model", "mm_per_pixel")
 
-# Parts of a directory that are read. A file of ten thousand images has some hundred thousand.
+# Largest number of parts of a directory that are read. A directory of ten thousand images has some hundred thousand.
 _MAX_DIRECTORY_READS = 5_000_000
 
 _IDENTITY = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID")
@@ -39,8 +39,8 @@ _SIDES = {"R": "right", "L": "left", "B": "both", "U": "unpaired"}
 class Attributes(NamedTuple):
     """Attributes of a DICOM file."""
 
-    patient: tuple[str, ...] | None  # identifies the patient, so it must not leave the loader
-    row: tuple[object, ...]  # of the frame; None where they are missing
+    patient: tuple[str, ...] | None  # values that identify the patient, so they must not leave the loader
+    row: tuple[object, ...]  # values of the columns of the frame; None if they are missing
 
 
 _SUFFIXES = (".dcm", ".dicom")
@@ -118,7 +118,7 @@ def read_directory(path: Path) -> list[Path]:
     Raises
     ------
     ValueError
-        If it is not a DICOMDIR, is damaged, or names a file out of its folder.
+        If it is not a DICOMDIR, is damaged, or names a file outside its folder.
     """
     data = read_file(path, MAX_HEADER_BYTES)
     with source_errors(path):
@@ -148,7 +148,7 @@ def _find_file(folder: Path, name: str) -> Path:
 
 
 def _find_patient(header: Header) -> tuple[str, ...] | None:
-    """Return what tells the patient from others: the id, else name and date of birth, else the study."""
+    """Return values that identify the patient: the id, else name and date of birth, else the study."""
     identity = [header.get_text(keyword) for keyword in _IDENTITY]
     number, name, born, study = ("" if is_unknown(text) else text for text in identity)
     if number:

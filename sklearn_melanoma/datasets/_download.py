@@ -1,4 +1,4 @@
-"""Downloads that continue after a cut, and archives that are unpacked completely or not at all."""
+"""Downloads that continue after an interruption, and unpacking of archives, completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 from sklearn_melanoma.datasets._catalog import RemoteFile
 
-#: Function of the name of a file, its bytes so far and all of them, or None where they are not known.
+#: Function of the name of a file, the number of its bytes so far, and the number of all its bytes (None if unknown).
 Progress = Callable[[str, int, int | None], None]
 
-_CHUNK = 1 << 18  # bytes; a cut loses less than these
+_CHUNK = 1 << 18  # bytes; an interruption loses fewer
 _TIMEOUT = 60  # seconds without a byte
-_ATTEMPTS = 5  # without a new byte
-_RETRIED = (408, 429)  # codes of a server that asks for another attempt; codes from 500 on do, too
+_ATTEMPTS = 5  # attempts without a new byte
+_RETRIED = (408, 429)  # codes of a server that mean another attempt, like all codes from 500 on
 _MAX_NAME = 255  # bytes of a name in most file systems
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # Folders and files that systems put into archives.
@@ -47,11 +47,12 @@ def fetch_file(remote: RemoteFile, folder: Path, progress: Progress | None = Non
     Raises
     ------
     ConnectionError
-        If the server refuses the file, or several attempts bring nothing new.
+        If the server refuses the file, or several attempts bring no new bytes.
     OSError
-        If the disk is full. No part of the file remains. If a file of an archive can't be written.
+        If the disk is full; then no part of the file remains. If a file of an archive can't be written.
     ValueError
-        If the file is not the expected one, or the archive is damaged or holds paths out of its folder. It is deleted.
+        If the file is not the expected one, or the archive is damaged or holds paths outside its folder. The file is
+        deleted.
     """
     with _clean_up_full_disk(folder, remote.name):
         _download(remote, folder, progress)
@@ -88,7 +89,7 @@ def _download(remote: RemoteFile, folder: Path, progress: Progress | None) -> No
 
 @contextmanager
 def _silence(logger: logging.Logger) -> Iterator[None]:
-    """Leave out the notes of pooch, whose advice is for users of pooch."""
+    """Leave out the log messages of pooch; their advice is for users of pooch."""
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
@@ -98,7 +99,7 @@ def _silence(logger: logging.Logger) -> Iterator[None]:
 
 
 def _receive(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Download to a file, from its end on. Attempts that bring new bytes do not count."""
+    """Download the missing end of a file. Attempts that bring new bytes do not count."""
     import requests
 
     by_hand = f"save the file by hand as {str(part).removesuffix('.part')!r}"
@@ -122,7 +123,7 @@ def _receive(url: str, part: Path, progress: Callable[[int, int | None], None]) 
         most = max(most, _get_size(part))
         if n_failed < _ATTEMPTS:
             time.sleep(2 ** max(n_failed - 1, 0))
-    kept = f"; it continues after the {most:,} bytes that are there" if most else ""
+    kept = f"; the download continues after the first {most:,} bytes" if most else ""
     raise ConnectionError(
         f"could not download {url} in {_ATTEMPTS} attempts: {reason}. Check the connection, and the proxy if there is "
         f"one (environment variable HTTPS_PROXY). Then run this again{kept}. Or {by_hand}, and run this again."
@@ -134,7 +135,7 @@ def _get_size(path: Path) -> int:
 
 
 def _explain(error: Exception, url: str) -> str:
-    """Return why a download failed. Messages of requests about connections hold objects, not words."""
+    """Return why a download failed. Messages of requests about connections are not readable."""
     import requests
 
     host = urlsplit(url).hostname
@@ -164,7 +165,7 @@ def _receive_rest(url: str, part: Path, progress: Callable[[int, int | None], No
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             if response.headers.get("Content-Range") == f"bytes */{n_bytes}":
                 return True
-            part.unlink()  # of another file
+            part.unlink()  # the rest is of another file
             return False
         response.raise_for_status()
         if "html" in response.headers.get("Content-Type", ""):  # such as the login of a hotel
@@ -216,7 +217,7 @@ def _write_member(source: IO[bytes], path: Path) -> None:
 
 @contextmanager
 def _name_member(archive: Path, place: PurePosixPath) -> Iterator[None]:
-    """Name the file of an archive that can't be written, for example because its path is too long."""
+    """Name the file of an archive in an error of writing it, for example because its path is too long."""
     try:
         yield
     except OSError as error:
@@ -231,7 +232,7 @@ def _name_member(archive: Path, place: PurePosixPath) -> Iterator[None]:
 def _list_members(file: zipfile.ZipFile, folder: str) -> dict[zipfile.ZipInfo, PurePosixPath]:
     """Return the files in an archive and their places in a folder; the name of the folder itself is left out.
 
-    Raises an error for links, for paths out of the folder and for names that no disk takes.
+    Links, paths outside the folder and names that no disk accepts raise an error.
     """
     members = {}
     for member in file.infolist():
@@ -256,14 +257,14 @@ def _list_members(file: zipfile.ZipFile, folder: str) -> dict[zipfile.ZipInfo, P
 
 
 def check_space(folder: Path, n_bytes: int) -> None:
-    """Raise an error if the disk of a folder has not that many bytes."""
+    """Raise an error if the disk of a folder has less free space than that."""
     if shutil.disk_usage(folder).free < n_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager
 def _clean_up_full_disk(folder: Path, name: str) -> Iterator[None]:
-    """Delete the unfinished download if the disk is full, and say so."""
+    """If the disk is full, delete the unfinished download and raise an error that says so."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
 """Layers of a synthetic dermoscopic image: skin, lesion, artifacts, camera.
 
-Lengths are fractions of the image's shortest side, so the same seed gives the same lesion at any
-resolution. Each layer has its own random stream, so leaving one out changes no other layer.
+Lengths are fractions of the image's shortest side, so the same seed gives the same lesion at any resolution. Each layer
+has its own random stream, so leaving out a layer does not change the others.
 """
 
 from __future__ import annotations

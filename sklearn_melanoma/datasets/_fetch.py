@@ -49,7 +49,7 @@ def fetch_dataset(
     accept_license: bool = False,
     progress: Progress | None = None,
 ) -> Bunch | None:
-    """Download what a folder lacks of a data set, and load the folder.
+    """Download the missing files of a data set, and load the folder.
 
     Parameters
     ----------
@@ -64,12 +64,13 @@ def fetch_dataset(
     accept_license : bool, default=False
         Whether the user accepts the terms.
     progress : callable, optional
-        Function of the name of a file, its bytes so far and all its bytes, or None where these are not known.
+        Function of the name of a file, the number of its bytes so far, and the number of all its bytes (None if
+        unknown).
 
     Returns
     -------
     Bunch or None
-        What the loader of the data set returns; None if the folder lacks parts that it needs, such as images.
+        The data, as the loader of the data set returns them; None if the folder lacks required parts, such as images.
     """
     check_by_hand(dataset)
     chosen = choose_files(dataset, parts, splits)
@@ -95,7 +96,7 @@ def fetch_dataset(
 
 
 def check_by_hand(dataset: DataSet) -> None:
-    """Raise an error that says how to get a data set that can't be downloaded by a program."""
+    """Raise an error that explains how to get a data set if a program can't download it."""
     if not dataset.files:
         raise ValueError(
             f"{dataset.title} must be downloaded by hand, from {dataset.source} (terms: {dataset.terms}). "

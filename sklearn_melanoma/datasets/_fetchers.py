@@ -36,7 +36,7 @@ def fetch_isic_2016(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_isic_2016` returns. None if the folder has no images.
+        The data, as in :func:`load_isic_2016`. None if the folder has no images.
 
     Raises
     ------
@@ -73,26 +73,26 @@ def fetch_isic_2017(
     splits : collection of str, optional
         Which of "training", "validation" and "test" to download. Defaults to all.
     progress : callable, optional
-        Function of the name of a file, its bytes so far, and all its bytes or None where they are not known. It is
-        called before the server is asked, too.
+        Function of the name of a file, the number of its bytes so far, and the number of all its bytes (None if
+        unknown). The first call is before the request to the server.
 
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_isic_2017` returns, and the license files of the archives in `DESCR`. None if the folder has no
-        images.
+        The data, as in :func:`load_isic_2017`, with the license files of the archives in `DESCR`. None if the folder
+        has no images.
 
     Raises
     ------
     ConnectionError
-        If the server refuses a file, or several attempts bring nothing new. The message says how to go on.
+        If the server refuses a file, or several attempts bring no new bytes. The message says how to continue.
     ImportError
         If pooch is not installed (extra ``fetch``).
     OSError
         If the disk is full, or `folder` or a file in an archive can't be written.
     TypeError, ValueError
-        If `parts` or `splits` has another value, a file has a wrong checksum or size, or an archive is damaged or
-        holds paths out of its folder. Such files are deleted.
+        If `parts` or `splits` has another value. If a file has a wrong checksum or size, or an archive is damaged or
+        holds paths outside its folder; such a file is deleted.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def fetch_isic_2018(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_isic_2018` returns. None if the folder has no images.
+        The data, as in :func:`load_isic_2018`. None if the folder has no images.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def fetch_isic_2018(
 
     Notes
     -----
-    The images of task 1 are 14 GB in all, those of its validation split 239 MB.
+    The images of task 1 take 14 GB. The images of its validation split take 239 MB.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def fetch_isic_2019(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_isic_2019` returns. None if the folder has no images.
+        The data, as in :func:`load_isic_2019`. None if the folder has no images.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def fetch_isic_2020(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_isic_2020` returns. None if the folder has no images.
+        The data, as in :func:`load_isic_2020`. None if the folder has no images.
 
     Raises
     ------
@@ -236,8 +236,8 @@ def fetch_isic_2020(
 
     Notes
     -----
-    The archive of the training images has 23 GB, that of the test images 6.7 GB. While an archive is unpacked, the
-    disk holds it and its files.
+    The archive of the training images has 23 GB, the archive of the test images 6.7 GB. While an archive is unpacked,
+    the disk holds the archive and its files.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def fetch_ham10000(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or None
-        What :func:`load_ham10000` returns. None if the folder has no images or no table.
+        The data, as in :func:`load_ham10000`. None if the folder has no images or no table.
 
     Raises
     ------

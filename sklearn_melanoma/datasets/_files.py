@@ -1,4 +1,4 @@
-"""Files of a data set on disk, and the Bunch that the loaders make of them."""
+"""Files of a data set on disk, and the Bunch that loaders return."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Layout(NamedTuple):
     """Official layout of a public data set."""
 
     dataset: DataSet
-    parts: tuple[tuple[str, ...], ...]  # for each required part, its patterns; a folder's pattern ends with a slash
-    contents: str  # what error messages say it must hold
+    parts: tuple[tuple[str, ...], ...]  # patterns of each required part; the pattern of a folder ends with a slash
+    contents: str  # required contents, for error messages
 
 
 class Files(NamedTuple):
@@ -120,7 +120,7 @@ def _match_pattern(root: Path, pattern: str) -> list[Path]:
 
 
 def make_layout_error(folder: Path, layout: Layout, *, contents: str = "") -> ValueError:
-    """Return the error for a folder with another layout than the official one; `contents` names what it lacks."""
+    """Return the error for a folder with another layout than the official one; `contents` names the missing parts."""
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
     listed = ", ".join(repr(entry) for entry in entries[:8]) + (f" and {len(entries) - 8} more" * (len(entries) > 8))
     dataset = layout.dataset
@@ -135,8 +135,8 @@ def make_layout_error(folder: Path, layout: Layout, *, contents: str = "") -> Va
 def list_images(folder: Path, *, without: Path | None = None) -> list[Path]:
     """Return all image files under a folder, sorted.
 
-    Linked folders are followed; each folder is visited once, so loops end. Hidden files and folders, and folders that
-    systems and programs make (trash, thumbnails, checkpoints), hold no images. The folder `without` is left out. A
+    Linked folders are followed; each folder is visited once, so loops end. Hidden files and folders are left out, and
+    so are folders that systems and programs make (trash, thumbnails, checkpoints). The folder `without` is left out. A
     warning counts images of formats that are not read.
     """
     paths = list_files(folder, IMAGE_SUFFIXES + OTHER_SUFFIXES, without=without)
@@ -166,7 +166,7 @@ def _identify(status: os.stat_result) -> tuple[int, int]:
 
 
 def _walk(top: str, seen: set[tuple[int, int]], found: list[Path], suffixes: tuple[str, ...]) -> list[str]:
-    """Add the files of a folder that was not seen, and of its real subfolders, and return the linked ones."""
+    """Add the files of an unseen folder and of its real subfolders, and return its linked subfolders."""
     links: list[str] = []
     pending = [top]
     while pending:
@@ -191,14 +191,14 @@ def _walk(top: str, seen: set[tuple[int, int]], found: list[Path], suffixes: tup
 
 
 def pair_masks(images: Iterable[Path], masks: Iterable[Path], *, ending: str = "_segmentation") -> dict[str, Files]:
-    """Return the files of each image by the image's stem; the stem of its mask has the ending in addition."""
+    """Return the files of each image by the image's stem; the stem of its mask also has the ending."""
     image_by_stem = _index_stems(images, what="images")
     mask_by_stem = _index_stems(masks, ending=ending, what="masks")
     return {stem: Files(image, mask_by_stem.get(stem)) for stem, image in image_by_stem.items()}
 
 
 def _index_stems(paths: Iterable[Path], *, ending: str = "", what: str) -> dict[str, Path]:
-    """Return the paths by stem without the ending; skip stems with another ending and refuse repeated stems."""
+    """Return the paths by stem without the ending; skip stems with another ending; a repeated stem is an error."""
     found: dict[str, Path] = {}
     for path in paths:
         if not path.stem.lower().endswith(ending.lower()):
@@ -223,7 +223,7 @@ def count_left_out(files: Collection[object], *, n_rows: int, n_used: int) -> di
 def describe_unlabeled(place: str, advice: str) -> str:
     """Return the warning that no image is labeled.
 
-    It belongs to labels that label nothing, and to images without labels, masks and attributes.
+    It is for tables of labels in which all values are unknown, and for images without labels, masks and attributes.
     """
     return f"no image of {place} is labeled: all targets are -1. {advice}"
 
@@ -243,8 +243,8 @@ def make_bunch(
 ) -> Bunch:
     """Make the Bunch of a loader, with the counts and the meaning of labels added to the description.
 
-    `left_out` holds the numbers of things without a place in the Bunch, by their name. `values` are the values that
-    `label_mapping` maps; they default to the diagnoses.
+    `left_out` holds the numbers of files and rows that the Bunch leaves out, by their name. `values` are the values
+    that `label_mapping` maps; they default to the diagnoses.
     """
     labels = np.asarray(target, dtype=int)
     masks = [None if mask is None else str(mask) for _, mask in files]

@@ -1,7 +1,7 @@
-"""Fingerprints of images, by which copies are found: a small gray image of its details, and a hash of that.
+"""Fingerprints of images, for finding copies: a small gray image of the details, and its hash.
 
 The hash holds the signs of the low frequencies of the details (discrete cosine transform, DCT). Mirroring or turning an
-image only changes known signs and the order.
+image only changes signs that are known in advance, and the order.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from scipy.ndimage import gaussian_filter
 
 #: Longest side at which images are read for a fingerprint.
 READING_SIDE = 128
-SIDE = 64  # of the details
-_BAND = 16  # of the frequencies in the hash, along each axis
-# Outlines are alike, since most lesions are dark blots in the middle; details differ. Both are standard deviations in
-# pixels: of the blurred image that is removed, and of the surroundings to whose contrast the details are scaled.
+SIDE = 64  # side of the details in pixels
+_BAND = 16  # number of frequencies in the hash, along each axis
+# Two standard deviations in pixels: of the blur that gives the outline, and of the surroundings for the local contrast.
+# The outline is removed, because most lesions are dark blots in the middle and look alike. Only details differ.
 _OUTLINE, _SURROUNDINGS = 2, 6
 _MIN_CONTRAST = 2  # gray levels; lower contrasts are noise and stay low
-# Correlation of the hashes of a pair that is compared in full. On real images, it is 0.7 at least if that of the
-# details is above 0.75, and 0.5 at least in one of 65 000 of all pairs.
+# Smallest correlation between the hashes of a pair that is compared in full. On real images, it is at least 0.7 if the
+# correlation of the details is above 0.75. It is at least 0.5 in one of 65 000 of all pairs.
 _MIN_AGREEMENT = 0.5
 _ROUNDING = 1e-3  # error of a correlation of float16
-_MAX_CELLS = 1 << 24  # of pairs that are compared at once
-_CHUNK = 2048  # images or candidates
+_MAX_CELLS = 1 << 24  # cells of the table of pairs that are compared at once
+_CHUNK = 2048  # number of images or candidates at once
 
 #: Transposition, and flips of both axes, which make the eight orientations of an image.
 _ORIENTATIONS = tuple(product((False, True), (1, -1), (1, -1)))
@@ -70,9 +70,9 @@ def find_copies(details: NDArray[np.float16], min_correlation: float) -> NDArray
     Parameters
     ----------
     details : ndarray of shape (n_images, SIDE, SIDE), dtype float16
-        What `compute_details` returns.
+        Details from `compute_details`.
     min_correlation : float
-        Correlation of the details that a pair has at least.
+        Smallest correlation between the details of a pair.
 
     Returns
     -------
@@ -101,10 +101,10 @@ def _compute_hashes(details: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def _find_candidates(hashes: NDArray[np.float32], orientation: tuple[bool, int, int]) -> Iterator[NDArray[np.intp]]:
-    """Yield pairs of positions whose hashes agree if the second image is oriented."""
+    """Yield pairs of positions whose hashes agree in one of the orientations of the second image."""
     n = len(hashes)
     transposed, *flips = orientation
-    odd = np.arange(_BAND) % 2 == 1  # the frequencies that a flip negates
+    odd = np.arange(_BAND) % 2 == 1  # a flip negates these frequencies
     signs = np.where(odd, flips[0], 1)[:, None] * np.where(odd, flips[1], 1)
     oriented = (hashes.swapaxes(1, 2) if transposed else hashes) * signs.astype(np.float32)
     rows, columns = hashes.reshape(n, _BAND**2), oriented.reshape(n, _BAND**2)

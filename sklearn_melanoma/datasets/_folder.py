@@ -74,39 +74,36 @@ def load_folder(
         followed. Hidden files and folders, and folders that systems make (``@eaDir``, ``__MACOSX``,
         recycle bins), are ignored.
     labels : path, DataFrame or Series, optional
-        Table of diagnoses. A file holds comma-, semicolon-, tab- or bar-separated text in UTF-8,
-        UTF-16 or cp1252, or an Excel sheet (``.xlsx``, needs the extra ``excel``). A Series has the names of the images
-        as its index. Defaults to the file ``labels`` (``.csv``, ``.tsv``, ``.tab``, ``.txt`` or ``.xlsx``) in `folder`
-        or beside it. Without a table, subfolders named by diagnoses, such as ``melanoma``, are the labels.
+        Table of diagnoses. A file holds comma-, semicolon-, tab- or bar-separated text in UTF-8, UTF-16 or cp1252, or
+        an Excel sheet (``.xlsx``, needs the extra ``excel``). A Series has the names of the images as its index.
+        Defaults to a file named ``labels`` in `folder` or beside it, with the suffix ``.csv``, ``.tsv``, ``.tab``,
+        ``.txt`` or ``.xlsx``. Without a table, subfolders named by diagnoses, such as ``melanoma``, are the labels.
     masks : path, optional
         Folder of masks. A mask has the name of its image, optionally followed by
-        ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to
-        the folder ``masks`` in `folder` or beside it. Without such a folder, masks are the files in
-        all subfolders named after masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``)
-        and the files with one of these endings beside their images. Superpixels and masks of
-        dermoscopic attributes are ignored.
+        ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to the
+        folder ``masks`` in `folder` or beside it. Without such a folder, two kinds of files are masks: files in
+        subfolders with a name for masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``), and files beside
+        the images with one of these endings. Superpixels and masks of dermoscopic attributes are ignored.
     image_column : str, optional
-        Column with the paths in `folder`, file names, or names without suffix of the images.
-        Defaults to the column with the most values that name an image. A name that differs in
-        case or in its Unicode form matches if no other does exactly.
+        Column with the paths in `folder`, file names, or names without suffix of the images. Defaults to the column
+        whose values match the most images. A name that differs in case or in its Unicode form matches if no other name
+        matches exactly.
     label_column : str, optional
-        Column of diagnoses. Defaults to the first existing column of diagnosis, dx, diagnostic,
-        diagnose, diagnostico, diagnosi, label and class, completed by the columns melanoma,
-        target, benign_malignant and diagnosis_1 … diagnosis_5 of the ISIC Archive; these must not
-        contradict each other. A table with one column of 0 and 1 per diagnosis (MEL, NV, BCC, …)
-        is understood too.
+        Column of diagnoses. Defaults to the first existing column of diagnosis, dx, diagnostic, diagnose, diagnostico,
+        diagnosi, label and class. The columns melanoma, target, benign_malignant and diagnosis_1 … diagnosis_5 of the
+        ISIC Archive complete it. The columns must not contradict each other. A table with one column of 0 and 1 per
+        diagnosis (MEL, NV, BCC, …) is understood too.
     group_column : str, optional
-        Column with the group of each image. Defaults to the patient (such as the column
-        patient_id, patient or MRN), where it is known, else to the lesion (lesion_id). Ids of
-        lesions may repeat in different patients. Without any, each image is a group of its own.
+        Column with the group of each image. Defaults to the patient (such as the column patient_id, patient or MRN) if
+        it is known, else to the lesion (lesion_id). Ids of lesions may repeat in different patients. An image without
+        such an id is a group of its own.
     melanoma : str, collection or mapping, optional
-        Meaning of values that the vocabulary does not understand, or that you understand in
-        another way. A value or a collection holds the values that mean melanoma; all others mean
-        another diagnosis, but for the words for unknown. A mapping gives values 1 (melanoma), 0
-        (other) or -1 (unknown), and leaves all others to the vocabulary. With codes of your own,
-        such as ``{2: 1}``, it must give 1 and 0 a meaning, too. Case, accents, spaces and
-        punctuation do not matter. Each must be in the table. Pass ``()`` if no value means melanoma,
-        or ``{}`` if that may be so and the vocabulary decides.
+        Meaning of values that the vocabulary does not understand, or for which you want another meaning. A value or a
+        collection names the values that mean melanoma. All other values then mean another diagnosis, except words for
+        unknown. A mapping gives values the label 1 (melanoma), 0 (other) or -1 (unknown). The vocabulary decides about
+        all other values. A mapping with your own codes, such as ``{2: 1}``, must also give 1 and 0 a meaning. Case,
+        accents, spaces and punctuation do not matter. Each value must be in the table. Pass ``()`` if no value means
+        melanoma. Pass ``{}`` if there may be no melanoma and the vocabulary decides.
 
     Returns
     -------
@@ -144,24 +141,24 @@ def load_folder(
     TypeError
         If `folder`, `labels`, `masks` or `melanoma` has the wrong type.
     ValueError
-        If there are no images, a column is not found, a name matches more than one image or mask, an image is listed
-        twice, no label or no mask matches any image, or a table can't be read. Also if a value could mean melanoma or
-        not ("malignant", "melanoma?", an unknown word), if columns contradict each other, or if no value means
-        melanoma; the error lists the values with their counts.
+        If there are no images, a column is not found, or a table can't be read. If a name matches more than one image
+        or mask, an image is listed twice, or no label or no mask matches any image. If a value could mean melanoma or
+        not ("malignant", "melanoma?", an unknown word), columns contradict each other, or no value means melanoma. The
+        error then lists the values with their counts.
 
     Warns
     -----
     UserWarning
-        If rows name no image or images have no row, if `group_column` is empty for an image, or if `melanoma` leaves
-        out values that look like melanoma. If no image is labeled, unless there are masks and no table.
+        If rows match no image, or images have no row. If `group_column` is empty for an image. If `melanoma` leaves out
+        values that look like melanoma. If no image is labeled, unless there are masks and no table.
 
     Notes
     -----
     The vocabulary knows the words and codes of the public dermoscopy sets (ISIC Archive and challenges, HAM10000, PH²,
-    PAD-UFES-20, derm7pt, MILK10k) and words of several languages. Melanoma are its types and stages, melanoma in situ,
-    lentigo maligna and metastases of melanoma. Diagnoses that pathologists leave open (atypical melanocytic
-    proliferation) are unknown, and so are "?", "-", "pending", "none" and the like. "malignant" also holds carcinoma,
-    and a suspicion is not a diagnosis: these are refused unless `melanoma` gives their meaning.
+    PAD-UFES-20, derm7pt, MILK10k) and words of several languages. Melanoma includes its types and stages, melanoma in
+    situ, lentigo maligna and metastases of melanoma. Diagnoses that pathologists leave open (atypical melanocytic
+    proliferation) are unknown, and so are "?", "-", "pending", "none" and similar words. "malignant" includes
+    carcinoma, and a suspicion is not a diagnosis. Both raise an error unless `melanoma` gives their meaning.
 
     Examples
     --------
@@ -209,9 +206,10 @@ def make_data(
     *,
     patients: Sequence[str] | None = None,
 ) -> tuple[Bunch, list[str]]:
-    """Return the data of images in a folder, and what the user should know about them.
+    """Return the data of images in a folder, and warnings for the user.
 
-    `patients` are those of files that hold attributes, with empty ids where they are unknown; None looks for columns.
+    `patients` are the patients of files with attributes; an unknown patient has an empty id. With None, the columns of
+    the table give the patients.
     """
     rows: list[int | None] = [None] * len(images)
     image_name = None
@@ -242,7 +240,7 @@ def make_data(
         split=find_split(images, root),
     )
     messages = _list_warnings(table, rows, paths, labels, root)
-    # Without a table, masks or attributes may be all that is wanted.
+    # Without a table, the user may want masks or attributes only.
     if set(labels.target) == {-1} and (table is not None or not (masks.by_image or patients)):
         advice = "Pass a table as labels, or name subfolders by diagnoses, such as 'melanoma' and 'nevus'."
         if table is not None:
@@ -331,7 +329,7 @@ def match_rows(table: Table, image_column: str | None, images: list[Path], root:
         )
     if column_key(column) not in IMAGE_COLUMNS and names.find(column):
         raise ValueError(
-            f"{table.name} must have a header, got {table.columns}, of which {column!r} names an image. Write the "
+            f"{table.name} must have a header, got {table.columns}, where {column!r} names an image. Write the "
             "names of the columns into the first row, such as image and diagnosis."
         )
     return [rows.get(image) for image in images], column
@@ -385,7 +383,7 @@ def _group_images(table: Table | None, rows: list[int | None], columns: Columns,
 def _list_warnings(
     table: Table | None, rows: list[int | None], paths: list[str], labels: Labels, root: Path
 ) -> list[str]:
-    """Return what the user should know about the match of table and images."""
+    """Return warnings about rows without an image and images without a row."""
     messages = list(labels.warnings)
     if table is not None:
         without_row = [path for path, row in zip(paths, rows, strict=True) if row is None]

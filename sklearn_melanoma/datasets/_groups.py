@@ -32,12 +32,12 @@ LESION_COLUMNS = (
 
 
 def make_groups(patients: Sequence[str], lesions: Sequence[str], images: Sequence[str]) -> list[str]:
-    """Return the patient of each image, else its lesion, else the image.
+    """Return the patient of each image; if it is unknown, the lesion; if this is unknown too, the image.
 
     Parameters
     ----------
     patients, lesions : sequence of str
-        Ids of each image. An empty id, or a word such as "unknown", is none. Ids of lesions may repeat in other
+        Ids of each image. An empty id, or a word such as "unknown", means no id. Ids of lesions may repeat in other
         patients.
     images : sequence of str
         Ids of the images.
@@ -45,7 +45,7 @@ def make_groups(patients: Sequence[str], lesions: Sequence[str], images: Sequenc
     Returns
     -------
     list of str
-        The ids. Where an id of a lesion is also the id of a patient, "lesion" stands before it; likewise "image".
+        The ids. If the id of a lesion is also the id of a patient, it gets the prefix "lesion"; likewise "image".
     """
     patients = ["" if is_unknown(patient) else patient for patient in patients]
     lesions = ["" if is_unknown(lesion) else lesion for lesion in lesions]
@@ -75,11 +75,11 @@ def warn_of_unknown_groups(ids: Sequence[str], source: str) -> list[str]:
     n_unknown = sum(map(is_unknown, ids))
     if not n_unknown:
         return []
-    return [f"{source}: {n_unknown} of {len(ids)} images have no group there, so that each is a group of its own."]
+    return [f"{source}: {n_unknown} of {len(ids)} images have no group, so each of them is a group of its own."]
 
 
 def join_groups(groups: ArrayLike, pairs: ArrayLike) -> NDArray[Any]:
-    """Return groups such that images that belong together are in one group.
+    """Return groups in which images that belong together have the same group.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def join_groups(groups: ArrayLike, pairs: ArrayLike) -> NDArray[Any]:
     Returns
     -------
     ndarray of shape (n_images,)
-        The groups. A joined group has the name of the one whose image comes first.
+        The groups. A joined group has the name of the group of its first image.
 
     Examples
     --------

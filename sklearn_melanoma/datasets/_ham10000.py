@@ -42,8 +42,8 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
             Paths of the masks. An image without a mask has None. The whole field is None if no
             image has a mask.
         target : ndarray of shape (n_images,), dtype int
-            1 for melanoma, 0 for another diagnosis. A table with other words or codes than the
-            official ones is read by the vocabulary of :func:`load_folder`.
+            1 for melanoma, 0 for another diagnosis. If the table has other words or codes than the official ones, the
+            vocabulary of :func:`load_folder` reads them.
         diagnosis : list of str
             The seven codes of the set: "akiec", "bcc", "bkl", "df", "mel", "nv", "vasc".
         groups : ndarray of shape (n_images,), dtype object
@@ -62,8 +62,8 @@ def load_ham10000(folder: PathLike | None = None) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If the layout differs, the table lacks a column, a diagnosis is not understood, two images
-        have the same name, or neither `folder` nor the environment variable is given.
+        If the layout differs, the table lacks a column, a diagnosis is not understood or two images have the same name.
+        If neither `folder` nor the environment variable is given.
 
     Examples
     --------

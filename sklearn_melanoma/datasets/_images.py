@@ -1,4 +1,4 @@
-"""Images of any places with an optional table of labels and optional masks."""
+"""Loader of images in any folders, files and URLs, with an optional table of labels and optional masks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_images(
     melanoma: str | Collection[Any] | Mapping[Any, int] | None = None,
     must_exist: bool = True,
 ) -> Bunch:
-    """Load images of any places, with labels and masks where they are given.
+    """Load images from any folders, files and URLs, with labels and masks if they are given.
 
     :func:`load_folder` also finds the labels and masks of one folder.
 
@@ -40,8 +40,8 @@ def load_images(
     sources : path or sequence of paths
         Folders, globs, lists, files and URLs, as in :func:`find_images`.
     labels : path, DataFrame or Series, optional
-        Table of diagnoses, as in :func:`load_folder`. Rows name images by file name, or by the path in the folder
-        that all images have in common.
+        Table of diagnoses, as in :func:`load_folder`. Rows name images by file name, or by the path in the common
+        folder of all images.
     masks : path, optional
         Folder of masks, with names as in :func:`load_folder`.
     image_column : str, optional
@@ -70,7 +70,7 @@ def load_images(
     Warns
     -----
     UserWarning
-        As in :func:`load_folder`. No image needs a label if `masks` are given without `labels`.
+        As in :func:`load_folder`, except that no image needs a label if `masks` are given without `labels`.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def match_table(
     table : path, DataFrame or Series
         A file of comma-, semicolon-, tab- or bar-separated text or an Excel sheet, as `labels` of :func:`load_folder`.
     image_column : str, optional
-        Column with the names of the images. Defaults to the column with the most values that name an image.
+        Column with the names of the images. Defaults to the column whose values match the most images.
 
     Returns
     -------
@@ -127,8 +127,8 @@ def match_table(
     FileNotFoundError
         If `table` does not exist.
     TypeError, ValueError
-        If the table can't be read, has no column `image_column`, names an image twice or no image at all, or a name
-        matches several images.
+        If the table can't be read or has no column `image_column`. If it names an image twice, names no image at all,
+        or a name matches several images.
 
     Warns
     -----

@@ -27,8 +27,8 @@ LABELS = {"malignant": "melanoma", "benign": "benign", "1": "melanoma", "0": "be
 def load_isic_2016(folder: PathLike | None = None) -> Bunch:
     """Load all splits of ISIC 2016 that a folder holds.
 
-    The images of a split are in the folder ``ISBI2016_ISIC_Part1_<split>_Data``, where `<split>` is Training or Test,
-    or in the folder of part 3, which holds the same images. The masks in ``ISBI2016_ISIC_Part1_<split>_GroundTruth``
+    The images of a split are in the folder ``ISBI2016_ISIC_Part1_<split>_Data``, where `<split>` is Training or Test.
+    The folder of part 3, with the same images, can replace it. The masks in ``ISBI2016_ISIC_Part1_<split>_GroundTruth``
     and the table of diagnoses ``ISBI2016_ISIC_Part3_<split>_GroundTruth.csv`` are optional.
 
     Parameters

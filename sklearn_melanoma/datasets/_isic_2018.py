@@ -39,9 +39,9 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 
     Task 1 has borders, and task 3 has diagnoses of other images. The images are in the folders
     ``ISIC2018_Task1-2_<split>_Input`` and ``ISIC2018_Task3_<split>_Input``, where `<split>` is Training, Validation or
-    Test. The folders ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional: for task 1 with the masks
-    ``<image>_segmentation.png``, for task 3 with the table ``ISIC2018_Task3_<split>_GroundTruth.csv``. Also optional is
-    the table of lesions ``ISIC2018_Task3_Training_LesionGroupings.csv``.
+    Test. The folders ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional. For task 1, they hold the masks
+    ``<image>_segmentation.png``; for task 3, the table ``ISIC2018_Task3_<split>_GroundTruth.csv``. The table of lesions
+    ``ISIC2018_Task3_Training_LesionGroupings.csv`` is optional, too.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 
         - Images of task 1 have no diagnosis: `target` is -1, and `diagnosis` is "unknown".
         - Images of task 3 have no masks. Their `diagnosis` is "MEL", "NV", "BCC", "AKIEC", "BKL", "DF" or "VASC".
-          `groups` are the lesions of the training images, and the images elsewhere.
+          `groups` are the lesions for training images, and the images for all others.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If `task` is another number, `folder` holds images of the other task only, the layout differs, a table can't be
-        read, or neither `folder` nor the environment variable is given.
+        If `task` is another number, or `folder` only holds images of the other task. If the layout differs or a table
+        can't be read. If neither `folder` nor the environment variable is given.
 
     Warns
     -----
@@ -91,7 +91,7 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
 
 
 def _check_task(root: Path, task: int) -> None:
-    """Refuse a folder that holds images of the other task only."""
+    """Raise an error if a folder only holds images of the other task."""
     (other,) = SPLITS.keys() - {task}
     if _has_images(root, other) and not _has_images(root, task):
         raise ValueError(

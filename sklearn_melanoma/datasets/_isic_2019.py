@@ -42,9 +42,9 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_isic_2017`, without masks and with these differences:
 
         - `split` is "training" or "test".
-        - `diagnosis` is "MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC" or "UNK". UNK, for none of the others, is
-          -1 in `target`, since the table does not tell what it is.
-        - `groups` are the lesions, or the images where the metadata have no lesion.
+        - `diagnosis` is "MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC" or "UNK". UNK means none of the others. It
+          is -1 in `target`, because the diagnosis is not known.
+        - `groups` are the lesions, or the images if the metadata have no lesion.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
 
     Notes
     -----
-    The training images contain those of HAM10000 and of ISIC 2017. Use one of these sets to learn and to score, or
-    leave out images by :func:`find_duplicates`.
+    The training images include those of HAM10000 and ISIC 2017. Do not train on one of these sets and score on another,
+    unless you leave out the copies (:func:`find_duplicates`).
 
     Examples
     --------

@@ -35,9 +35,9 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
     """Load all splits of ISIC 2020 that a folder holds.
 
     The images are in the folder ``ISIC_2020_<split>_JPEG`` or ``ISIC_2020_<split>_Input``, where `<split>` is Training
-    or Test, or in ``train`` and ``test``, the folders in the archives. These tables are optional:
-    ``ISIC_2020_Training_GroundTruth_v2.csv`` or its first version without ``_v2``, ``ISIC_2020_Test_Metadata.csv``,
-    and ``ISIC_2020_Training_Duplicates.csv``.
+    or Test. They may also be in ``train`` and ``test``, the folders in the archives. These tables are optional:
+    ``ISIC_2020_Training_GroundTruth_v2.csv`` or its first version without ``_v2``, ``ISIC_2020_Test_Metadata.csv``, and
+    ``ISIC_2020_Training_Duplicates.csv``.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_isic_2017`, without masks and with these differences:
 
         - `split` is "training" or "test". Test images have no diagnosis.
-        - `diagnosis` is that of the table, such as "melanoma" or "nevus". Most benign lesions have no other: "benign".
-        - `groups` are the patients. Images that the list of duplicates names are in one group, even if their patients
-          differ.
+        - - `diagnosis` is the diagnosis of the table, such as "melanoma" or "nevus". Most benign lesions have only
+          "benign".
+        - `groups` are the patients. Duplicates in the list are in one group, even if their patients differ.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
 
 
 def _read_labels(table: Table) -> list[str]:
-    """Return the diagnosis of each row, or benign or malignant where it is unknown."""
+    """Return the diagnosis of each row, or benign or malignant if it is unknown."""
     labels = []
     for name, *cells in zip(*(table.cells(column) for column in (KEY, *COLUMNS[2:])), strict=True):
         diagnosis, kind, target = cells

@@ -20,13 +20,13 @@ LAYOUT = Layout(ISIC_ARCHIVE, ((TABLE,),), f"the images and the table {TABLE!r} 
 def load_isic_archive(folder: PathLike | None = None) -> Bunch:
     """Load images of the ISIC Archive that isic-cli downloaded.
 
-    ``isic image download FOLDER`` of the package isic-cli writes the images, for example of a search or a collection,
-    and the table ``metadata.csv``.
+    The command ``isic image download FOLDER`` of the package isic-cli writes the images and the table ``metadata.csv``,
+    for example of a search or a collection.
 
     Parameters
     ----------
     folder : path, optional
-        That folder. Defaults to ``isic_archive`` in the folder that the environment variable
+        Folder of this command. Defaults to ``isic_archive`` in the folder that the environment variable
         ``SKLEARN_MELANOMA_DATA`` names.
 
     Returns
@@ -35,8 +35,7 @@ def load_isic_archive(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_ham10000`, with these differences:
 
         - `masks` is None.
-        - `target` is -1 without a diagnosis, or where the columns of diagnoses leave open whether it is a melanoma, as
-          "Malignant" alone does.
+        - - `target` is -1 without a diagnosis, or if the diagnosis could be melanoma or not, such as "Malignant" alone.
         - `diagnosis` is the most specific one of the columns ``diagnosis_1`` to ``diagnosis_5``, or of the columns of
           older versions, ``diagnosis`` and ``benign_malignant``.
         - `groups` are the patients, else the lesions, else the images.
@@ -49,8 +48,8 @@ def load_isic_archive(folder: PathLike | None = None) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If there is no table, it lacks the column ``isic_id``, no image is in it, two images have the same name, or
-        neither `folder` nor the environment variable is given.
+        If there is no table, or it lacks the column ``isic_id``. If it has no row for any image, or two images have the
+        same name. If neither `folder` nor the environment variable is given.
 
     Examples
     --------

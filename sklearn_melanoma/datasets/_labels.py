@@ -1,4 +1,4 @@
-"""Labels of images: from the values of columns to 1 (melanoma), 0 (other) and -1 (unknown)."""
+"""Labels of images, 1 (melanoma), 0 (other) and -1 (unknown), from the values of columns."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _GIVEN = {1: Meaning.MELANOMA, 0: Meaning.NOT_MELANOMA, -1: Meaning.UNKNOWN}
 
 
 class Rule(NamedTuple):
-    """The user's meaning of values, which goes before the vocabulary."""
+    """The user's meaning of values, which has priority over the vocabulary."""
 
     targets: dict[str, int]
-    is_complete: bool  # all values not named mean 0, but for the unknown ones
+    is_complete: bool  # all other values mean 0, except unknown ones
     names: dict[str, str]  # the values as the user wrote them
 
     @property
@@ -49,13 +49,13 @@ class Labels(NamedTuple):
 
     target: list[int]
     diagnosis: list[str]
-    values: list[str | None]  # the value that decided, as it is in the table; None for an image without a row
+    values: list[str | None]  # the value that decided the label, as in the table; None for an image without a row
     mapping: dict[str, int]
     warnings: list[str]
 
 
 def format_cell(value: Any) -> str:
-    """Return a cell as text: an empty text for a missing value, no point in a whole number."""
+    """Return a cell as text: a missing value is empty, and an integer has no decimal point."""
     if isinstance(value, str):
         return value.strip()
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -67,7 +67,7 @@ def format_cell(value: Any) -> str:
 
 
 def check_melanoma(melanoma: object) -> Rule | None:
-    """Return the rule that the parameter `melanoma` gives."""
+    """Return the rule from the parameter `melanoma`."""
     if melanoma is None:
         return None
     if isinstance(melanoma, Mapping):
@@ -103,7 +103,7 @@ def _read_mapping(melanoma: Mapping[Any, Any]) -> Rule:
 
 
 def make_key(text: str) -> str:
-    """Return what values with the same meaning have in common; a sign of doubt makes another value."""
+    """Return the key that values with the same meaning have in common; a sign of doubt gives another key."""
     key = normalize(text)
     if re.fullmatch(r"[+-]?\d+(\.\d*)?", text.strip()) or (key and not has_sign_of_doubt(text)):
         return key
@@ -111,7 +111,7 @@ def make_key(text: str) -> str:
 
 
 def find_column_kind(column: str) -> Meaning | None:
-    """Return what a yes or 1 in a column means by the column's name; None if the name does not say it."""
+    """Return the meaning of yes or 1 in a column by the column's name; None if the name does not tell."""
     words = normalize(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column)).split()
     if words == ["benign", "malignant"]:
         return Meaning.DOUBTFUL
@@ -138,13 +138,13 @@ def read_value(value: str, kind: Meaning | None, rule: Rule | None) -> Meaning:
         return read_diagnosis(value)
     if kind is None or kind is Meaning.MELANOMA:
         return Meaning.MELANOMA if flag else Meaning.NOT_MELANOMA
-    if kind is Meaning.DOUBTFUL:  # 1 is malignant, which also holds carcinoma
+    if kind is Meaning.DOUBTFUL:  # 1 is malignant, which includes carcinoma
         return Meaning.DOUBTFUL if flag else Meaning.BENIGN
     return kind if flag else Meaning.DOUBTFUL
 
 
 def _recodes_numbers(rule: Rule) -> bool:
-    """Return whether a rule has codes of its own, such as 2 for melanoma; then 1 and 0 may mean anything."""
+    """Return whether a rule has its own codes, such as 2 for melanoma; then 1 and 0 may mean anything."""
     numbers = {key: target for key, target in rule.targets.items() if re.fullmatch(r"-?\d+", key)}
     return any((target == 1) != (key == "1") for key, target in numbers.items())
 
@@ -164,9 +164,9 @@ def decide_labels(
     Parameters
     ----------
     columns : mapping
-        Values of each column that tells about the diagnosis, from the most to the least specific.
+        Values of each column of diagnoses, from the most to the least specific.
     kinds : mapping
-        What a yes means in each column, or None.
+        Meaning of yes in each column, or None.
     rows : sequence of int or None
         Row of each image.
     rule : Rule or None
@@ -175,9 +175,9 @@ def decide_labels(
         Name of the table in error messages.
     official : bool, default=False
         Whether it is the table of a public data set. Its words are known, so a part without a melanoma is not a sign of
-        a misread table. Its loader has no options that an error could advise.
+        a misread table. Its loader has no options to suggest in an error.
     refuse : bool, default=True
-        Whether to refuse values that could mean melanoma or not, and contradictions. Otherwise they are unknown.
+        Whether contradictions, and values that could mean melanoma or not, raise an error. Otherwise they are unknown.
     """
     _check_rule(rule, columns, source)
     names = list(columns)
@@ -208,20 +208,20 @@ def decide_labels(
 
 
 def _check_rule(rule: Rule | None, columns: Mapping[str, Sequence[str]], source: str) -> None:
-    """Refuse a meaning that the user gives to a value that does not exist, such as a misspelled one."""
+    """Raise an error if the user gives a meaning to a value that does not exist, such as a misspelled one."""
     counts = Counter(value for cells in columns.values() for value in cells)
     found = set(map(make_key, counts))
     missing = [repr(name) for key, name in (rule.names if rule else {}).items() if key not in found]
     if missing:
         listed = _list_counts(Counter({repr(value): count for value, count in counts.items()}))
         raise ValueError(
-            f"{source} must hold each value that melanoma names, got {', '.join(missing[:N_LISTED])} in none of its "
-            f"rows, which hold {listed}. Correct the spelling, or leave them out."
+            f"{source} must hold each value that melanoma names, got no row with {', '.join(missing[:N_LISTED])}. "
+            f"The rows hold {listed}. Correct the spelling, or leave them out."
         )
 
 
 def _decide(values: tuple[str, ...], meanings: list[Meaning]) -> tuple[Meaning, str]:
-    """Return the meaning of a row's values, and the most specific value that has it."""
+    """Return the meaning of the values of a row, and the most specific value with this meaning."""
     meaning = combine_meanings(meanings)
     deciding = [value for value, each in zip(values, meanings, strict=True) if each is meaning and value]
     contradicts = meaning is Meaning.DOUBTFUL and any(each in TARGETS and TARGETS[each] >= 0 for each in meanings)
@@ -242,7 +242,7 @@ def _check_agreement(
     source: str,
     official: bool,
 ) -> None:
-    """Refuse rows whose columns contradict each other."""
+    """Raise an error if columns contradict each other in a row."""
     refused: Counter[str] = Counter()
     for values, count in used.items():
         if decided[values][1] is CONTRADICTION:
@@ -260,7 +260,7 @@ def _check_agreement(
 def _check_meaning(
     decided: Mapping[tuple[str, ...], tuple[Meaning, str]], used: Counter[tuple[str, ...]], source: str, official: bool
 ) -> None:
-    """Refuse values of images whose meaning is in doubt."""
+    """Raise an error if the meaning of an image's value is in doubt."""
     refused: Counter[str] = Counter()
     for values, count in used.items():
         meaning, value = decided[values]
@@ -287,7 +287,7 @@ def _check_any_melanoma(
     rule: Rule | None,
     source: str,
 ) -> None:
-    """Refuse labels without a melanoma, unless each value denies melanoma itself or the user says so."""
+    """Raise an error if no label is melanoma, unless each value denies melanoma or the user allows it."""
     found = {meaning for meaning, _ in decided.values()}
     expected = bool(found - {Meaning.UNKNOWN, Meaning.NOT_MELANOMA}) if rule is None else 1 in rule.targets.values()
     if Meaning.MELANOMA in found or not expected:
@@ -311,7 +311,7 @@ def _warn_of_rule(values: Iterable[str], kind: Meaning | None, rule: Rule | None
     if not lost:
         return []
     return [
-        f"melanoma leaves out {', '.join(map(repr, lost[:N_LISTED]))}, so that these became 0 (other), though they "
+        f"melanoma leaves out {', '.join(map(repr, lost[:N_LISTED]))}, so these became 0 (other), but they "
         "could mean melanoma. Add them, or pass a mapping that gives each its meaning."
     ]
 

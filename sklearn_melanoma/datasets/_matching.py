@@ -1,4 +1,4 @@
-"""Images found by the names that tables and masks give them, and the roles of files and folders."""
+"""Matching of images with names in tables and with masks, and roles of files and folders."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 class ImageNames:
     """Images by path in their folder and by name, each with and without suffix.
 
-    An exact name goes before one that differs in case or in the Unicode form.
+    An exact name has priority over a name that differs in case or in the Unicode form.
     """
 
     def __init__(self, images: Iterable[Path], root: Path):
@@ -92,7 +92,7 @@ def _fold(name: str) -> str:
 
 
 def sort_files(files: Sequence[Path], root: Path) -> Found:
-    """Return which files are images and which are masks, by the names of their folders and their own.
+    """Return which files are images and which are masks, by their names and the names of their folders.
 
     A folder such as ``labels`` or ``gt`` holds masks if another folder holds images of these names.
     """
@@ -118,7 +118,7 @@ def sort_files(files: Sequence[Path], root: Path) -> Found:
 
 
 def _find_role(parts: Sequence[str]) -> bool | None:
-    """Return whether the deepest folder whose name tells it holds masks, as in ``train/masks``; None if it may."""
+    """Return whether the deepest folder with a telling name holds masks, as in ``train/masks``; None if it may."""
     for part in reversed(parts):
         name = normalize(part)
         words = set(name.split())
@@ -134,7 +134,7 @@ def _find_role(parts: Sequence[str]) -> bool | None:
 def _is_mask_beside(path: Path, beside: set[str]) -> bool:
     """Return whether a file among images is a mask.
 
-    ``x_segmentation`` always is, and ``x_mask`` beside ``x`` too. Elsewhere, the file must have one channel.
+    ``x_segmentation`` is always a mask, and so is ``x_mask`` beside ``x``. Any other mask must have one channel.
     """
     stem = strip_mask_ending(path.stem)
     if stem == path.stem:
@@ -147,11 +147,11 @@ def _has_one_channel(path: Path) -> bool:
         with Image.open(path) as image:
             return image.mode in ("1", "L", "P", "LA")
     except (OSError, ValueError, Image.DecompressionBombError):
-        return False  # reading the image reports it
+        return False  # reading the image raises an error
 
 
 def strip_mask_ending(stem: str) -> str:
-    """Return the stem of the image that a mask belongs to; a stem without a usual ending is returned as it is."""
+    """Return the stem of the image of a mask; a stem without a usual ending is returned unchanged."""
     return _MASK_ENDING.sub("", stem)
 
 
@@ -188,7 +188,7 @@ def _find_place(relative: Path) -> tuple[str, ...]:
 
 
 def find_mask_folder(root: Path) -> Path | None:
-    """Return the folder of masks in a folder or beside it: ``masks``, or that of an ISIC challenge."""
+    """Return the folder of masks in a folder or beside it: ``masks``, or the folder of an ISIC challenge."""
     name = root.absolute().name
     base = re.sub(r"_(Input|Data)$", "", name)
     challenge = [] if base == name else [f"{base.replace('Task1-2', 'Task1')}_GroundTruth", f"{base}_Part1_GroundTruth"]

@@ -34,7 +34,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: float,
         rows, columns = (_compute_splines(side, unit, round(cells * 2**octave, 6)) for side in shape)
         values = rng.standard_normal((rows.shape[1], columns.shape[1]), dtype=np.float32)
         noise += (columns @ (rows @ values).T).T * np.float32(0.5**octave)
-    # The squares of the splines sum to 151/315 on average. This is the variance in one dimension, and the standard
+    # The squares of the splines sum to 151/315 on average. This is the variance in one dimension and the standard
     # deviation in two.
     noise /= np.float32(151 / 315 * np.sqrt(np.sum(0.25 ** np.arange(octaves))))
     return noise

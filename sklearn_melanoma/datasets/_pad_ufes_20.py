@@ -1,4 +1,4 @@
-"""Loader of PAD-UFES-20, clinical images of smartphones from Brazil."""
+"""Loader of PAD-UFES-20, clinical images from smartphones in Brazil."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYOUT = Layout(
 def load_pad_ufes_20(folder: PathLike | None = None) -> Bunch:
     """Load PAD-UFES-20 from its official layout.
 
-    Its images are clinical images of smartphones, not dermoscopic images.
+    Its images are clinical images from smartphones, not dermoscopic images.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def load_pad_ufes_20(folder: PathLike | None = None) -> Bunch:
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist or is a file.
     ValueError
-        If the layout differs, the table lacks a column, a diagnosis is not understood, two images have the same name,
-        or neither `folder` nor the environment variable is given.
+        If the layout differs, the table lacks a column, a diagnosis is not understood or two images have the same name.
+        If neither `folder` nor the environment variable is given.
 
     Notes
     -----

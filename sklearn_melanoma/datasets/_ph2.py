@@ -136,7 +136,7 @@ def _read_table(path: Path) -> list[dict[str, object]]:
             if cells[2] not in ("0", "1", "2"):
                 raise ValueError(f"its clinical diagnosis is {cells[2]!r}")
             if cells[0] in seen:
-                raise ValueError(f"{cells[0]} comes a second time")
+                raise ValueError(f"{cells[0]} is listed twice")
             row["clinical_diagnosis"] = int(cells[2])
             row["asymmetry"] = int(cells[3])
             row["colors"] = tuple(COLORS[int(color) - 1] for color in cells[9].split())

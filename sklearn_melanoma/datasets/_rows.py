@@ -17,9 +17,9 @@ from sklearn_melanoma.datasets._tables import Table, read_table
 
 
 def read_rows(path: Path, dataset: DataSet, columns: Sequence[str], *, filled: Sequence[str] = ()) -> Table:
-    """Read a table that names an image in the first of `columns` in each row, and check the columns.
+    """Read a table whose first of `columns` names the image of each row, and check the columns.
 
-    The cells of that column must differ, and those of the columns `filled` must not be empty.
+    The cells of that column must differ, and the cells of the columns `filled` must not be empty.
     """
     table = read_table(path)
     table.require_columns(columns, f"Use the metadata of {dataset.title}.")
@@ -45,7 +45,7 @@ def load_rows(
     split: Sequence[str] | None = None,
     refuse: bool = True,
 ) -> Bunch:
-    """Make the Bunch of the images that a table names, in its order.
+    """Make the Bunch of the images in a table, in its order.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def load_rows(
     files : mapping
         Files of each image by its name.
     labels : LabelColumns or None
-        Columns that tell the diagnosis.
+        Columns of diagnoses.
     patients, lesions : str, optional
         Columns with the ids of patients and lesions.
     split : sequence of str, optional
@@ -74,7 +74,7 @@ def load_rows(
     Warns
     -----
     UserWarning
-        If the columns label no image. Without columns, attributes of the images may be all that is wanted.
+        If the columns label no image. Without columns there is no warning, since the user may only want attributes.
     """
     rows = [row for row, name in enumerate(names) if name in files]
     if not rows:

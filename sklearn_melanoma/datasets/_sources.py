@@ -1,4 +1,4 @@
-"""Images given as folders, globs, lists, files and URLs, and the masks and rows that belong to them."""
+"""Images from folders, globs, lists, files and URLs, and their masks and rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def find_images(sources: PathLike | Sequence[PathLike], *, must_exist: bool = True) -> list[str]:
-    """Find the images that folders, globs, lists, files and URLs name.
+    """Find images by folders, globs, lists, files and URLs.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def find_images(sources: PathLike | Sequence[PathLike], *, must_exist: bool = Tr
         - A text file (``.txt``, in UTF-8, UTF-16 or cp1252) with one path or URL a line. Blank lines are ignored.
         - The path or URL of an image.
     must_exist : bool, default=True
-        Whether files that a list or `sources` names must exist. If False, reading the images reports missing files.
+        Whether files in a list or in `sources` must exist. If False, a missing file raises an error when it is read.
 
     Returns
     -------
     list of str
-        Paths and URLs, in the order of `sources`, each once. Those of a folder or glob are sorted. Relative paths stay
-        relative.
+        Paths and URLs, in the order of `sources`, without repetitions. The files of a folder or glob are sorted.
+        Relative paths stay relative.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _read_list(path: str, must_exist: bool) -> list[str]:
 
 
 def read_lines(content: bytes) -> dict[int, str]:
-    """Return the names in a list in UTF-8, UTF-16 or cp1252, by the number of their line; blank lines are left out."""
+    """Return the names in a list by the number of their line; blank lines are left out."""
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content.decode("utf-16" if is_utf16 else "utf-8-sig", errors="surrogateescape")
     return {number: _decode_name(line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()}
@@ -141,7 +141,7 @@ def _decode_name(name: str) -> str:
 
 
 def locate_images(images: Sequence[PathLike]) -> tuple[list[Path], Path]:
-    """Return the absolute paths of images and their common folder; a URL gets a path of its host and its parts."""
+    """Return the absolute paths of images and their common folder; a URL gets a path with its host and its parts."""
     paths = []
     for image in images:
         name = os.fsdecode(image)
@@ -157,7 +157,7 @@ def locate_images(images: Sequence[PathLike]) -> tuple[list[Path], Path]:
 
 
 def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
-    """Return the path of a mask for each image, such that no two are equal.
+    """Return the path of a mask for each image; no two paths are equal.
 
     Parameters
     ----------
@@ -169,8 +169,8 @@ def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
     Returns
     -------
     list of str
-        For each image, ``<name>_mask.png`` in the folder, and in the subfolder of the image in the common folder of
-        all images. If names differ only in suffix or case, the masks have the suffix too: ``a.jpg_mask.png``.
+        For each image, ``<name>_mask.png`` in the folder. Subfolders are those of the image in the common folder of all
+        images. If names differ only in suffix or case, the masks have the suffix too: ``a.jpg_mask.png``.
         :func:`find_masks`, :func:`load_images` and :func:`load_folder` find the masks by these names.
 
     Raises
@@ -251,7 +251,7 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
 
 
 def match_mask_folder(images: Sequence[PathLike], folder: PathLike, *, name: str) -> list[str | None]:
-    """Find the masks of images in a folder; `name` is that of the folder in errors."""
+    """Find the masks of images in a folder; `name` is the name of the folder in errors."""
     root_of_masks = check_folder(folder, name=name, hint="Check the spelling.")
     paths, root = locate_images(images)
     given = sort_files(list_images(root_of_masks), root_of_masks)

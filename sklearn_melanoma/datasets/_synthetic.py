@@ -46,8 +46,8 @@ def make_lesions(
         Fraction of melanomas, in 0..1. Their number is exactly
         ``round(n_samples * melanoma_fraction)``. Melanomas and nevi are in random order.
     image_size : tuple of int, default=(192, 256)
-        Height and width in pixels, 32 or more each. Lengths are relative to the shortest side, so
-        another resolution with the same aspect ratio shows the same lesions.
+        Height and width in pixels, each 32 or more. Lengths are relative to the shortest side, so another resolution
+        with the same aspect ratio shows the same lesions.
     hair : float, default=0.3
         Probability that an image has hair, in 0..1.
     light_hair : float, default=0.12
@@ -100,13 +100,12 @@ def make_lesions(
 
     Notes
     -----
-    The severity is normal with variance 1 and mean 0 for nevi, 2 for melanomas. Size, asymmetry,
-    irregularity of the border and number of colors are correlated with it; nothing else depends on
-    it. So no classifier can have an expected ROC AUC above that of the severity,
-    :math:`\Phi(2 / \sqrt{2}) = 0.921`. A perfect score is a sign of a leak. A logistic regression
-    on crude morphology and color features has an AUC of about 0.85. Otsu's threshold on the blue
-    channel finds the lesions with a mean Jaccard index of about 0.78 and a median of 0.92. Every
-    sixth image has an index below 0.65.
+    The severity is normal with variance 1 and mean 0 for nevi, 2 for melanomas. Size, asymmetry, irregularity of the
+    border and number of colors are correlated with it; nothing else depends on it. So no classifier can have an
+    expected ROC AUC above 0.921, the AUC of the severity: :math:`\Phi(2 / \sqrt{2}) = 0.921`. A perfect score is a sign
+    of a leak. A logistic regression on crude morphology and color features has an AUC of about 0.85. Otsu's threshold
+    on the blue channel finds the lesions with a mean Jaccard index of about 0.78 and a median of 0.92. Every sixth
+    image has an index below 0.65.
 
     An image depends on its class and on its own seed. With the same `random_state`, image `i` is
     the same at any `n_samples` if it gets the same class. With `melanoma_fraction` 0 or 1, it

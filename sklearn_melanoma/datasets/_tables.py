@@ -1,4 +1,4 @@
-"""Tables of labels: files in the encodings and formats that people have, DataFrames and Series."""
+"""Tables of labels: files in the usual encodings and formats, DataFrames and Series."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Table:
     text : dict
         Cells of each column as stripped strings, empty where a value is missing.
     name : str
-        How error messages call the table.
+        Name of the table in errors.
     original : DataFrame, optional
         The same rows and columns as the user gave them.
     """
@@ -89,10 +89,10 @@ class Table:
 
 
 def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
-    """Read a table from a file; `names` are those of the columns of a table without a header.
+    """Read a table from a file; `names` are the names of the columns if the table has no header.
 
-    Text may be UTF-8, UTF-16 or cp1252 and separated by commas, semicolons, tabs or bars. All cells stay as they are
-    written: ``NA`` is not a missing value. An Excel file must hold one sheet with cells.
+    Text may be UTF-8, UTF-16 or cp1252 and separated by commas, semicolons, tabs or bars. All cells keep their text:
+    ``NA`` is not a missing value. An Excel file must hold one sheet with cells.
     """
     file = Path(path)
     content = file.read_bytes()
@@ -118,7 +118,7 @@ def read_table(path: PathLike, *, names: Sequence[str] | None = None) -> Table:
 
 
 def convert_table(labels: Any, name: str) -> Table:
-    """Convert a DataFrame or a Series with a name; an index that is not a count becomes a column."""
+    """Convert a DataFrame or a Series with a name. Its index becomes a column, unless it only counts the rows."""
     import pandas as pd
 
     frame = labels.to_frame("label" if labels.name is None else labels.name) if labels.ndim == 1 else labels
@@ -147,7 +147,7 @@ def is_table_path(labels: object) -> bool:
 
 
 def _read_text(file: Path, content: bytes) -> list[list[str]]:
-    """Return the columns of a text table, with their names on top."""
+    """Return the columns of a text table; the first cell of each is its name."""
     import pandas as pd
 
     for magic, kind in _OTHER_FORMATS.items():
@@ -158,7 +158,7 @@ def _read_text(file: Path, content: bytes) -> list[list[str]]:
             )
     text = decode_table(file, content)
     separator = None
-    if hint := re.match(r"sep=(.)\r?\n", text):  # Excel's line with the separator
+    if hint := re.match(r"sep=(.)\r?\n", text):  # line with the separator, as Excel writes it
         separator, text = hint[1], text[hint.end() :]
     separator = separator or _find_separator(file, text)
     try:
@@ -174,7 +174,7 @@ def _read_text(file: Path, content: bytes) -> list[list[str]]:
 
 
 def _read_uneven_text(file: Path, text: str, separator: str) -> list[list[str]]:
-    """Return the columns of a table where cells past the header may be empty."""
+    """Return the columns of a table; its rows may be longer than the header if these cells are empty."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True))
     except csv.Error as error:
@@ -222,7 +222,7 @@ def decode_table(file: Path, content: bytes | None = None) -> str:
 
 
 def _find_separator(file: Path, text: str) -> str:
-    """Return the separator with the most columns among those that split most of the first rows as the header."""
+    """Return the separator with the most columns, among those that split most of the first rows like the header."""
     if file.suffix.lower() in (".tab", ".tsv"):
         return "\t"
     lines = text.splitlines()[:50]
@@ -236,7 +236,7 @@ def _find_separator(file: Path, text: str) -> str:
 
 
 def _read_excel(file: Path, content: bytes) -> list[list[str]]:
-    """Return the columns of the sheet with cells, with their names on top."""
+    """Return the columns of the sheet with cells; the first cell of each is its name."""
     if find_spec("openpyxl") is None:
         raise ImportError(
             f"could not read {str(file)!r}: Excel files need openpyxl. pip install 'sklearn-melanoma[excel]'"
@@ -245,7 +245,7 @@ def _read_excel(file: Path, content: bytes) -> list[list[str]]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of openpyxl, about drop-down lists and styles
+            warnings.simplefilter("ignore")  # warnings of openpyxl about drop-down lists and styles
             books = [load_workbook(io.BytesIO(content), data_only=data_only) for data_only in (True, False)]
             columns = [_list_columns(sheet) for sheet in books[0].worksheets]
             formulas = [_count_formulas(*sheets) for sheets in zip(*(book.worksheets for book in books), strict=True)]
@@ -270,7 +270,7 @@ def _read_excel(file: Path, content: bytes) -> list[list[str]]:
 
 
 def _list_columns(sheet: Any) -> list[list[str]]:
-    """Return the columns of a sheet of openpyxl; a merged cell fills its rows in its first column."""
+    """Return the columns of a sheet of openpyxl. A merged cell fills its rows in its first column."""
     columns = [list(cells) for cells in sheet.iter_cols(values_only=True)]
     for merged in sheet.merged_cells.ranges:
         cells, top = columns[merged.min_col - 1], merged.min_row - 1
@@ -279,7 +279,7 @@ def _list_columns(sheet: Any) -> list[list[str]]:
 
 
 def _count_formulas(values: Any, formulas: Any) -> tuple[int, int]:
-    """Return how many cells of a sheet are formulas, and how many of these have a value."""
+    """Return the number of formulas in a sheet, and how many of them have a value."""
     cells = [cell for row in formulas.iter_rows() for cell in row if cell.data_type == "f"]
     return len(cells), sum(values[cell.coordinate].value is not None for cell in cells)
 
@@ -291,7 +291,7 @@ def _check_names(names: list[str], table: str) -> None:
 
 
 def _restore_numbers(cells: list[str | None]) -> pd.Series:
-    """Return a column as numbers if all its cells are, but not numbers with leading zeros."""
+    """Return a column as numbers if all its cells are numbers without leading zeros."""
     import pandas as pd
 
     filled = {cell for cell in cells if cell is not None}

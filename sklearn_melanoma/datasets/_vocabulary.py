@@ -1,4 +1,4 @@
-"""Vocabulary of diagnoses: what a word of a table or the name of a folder says about melanoma."""
+"""Vocabulary of diagnoses: meaning of the words in tables and of the names of folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 class Meaning(Enum):
-    """What a value says about melanoma."""
+    """Meaning of a value with regard to melanoma."""
 
     MELANOMA = "melanoma"
     NOT_MELANOMA = "not melanoma"  # a negation or a 0
@@ -61,7 +61,7 @@ _OPEN = re.compile(
     r"|atypical (\w+ )*melanocytic (proliferation|hyperplasia|neoplasm|lesion|tumou?r)s?"
 )
 
-#: Words and codes of melanoma in several languages, which further words may qualify.
+#: Words and codes of melanoma in several languages; other words may qualify them.
 MELANOMA_WORDS = _split("""
     melanoma, melanomas, melanomata, melanom, melanome, melanomes, melanomen, melanoom, melanomi, melanomy, melanooma
     mel, меланома, czerniak, 黑色素瘤, ssm, lmm, alm, lm, mis, mmis, c43, d03
@@ -75,7 +75,7 @@ MELANOMA_PHRASES = _split("""
     melanoma invasive on chronically sun exposed skin or lentigo maligna melanoma
     melanoma invasive heavily pigmented resembling epithelioid blue nevus or melanoma developing in animals
 """)
-#: Words that may stand beside a word of melanoma; any other word there is in doubt.
+#: Words that may stand beside a word of melanoma. With any other word, the meaning is in doubt.
 QUALIFIERS = _split_words("""
     a an the of with and type subtype variant nos unspecified diagnosis confirmed proven verified histologically
     histopathologically histology biopsy yes true positive present
@@ -103,7 +103,7 @@ _MEASURED = {
     "depth",
 }  # numbers may stand beside these
 _STAGE = re.compile(r"p?t(is|[1-4][ab]?)|p?[nm][0-3x][abc]?|(i{1,3}|iv)[abcd]?")
-# Parts of a phrase about a melanoma that neither deny it nor put it in doubt.
+# Parts of a phrase about a melanoma that neither deny it nor make it doubtful.
 _HARMLESS = re.compile(
     r"\b(?:"
     r"(?:(?:arising|arisen|originating|developing|developed) )?(?:in|from|on|within|ex|associated with|with) (?:an? )?"
@@ -123,7 +123,7 @@ _NO_MELANOMA = re.compile(
     rf"|(?:{_WORDS}) (?:no|not|negative|neg|excluded|ruled out|absent|false|not present|not found|ausgeschlossen)"
 )
 
-#: Values that could be melanoma or not: only the user knows.
+#: Values that could be melanoma or not; the user must give their meaning.
 DOUBTFUL = _split("""
     bosartig, bosartige, bosartiger, bosartiges, bosartige lasion, bosartiger tumor, malin, maligna, malignas, malignos
     maligni, malins, malignes, lesion maligne, lesion maligna, lesao maligna, lesione maligna, tumeur maligne
@@ -143,13 +143,13 @@ _DOUBT = _split_words("""
     possible possibly probable probably likely presumed presumptive vs versus dd ddx differential query exclude excluded
     favor favors favour favours rule ruled maybe perhaps no not non without kein keine nicht sans sin geen
 """)
-#: Words of doubt that change nothing beside the name of another cancer.
+#: Words of doubt that have no effect beside the name of another cancer.
 _BESIDE_CANCER = _split_words("""
     malignant malign maligna maligne maligno malin cancer non not bosartig bosartige bosartiger bosartiges kwaadaardig
 """)
 _NO_ATYPIA = re.compile(r"\b(?:no|without|without any|with no) (?:atypia|dysplasia)\b")
 
-#: Benign diagnoses: a value that has one of these words, and no word of doubt.
+#: Words of benign diagnoses; a value with one of them and no word of doubt is benign.
 BENIGN_WORDS = _split_words("""
     nevus naevus nevi naevi navus nevo nevos navi mole moles muttermal lentigo lentigines dermatofibroma
     dermatofibromas histiocytoma angioma angiomas hemangioma hemangiomas haemangioma haemangiomas angiokeratoma
@@ -220,7 +220,7 @@ OTHER = _split("""
 """)
 _BENIGN_START = re.compile(r"benign (adnexal epithelial|soft tissue) proliferations ")
 _ICD = re.compile(r"([cdl]\d\d) \d{1,3}")  # a digit after the point of an ICD-10 code
-#: Words for "not a class of its own", which name a class only beside others.
+#: Words for the rest of the classes; they name a class only beside other names of classes.
 GENERIC = UNKNOWN | _split("other, others, andere, autre, autres, misc, miscellaneous, normal, control, controls, inf")
 
 
@@ -235,7 +235,7 @@ def normalize(value: str) -> str:
 
 @lru_cache(maxsize=65536)
 def read_diagnosis(value: str) -> Meaning:
-    """Return what a diagnosis says about melanoma."""
+    """Return the meaning of a diagnosis with regard to melanoma."""
     parts = re.split(r"\s*::?\s*", value.strip())
     if len(parts) > 1 and normalize(parts[0]) in ("benign", "malignant", "indeterminate"):  # a path of the ISIC Archive
         return combine_meanings([read_diagnosis(part) for part in reversed(parts)])
@@ -249,7 +249,7 @@ def read_diagnosis(value: str) -> Meaning:
 
 
 def is_unknown(value: str) -> bool:
-    """Return whether a value says that something is not known, such as an empty one or a question mark."""
+    """Return whether a value means "unknown", such as an empty text or a question mark."""
     phrase = normalize(value)
     if phrase in ("", "-1") or phrase in UNKNOWN:
         return not re.fullmatch(r"\s*\++\s*", value)
@@ -281,7 +281,7 @@ def _read_phrase(phrase: str) -> Meaning:
 
 
 def _read_melanoma_phrase(phrase: str) -> Meaning:
-    """Return the meaning of a phrase with a word of melanoma; words that are not known leave it in doubt."""
+    """Return the meaning of a phrase with a word of melanoma; unknown words make it doubtful."""
     if negation := _NO_MELANOMA.fullmatch(phrase):
         rest = negation["rest"]
         sure = not rest or _read_phrase(rest) in (Meaning.BENIGN, Meaning.CANCER, Meaning.OTHER)
@@ -314,7 +314,7 @@ def _read_other_phrase(phrase: str) -> Meaning:
 
 
 def combine_meanings(meanings: list[Meaning]) -> Meaning:
-    """Return what several values about one lesion say together; a contradiction is in doubt."""
+    """Return the common meaning of several values about one lesion; a contradiction is doubtful."""
     found = set(meanings)
     others = found & {Meaning.NOT_MELANOMA, Meaning.BENIGN, Meaning.CANCER, Meaning.OTHER}
     if Meaning.MELANOMA in found:

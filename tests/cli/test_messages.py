@@ -32,7 +32,7 @@ def write_labels(**columns):
     [
         ({"diagnosis": "navus"}, [], "Name those by --melanoma."),
         ({"diagnosis": ["foo"] * 20 + ["melanoma"] * 20}, [], "name all values that mean melanoma by --melanoma"),
-        ({}, ["--melanoma", "melanom"], "must hold each value that --melanoma names, got 'melanom' in none"),
+        ({}, ["--melanoma", "melanom"], "must hold each value that --melanoma names, got no row with 'melanom'"),
         ({"diagnosis": None}, [], "Name it with --label-column."),
         ({}, ["--label-column", "result"], "--label-column must be a column of 'labels.csv'"),
         ({}, ["--group-column", "person"], "--group-column must be a column of 'labels.csv'"),

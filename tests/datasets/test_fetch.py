@@ -212,7 +212,7 @@ def test_continues_in_the_next_call(server, tmp_path):
     with pytest.raises(
         ConnectionError,
         match=r"could not download http://.*Data.zip in 5 attempts: .* Check the connection, and the proxy .*"
-        rf"it continues after the \d+ bytes that are there\. Or save .* '{re.escape(str(tmp_path / FIRST))}', and run",
+        rf"the download continues after the first \d+ bytes\. Or save .* '{re.escape(str(tmp_path / FIRST))}', and run",
     ):
         fetch_isic_2017(tmp_path)
     assert len(server.requests) > 8  # attempts that brought new bytes do not count

@@ -50,6 +50,6 @@ def test_given_column_of_groups(folder):
         "patient_id": "p",
         "visit": ["1", "1", "2", "", "2"],
     }
-    with pytest.warns(UserWarning, match="labels, column 'visit': 1 of 5 images have no group there"):
+    with pytest.warns(UserWarning, match="labels, column 'visit': 1 of 5 images have no group, so each"):
         lesions = load_folder(folder, labels=pd.DataFrame(table), group_column="visit")
     assert list(lesions.groups) == ["1", "1", "2", "d.png", "2"]

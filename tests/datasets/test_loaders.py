@@ -113,7 +113,7 @@ def test_ph2_counts_missing_files(ph2):
         ("                  2 ||         2", "  3 || 2", "line 4: .*clinical diagnosis is '3'"),
         ("|  P ||  1  4  6 ||", "|| 1 4 6 ||", "line 4: .*it has 9 cells"),
         ("1  4  6", "1  4  7", "line 4: .*out of range"),
-        ("IMD058", "IMD009", "line 4: .*IMD009 comes a second time"),
+        ("IMD058", "IMD009", "line 4: .*IMD009 is listed twice"),
     ],
 )
 def test_ph2_invalid_row_raises(ph2, old, new, message):
