@@ -4,6 +4,7 @@ import inspect
 import os
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib as mpl
@@ -60,7 +61,14 @@ examples = {
     "data": ["public_dataset", "dicom"],
     "segmentation": ["segment_folder", "choose_segmenter", "suspect_masks", "own_segmenter"],
     "features": ["feature_table", "radiomics", "fisher_vectors", "own_feature"],
-    "few_labels": ["few_labels", "diagnoses", "patient_metadata"],
+    "few_labels": [
+        "few_labels",
+        "prior_knowledge",
+        "label_efficiency",
+        "which_to_label",
+        "diagnoses",
+        "patient_metadata",
+    ],
     "evaluation": ["report"],
 }
 # Scripts in gallery run during the build. Reference pages link to the examples that use a name.
@@ -81,13 +89,17 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
+# A copy of MathJax beside the pages draws formulas without a network. As SVG, they need no fonts.
+mathjax_path = "tex-svg.js"
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax" / mathjax_path
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn-melanoma {version}"
 html_show_sourcelink = False
-html_static_path = ["_static"]
+html_static_path = ["_static", str(MATHJAX)]
 html_css_files = ["site.css"]
 html_theme_options = {
-    "header_links_before_dropdown": 4,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,

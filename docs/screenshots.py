@@ -1,5 +1,9 @@
-"""Screenshots of a report of synthetic images for the guide: ``python docs/screenshots.py``. They need Chromium."""
+"""Pictures that are committed: ``python docs/screenshots.py``.
 
+They are the overview of the README and screenshots of a report of synthetic images, which need Chromium.
+"""
+
+import runpy
 import sys
 import tempfile
 from io import BytesIO
@@ -45,11 +49,22 @@ def save_screenshot(page: Path, name: str, *, anchor: str, **options: object) ->
         browser.settle()
         shot = Path(folder) / "shot.png"
         browser.save_screenshot(shot)
-        picture = Image.open(BytesIO(shot.read_bytes())).convert("RGB")
-    picture.quantize(128).save(HERE / "_static" / name, optimize=True)
+        save_small(shot.read_bytes(), name)
+
+
+def save_overview() -> None:
+    figure = runpy.run_path(str(HERE / "figures" / "overview.py"))["draw"]()
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=150)
+    save_small(buffer.getvalue(), "overview.png")
+
+
+def save_small(png: bytes, name: str) -> None:
+    Image.open(BytesIO(png)).convert("RGB").quantize(128).save(HERE / "_static" / name, optimize=True)
 
 
 if __name__ == "__main__":
+    save_overview()
     with tempfile.TemporaryDirectory() as folder:
         page = make_page(Path(folder))
         save_screenshot(page, "report.png", anchor="header", width=1300, height=2060)
