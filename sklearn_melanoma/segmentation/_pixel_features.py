@@ -16,7 +16,7 @@ from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts
 from sklearn_melanoma.segmentation._light import flatten_light
 from sklearn_melanoma.segmentation._refine import fill_bays
-from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, choose_region
+from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, blur, choose_region
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE, segment_watershed
 
 # Longest side, in pixels, at which pixels are described. The probability varies smoothly, so its level sets can be
@@ -47,7 +47,7 @@ class _WorkingImage:
     side: int
 
     def blur(self, values: NDArray[np.generic], scale: float) -> Map:
-        return ndi.gaussian_filter(values.astype(np.float32), scale * self.side, truncate=3, mode="nearest")
+        return blur(values, scale * self.side, mode="nearest")
 
 
 class _Roles(NamedTuple):
@@ -148,11 +148,11 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
         **_describe_colors(working, vote, roles),
         **_describe_places(working, roles),
     }
-    stacked = np.empty((*shape, len(features)), dtype=np.float32)
-    for column, values in enumerate(features.values()):
-        stacked[:, :, column] = values
+    stacked = np.empty((len(features), *shape), dtype=np.float32)
+    for target, values in zip(stacked, features.values(), strict=True):
+        target[:] = values
     contrast = 1 - np.exp(min(features[f"image_{channel}"] for channel in ("red", "green", "blue")))
-    return PixelDescription(stacked, list(features), watershed, bool(contrast >= MIN_CONTRAST))
+    return PixelDescription(np.moveaxis(stacked, 0, 2), list(features), watershed, bool(contrast >= MIN_CONTRAST))
 
 
 def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _WorkingImage:
@@ -160,7 +160,7 @@ def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _Wo
     artifacts = find_artifacts(image)
     visible = np.ones(image.shape[:2], dtype=bool) if artifacts is None or artifacts.all() else ~artifacts
     channels = np.moveaxis(hairless, 2, 0).astype(np.float32)
-    levels = np.stack([ndi.gaussian_filter(channel, 0.008 * side, truncate=3) for channel in channels])
+    levels = blur(channels, 0.008 * side)
     flat = np.log(np.maximum([flatten_light(channel, artifacts) for channel in levels], 1e-3))
     return _WorkingImage(levels, np.log(channels + 1), flat.astype(np.float32), artifacts, visible, side)
 
@@ -227,9 +227,9 @@ def _describe_appearance(working: _WorkingImage) -> Features:
     y, x = np.mgrid[:height, :width].astype(np.float32) + 0.5
     from_center = np.abs(y - height / 2) / working.side, np.abs(x - width / 2) / working.side
     spread = np.ptp(working.levels, axis=0)
-    means = [working.blur(working.raw[2], scale) for scale in (0.01, 0.03)]
-    squares = [working.blur(working.raw[2] ** 2, scale) for scale in (0.01, 0.03)]
     median_red, median_green, median_blue = np.median(working.raw[:, working.visible], axis=1).tolist()
+    centered = working.raw[2] - np.float32(median_blue)  # for the accuracy of the variances
+    means, squares = ([working.blur(values, scale) for scale in (0.01, 0.03)] for values in (centered, centered**2))
     return {
         "from_frame": np.minimum(np.minimum(y, height - y), np.minimum(x, width - x)) / working.side,
         "from_center": np.hypot(*from_center),

@@ -101,15 +101,20 @@ def make_channel(colors: Colors, channel: str, artifacts: NDArray[np.bool_] | No
 
 
 def smooth_levels(levels: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Smooth a channel by a Gaussian; images are small, so it is a product of matrices."""
-    down, across = (_make_averaging_matrix(n, SMOOTHING * max(levels.shape)) for n in levels.shape)
-    return down @ levels.astype(np.float32) @ across.T
+    """Smooth a channel by a Gaussian."""
+    return blur(levels, SMOOTHING * max(levels.shape))
 
 
-@lru_cache(maxsize=8)
-def _make_averaging_matrix(n: int, sigma: float) -> NDArray[np.float32]:
+def blur(values: NDArray[np.generic], sigma: float, *, mode: str = "reflect") -> NDArray[np.float32]:
+    """Filter a small map, or a stack of maps, by a Gaussian; as a product of matrices, it is several times as fast."""
+    down, across = (_make_averaging_matrix(n, sigma, mode) for n in values.shape[-2:])
+    return down @ values.astype(np.float32, copy=False) @ across.T
+
+
+@lru_cache(maxsize=64)
+def _make_averaging_matrix(n: int, sigma: float, mode: str) -> NDArray[np.float32]:
     """Return the Gaussian weights of the n pixels of a line in the average around each of them."""
-    return ndi.gaussian_filter1d(np.eye(n), sigma, axis=0, truncate=3).astype(np.float32)
+    return ndi.gaussian_filter1d(np.eye(n), sigma, axis=0, truncate=3, mode=mode).astype(np.float32)
 
 
 def binarize(gray: NDArray[np.float32], artifacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
