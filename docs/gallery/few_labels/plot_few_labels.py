@@ -2,8 +2,8 @@
 Learn from few labels
 =====================
 
-This example trains a classifier on 80 images, of which only ten have a diagnosis. It then shows how the score changes
-with the number of labels.
+This example trains a classifier on a folder of 60 images. Only ten of them have a diagnosis. It then predicts the
+probability of melanoma of the other 50.
 """
 
 # %%
@@ -19,12 +19,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma.datasets import load_folder, make_lesions
-from sklearn_melanoma.inspection import LabelEfficiencyDisplay
 from sklearn_melanoma.model_selection import hide_labels
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 
@@ -32,15 +29,8 @@ temporary = TemporaryDirectory()
 folder = Path(temporary.name)
 (folder / "images").mkdir()
 
-synthetic = make_lesions(
-    80,
-    image_size=(144, 192),
-    melanoma_fraction=0.4,
-    hair=0,
-    vignette=0,
-    random_state=0,
-)
-names = [f"{number:02d}.png" for number in range(80)]
+synthetic = make_lesions(60, image_size=(144, 192), melanoma_fraction=0.4, hair=0, vignette=0, random_state=0)
+names = [f"{number:02d}.png" for number in range(60)]
 for name, image in zip(names, synthetic.images, strict=True):
     Image.fromarray(image).save(folder / "images" / name)
 
@@ -57,9 +47,9 @@ for target, name in ((1, "melanomas"), (0, "others"), (-1, "unlabeled")):
 # Fit the pipeline
 # ----------------
 #
-# The default pipeline reads and segments the images and computes 181 features. Its classifier starts from the
-# literature: it knows for 77 features whether a higher value is worse. The unlabeled images, -1 in ``data.target``,
-# serve to scale the features.
+# The default pipeline reads and segments the images, and computes 181 features. Its classifier starts from the
+# literature: it knows for 77 features whether a higher value is worse. Unlabeled images have -1 in ``data.target``.
+# They help to scale the features.
 
 model = make_melanoma_pipeline()
 model.fit(data.images, data.target)
@@ -74,7 +64,7 @@ unlabeled = data.target == -1
 probability = model.predict_proba(data.images)[unlabeled, 1]
 truth = synthetic.target[unlabeled]
 
-figure = Figure(figsize=(7, 3), layout="constrained")
+figure = Figure(figsize=(5, 3), layout="constrained")
 axes = figure.subplots()
 bins = np.linspace(0, 1, 16)
 for target, name, color in ((0, "other", "C7"), (1, "melanoma", "C3")):
@@ -82,33 +72,11 @@ for target, name, color in ((0, "other", "C7"), (1, "melanoma", "C3")):
 axes.set(xlabel="probability of melanoma", ylabel="unlabeled images")
 axes.set_title(f"ROC AUC {roc_auc_score(truth, probability):.2f}", fontsize="medium")
 axes.legend()
-
-# %%
-# How many labels are needed?
-# ---------------------------
-#
-# The features are computed once. :class:`~sklearn_melanoma.inspection.LabelEfficiencyDisplay` then removes most labels
-# at random, again and again, and scores each method on images that it was not fitted on. The first method is the
-# pipeline's classifier; the second is scikit-learn's self-training, which knows nothing before the first label.
-
-features = model["features"].transform(data.images)
-logistic = LogisticRegression(class_weight="balanced", max_iter=1000)
-self_training = SelfTrainingClassifier(logistic)
-methods = {
-    "prior knowledge": model[1:],
-    "self-training": make_melanoma_pipeline(classifier=self_training)[1:],
-}
-display = LabelEfficiencyDisplay.from_estimators(
-    methods,
-    features,
-    synthetic.target,
-    labels_per_class=(0, 3, 10),
-    n_repeats=8,
-    random_state=0,
-)
 temporary.cleanup()
 
 # %%
-# **What to look at:** the left end of the curves. The classifier with prior knowledge has a score without any label;
-# the other needs labels to reach it. The bands show how much depends on which images have labels.
-# :doc:`/guide/few_labels` has the results on real images.
+# **What to look at:** the images near the middle. The model is uncertain about them.
+#
+# **Next:** :doc:`plot_prior_knowledge` shows what the classifier knows before the first label, and
+# :doc:`plot_label_efficiency` how many labels are needed. :doc:`../evaluation/plot_threshold` makes decisions of the
+# probabilities. :doc:`/guide/few_labels` has the results on real images.
