@@ -111,5 +111,5 @@ temporary.cleanup()
 # %%
 # **What to look at:** the points below the dashed line, not the means. Below a Jaccard index of 0.65 a mask counts as
 # failed. If all segmenters fail on the same images, remove artifacts first (:doc:`/guide/preprocessing`). If they fail
-# on different images, an ensemble helps (:doc:`/guide/selector`). On real images, the order differs between data
-# sets: :doc:`/benchmarks/masks` has a table.
+# on different images, an ensemble helps (:doc:`/guide/selector`). On real images, the order differs between data sets:
+# :doc:`/benchmarks/masks` has a table.

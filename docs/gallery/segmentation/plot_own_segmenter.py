@@ -11,8 +11,9 @@ replaces the segmenter of the default pipeline.
 # -------------------
 #
 # A segmenter takes images and returns lesions with a mask. :class:`~sklearn_melanoma.images.ImageReader` turns paths
-# and arrays into lesions. The method here is the active contour without edges of Chan and Vese, on the blue channel. The
-# largest of its dark regions is the lesion. ``auto_wrap_output_keys=None`` says that lesions are not rows of a table.
+# and arrays into lesions. The method here is the active contour without edges of Chan and Vese, on the blue channel.
+# The largest of its dark regions is the lesion. ``auto_wrap_output_keys=None`` says that lesions are not rows of a
+# table.
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -10,8 +10,7 @@ into a table, and finds the images to check by eye.
 # A folder of images
 # ------------------
 #
-# The images here are synthetic, so the true masks are known. The steps after this one are the same for your own
-# folder.
+# The images here are synthetic, so the true masks are known. The steps after this one are the same for your own folder.
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -29,8 +29,8 @@ masks[31] = ndimage.binary_dilation(masks[31], iterations=14)
 # Find them
 # ---------
 #
-# Two models predict each mask from the other images. A mask is suspect if the models agree with each other and not
-# with the mask.
+# Two models predict each mask from the other images. A mask is suspect if the models agree with each other and not with
+# the mask.
 
 table = find_suspect_masks(data.images, masks, random_state=0)
 print(table.drop(columns=["image", "proposed"])[table["suspect"]].round(2))
