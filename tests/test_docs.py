@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 import sklearn
+import typer
 from packaging.version import Version
 
 from sklearn_melanoma import _STAGES as STAGES
+from sklearn_melanoma.cli import app
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.segmentation import PixelPerceptron
 
@@ -112,6 +114,27 @@ def test_reference_lists_every_public_name(stage):
     page = (ROOT / "docs" / "reference" / f"{stage}.md").read_text("utf-8")
     listed = re.findall(r"^   (\w+)$", page, re.MULTILINE)
     assert sorted(listed) == sorted(importlib.import_module(f"sklearn_melanoma.{stage}").__all__)
+
+
+def test_index_of_the_reference_lists_every_public_name():
+    index = (ROOT / "docs" / "reference" / "index.md").read_text("utf-8")
+    tables = dict(re.findall(r"^\.\. currentmodule:: (\S+)$(.*?)^```$", index, re.MULTILINE | re.DOTALL))
+    listed = {module: sorted(re.findall(r"^   (\w+)$", table, re.MULTILINE)) for module, table in tables.items()}
+    modules = [f"sklearn_melanoma.{stage}" for stage in STAGES]
+    public = {name: sorted(importlib.import_module(name).__all__) for name in modules}
+    assert listed == public | {"sklearn_melanoma": ["Lesion"]}
+
+
+def test_reference_lists_every_command():
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted(typer.main.get_command(app).commands)
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_every_stage_has_a_reference_page():
