@@ -1,4 +1,4 @@
-"""Features: from a segmented lesion to a row of named numbers."""
+"""Features of segmented lesions: one row of named numbers per lesion."""
 
 from sklearn_melanoma.features._abcd_features import AbcdFeatures
 from sklearn_melanoma.features._color import measure_color

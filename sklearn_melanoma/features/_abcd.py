@@ -21,14 +21,14 @@ _WEIGHTS = (1.3, 0.1, 0.5, 0.5)
 # A lesion is asymmetric about an axis if more than this fraction of the area has no counterpart in the mirror image. It
 # is also asymmetric if the mean colors of the two halves are farther apart than this distance in CIELAB.
 _MIN_ASYMMETRY, _MIN_COLOR_ASYMMETRY = 0.1, 8.0
-# The border ends abruptly where a narrow band inside it has this fraction of the contrast ...
+# The border ends abruptly in a sector if a narrow band inside it has this fraction of the contrast, ...
 _ABRUPT = 2 / 3
-# ... if the contrast is a difference that is plain to see.
+# ... and if the contrast is at least this, a difference that is easy to see.
 _VISIBLE_CONTRAST = 10.0
-# The rule counts structureless areas over a tenth of the lesion, and dots, globules and streaks if there are more than
-# two.
+# The rule counts structureless areas if they cover more than a tenth of the lesion. It counts dots, globules and
+# streaks if there are more than two.
 _STRUCTURELESS, _FEW = 0.1, 2
-# A network, or streaks, are present if dark lines cover this fraction of the lesion, or of its rim.
+# A network is present if dark lines cover this fraction of the lesion; streaks, if they cover it of the rim.
 _LINES = 0.1
 
 

@@ -29,7 +29,7 @@ class AbcdFeatures(HandcraftedFeatures):
 
     Notes
     -----
-    The rule [1]_ asks a dermatologist four questions. Here, image features answer them.
+    In the rule [1]_, a dermatologist assesses four criteria. Here, image features assess them.
 
     ========================  =======================================================  ========
     name                      score                                                    range
@@ -48,10 +48,10 @@ class AbcdFeatures(HandcraftedFeatures):
                               structures                                               8.9
     ========================  =======================================================  ========
 
-    Dermatologists take a total of up to 4.75 for benign and above 5.45 for a melanoma. Do not apply these
-    limits to the scores here, which are computed in another way; compare the scores with each other. The scores of
-    a lesion that was found are never NaN: if the frame leaves no skin around it, the border score is 0 and
-    the color score is 1. A lesion that was not found gives a row of NaN.
+    For dermatologists, a total of up to 4.75 means benign, and a total above 5.45 means melanoma. Do not apply these
+    limits to the scores here, which are computed in another way. Only compare these scores with each other. A lesion
+    that was found never has NaN. If the frame leaves no skin around it, its border score is 0 and its color score is 1.
+    A lesion that was not found gives a row of NaN.
 
     References
     ----------

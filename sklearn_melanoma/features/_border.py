@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._geometry import dilate, erode, sweep_offsets, to_bits
 
-# Each direction is a step (rows, columns) from a pixel to the next one on a line, and a weight. In Crofton's formula,
+# Each direction has a step (rows, columns) from a pixel to the next one on a line, and a weight. In Crofton's formula,
 # one crossing adds the weight to the length: half the angle between the neighboring directions times the distance of
 # the parallel lines.
 _AXIS, _KNIGHT, _DIAGONAL = atan(1 / 2) / 2, pi / 16 / sqrt(5), atan(1 / 3) / 2 / sqrt(2)
@@ -45,7 +45,7 @@ class Border:
 
     @cached_property
     def crossings(self) -> list[NDArray[np.bool_]]:
-        """By direction, True if a pixel and the next one on its line differ; flattened, with a margin of two pixels."""
+        """For each direction, True if a pixel and the next one differ; flattened, with a margin of two pixels."""
         flat, width = _flatten_mask(self.mask, 2)
         return [_find_changes(flat, rows * width + columns) for rows, columns, _ in DIRECTIONS]
 
@@ -74,8 +74,8 @@ class Border:
         r"""Return the harmonics of the squared radius around a point, relative to that of order 0.
 
         A harmonic is the integral of :math:`e^{ik\theta}` over the mask. By Gauss's theorem it equals the flux of
-        :math:`e^{ik\theta} (x, y) / 2` through the border. Lines along rows and columns, at distance 1, carry
-        its two components in or out at each crossing.
+        :math:`e^{ik\theta} (x, y) / 2` through the border. The lines are rows and columns, at distance 1. At each
+        crossing, they carry the two components of the flux in or out.
         """
         turns, fluxes = [], []
         flat, width = _flatten_mask(self.mask, 2)
@@ -120,8 +120,8 @@ class Border:
         r"""Return the box-counting dimension of the border, from 1 (smooth) to 2.
 
         On a grid of width :math:`s`, a border of dimension :math:`D` passes through :math:`n(s) \propto s^{-D}` boxes.
-        The count is the mean over all :math:`s^2` positions of the grid, for the steps of `fractal_dimension`.
-        `fractal_dimension` depends less on the directions of the border.
+        The count is the mean over all :math:`s^2` positions of the grid, for the steps of `fractal_dimension`. It
+        depends more on the directions of the border than `fractal_dimension`.
         """
         some, width = self._bits
         every, side, mixed = some, 0, []
@@ -133,7 +133,7 @@ class Border:
 
 
 def _fit_dimension(steps: Sequence[int], areas: Sequence[float]) -> float:
-    """Return the dimension of a border from the areas of its neighborhoods of growing width."""
+    """Return the dimension of a border from the areas of its neighborhoods of increasing width."""
     x, y = np.log(steps), np.log(areas)
     x -= x.mean()
     return min(max(2 - float(x @ y / (x @ x)), 1.0), 2.0)
@@ -146,7 +146,7 @@ def _list_offsets(width: int) -> tuple[tuple[int, float], ...]:
 def _flatten_mask(mask: NDArray[np.bool_], margin: int) -> tuple[NDArray[np.bool_], int]:
     """Return the flattened mask with a margin of background, and the width of its rows.
 
-    A step no longer than the margin never leads from the lesion around the end of a row back to the lesion.
+    A step that is not longer than the margin never goes from the lesion around the end of a row back to the lesion.
     """
     height, width = mask.shape
     padded = np.zeros((height + 2 * margin, width + 2 * margin), dtype=bool)

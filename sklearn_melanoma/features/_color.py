@@ -51,7 +51,7 @@ COLOR_FEATURES = tuple(_SOURCES)
 # Features that "all" leaves out: they describe the skin or the camera, not the lesion.
 EXTRA_COLOR_FEATURES = ("skin_ita",)
 
-# Sides of the cells of the color histograms, for the entropies. A difference of ten is plain to see.
+# Sides of the cells of the color histograms, for the entropies. A difference of ten is easy to see.
 _CELLS = (10.0, 5.0)
 # Bins per unit of the histograms for percentiles.
 _STEPS = 16
@@ -61,7 +61,7 @@ _GRAY = 1.0
 _ON_LINE = 1e-3
 # A color counts if it covers this fraction of the lesion.
 _MIN_COLOR_FRACTION = 0.02
-# Width of the narrow band inside the border, which measures its sharpness, as a fraction of the root of the area.
+# Width of the narrow band inside the border, for its sharpness, as a fraction of the root of the area.
 _NARROW = 0.05
 
 
@@ -85,7 +85,7 @@ def measure_color(
     Returns
     -------
     dict
-        The features by name. Those relative to the skin are NaN if the frame leaves no skin.
+        The features by name. Features relative to the skin are NaN if the frame leaves no skin.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def measure_color(
 
 
 class Colors(LesionFeatures):
-    """Color features of one lesion and their intermediate results, each computed when first asked for.
+    """Color features of one lesion and their intermediate results, each computed at its first use.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class Colors(LesionFeatures):
 
     @cached_property
     def contrast(self) -> NDArray[np.float64]:
-        """Mean color of the lesion minus that of the skin."""
+        """Mean color of the lesion minus the mean color of the skin."""
         return self.mean - self.crop.skin_lab
 
     @property
@@ -203,8 +203,9 @@ class Colors(LesionFeatures):
         """Number of pixels, sums of deviations and of squared deviations, of shape (7, 8, 3, 3, 4, 3).
 
         The next axes are the sector, and the side of the major axis and of the minor axis (0 behind, 1 on it, 2 ahead).
-        The last axes are the zone and the band inside the border (0 none, 1 as wide as the ring, 2 the narrow one too).
-        Comparisons of parts of the lesion add these sums up, which is faster than going over the pixels again.
+        The last axes are the zone and the band inside the border: 0 outside both bands, 1 in the band that is as wide
+        as the ring, 2 in the narrow band too. Parts of the lesion are compared by adding up these sums, which is faster
+        than another pass over the pixels.
         """
         crop = self.crop
         moments = crop.morphology.moments
@@ -226,7 +227,7 @@ class Colors(LesionFeatures):
 
     @cached_property
     def core_to_rim(self) -> NDArray[np.float64]:
-        """Mean color of the inner half of the area minus that of the outer half."""
+        """Mean color of the inner half of the area minus the mean color of the outer half."""
         rim, outer, inner, core = self._sums_by_zone[:4].T
         return _subtract_means(inner + core, rim + outer)
 
@@ -279,7 +280,7 @@ class Colors(LesionFeatures):
 
     @cached_property
     def saturation(self) -> tuple[float, float]:
-        """Mean saturation of the lesion minus that of the skin, and its standard deviation."""
+        """Mean saturation of the lesion minus the mean of the skin, and its standard deviation in the lesion."""
         red, green, blue = self.crop.rgb
         highest = np.maximum(np.maximum(red, green), blue).astype(np.float32)
         lowest = np.minimum(np.minimum(red, green), blue)
@@ -310,9 +311,10 @@ class Colors(LesionFeatures):
 
     @cached_property
     def sector_contrasts(self) -> NDArray[np.float64]:
-        """Distance of the mean color of a band inside the border from that of the ring, by sector.
+        """Distance between the mean colors of a band inside the border and of the ring, by sector.
 
-        Shape (2, 8): for a band as wide as the ring and for a narrow one. It is NaN in a sector without border or skin.
+        The shape is (2, 8): first a band as wide as the ring, then a narrow one. It is NaN in a sector without border
+        or skin.
         """
         crop = self.crop
         skin = _compute_means(crop.ring_lab, crop.sectors.ravel().take(crop.ring).astype(np.intp), N_SECTORS)
@@ -348,12 +350,12 @@ def _find_side(ahead: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def _subtract_means(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of some pixels minus that of others, each given as number and sums; 0 if either has no pixels."""
+    """Return the mean of some pixels minus the mean of others, given as numbers and sums; 0 if either has no pixels."""
     return some[1:] / some[0] - others[1:] / others[0] if some[0] and others[0] else np.zeros(3)
 
 
 def _compute_percentiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the percentiles, to a sixteenth. A histogram is five times as fast as sorting."""
+    """Return the percentiles, in steps of a sixteenth. A histogram is five times as fast as sorting."""
     low = values.min()
     counts = np.cumsum(np.bincount(((values - low) * np.float32(_STEPS)).astype(np.int32)))
     return low + np.searchsorted(counts, counts[-1] * np.array(_PERCENTILES) / 100) / _STEPS
@@ -365,7 +367,7 @@ def _compute_std(values: NDArray[np.float32], mean: float) -> float:
 
 
 def _compute_entropy(lab: NDArray[np.float32], cell: float) -> float:
-    """Return the entropy of the colors in cells of a given side; one cell is centered on gray."""
+    """Return the entropy of the colors, counted in cells of a given side; one cell is centered on gray."""
     place = np.zeros(lab.shape[1], dtype=np.int32)
     for values, offset in zip(lab, (0.0, 0.5, 0.5), strict=True):
         cells = np.floor(values * np.float32(1 / cell) + np.float32(offset)).astype(np.int32)

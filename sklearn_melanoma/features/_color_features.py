@@ -33,13 +33,12 @@ class ColorFeatures(HandcraftedFeatures):
     Notes
     -----
     Colors are CIE L*a*b* for sRGB under daylight (D65): lightness L* from 0 to 100, a* from
-    green to red, b* from blue to yellow. Skin is the ring around the mask, as far as it lies in the frame. The ring
-    is as wide as a fifth of the square root of the lesion's area. A hole in the mask belongs to the ring.
-    If no skin is left, features relative to the skin are NaN. Pixels outside the mask and the ring have no influence.
-    Images with more than 384 pixels on the longest side, the working size of the reader, are shrunk to it.
-    A lesion that was not found gives a row of NaN. The formulas are on the page
-    :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white veil is in [1]_, and the individual typology
-    angle in [2]_.
+    green to red, b* from blue to yellow. Skin is the part of a ring around the mask that is inside the frame. The ring
+    is as wide as a fifth of the square root of the lesion's area. A hole in the mask belongs to the ring. If no skin is
+    left, features relative to the skin are NaN. Pixels outside the mask and the ring have no influence. The working
+    size of the reader is 384 pixels on the longest side. Larger images are shrunk to it. A lesion that was not found
+    gives a row of NaN. The formulas are on the page :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white
+    veil is in [1]_, and the individual typology angle in [2]_.
 
     ==============================  ==================================================  =======
     name                            definition                                          unit

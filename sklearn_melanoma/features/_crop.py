@@ -1,4 +1,4 @@
-"""Crop of a lesion and the skin around it, on which color and texture features are computed."""
+"""Crop of a lesion and the skin around it, for color and texture features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RING_WIDTH = 0.2
 
 
 class Crop:
-    """Crop of a lesion and the skin around it, at most at the working size; each part is computed when first asked for.
+    """Crop of a lesion and the skin around it, at most at the working size; each part computed at its first use.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Crop:
         self.width = max(ring_width * self.root, 1)
         box = padded_box(lesion.mask, ceil(self.width) + 1)
         self.image, self.mask = lesion.image[box], lesion.mask[box]
-        #: Bounding box of the mask in the crop. `morphology` is that of the mask in this box.
+        #: Bounding box of the mask in the crop. `morphology` is the morphology of the mask in this box.
         self.inner = tuple(
             slice(side.start - outer.start, side.stop - outer.start)
             for side, outer in zip(lesion.box, box, strict=True)
@@ -113,7 +113,7 @@ def _average_channels(channels: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def shrink_lesion(lesion: Lesion) -> Lesion:
-    """Return the lesion at the working size of the reader; unchanged if it is no larger or if its mask would vanish."""
+    """Return the lesion at the reader's working size; unchanged if it is not larger, or if its mask would vanish."""
     assert lesion.mask is not None
     if max(lesion.image.shape) <= WORKING_SIDE:
         return lesion
@@ -132,10 +132,11 @@ def find_ring(mask: NDArray[np.bool_], width: float) -> NDArray[np.bool_]:
     diamond = max(round(width) - square, 1)
     reach = square + diamond
     bits, row = to_bits(mask, ((0, 0), (reach, reach)))
-    # Two sweeps along the diagonals give every second pixel of a diamond. The four neighbors of each fill the gaps.
+    # Two sweeps along the diagonals give every second pixel of a diamond. The four neighbors of each of them fill the
+    # gaps.
     for offset, count in ((1, 2 * square), (row, 2 * square), (row + 1, diamond - 1), (row - 1, diamond - 1)):
         bits = dilate(bits, sweep_offsets(offset, count))
     bits |= bits << row - 1 | bits << row | bits << row + 1 | bits << 2 * row
-    # All sweeps went downwards, except the one along the rows, which went to the right.
+    # All sweeps went downwards. Only the sweep along the rows went to the right.
     grown = to_mask(bits >> reach * row + square, (len(mask), row))[:, reach:-reach]
     return grown & ~mask

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 DERMOSCOPIC_COLORS = ("white", "red", "light_brown", "dark_brown", "blue_gray", "black")
 
 # Limits relative to the skin around the lesion, so that neither the brightness nor the color of the light matters.
-# White is lighter than skin in each channel, black has lost two thirds in each, and dark brown has lost a third of red.
+# White is lighter than skin in each channel, black is at most a third of it in each, and dark brown is at most two
+# thirds of it in red.
 _WHITE, _BLACK, _DARK = 1.05, 1 / 3, 2 / 3
 
 # M. E. Celebi et al., "Automatic detection of blue-white veil and related structures in dermoscopy images", Comput.
-# Med. Imaging Graph. 32, 670-677, 2008: limits of the fraction of blue in the three channels, in tenths, and of
-# red minus that of the skin.
+# Med. Imaging Graph. 32, 670-677, 2008: limits of the fraction of blue in the three channels, in tenths, and of red
+# minus the red of the skin.
 _VEIL_TENTHS, _VEIL_RED = 3, (-194.0, -51.0)
 
 
@@ -22,8 +23,8 @@ def name_colors(rgb: NDArray[np.uint8], skin: NDArray[np.float64]) -> NDArray[np
     """Return the dermoscopic color of each pixel.
 
     Melanin absorbs most of blue, less of green and least of red; blood absorbs most of
-    green. Pigment deep in the skin looks blue, since the skin above it scatters short waves back.
-    Each channel is divided by that of the skin around. The first rule that holds gives the color:
+    green. Pigment deep in the skin looks blue, because the skin above it scatters short waves back. Each channel is
+    divided by the channel of the surrounding skin. The first rule that is true gives the color:
 
     1. *white* if all three are above 1.05.
 

@@ -38,7 +38,7 @@ _STAMATAS = (
     "G. N. Stamatas et al., Non-invasive measurements of skin pigmentation in situ, Pigment Cell Res. 17, 618-626, 2004"
 )
 
-#: (criterion, direction, source, names), as in the table of melanoma.
+#: Rows of (criterion, direction, source, names), as in the table for melanoma.
 Known = tuple[tuple[str, int, str, str], ...]
 
 _SIZE = (
@@ -57,7 +57,7 @@ _SHARPNESS = "border_sharpness_mean border_contrast_mean"
 
 
 def _describe_red_hue(source: str) -> Known:
-    """Return the rows of a hue that is closer to red than that of melanin, which raises both a* and b*."""
+    """Return the rows of a hue that is closer to red than the hue of melanin, which raises both a* and b*."""
     return (("red hue", 1, source, "red_fraction"), ("red hue", -1, source, "hue_contrast"))
 
 
@@ -84,7 +84,7 @@ def describe_diagnoses(melanoma: Known) -> dict[str, Known]:
     Parameters
     ----------
     melanoma : tuple of (criterion, direction, source, names)
-        Those of melanoma.
+        Rows of melanoma.
 
     Returns
     -------

@@ -39,8 +39,8 @@ _ENGLISH = (
     "general practitioners, Med. J. Aust. 180, 16-19, 2004"
 )
 
-# (criterion, direction, source, names): the source gives the direction of the quantity that the features measure. The
-# criterion is the one of dermatologists that they stand for. Other features have no known direction.
+# Rows of (criterion, direction, source, names). The features measure a criterion of dermatologists, and the source
+# gives its direction. Other features have no known direction.
 _KNOWN: tuple[tuple[str, int, str, str], ...] = (
     ("size", 1, _ABBASI, "area max_span perimeter min_feret_diameter equivalent_diameter mean_feret_diameter"),
     (
@@ -80,27 +80,27 @@ _KNOWN: tuple[tuple[str, int, str, str], ...] = (
 def feature_directions(diagnosis: str = "melanoma") -> pd.DataFrame:
     """Return the expected direction of every feature: whether higher values suggest a melanoma, or another diagnosis.
 
-    The directions are from the literature; none was estimated from data. Dermatologists assess criteria, such
-    as asymmetry or size. The number of features per criterion, twelve for size and one for the blue-white veil, is
-    no sign of importance. So each criterion has the same weight, divided equally among its features.
+    The directions are from the literature; none was estimated from data. Dermatologists assess criteria, such as
+    asymmetry or size. A criterion with many features is not more important: size has twelve features, and the
+    blue-white veil has one. So each criterion has the same weight, divided equally among its features.
 
     Parameters
     ----------
     diagnosis : str, default="melanoma"
-        The diagnosis that the directions distinguish from all others: "nevus", "melanoma", "basal cell carcinoma",
-        "actinic keratosis" (with intraepithelial carcinoma), "benign keratosis" (seborrheic keratosis, solar lentigo
-        and lichen-planus-like keratosis), "dermatofibroma", "vascular lesion" or "squamous cell carcinoma", or its code
-        in HAM10000 and the ISIC challenges, such as "bcc".
+        Diagnosis that the directions distinguish from all others: "nevus", "melanoma", "basal cell carcinoma", "actinic
+        keratosis", "benign keratosis", "dermatofibroma", "vascular lesion" or "squamous cell carcinoma". Its code in
+        HAM10000 and the ISIC challenges, such as "bcc", can be used, too. "actinic keratosis" includes intraepithelial
+        carcinoma. "benign keratosis" is seborrheic keratosis, solar lentigo and lichen-planus-like keratosis.
 
     Returns
     -------
     DataFrame
         One row for each feature of the default pipeline, and one for the age of the patient, indexed by name. The
-        column ``direction`` is 1 (higher values suggest the diagnosis), -1 (lower values suggest it) or 0 (unknown),
-        and ``meaning`` says the same in words. ``criterion`` is the criterion that the feature measures, ``weight`` is
-        the direction over the number of features of the criterion, and ``source`` is the reference. These three are
-        empty or 0 if the direction is unknown. The columns ``direction`` and ``weight`` are mappings from name to
-        number.
+        column ``direction`` is 1 (higher values suggest the diagnosis), -1 (lower values suggest it) or 0 (unknown).
+        ``meaning`` says the same in words. ``criterion`` is the criterion that the feature measures. ``weight`` is the
+        direction divided by the number of features of the criterion. ``source`` is the reference. The last three are
+        empty or 0 if the direction is unknown. The columns ``direction`` and ``weight`` can be used as mappings from
+        name to number.
 
     Raises
     ------

@@ -16,22 +16,23 @@ from sklearn_melanoma._lesion import Lesion
 
 Floats = NDArray[np.float32]
 
-# Square root of the lesion's area in pixels at each scale, and the distance between patches there. Each scale is a
-# mean of blocks of the last one.
+# Square root of the lesion's area in pixels at each scale, and the distance between patches at this scale. The image of
+# a scale has the means of blocks of the next finer one.
 SCALES = {20: 1, 40: 2, 80: 3}
 _FINEST = max(SCALES)
-# Longest side at the finest scale, as a multiple of that square root. It bounds the cost of long lesions.
+# Longest side at the finest scale, as a multiple of that square root. It limits the cost of long lesions.
 _LONGEST = 4
 # Sides at the finest scale are multiples of this, so that patches lie symmetrically at every scale.
 _GRID = 12
 
-# Side of a patch. Its values are the coefficients of the discrete cosine transform of each channel whose frequencies
-# have a sum from 1 to 4. Finer ones are noise. The mean, frequency 0, is left out, and with it the color of the light.
+# Side of a patch. Its values are coefficients of the discrete cosine transform of each channel, with a sum of
+# frequencies from 1 to 4. Finer details are noise. The mean (frequency 0) is left out, and with it the color of the
+# light.
 SIDE, _N_FREQUENCIES, _FINEST_SUM, N_VALUES = 6, 4, 4, 36
 # Added to the levels before the logarithm, so that it does not amplify the noise of dark pixels.
 _DARK = 8.0
 
-# Patches whose center is farther outside the border are left out. The zones end at soft steps. All are distances from
+# Patches whose center is farther outside the border are left out. The zones have soft limits. All are distances from
 # the border in units of the square root of the area, positive inside.
 _RIM = 0.12
 _OUTER_STEP, _INNER_STEP, _STEP_WIDTH = -0.08, 0.15, 0.02
@@ -77,12 +78,12 @@ class Patches(NamedTuple):
 
 
 def take_patches(lesion: Lesion) -> list[Patches]:
-    r"""Cut patches out of a lesion and its rim at three scales, in a canonical orientation.
+    r"""Take patches of a lesion and its rim at three scales, in a canonical orientation.
 
     The lesion is resized so that the square root of its area is 20, 40 and 80 pixels. The values of a patch are
     coefficients of the discrete cosine transform of the logarithm of its levels. Each patch is mirrored and transposed
-    so that its brightness, summed over the channels, falls down and to the right, and more down than to the right. So
-    the patches are the same if the image is mirrored or rotated by quarter turns.
+    so that its brightness, summed over the channels, decreases downwards and to the right, and more downwards than to
+    the right. So the patches are the same if the image is mirrored or rotated by quarter turns.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def take_patches(lesion: Lesion) -> list[Patches]:
     Returns
     -------
     list of Patches
-        For each of `SCALES`. A narrow image may have no patch at the coarse scales.
+        Patches of each of `SCALES`. A narrow image may have no patch at the coarse scales.
     """
     levels, distances = _resize_lesion(lesion)
     return [
@@ -144,7 +145,7 @@ def _average_blocks(values: Floats, side: int) -> Floats:
 
 
 def _cut_patches(levels: Floats, distances: Floats, stride: int) -> Patches:
-    """Cut patches at equal distances out of one scale."""
+    """Take patches at equal distances at one scale."""
     windows = np.lib.stride_tricks.sliding_window_view
     middle = windows(distances, (2, 2))[SIDE // 2 - 1 :: stride, SIDE // 2 - 1 :: stride].mean(axis=(2, 3))
     rows, columns = ((size - SIDE) // stride + 1 for size in distances.shape)
@@ -205,13 +206,12 @@ def encode(patches: Patches, mixture: Mixture) -> Floats:
     ----------
     patches : Patches
         Patches of one scale.
-    mixture : Mixture
-        That of the same scale.
+    mixture : Mixture Mixture of the same scale.
 
     Returns
     -------
     ndarray of shape (2 * 2 * n_gaussians * n_components,), dtype float32
-        Zones, in each the means, then the variances, of each Gaussian. NaN if there is no patch.
+        For each zone, the values of the means, then those of the variances, of each Gaussian. NaN if there is no patch.
     """
     _, _, fractions, means, deviations = mixture
     zones = []

@@ -1,4 +1,4 @@
-"""Transformer that encodes patches of lesions by Fisher vectors, which are learned without labels."""
+"""Transformer that encodes patches of lesions by Fisher vectors, learned without labels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sklearn_melanoma.features._mixture import learn_mixture
 
 
 class FisherVectorEncoder(LearnedFeatures):
-    r"""Describe lesions by Fisher vectors of their patches, which are learned from images without labels.
+    r"""Describe lesions by Fisher vectors of their patches, learned from images without labels.
 
-    A Gaussian mixture describes the small patches of all lesions. The features of one lesion say in which direction its
-    own patches would change each mean and variance of that mixture.
+    A Gaussian mixture describes the small patches of all lesions. The features of one lesion are the directions in
+    which its own patches would change the means and variances of that mixture.
 
     Parameters
     ----------
@@ -51,26 +51,27 @@ class FisherVectorEncoder(LearnedFeatures):
     See Also
     --------
     TextureFeatures : Texture features, which need no fit.
-    sklearn_melanoma.pipeline.make_melanoma_pipeline : Puts these features beside all others with ``"learned"``.
+    sklearn_melanoma.pipeline.make_melanoma_pipeline : Adds these features to all others with ``"learned"``.
 
     Notes
     -----
     The method is that of Perronnin, Sánchez and Mensink [1]_, on small patches at three scales: the square root of the
-    lesion's area is 20, 40 and 80 pixels. Patches of 6 × 6 pixels are 1, 2 and 3 pixels apart, as far outside the
-    border as 0.12 of that square root. Each is the discrete cosine transform of the logarithms of its levels, without
-    the mean and the finest frequencies. So the color and the strength of the light have no influence.
+    lesion's area is 20, 40 and 80 pixels. Patches of 6 × 6 pixels are 1, 2 and 3 pixels apart. Their centers are at
+    most 0.12 of that square root outside the border. The values of a patch are the discrete cosine transform of the
+    logarithms of its levels, without the mean and the finest frequencies. So the color and the strength of the light
+    have no influence.
 
-    Each patch is mirrored and transposed into one orientation, in which the brightness falls down and to the right. The
-    features are therefore the same if the image is mirrored or rotated by quarter turns. That also
-    raised the AUC: one Gaussian suffices for an edge in all orientations.
+    Each patch is mirrored and transposed into one orientation, in which the brightness decreases downwards and to the
+    right. The features are therefore the same if the image is mirrored or rotated by quarter turns. This also raised
+    the AUC, because one Gaussian can describe an edge in all orientations.
 
     There is a vector for the lesion and one for a rim along its border, from -0.08 to 0.15 of the square root of the
     area. Values are replaced by square roots with their sign, and each vector has the length 1 [1]_.
 
     The columns are ``fisher_s20_lesion_mean_00_00`` …: scale, zone, mean or variance, number of the Gaussian, number of
-    the component. They are dimensionless. They belong together: center them and divide the whole block by one number;
-    do not standardize each column. They are NaN for a lesion that was not found, and those of one scale for a lesion
-    that has no patch there, such as small parts far apart.
+    the component. They are dimensionless. Scale them as one block: center them and divide the whole block by one
+    number. Do not standardize each column. They are NaN for a lesion that was not found. The columns of one scale are
+    NaN for a lesion without a patch at this scale, such as small parts far apart.
 
     References
     ----------
@@ -156,6 +157,6 @@ class FisherVectorEncoder(LearnedFeatures):
         ]
 
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Array:
-        with one_blas_thread():  # the matrices are too small for more
+        with one_blas_thread():  # the matrices are too small for more threads
             scales = zip(take_patches(lesion), self.mixtures_, strict=True)
             return np.concatenate([encode(patches, mixture) for patches, mixture in scales], dtype=np.float64)

@@ -16,7 +16,7 @@ class HandcraftedFeatures(FeatureTransformer):
     FEATURES: ClassVar[tuple[str, ...]]
     EXTRA_FEATURES: ClassVar[tuple[str, ...]] = ()  # features that "all" leaves out
     _sets: ClassVar[Mapping[str, Sequence[str]]] = {}  # sets of features beside "all"
-    _lesion_features: ClassVar[type[LesionFeatures]]  # computes them
+    _lesion_features: ClassVar[type[LesionFeatures]]  # class that computes them
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "features": [str, list, tuple],
         "n_jobs": N_JOBS,

@@ -1,6 +1,6 @@
 """Convex hull of a mask: Feret diameters, enclosing circle and area.
 
-The outline is the hull of the pixel centers, moved out by `REACH` on all sides.
+The outline is the hull of the pixel centers, moved outwards by `REACH` on all sides.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def convex_hull(mask: NDArray[np.bool_]) -> Points:
 
 
 def _build_chain(points: Points) -> Points:
-    """Keep the points of a chain of ascending rows at which it bends towards smaller columns.
+    """Keep the points at which a chain of ascending rows turns towards smaller columns.
 
     A point on or behind the line between its neighbors is not a vertex of the hull. This holds also when the neighbors
     are dropped, so all such points are dropped at once.
@@ -69,7 +69,7 @@ def max_feret_diameter(hull: Points) -> float:
 
 
 def min_feret_diameter(hull: Points) -> float:
-    """Return the least distance between two parallel lines around the outline; one of them lies on an edge."""
+    """Return the smallest distance between two parallel lines around the outline; one of them lies on an edge."""
     if len(hull) < 3:
         return 2 * REACH
     edges = _find_edges(hull)

@@ -16,9 +16,9 @@ from sklearn_melanoma.features._border import COARSEST, DIRECTIONS
 class Irregularity:
     """Protrusions and indentations of a mask: the parts that opening removes and closing adds.
 
-    The structuring element is a polygon of sixteen sides in place of a disk. The mask is swept along each of the
-    eight directions of `DIRECTIONS`, by as many steps as a side is long. This takes a few operations on whole arrays;
-    a disk would take three distance maps.
+    The structuring element is a polygon with sixteen sides instead of a disk. The mask is swept along each of the eight
+    `DIRECTIONS` by the length of a side. This takes a few operations on whole arrays; a disk would take three distance
+    maps.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Irregularity:
     def __init__(self, mask: NDArray[np.bool_]):
         self._box = mask.shape
         radius = COARSEST * sqrt(np.count_nonzero(mask))
-        # A side spans the angle that its direction stands for, and the weight of the direction contains half of it.
+        # A side spans the angle of its direction, and the weight of the direction contains half of this angle.
         sides = [(rows, columns, round(2 * radius * weight)) for rows, columns, weight in DIRECTIONS]
         # Sweeping extends the mask downwards and to both sides.
         below = sum(rows * count for rows, _, count in sides)

@@ -15,8 +15,8 @@ from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import with_callbacks
 from sklearn_melanoma._validation import check_images, element_errors
 
-# Number of images in one part of `fit`, which callbacks are notified of. An ImagePipeline makes as many lesions at a
-# time, and does so within the part.
+# Number of images in one part of `fit`; callbacks are called for each part. An ImagePipeline makes the same number of
+# lesions at a time, within the part.
 _PART_SIZE = 16
 
 
@@ -32,7 +32,7 @@ class LearnedFeatures(FeatureTransformer):
         Parameters
         ----------
         X : sequence of Lesion
-            Segmented lesions. Those without a mask, or with an empty one, are left out.
+            Segmented lesions. Lesions without a mask, or with an empty one, are left out.
         y : None
             Ignored.
 
@@ -70,7 +70,7 @@ class LearnedFeatures(FeatureTransformer):
 
 
 def iterate_lesions(images: Sequence[Any], task: FitTask, positions: Sequence[int] | None = None) -> Iterator[Lesion]:
-    """Yield the lesions at some or all positions one at a time, without those that have no mask or an empty one."""
+    """Yield the lesions at some or all positions one at a time, except those without a mask or with an empty one."""
     positions = range(len(images)) if positions is None else positions
     count_down = Countdown(task, "images", len(positions), _PART_SIZE)
     for n_done, position in enumerate(positions):

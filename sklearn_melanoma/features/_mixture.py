@@ -1,4 +1,4 @@
-"""Gaussian mixture of the patches of lesions, which is learned without labels."""
+"""Gaussian mixture of the patches of lesions, learned without labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn_melanoma.features._fisher import Floats, Mixture
 
 # Fraction of the total variance that is added to the variance of each component before division.
 _FLOOR = 0.005
-# Added to the variances of the Gaussians. A component has a variance of at most 1.
+# Constant added to the variances of the Gaussians. A component has a variance of at most 1.
 _LEAST_VARIANCE = 1e-3
 _N_ROUNDS = 15
 
@@ -28,14 +28,14 @@ def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: n
     n_gaussians : int
         Number of Gaussians.
     random : RandomState
-        Draws the first means from the patches.
+        Generator that draws the first means from the patches.
 
     Returns
     -------
     Mixture
         Argument of `encode`.
     """
-    # Imported here, since it imports all of scikit-learn's clustering.
+    # Imported here, because it imports all of scikit-learn's clustering.
     from sklearn.mixture import GaussianMixture
 
     if len(np.unique(values, axis=0)) < n_gaussians:
@@ -58,7 +58,9 @@ def learn_mixture(values: Floats, n_components: int, n_gaussians: int, random: n
         random_state=random,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # more rounds change the features, but not their use
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # more rounds change the features, but do not make them more useful
         model.fit((values - center) @ components)
     weights, means = (np.asarray(values, dtype=np.float32) for values in (model.weights_, model.means_))
     return Mixture(center, components, weights, means, np.sqrt(model.covariances_).astype(np.float32))

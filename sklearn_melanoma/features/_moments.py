@@ -91,9 +91,9 @@ class Moments:
     def asymmetry(self) -> tuple[float, float]:
         """Fraction of the area without a counterpart in the mirror image about the major and about the minor axis.
 
-        Mirrored pixels fall between pixels, where the mask is interpolated. A symmetric outline therefore has 0.003 at
-        a diameter of 200 pixels and 0.01 at 60. If all axes are principal axes, as in a square, the values are those
-        about rows and columns, the smaller one first.
+        Mirrored pixels are between pixels of the mask, so the mask is interpolated. A symmetric outline therefore has
+        0.003 at a diameter of 200 pixels and 0.01 at 60. If all axes are principal axes, as in a square, the values are
+        the asymmetries about rows and columns, the smaller one first.
         """
         if self.is_isotropic:  # rows and columns are principal axes too
             low, high = sorted((self._asymmetry(-1, 0), self._asymmetry(1, 0)))
@@ -111,8 +111,8 @@ class Moments:
         stride = width + 4
         # Mirrored centers in the padded mask, as sums of a term by row and a term by column.
         rows, columns = (row + 2 - cosine * y, sine * x), (column + 2 + sine * y, cosine * x)
-        # Sums over the block of 2 × 2 pixels around each center, by the position of the upper left pixel. Rounding to
-        # float32 may select the adjacent block if the center lies on their common side, where both give the same value.
+        # Sums over the block of 2 × 2 pixels around each center, by the position of the upper left pixel. If the center
+        # lies on the common side of two blocks, rounding to float32 may select either. Both give the same value.
         upper, left = _floor_sums(rows, height + 2), _floor_sums(columns, width + 2)
         corners = (upper * np.int32(stride) + left).ravel()
         pairs = flat[:-1] + flat[1:]
@@ -132,7 +132,7 @@ class Moments:
 
 
 def _floor_sums(parts: tuple[NDArray[np.floating], NDArray[np.floating]], limit: int) -> NDArray[np.int32]:
-    """Return the integer part of the outer sum, clipped to 0 and a limit, so that centers outside meet zeros."""
+    """Return the integer part of the outer sum, clipped to 0 and a limit, so that centers outside get zeros."""
     first, second = (part.astype(np.float32) for part in parts)
     sums = np.add.outer(first, second)
     return np.clip(sums, 0, limit, out=sums).astype(np.int32)

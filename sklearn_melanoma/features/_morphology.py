@@ -1,4 +1,4 @@
-"""Morphology of a lesion: features of its mask alone."""
+"""Morphology of a lesion: features of its mask."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sklearn_melanoma.features._zernike import zernike_magnitudes
 
 FOURIER_ORDERS = range(2, 7)
 ZERNIKE_ORDER = 4
-# Without order 1, which is 0 around the centroid.
+# Order 1 is left out, because it is 0 around the centroid.
 _ZERNIKE = [f"zernike_{n}_{m}" for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if n != 1]
 SURVEY_FEATURES = ("area", "perimeter_ratio", "max_span")
 MORPHOLOGY_FEATURES = (
@@ -83,7 +83,7 @@ DIMENSIONS = {
 
 
 class Morphology(LesionFeatures):
-    """Features of one mask, in pixels, each computed when first asked for.
+    """Features of one mask, in pixels, each computed at its first use.
 
     docs/mathematics.md has the formulas, their references and the accuracy of each feature.
 
@@ -126,8 +126,8 @@ class Morphology(LesionFeatures):
 
     @cached_property
     def _squared_depth(self) -> NDArray[np.int32]:
-        """Square of `depth`, which is a whole number."""
-        # We compute the distances from the nearest background pixels; scipy takes a third longer for them.
+        """Square of `depth`, which is an integer."""
+        # The distances are computed from the nearest background pixels; scipy's own distances take a third longer.
         nearest = ndi.distance_transform_edt(np.pad(self.mask, 1), return_distances=False, return_indices=True)
         rows, columns = nearest
         rows -= np.arange(len(rows), dtype=rows.dtype)[:, np.newaxis]
@@ -137,7 +137,7 @@ class Morphology(LesionFeatures):
 
     @cached_property
     def depth(self) -> NDArray[np.float32]:
-        """Distance of each pixel to the nearest background pixel, 0 in the background; beyond the frame is background.
+        """Distance of each pixel to the nearest background pixel, 0 in the background; outside the frame is background.
 
         The largest depth is the radius of the inscribed circle, and its pixel is the center.
         """
@@ -150,7 +150,7 @@ class Morphology(LesionFeatures):
 
     @cached_property
     def pixels_by_depth(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Each depth that is possible on the grid, and the number of pixels with at most this depth."""
+        """Depths that are possible on the grid, and the number of pixels with at most each depth."""
         counts = np.bincount(self.squared_depths)
         return np.sqrt(np.arange(len(counts))), np.cumsum(counts)
 
@@ -171,7 +171,7 @@ class Morphology(LesionFeatures):
 
     @property
     def perimeter_ratio(self) -> float:
-        """Perimeter over that of the circumscribed circle: 1 for a disk, less for any other convex outline."""
+        """Perimeter over the perimeter of the circumscribed circle: 1 for a disk, less for any other convex outline."""
         return self.perimeter / (2 * pi * self.circle[2])
 
     @property
@@ -181,7 +181,7 @@ class Morphology(LesionFeatures):
 
     @property
     def min_feret_diameter(self) -> float:
-        """Minimum Feret diameter, in px: least distance of two parallel lines around all centers, plus ½; exact."""
+        """Minimum Feret diameter, in px: smallest distance of two parallel lines around all centers, plus ½; exact."""
         return _hull.min_feret_diameter(self._hull)
 
     @property
@@ -193,7 +193,7 @@ class Morphology(LesionFeatures):
     def compactness(self) -> float:
         """Inverse isoperimetric quotient P² / (4πA): about 1 for a disk, more for other outlines.
 
-        It is below 1 only for a handful of pixels.
+        It is below 1 only for very few pixels.
         """
         return self.perimeter**2 / (4 * pi * self.area)
 
@@ -262,7 +262,7 @@ class Morphology(LesionFeatures):
 
     @property
     def rectangularity(self) -> float:
-        # Area around the pixels, not their centers: by Pick's theorem no mask has more pixels than this area.
+        # Area around whole pixels, not around their centers. By Pick's theorem, no mask has more pixels than this area.
         length, width = self._rectangle
         return min(self.area / ((length + 1) * (width + 1)), 1.0)
 
@@ -363,7 +363,7 @@ def measure_morphology(
         Pixels of the lesion. At least one must be True.
     features : {"all", "survey"} or sequence of str, default="all"
         Names of the features; :class:`~sklearn_melanoma.features.MorphologyFeatures`
-        defines them. Features with intermediate results in common take less time in one call.
+        defines them. Features with common intermediate results take less time in one call.
     pixel_width : float, default=1.0
         Width of a pixel of the mask, in the unit of the lengths that are returned.
 

@@ -22,8 +22,8 @@ class MorphologyFeatures(HandcraftedFeatures):
         Names of the features, in the order of the columns. ``"survey"`` stands for
         `area`, `perimeter_ratio` and `max_span`.
     unit : {"px", "mm"}, default="px"
-        Unit of lengths and areas. ``"mm"`` needs lesions with `mm_per_pixel`, and
-        the names of the columns carry the unit: `area_mm2`, `max_span_mm`.
+        Unit of lengths and areas. ``"mm"`` needs lesions with `mm_per_pixel`. The names of the columns then have the
+        unit: `area_mm2`, `max_span_mm`.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 

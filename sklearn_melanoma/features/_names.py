@@ -1,4 +1,4 @@
-"""Features by name: checks of names, masks and lesions, and the base class that computes a feature by its name."""
+"""Features by name: checks of names, masks and lesions, and the base class that computes features."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def check_nonempty_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None
 
 
 def check_lesion(image: ArrayLike, mask: ArrayLike) -> Lesion:
-    """Return an image and its mask as a lesion; raise an error if they are invalid or no pixel of the mask is True."""
+    """Return an image and its mask as a lesion; raise an error if they are invalid or the mask has no True pixel."""
     pixels = check_image(image)
     return Lesion(pixels, check_nonempty_mask(mask, shape=pixels.shape[:2]))
 
 
 def map_sources(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, int | None]]:
-    """Return the source of each feature by name: a property, and the position in it if it holds several features."""
+    """Return the source of each feature by name: a property, and a position if the property holds several features."""
     return {
         name: (source, position if len(several) > 1 else None)
         for source, several in names.items()
@@ -81,7 +81,7 @@ def map_sources(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, int 
 
 
 class LesionFeatures:
-    """Base class of the features of one lesion, each computed when first asked for.
+    """Base class of the features of one lesion, each computed at its first use.
 
     A subclass has a property for each feature. `sources` lists the features whose property has another name or holds
     several features.

@@ -14,16 +14,16 @@ from sklearn_melanoma._network_step import IMAGENET_MEAN, IMAGENET_STD, NetworkS
 from sklearn_melanoma._sklearn_compat import StrOptions
 from sklearn_melanoma._typing import Array, PathLike
 
-# Skin on each side of the lesion, as a fraction of the longest side of its bounding box. Networks look at the border
-# and at the skin beside it.
+# Skin on each side of the lesion, as a fraction of the longest side of its bounding box. Networks use the border and
+# the skin beside it.
 _MARGIN = 0.2
 
 
 class NetworkEncoder(NetworkStep, FeatureTransformer):
     """Describe lesions by the output of a neural network from an ONNX file.
 
-    The network is yours: one that was trained on images of skin, or on ImageNet, without its last layer. Each number
-    of its output is a column.
+    You provide the network, for example one that was trained on images of skin or on ImageNet, without its last layer.
+    Each number of its output is a column.
 
     Parameters
     ----------
@@ -31,24 +31,27 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
         Local ONNX file. The network has one input: RGB images of shape (batch, 3, height, width) or (batch, height,
         width, 3), as float32, float16, float64 or uint8.
     size : int or tuple of (height, width), optional
-        Size of the input in pixels. By default that of the network, which is needed if the network takes any size.
+        Size of the input in pixels. Defaults to the size that the network requires. It must be given if the network
+        takes any size.
     mean, std : float or sequence of 3 floats
-        The levels, 0 to 1, become ``(image - mean) / std``, as in torchvision. The defaults are those of ImageNet.
-        ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives 0 to 255. A network that takes uint8 gets 0
-        to 255 in any case.
+        Mean and standard deviation of the levels. The levels, 0 to 1, become ``(image - mean) / std``, as in
+        torchvision. The defaults are those of ImageNet. ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives
+        0 to 255. A network that takes uint8 gets 0 to 255 in any case.
     output : str or int, optional
-        Name or position of the output, by default the first. It has the shape (batch, n_features). Feature maps, such
+        Name or position of the output. Defaults to the first one. Its shape is (batch, n_features). Feature maps, such
         as (batch, n_features, height, width), are averaged over the pixels.
     region : {"lesion", "image"}, default="lesion"
-        What the network sees, stretched to its size. "lesion" is a square around the lesion, with a margin of skin of
-        0.2 of its longest side, as far as the image reaches. "image" is the whole image, which needs no mask.
+        Part of the image that the network gets, stretched to its size. "lesion" is a square around the lesion. It has a
+        margin of skin of 0.2 of the longest side of the lesion, inside the image. "image" is the whole image, and needs
+        no mask.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
     Attributes
     ----------
     digest_ : str
-        SHA-256 of the file that `fit` saw, and of the files with its weights. Another content is then an error.
+        SHA-256 of the file in `fit`, and of the files with its weights. If the content changes after `fit`, an error is
+        raised.
 
     See Also
     --------

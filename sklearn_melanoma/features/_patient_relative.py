@@ -17,14 +17,14 @@ from sklearn_melanoma._validation import is_missing
 from sklearn_melanoma._validation.groups import list_groups
 from sklearn_melanoma.features._patients import compare_within_patients, find_typical_mads
 
-# What a missing patient becomes in a column of texts, in lower case.
+# Texts for a missing patient in a column of texts, in lower case.
 _UNKNOWN = {"", "nan", "nat", "none", "<na>"}
 
 
 class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Compare each lesion with the other lesions of the same patient ("ugly duckling" sign).
 
-    The nevi of a patient look alike. A lesion that differs from them is suspect, whatever it looks like [1]_. Each
+    The nevi of a patient look alike. A lesion that differs from them is suspect, even if it looks benign [1]_. Each
     feature becomes the distance from the median of the patient, in median absolute deviations (MAD) of the patient:
 
     .. math:: z = \frac{x - m}{\operatorname{median} |x_i - m|}, \qquad m = \operatorname{median} x_i
@@ -34,8 +34,8 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
     Attributes
     ----------
     scale_ : ndarray of shape (n_features,)
-        Median of the MADs in `fit` that are not 0. It replaces a MAD of 0, which more than half of a patient's lesions
-        with the same value have. It is 1 for a feature without any such MAD.
+        Median of the MADs in `fit` that are not 0. It replaces a MAD of 0, which occurs if more than half of the
+        lesions of a patient have the same value. It is 1 for a feature whose MADs are all 0.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -43,19 +43,19 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
 
     See Also
     --------
-    feature_directions : Expected directions of the features, of the image alone.
+    feature_directions : Expected directions of the features of the image itself.
 
     Notes
     -----
     `groups`, the patient of each row, is required. `fit` and `transform` request it from scikit-learn's metadata
     routing: after ``sklearn.set_config(enable_metadata_routing=True)``, pass it as in
     ``pipeline.fit(X, y, groups=patients)`` and ``pipeline.predict(X, groups=patients)``. Scorers by name, such as
-    ``scoring="roc_auc"``, do not pass it on. To cross-validate with them, transform the whole table before, and keep
-    the lesions of a patient in one fold: no label is used.
+    ``scoring="roc_auc"``, do not pass it on. To cross-validate with them, transform the whole table first, and keep the
+    lesions of a patient in one fold. This is valid, because no label is used.
 
-    `transform` compares the rows that it gets. It knows nothing of the patients of `fit`, so pass all lesions of a
-    patient together. The output is NaN where the patient has fewer than three lesions with a value. It is also NaN
-    where the patient is not known, or the value itself is NaN.
+    `transform` only compares the rows that it gets, without the patients of `fit`. So pass all lesions of a patient
+    together. The output is NaN if the patient has fewer than three lesions with a value. It is also NaN if the patient
+    is unknown or the value itself is NaN.
 
     References
     ----------
@@ -182,7 +182,7 @@ def _check_patients(groups: ArrayLike | None, rows: Array) -> NDArray[np.object_
         )
     given = list_groups(groups)
     check_consistent_length(rows, given)
-    patients = np.empty(len(rows), dtype=object)  # np.array would make "1" of 1 beside a text
+    patients = np.empty(len(rows), dtype=object)  # np.array would convert 1 to "1" beside a text
     patients[:] = [None if _is_unknown(patient) else patient for patient in given]
     return patients
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sklearn_melanoma._typing import Array
 
-#: Fewest lesions of a patient that others are compared with: the median of two is as far from one as from the other.
+#: Smallest number of lesions of a patient for a comparison. With two, both have the same distance from the median.
 MIN_LESIONS = 3
 
 
@@ -19,9 +19,9 @@ class Distances(NamedTuple):
     Parameters
     ----------
     values : ndarray of shape (n_lesions, n_features)
-        Value minus median. NaN where the patient has fewer than three known values.
+        Value minus median. NaN if the patient has fewer than three known values.
     mads : ndarray of shape (n_lesions, n_features)
-        Median absolute deviation of the patient of each lesion, NaN likewise.
+        Median absolute deviation of the patient of each lesion. NaN in the same cases.
     """
 
     values: Array
@@ -36,7 +36,7 @@ def compare_within_patients(rows: Array, patients: NDArray[np.object_]) -> Dista
     rows : ndarray of shape (n_lesions, n_features)
         Features, NaN for missing values.
     patients : ndarray of shape (n_lesions,)
-        The patient of each lesion, missing where it is not known.
+        The patient of each lesion, missing if unknown.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def compare_within_patients(rows: Array, patients: NDArray[np.object_]) -> Dista
 
 
 def find_typical_mads(mads: Array) -> Array:
-    """Return the median of the positive median absolute deviations of each feature; 1 where there are none."""
+    """Return the median of the positive median absolute deviations of each feature; 1 if there are none."""
     import pandas as pd
 
     table = pd.DataFrame(mads)

@@ -52,9 +52,9 @@ _MEASURE_TEXTURE: dict[str, Callable[[LevelMatrices], dict[str, float]]] = {
     "gldm": measure_dependences,
     "ngtdm": measure_differences,
 }
-# Length of the outline, and area inside it, in a square of four pixel centers. The outline connects the middles between
-# pixels of the mask and their neighbors outside. The first five are for 0 to 4 pixels of the mask, the last is for two
-# that touch at a corner, which the outline separates.
+# Length of the outline, and area inside it, in a square of four pixel centers. The outline connects the points halfway
+# between pixels of the mask and their neighbors outside. The first five values are for 0 to 4 pixels of the mask. The
+# last is for two pixels that touch at a corner; the outline separates them.
 _OPPOSITE = 5
 _LENGTHS = np.array([0, sqrt(0.5), 1, sqrt(0.5), 0, sqrt(2)])
 _AREAS = np.array([0, 1 / 8, 1 / 2, 7 / 8, 1, 1 / 4])
@@ -136,7 +136,7 @@ def measure_values(values: Array, counts: Array, spacing: float) -> dict[str, fl
     -------
     dict of str to float
         Features by name. Skewness and kurtosis of equal values are 0. The robust mean absolute deviation of two
-        different values is NaN, since none lies between the percentiles.
+        different values is NaN, because neither lies between the percentiles.
     """
     low, quarter, median, three_quarters, high = np.percentile(values, (10, 25, 50, 75, 90))
     mean = values.mean()
@@ -214,11 +214,11 @@ def _count_squares(mask: Mask) -> Array:
 
 
 def _find_diameter(mask: Mask) -> float:
-    """Return the largest distance between two middles of a pixel of the mask and a neighbor outside."""
+    """Return the largest distance between two points of the outline."""
     height, width = mask.shape
     middles = np.zeros((2 * height + 1, 2 * width + 1), dtype=bool)
     for rows, columns in ((slice(0, -1, 2), slice(1, None, 2)), (slice(2, None, 2), slice(1, None, 2))):
         middles[rows, columns] |= mask
         middles[columns, rows] |= mask
-    # Middles of two pixels of the mask are never vertices of the hull.
+    # Points halfway between two pixels of the mask are never vertices of the hull.
     return (max_feret_diameter(convex_hull(middles)) - 2 * REACH) / 2

@@ -23,7 +23,7 @@ from sklearn_melanoma.features._radiomics import (
 class RadiomicsFeatures(HandcraftedFeatures):
     r"""Compute the 2-D features of PyRadiomics inside lesions, under its names.
 
-    They are for comparisons with published radiomics models. No pipeline of the package uses them by default.
+    The features are for comparisons with published radiomics models. No pipeline of the package uses them by default.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class RadiomicsFeatures(HandcraftedFeatures):
     bin_width : float, default=25
         Width of a gray level in units of the channel, at least 1. It is PyRadiomics' ``binWidth``.
     n_bins : int, optional
-        Number of gray levels between the least and the greatest value in the lesion, at most 256. It is PyRadiomics'
+        Number of gray levels between the smallest and the largest value in the lesion, at most 256. It is PyRadiomics'
         ``binCount``. If given, `bin_width` is ignored.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
@@ -54,7 +54,7 @@ class RadiomicsFeatures(HandcraftedFeatures):
 
     Notes
     -----
-    A column is called after its channel, class and feature, such as ``gray_glcm_Contrast``; PyRadiomics calls the same
+    A column has the name of its channel, class and feature, such as ``gray_glcm_Contrast``. PyRadiomics calls this
     feature ``original_glcm_Contrast``. The shape has no channel: ``shape2D_Perimeter``.
 
     ==============  ====  =================================================================
@@ -69,10 +69,10 @@ class RadiomicsFeatures(HandcraftedFeatures):
     `ngtdm`         5     tone difference: difference to the mean level of the neighbors
     ==============  ====  =================================================================
 
-    The values agree with PyRadiomics 3.0.1 to seven digits, if it is given the same pixels, a pixel spacing of
+    The values agree with PyRadiomics 3.0.1 to seven digits if PyRadiomics gets the same pixels, a pixel spacing of
     `scale` and ``force2D``. The texture classes also agree with the reference values of the Image Biomarker
     Standardisation Initiative [2]_ for its digital phantom, "2D, averaged", in all three digits. The page
-    :doc:`/guide/radiomics` lists the names and the differences between the two.
+    :doc:`/guide/radiomics` lists the names and the differences between PyRadiomics and the reference values.
 
     - The image is used at the size of the lesion, without resampling. Only pixels of the mask count.
     - "gray" is the luma of Pillow's ``convert("L")``, from 0 to 255. "lightness", "a" and "b" are CIE L*a*b*. L* has a

@@ -25,12 +25,12 @@ def number_levels(values: Array, *, bin_width: float, n_bins: int | None) -> NDA
     bin_width : float
         Width of a level. A level starts at each multiple of it. Ignored if `n_bins` is given.
     n_bins : int, optional
-        Number of levels of equal width from the least value to the greatest.
+        Number of levels of equal width from the smallest to the largest value.
 
     Returns
     -------
     ndarray of shape (n_pixels,), dtype intp
-        With `bin_width`, the least value has level 1.
+        With `bin_width`, the smallest value has level 1.
     """
     if n_bins is None:
         levels = np.floor(values / bin_width)
@@ -40,7 +40,7 @@ def number_levels(values: Array, *, bin_width: float, n_bins: int | None) -> NDA
 
 
 class LevelMatrices:
-    """Texture matrices of one mask, each computed when first asked for. They hold only gray levels that occur.
+    """Texture matrices of one mask, each computed at its first use. They hold only gray levels that occur.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ class LevelMatrices:
         self.counts = counts[present].astype(np.float64)
         numbers = np.zeros(len(counts), dtype=np.uint16)  # small numbers keep the image in the processor's cache
         numbers[present] = np.arange(1, len(present) + 1)
-        # A column to the right and a row below hold no pixel. So in the flattened image, all neighbors in one direction
-        # are one slice, and a step over the border of the image leads to no pixel.
+        # The image has an empty column on the right and an empty row below. So in the flattened image, all neighbors in
+        # one direction are one slice, and a step over the border of the image ends at an empty pixel.
         height, width = mask.shape
         self._image = np.zeros((height + 1, width + 1), dtype=np.uint16)
         self._image[:-1, :-1][mask] = numbers[levels]
@@ -102,7 +102,7 @@ class LevelMatrices:
         return np.array(tables).reshape(-1, len(self.levels), n_lengths)
 
     def _line_up(self, offset: int) -> NDArray[np.uint16]:
-        """Return the flattened image with pixels that are `offset` apart side by side."""
+        """Return the flattened image, reordered so that pixels with the distance `offset` are adjacent."""
         padded = np.concatenate([self._flat, np.zeros(-len(self._flat) % offset, dtype=np.uint16)])
         return padded.reshape(-1, offset).T.ravel()
 
@@ -127,7 +127,10 @@ class LevelMatrices:
 
     @cached_property
     def dependences(self) -> Array:
-        """Number of pixels of each level with 1 to 9 pixels of that level, itself included, of shape (n_levels, 9)."""
+        """Number of pixels of each level, by the number of pixels of that level around them, of shape (n_levels, 9).
+
+        The number includes the pixel itself, so it is from 1 to 9.
+        """
         equal = np.zeros(len(self._flat), dtype=np.uint8)
         for offset in self._offsets:
             same = self._flat[:-offset] == self._flat[offset:]
@@ -138,7 +141,7 @@ class LevelMatrices:
 
     @cached_property
     def differences(self) -> Array:
-        """Sum over the pixels of each level of the difference to the mean level of their neighbors, shape (n_levels,).
+        """For each level, sum of the differences of its pixels from the mean level of their neighbors; (n_levels,).
 
         The difference of a pixel without neighbors is 0.
         """
@@ -168,6 +171,6 @@ def _find_runs(numbers: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray
 
 
 def _count(numbers: NDArray[np.uint16], columns: NDArray[Any], shape: tuple[int, int]) -> Array:
-    """Return how often each pair of a level, as a number from 1, and a column occurs."""
+    """Return how often each pair of a level (a number from 1) and a column occurs."""
     counts = np.bincount((numbers.astype(np.intp) - 1) * shape[1] + columns, minlength=shape[0] * shape[1])
     return counts.reshape(shape).astype(np.float64)

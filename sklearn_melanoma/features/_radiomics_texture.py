@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.features._radiomics_matrices import LevelMatrices
 
-# PyRadiomics adds it to the argument of each logarithm.
+# PyRadiomics adds this number to the argument of each logarithm.
 _EPSILON = np.spacing(1)
 # PyRadiomics' coarseness of a lesion without any difference.
 _MAX_COARSENESS = 1e6
@@ -109,7 +109,7 @@ def measure_pairs(matrices: LevelMatrices) -> dict[str, float]:
 def _measure_sums_and_differences(table: Array, levels: Array) -> dict[str, Array]:
     """Return the features of the distributions of the sum and of the difference of the two levels."""
     numbers = levels.astype(np.intp)
-    n_levels = int(numbers[-1])  # the greatest level: levels that do not occur count too
+    n_levels = int(numbers[-1])  # the largest level: levels that do not occur count, too
     both = numbers[:, np.newaxis] + numbers
     between = np.abs(numbers[:, np.newaxis] - numbers)
     of_sum = _sum_by_index(table, both, 2 * n_levels + 1)
@@ -155,8 +155,8 @@ def _measure_information(table: Array, margin: Array) -> dict[str, Array]:
 def _find_maximal_correlations(table: Array, margin: Array) -> Array:
     """Return the maximal correlation coefficient in each direction; 1 for a single level.
 
-    It is the root of the second eigenvalue of PyRadiomics' matrix Q. For a symmetric table, Q is similar to the square
-    of the table over the roots of its margins.
+    It is the root of the second eigenvalue of PyRadiomics' matrix Q. For a symmetric table, Q is similar (in the sense
+    of matrices) to the square of the table divided by the roots of its margins.
     """
     if table.shape[1] < 2:
         return np.ones(len(table))

@@ -9,10 +9,10 @@ N_SECTORS = 8
 
 
 def number_sectors(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return which of eight equal sectors around the origin each point lies in.
+    """Return the sector of each point, out of eight equal sectors around the origin.
 
-    The sectors are centered on the rows, the columns and the diagonals. Their limits, at
-    odd multiples of 22.5°, hit no pixel, so a quarter turn or a mirror only permutes the numbers.
+    The sectors are centered on the rows, the columns and the diagonals. Their limits, at odd multiples of 22.5°, pass
+    through no pixel center. So a quarter turn or a mirror only permutes the numbers.
 
     Parameters
     ----------

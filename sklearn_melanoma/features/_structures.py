@@ -18,13 +18,14 @@ from sklearn_melanoma.features._texture import SEEN_LINE, TEXTURE_FEATURES, Text
 
 STRUCTURE_FEATURES = ("n_dots", "n_globules", "structureless_fraction", "network_regularity", "rim_line_fraction")
 
-# Scales of `Texture` for spots and lines: the fine one for dots and networks, the coarse one for globules and streaks.
+# Scales of `Texture` for spots and lines: the fine scale for dots and networks, the coarse one for globules and
+# streaks.
 _FINE, _COARSE = 2, 4
 # Depth of the rim with the streaks, as a fraction of the root of the lesion's area.
 _RIM = 0.1
 # A difference in lightness below this, in L*, is not a structure.
 _FAINT = SEEN_LINE / 2
-# Fewer holes are not a lattice.
+# Smallest number of holes in a network; fewer are not a lattice.
 _MIN_HOLES = 5
 
 
@@ -64,7 +65,7 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
 
 
 class Structures(LesionFeatures):
-    """Structure and texture features of one lesion, each computed when first asked for.
+    """Structure and texture features of one lesion, each computed at its first use.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ class Structures(LesionFeatures):
 
     @cached_property
     def structureless_fraction(self) -> float:
-        """Fraction of the lesion on no line and in no spot, dark or bright."""
+        """Fraction of the lesion outside all lines and spots, dark or bright."""
         whole, low, high = self.texture.curvature[_FINE]
         structured = np.count_nonzero(np.maximum(high, -low) > _FAINT)
         return 1 - structured / max(int(np.count_nonzero(whole)), 1)

@@ -14,7 +14,7 @@ from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma.features._crop import Crop
 from sklearn_melanoma.features._names import LesionFeatures, map_sources
 
-#: Spacing of the taps of each smoothing, in pixels at the working size. It removes details about as wide.
+#: Spacing of the taps of each smoothing, in pixels at the working size. It removes details of about this width.
 SCALES = (1, 2, 4, 8)
 #: Distances of the pairs of pixels.
 DISTANCES = (1, 3, 9)
@@ -38,7 +38,7 @@ TEXTURE_FEATURES = tuple(_SOURCES)
 _N_LEVELS = 32
 # A smaller difference in L* does not count, so that patterns do not follow noise and rounding.
 _MIN_DIFFERENCE = 0.5
-#: Minimum strength of a line or a spot, in L*: the least difference that is plain to see.
+#: Minimum strength of a line or a spot, in L*: the smallest difference that is easy to see.
 SEEN_LINE = 2.0
 # Margin around the pixels for the widest smoothing.
 _MARGIN = 2 * max(SCALES)
@@ -47,7 +47,7 @@ _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 
 class Texture(LesionFeatures):
-    """Texture features of one lesion and their intermediate results, each computed when first asked for.
+    """Texture features of one lesion and their intermediate results, each computed at its first use.
 
     Pixels outside the mask have no influence.
 
@@ -122,8 +122,8 @@ class Texture(LesionFeatures):
     def pairs(self) -> list[float]:
         """Haralick's features of pairs of levels, over four directions at each distance."""
         numbers = np.minimum(self.lightness * np.float32(_N_LEVELS / 100), _N_LEVELS - 1).astype(np.uint16)
-        # Only differences of levels matter, so the lowest level becomes 0. Pixels outside the mask have a level of
-        # their own, the last one, so that one histogram separates the pairs that leave the mask.
+        # Only differences of levels matter, so the lowest level becomes 0. Pixels outside the mask have the last level,
+        # so that one histogram separates the pairs that leave the mask.
         known = numbers[self._inside]
         known -= known.min()
         size = int(known.max()) + 2
@@ -178,9 +178,9 @@ class Texture(LesionFeatures):
     def curvature(self) -> dict[int, tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]]:
         """Second differences over each of `LINE_SCALES`: pixels, lower and higher eigenvalue.
 
-        The eigenvalues are how much darker a pixel is than both its sides, along the direction with the least
-        difference and across it. They are 0 for pixels that do not have all eight neighbors at that distance in the
-        mask.
+        An eigenvalue is the difference in lightness between both sides of a pixel and the pixel itself: along the
+        direction with the smallest difference, and across it. The eigenvalues are 0 if not all eight neighbors at that
+        distance are in the mask.
         """
         found = {}
         at = self.frame.at
@@ -201,7 +201,7 @@ class Texture(LesionFeatures):
 
 
 class _Frame:
-    """Layout of the pixels in one row with a margin of zeros, where all neighbors in one direction are one slice.
+    """Layout of the pixels in one row with a margin of zeros; all neighbors in one direction are one slice.
 
     Slices of one row are several times as fast as slices of many rows.
 
@@ -237,7 +237,7 @@ class _Frame:
         return values[self.start + offset : self.stop + offset]
 
     def total(self, values: NDArray[np.float32]) -> float:
-        """Return the sum of the result of `at`, first by row, which is more accurate than one sum in float32."""
+        """Return the sum of the result of `at`, first by row: this is more accurate than one sum in float32."""
         return float(values.reshape(self.height, self.row).sum(axis=1).sum(dtype=np.float64))
 
     def sum_around(self, values: NDArray[Any], step: int) -> NDArray[Any]:
@@ -253,7 +253,7 @@ class _Frame:
         return sums
 
     def surrounded(self, mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
-        """Return the pixels of a mask that have all eight neighbors at a distance in it."""
+        """Return the pixels of a mask whose eight neighbors at a distance are all in the mask."""
         found = mask[self.start - step * (self.row + 1) : self.stop + step * (self.row + 1)]
         for offset in (step * self.row, step):
             found = found[: -2 * offset] & found[offset:-offset] & found[2 * offset :]

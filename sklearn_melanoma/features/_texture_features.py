@@ -32,11 +32,11 @@ class TextureFeatures(HandcraftedFeatures):
     Notes
     -----
     All features use the lightness L*, from 0 to 100, of the pixels of the mask; pixels outside have no
-    influence. Lengths are in pixels at the working size of the reader, 384 on the longest side; larger images
-    are shrunk to it. Features average over directions: they do not change when the lesion is rotated by a quarter turn
-    or mirrored, and change little at other rotations. The formulas are on the page :doc:`/mathematics_color_texture`.
-    A lesion that was not found gives a row of NaN. A lesion of a few pixels, too small for a feature, gives 0, or 1
-    for `glcm_correlation`, `network_regularity` and `structureless_fraction`.
+    influence. Lengths are in pixels at the working size of the reader, 384 on the longest side. Larger images are
+    shrunk to it. Features are averages over directions. They do not change when the lesion is rotated by a quarter turn
+    or mirrored, and change little at other rotations. The formulas are on the page :doc:`/mathematics_color_texture`. A
+    lesion that was not found gives a row of NaN. If a lesion is too small for a feature, its value is 0, or 1 for
+    `glcm_correlation`, `network_regularity` and `structureless_fraction`.
 
     ===============================  ===============================================  =====
     name                             definition                                       unit

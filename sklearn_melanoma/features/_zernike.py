@@ -33,8 +33,7 @@ def zernike_magnitudes(
     Returns
     -------
     dict
-        From ``(n, m)`` with :math:`0 \le m \le n` and even :math:`n - m` to :math:`|Z_{nm}|`,
-        dimensionless.
+        :math:`|Z_{nm}|`, dimensionless, by ``(n, m)`` with :math:`0 \le m \le n` and even :math:`n - m`.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def zernike_magnitudes(
 
 @lru_cache(maxsize=4)
 def _build_polynomials(order: int) -> tuple[list[tuple[int, int]], NDArray[np.complex128]]:
-    """Return (n, m) of all polynomials up to an order, and their coefficients of row^i column^j times n + 1."""
+    """Return (n, m) of all polynomials up to an order, and the coefficients of row^i column^j, multiplied by n + 1."""
     names = [(n, m) for n in range(order + 1) for m in range(n % 2, n + 1, 2)]
     polynomials = np.zeros((len(names), order + 1, order + 1), dtype=np.complex128)
     for polynomial, (n, m) in zip(polynomials, names, strict=True):

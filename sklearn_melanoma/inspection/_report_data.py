@@ -24,7 +24,7 @@ N_NEIGHBORS = 3
 
 
 class ReportData(ImageData):
-    """Scores, contributions and neighbors of images, each computed when first asked for.
+    """Scores, contributions and neighbors of images, each computed at its first use.
 
     Parameters
     ----------
