@@ -11,8 +11,8 @@ from sklearn_melanoma.segmentation._field_of_view import find_surround
 from sklearn_melanoma.segmentation._light import upper_median
 
 # Melanin and blood absorb mostly blue and green light, so skin and lesions are redder than they are blue or green. A
-# pixel is cool if its larger ratio of blue or green to red exceeds the first number. A blue-white veil stays below. The
-# ratio must also exceed that of the image's median pixel by the factor of the second number.
+# pixel is cool if its larger ratio of blue or green to red exceeds the first number, which a blue-white veil does not.
+# The ratio must also exceed the ratio of the image's median pixel by the factor of the second number.
 _COOL, _COOLER = 1.1, 1.4
 
 # Pigment saturates a color only by absorbing light. A pixel is vivid if it is nearly as bright as the image's median
@@ -25,14 +25,13 @@ _MIN_AREA = 0.001
 # Smallest length along the frame, per root of the area, of a sticker or of ink.
 _MIN_ALONG_FRAME = 0.3
 
-# Smallest length along the frame, per root of the area, of a dark region that is not a lesion. Half a disk touches the
-# frame along 1.6.
+# Smallest length along the frame, per root of the area, of a dark region that is not a lesion. Half a disk has 1.6.
 _ALONG_FRAME = 1.5
 
-# How far the shadow of a sticker and the fading of ink reach beyond the border, as a fraction of the longest side.
+# Width of the shadow of a sticker and of the fading edge of ink, as a fraction of the longest side.
 _FADE = 0.026
 
-# Width up to which dark lines are erased, as a fraction of the longest side. Hairs are narrower, lesions are wider.
+# Largest width of dark lines that are erased, as a fraction of the longest side. Hairs are narrower, lesions are wider.
 _LINE = 0.025
 
 
@@ -64,7 +63,7 @@ def find_artifacts(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     array([ True,  True, False])
     """
     artifacts = find_surround(image)
-    # The ratios of dark pixels are noise. Adding 8 levels keeps them near those of gray.
+    # The ratios of dark pixels are noise. Adding 8 levels keeps them near the ratios of gray.
     red, green, blue = (image[:, :, i].astype(np.float32) + 8 for i in range(3))
     for odd in (_find_cool_colors(red, green, blue), _find_vivid_colors(red, green, blue)):
         if not _exceeds_min_area(odd):
@@ -119,9 +118,8 @@ def _keep_parts_along_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None
 def lies_along_frame(region: NDArray[np.bool_]) -> bool:
     """Check whether a dark region is more likely a shadow, a card or the background than a lesion.
 
-    Such a region touches the frame along more than one and a half times the root of its area,
-    which is more than half a disk does. It also stays outside the central half of the image,
-    where lesions are placed.
+    Such a region touches the frame along more than one and a half times the root of its area, about as much as half a
+    disk. It is also outside the central half of the image, where lesions are placed.
 
     Parameters
     ----------
@@ -150,8 +148,7 @@ def lies_along_frame(region: NDArray[np.bool_]) -> bool:
 def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Erase dark lines thinner than a fortieth of the longest side: hairs, ticks of a ruler.
 
-    This is a gray-level closing of each channel. Dark lines take the level beside them. Wider
-    parts stay as they are.
+    This is a gray-level closing of each channel. Dark lines get the level beside them. Wider parts do not change.
 
     Parameters
     ----------
@@ -182,7 +179,7 @@ def erase_dark_lines(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _filter_windows(pick: np.ufunc, image: NDArray[np.uint8], margins: tuple[int, int], axis: int) -> NDArray[np.uint8]:
     """Return the highest or lowest level in a window around each pixel along an axis.
 
-    The margins are the numbers of pixels before and after. Each step doubles the windows; on bytes, this is ten times
+    The margins are the numbers of pixels before and after. Each step doubles the windows. On bytes, this is ten times
     as fast as scipy's filter.
     """
     before, after = margins

@@ -16,15 +16,15 @@ def lesion_boxes(lesions: Sequence[Lesion], *, margin: float = 0.1) -> NDArray[n
     """Return a box around each lesion, in pixels of its source image.
 
     Detectors learn from such boxes, and promptable segmenters take them as prompts. The order is that of torchvision
-    (``"xyxy"``), Segment Anything and YOLO. COCO has width and height in place of the last two.
+    (``"xyxy"``), Segment Anything and YOLO. COCO has width and height instead of the last two.
 
     Parameters
     ----------
     lesions : sequence of Lesion
         Lesions with masks, as segmenters return them.
     margin : float, default=0.1
-        Distance that is added on each side, as a fraction of the box's width on the left and right, and of its height
-        above and below.
+        Distance that is added on each side: on the left and right, a fraction of the box's width; above and below, a
+        fraction of its height.
 
     Returns
     -------

@@ -45,7 +45,7 @@ _RIM = 0.15
 # Start and end of the ring of skin, as fractions of the root of the candidate's area.
 _RING = (0.1, 0.5)
 
-# The core consists of the pixels that lie deeper than this fraction of the greatest depth.
+# The core consists of the pixels that are deeper than this fraction of the largest depth.
 _CORE = 0.5
 
 
@@ -70,7 +70,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Parameters
     ----------
     image : array-like of shape (height, width, 3)
-        Image, best at a longest side of about 200 pixels.
+        Image, ideally with about 200 pixels on the longest side.
     masks : sequence of array-like of shape (height, width)
         Candidate masks.
 
@@ -158,7 +158,7 @@ def _describe_mask(
 
 
 def _average_pixels(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Average the last two axes over some pixels; NaN where there are none."""
+    """Average the last two axes over some pixels; NaN if there are none."""
     if not where.any():
         return np.full(values.shape[:-2], np.nan, dtype=np.float32)
     return values[..., where].mean(axis=-1)

@@ -14,21 +14,21 @@ from sklearn_melanoma._validation import check_image, check_mask, check_probabil
 from sklearn_melanoma.segmentation._bilateral import BilateralFilter, gaussian_weights
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
-# Longest side, in pixels, at which the field is solved. At 96, 128 and 192 it improves the mean Jaccard index of three
-# data sets by the same amount, within 0.003. The work grows with the square.
+# Longest side, in pixels, at which the field is solved. At 96, 128 and 192, it improves the mean Jaccard index of three
+# data sets by the same amount, within 0.003. The work grows with the square of the side.
 _SIDE = MASK_SIDE // 2
 
-# Ten iterations give the same masks as five: their Jaccard index is 0.999 if masks are refined, and 0.99 if the
-# probabilities of a pixel classifier are.
+# Ten iterations give nearly the same masks as five: their Jaccard index is 0.999 for refined masks, and 0.99 for
+# refined probabilities of a pixel classifier.
 _ITERATIONS = 5
 
 # Probabilities are clipped to this distance from 0 and 1. Any number from 0.001 to 0.03 gives the same masks.
 _MIN_PROBABILITY = 0.001
 
-# Log-odds of 0.9.
+# Log-odds of the probability 0.9.
 _MAX_SHIFT = np.float32(np.log(9))
 
-# If two experts draw a disk a tenth of its radius apart, their Jaccard index is 0.8, about what experts reach. The
+# If two experts draw a disk a tenth of its radius apart, their Jaccard index is 0.8, which is usual among experts. The
 # logistic distribution with a standard deviation of a tenth has this scale.
 _BLUR = 0.055
 
@@ -53,10 +53,10 @@ def refine_probability(
 
         x \leftarrow u + w_a \tilde K_a \tanh(x/2) + w_s \tilde K_s \tanh(x/2).
 
-    Here :math:`\tanh(x/2)` runs from -1 (confident skin) to 1 (confident lesion). The appearance
-    kernel :math:`K_a` is a Gaussian of place and color. The smoothness kernel :math:`K_s` is a
-    Gaussian of place alone. Both are normalized to :math:`\tilde K = D^{-1/2} K D^{-1/2}` with
-    :math:`D_{ii} = \sum_j K_{ij}`, so a weight means the same in an image of any size.
+    Here :math:`\tanh(x/2)` runs from -1 (confident skin) to 1 (confident lesion). The appearance kernel :math:`K_a` is
+    a Gaussian of position and color. The smoothness kernel :math:`K_s` is a Gaussian of position only. Both are
+    normalized to :math:`\tilde K = D^{-1/2} K D^{-1/2}` with :math:`D_{ii} = \sum_j K_{ij}`, so a weight means the same
+    in an image of any size.
 
     Parameters
     ----------
@@ -65,13 +65,11 @@ def refine_probability(
     probability : array-like of shape (height, width)
         Probability that each pixel belongs to the lesion, 0 to 1.
     appearance_weight : float, default=1.0
-        Weight of the neighbors of the same color: they add it to the log-odds of a pixel if they
-        all agree.
-    smoothness_weight : float, default=1.0
-        Weight of the neighbors of any color: they add it to the log-odds of a pixel if they all
-        agree.
+        Weight of the neighbors of the same color. If all of them agree, they change the log-odds of a pixel by this
+        weight. smoothness_weight : float, default=1.0 Weight of the neighbors of any color. If all of them agree, they
+        change the log-odds of a pixel by this weight.
     appearance_radius : float, default=0.1
-        Standard deviation of the appearance kernel in place, as a fraction of the longest side.
+        Standard deviation of the appearance kernel in position, as a fraction of the longest side.
     color_radius : float, default=5.0
         Standard deviation of the appearance kernel in color, in units of CIELAB.
     smoothness_radius : float, default=0.02
@@ -85,10 +83,10 @@ def refine_probability(
     Raises
     ------
     ValueError
-        If `image` is not an image, `probability` has another shape or is not in 0..1, a weight is below 0 or a radius
-        is not above 0.
+        If `image` is not an image, or `probability` has another shape or is not in 0..1. If a weight is below 0, or a
+        radius is not above 0.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
     Notes
     -----
@@ -172,9 +170,8 @@ def soften_mask(mask: ArrayLike) -> NDArray[np.float32]:
 def center_probability(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Shift probabilities, in log-odds, so that they are one half on the border of a mask.
 
-    A segmenter can draw its border at another probability than one half. That probability is
-    estimated by the median on both sides of the border, clipped to 0.1..0.9. Outside this range,
-    mask and probabilities do not belong together.
+    A segmenter can draw its border at another probability than one half. That probability is estimated by the median on
+    both sides of the border, clipped to 0.1..0.9. Outside this range, the probabilities do not fit the mask.
 
     Parameters
     ----------
@@ -204,7 +201,7 @@ def center_probability(probability: NDArray[np.float32], mask: NDArray[np.bool_]
 
 
 def choose_refined_region(likely: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Return the largest connected region of `likely` that overlaps `mask`, holes filled; None if none does."""
+    """Return the largest connected region of `likely` that overlaps `mask`, with filled holes, or None."""
     labels, n_regions = ndi.label(likely)
     area = np.bincount(labels.ravel(), minlength=n_regions + 1)
     overlaps = np.bincount(labels[mask], minlength=n_regions + 1) > 0
@@ -216,7 +213,7 @@ def choose_refined_region(likely: NDArray[np.bool_], mask: NDArray[np.bool_]) ->
 
 
 def _measure_depth(region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the distance of each pixel of a region to the nearest pixel outside; the frame is not a border."""
+    """Return the distance of each pixel of a region to the nearest pixel outside; the frame is ignored."""
     if region.all():
         return np.full(region.shape, float(max(region.shape)))
     return ndi.distance_transform_edt(region)
@@ -235,7 +232,7 @@ def _check_options(**options: float) -> None:
 
 
 def _make_smoothing_matrix(length: int, radius: float) -> NDArray[np.float32]:
-    """Return the normalized Gaussian weights between the pixels of a line; those of an image are products of two."""
+    """Return the normalized Gaussian weights between the pixels of a line; products of two give those of an image."""
     places = np.arange(length) / radius
     weights = gaussian_weights((places[:, np.newaxis] - places) ** 2)
     scale = 1 / np.sqrt(weights.sum(axis=1))

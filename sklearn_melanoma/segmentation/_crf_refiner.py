@@ -22,28 +22,27 @@ class CRFRefiner(Segmenter):
     """Move the borders that a segmenter found to where the colors change.
 
     The refiner is a fully connected conditional random field, solved by mean-field iterations.
-    It sharpens the blurred borders of a pixel classifier. It follows any segmenter and takes
-    lesions that have a mask. If the segmenter returned probabilities, they are shifted so that
-    they are one half on its border, and then refined. Otherwise probabilities are made from the
-    mask: confident far from its border, uncertain within about a tenth of the lesion's radius.
-    See :func:`refine_probability` for the formula.
+    It sharpens the blurred borders of a pixel classifier. It can follow any segmenter, and takes lesions that have a
+    mask. If the segmenter returned probabilities, they are first shifted so that they are one half on its border, and
+    then refined. Otherwise, probabilities are made from the mask: certain far from its border, and uncertain within
+    about a tenth of the lesion's radius. See :func:`refine_probability` for the formula.
 
     Parameters
     ----------
     appearance_weight : float, default=1.0
-        Weight of the neighbors of the same color: they add it to the log-odds of a pixel if they
-        all agree. The default equals odds of e, 2.7 to 1. It decides uncertain pixels and keeps
-        confident ones. Use 2 or 3 for rough probabilities. 0 leaves the kernel out.
+        Weight of the neighbors of the same color. If all of them agree, they change the log-odds of a pixel by this
+        weight. The default equals odds of e, 2.7 to 1. It decides uncertain pixels and keeps certain ones. Use 2 or 3
+        for rough probabilities. 0 leaves the kernel out.
     smoothness_weight : float, default=1.0
-        Weight of the neighbors of any color, which removes frayed borders and speckles. The
-        default equals that of the neighbors of the same color.
+        Weight of the neighbors of any color. It removes frayed borders and speckles. The default equals the weight of
+        the neighbors of the same color.
     appearance_radius : float, default=0.1
         Standard deviation of the distance between neighbors of the same color, as a fraction of
-        the image's longest side. The default is a few times the width of an uncertain border,
-        and so narrow that uneven light hardly changes the colors.
+        the image's longest side. The default is a few times the width of an uncertain border. Within this distance,
+        uneven light hardly changes the colors.
     color_radius : float, default=5.0
-        Standard deviation of colors that count as the same, in units of CIELAB. The default is
-        twice the just noticeable difference, and a fifth of the difference of lesion and skin.
+        Standard deviation of colors that count as the same, in units of CIELAB. The default is twice the just
+        noticeable difference, and a fifth of the difference between lesion and skin.
     smoothness_radius : float, default=0.02
         Standard deviation of the distance between neighbors of any color, as a fraction of the
         longest side. The default is wider than a hair and narrower than a notch of the border.
@@ -60,11 +59,10 @@ class CRFRefiner(Segmenter):
 
     Notes
     -----
-    The new mask is the largest connected region above the threshold that overlaps the old
-    mask, with its holes filled. If there is none, or the old mask is all False, the lesion stays
-    unchanged. All lengths are fractions of the longest side, so images of any size give nearly
-    the same mask. Probabilities can differ by 1e-7 between a worker process and the main process,
-    because linear algebra uses another number of threads there.
+    The new mask is the largest connected region above the threshold that overlaps the old mask. Its holes are filled.
+    If there is none, or the old mask is all False, the lesion stays unchanged. All lengths are fractions of the longest
+    side, so images of any size give nearly the same mask. Probabilities can differ by 1e-7 between a worker process and
+    the main process, because linear algebra uses another number of threads there.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from sklearn_melanoma.segmentation._watershed import MAX_MARGIN, segment_watersh
 
 
 class Segmenter(LesionTransformer):
-    """Base class of the segmenters; subclasses add the mask to a lesion and, if they have one, the probability."""
+    """Base class of the segmenters; subclasses add the mask and, if they compute one, the probability to a lesion."""
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
         content = find_content(lesion.image)
@@ -36,7 +36,7 @@ class Segmenter(LesionTransformer):
 
     @abstractmethod
     def _segment_content(self, lesion: Lesion) -> Lesion:
-        """Return a lesion whose image has no frame with a mask, all False if nothing was found."""
+        """Add a mask to a lesion whose image has no frame; the mask is all False if nothing was found."""
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Return the masks at the original size of the images.
@@ -78,7 +78,7 @@ class Segmenter(LesionTransformer):
         Returns
         -------
         float
-            Mean over the images that have a mask, from 0 to 1.
+            Mean Jaccard index of the images that have a mask, from 0 to 1.
 
         Raises
         ------
@@ -91,26 +91,24 @@ class Segmenter(LesionTransformer):
 class WatershedSegmenter(Segmenter):
     """Segment each image by threshold and watershed, without labels.
 
-    The steps are those of the survey, gray levels → binarize → watershed, with additions for real
-    images. Dark corners, stickers and hairs are left out, and uneven light is corrected. One
-    region is chosen by place and size. Its border is moved to a level of color between the skin
-    around it and the lesion. See :func:`segment_watershed` for the steps.
+    The steps are those of the survey (gray levels → binarize → watershed), with additions for real images. Dark
+    corners, stickers and hairs are left out, and uneven light is corrected. One region is chosen by its position and
+    size. Its border is moved to a level of color between the skin around it and the lesion. See
+    :func:`segment_watershed` for the steps.
 
     Parameters
     ----------
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Channel of gray levels. Pigment has the highest contrast in blue. "auto" chooses, for each
-        image, the one of the first four channels whose threshold separates it best. The ratios
-        depend on color alone and not on shadows.
+        Channel of gray levels. Pigment has the highest contrast in blue. "auto" chooses one of the first four channels
+        for each image: the one whose threshold separates it best. The ratios depend on color only, and not on shadows.
     even_light : bool, default=True
         Whether to divide the gray levels by the slowly varying light before the threshold.
     leave_out_artifacts : bool, default=True
         Whether to erase hairs and other thin dark lines, and to leave out stickers and ink on
         the frame. Dark corners are always left out.
     level : float or None, default=0.5
-        Position of the border in color, between skin (0) and lesion (1). A lower level gives a
-        wider mask. It reflects the annotators' style: tune it with a few masks. None keeps the
-        border of the first watershed.
+        Position of the border in color, between skin (0) and lesion (1). A lower level gives a wider mask. The best
+        level depends on the annotators' style: tune it with a few masks. None keeps the border of the first watershed.
     margin : float, default=0
         Distance by which the border is moved outwards, as a fraction of the image's longest side,
         0 to 0.1.
@@ -169,7 +167,7 @@ class WatershedSegmenter(Segmenter):
         self.n_jobs = n_jobs
 
     def _transform_lesion(self, lesion: Lesion) -> Lesion:
-        mask = segment_watershed(  # which cuts off frames itself
+        mask = segment_watershed(  # this function cuts off frames itself
             lesion.image,
             channel=self.channel,
             even_light=self.even_light,

@@ -1,4 +1,4 @@
-"""Field of view: the part of an image inside uniform frames and inside the dark surround of a round lens."""
+"""Field of view: the part of an image inside uniform frames and the dark surround of a round lens."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from scipy.spatial import ConvexHull, QhullError
 from sklearn_melanoma._typing import Array, Mask
 from sklearn_melanoma.segmentation._light import average_blocks, upper_median
 
-# A line of pixels belongs to a frame if this fraction of it differs from the frame's color by no more than these
-# levels: twice the noise of a camera, less than the contrast of a pale lesion.
+# A line of pixels belongs to a frame if this fraction of its pixels differs from the frame's color by at most this
+# number of levels. The number is twice the noise of a camera, and less than the contrast of a pale lesion.
 _UNIFORM, _TOLERANCE = 0.98, 12
 
-# Behind the frame, within a block of JPEG compression (pixels), a line follows of which less than this fraction has
-# the frame's color, and from one line to the next but one that fraction falls by more than this: an edge is straight,
-# whereas a lesion on even skin becomes wider line by line.
+# A frame ends at a straight edge. Within this number of pixels (a block of JPEG compression), a line must follow in
+# which less than the second number, a fraction, has the frame's color. The fraction must fall by more than the third
+# number over two lines. In contrast, a lesion on even skin becomes wider line by line.
 _BLOCK, _CHANGED, _JUMP = 8, 0.5, 0.3
 
-# Largest fraction of the height or width that a frame takes on one side.
+# Largest width of a frame on one side, as a fraction of the height or width of the image.
 _DEEPEST = 0.45
 
-# Frames of different colors may lie inside each other. What they enclose has some texture: a flat area is a drawing.
+# Frames of different colors may lie inside each other. The area inside them has some texture; a flat area is a drawing.
 _MAX_FRAMES = 3
 
-# The circle of a lens fits the rim with this root mean square error at most, and is moved inwards by this length over
-# the gradual transition to the surround; as fractions of the longest side.
+# Largest root mean square error of the circle that fits the rim of a lens, and the length by which the circle is moved
+# inwards over the gradual transition to the surround. Both are fractions of the longest side.
 _FIT, _TRANSITION = 0.012, 0.03
 
 
 def find_content(image: NDArray[np.uint8]) -> tuple[slice, slice]:
     """Find the part of an image inside uniform frames, such as padding, borders of screenshots and scanned slides.
 
-    A frame is a band along one side of the image whose lines all have one color, up to noise, and which ends at a
-    straight edge. Frames of any color and width are found, on one side or on several.
+    A frame is a band along one side of the image. All its lines have one color, up to noise, and it ends at a straight
+    edge. Frames of any color and width are found, on one side or on several.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def find_content(image: NDArray[np.uint8]) -> tuple[slice, slice]:
 
 
 def scale_box(box: tuple[slice, slice], shape: tuple[int, ...], new_shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the same part of an image, given as rows and columns, at another size of the image."""
+    """Return the rows and columns of the same part of an image at another size."""
     rows, columns = (
         slice(round(part.start * new / old), round(part.stop * new / old))
         for part, old, new in zip(box, shape, new_shape, strict=False)
@@ -82,7 +82,7 @@ def scale_box(box: tuple[slice, slice], shape: tuple[int, ...], new_shape: tuple
 
 
 def _measure_frame(lines: NDArray[np.uint8]) -> int:
-    """Return the number of lines to cut at the beginning: those of a frame and the blurred one at its edge."""
+    """Return the number of lines to cut off at the beginning: the lines of a frame and the blurred line at its edge."""
     if min(lines.shape[:2]) < _BLOCK:
         return 0
     color = np.median(lines[0], axis=0)
@@ -98,7 +98,7 @@ def _measure_frame(lines: NDArray[np.uint8]) -> int:
 
 
 def _compare_lines(lines: NDArray[np.uint8], color: Array) -> Array:
-    """Return the fraction of each line that has a color."""
+    """Return the fraction of each line that has the given color."""
     lowest = np.clip(np.ceil(color - _TOLERANCE), 0, 255).astype(np.uint8)
     highest = np.clip(np.floor(color + _TOLERANCE), 0, 255).astype(np.uint8)
     near = np.ones(lines.shape[:2], dtype=bool)
@@ -110,9 +110,9 @@ def _compare_lines(lines: NDArray[np.uint8], color: Array) -> Array:
 def find_surround(image: NDArray[np.uint8], *, darkness: float = 0.25) -> Mask | None:
     """Find the dark surround of the round field of view of a lens.
 
-    The surround is dark and reaches at least two corners of the image. Where the rim of the field of view is a circle,
-    everything outside that circle is the surround, and nothing inside: a black lesion that reaches the rim stays.
-    Elsewhere the dark areas that reach the corners are the surround.
+    The surround is dark and reaches at least two corners of the image. If the rim of the field of view is a circle, the
+    surround is everything outside that circle, and nothing inside. So a black lesion that reaches the rim stays. If the
+    rim is not a circle, the surround is the dark areas that reach the corners.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class _Circle(NamedTuple):
 def _find_rim(dark: Mask) -> _Circle | None:
     """Fit a circle to the rim of the field of view; None if the rim is not round.
 
-    A lesion at the rim bites into the bright area. Its convex hull is not changed by the bite.
+    A lesion at the rim makes a notch in the bright area, but does not change its convex hull.
     """
     height, width = dark.shape
     outside = _keep_parts(dark, ([0, 0, -1, -1], [0, -1, 0, -1]))
@@ -173,7 +173,7 @@ def _find_rim(dark: Mask) -> _Circle | None:
     field = parts == np.bincount(parts.ravel())[1:].argmax() + 1
     points = _list_hull_points(field)
     y, x = points.T
-    points = points[(y > 0) & (y < height - 1) & (x > 0) & (x < width - 1)]  # elsewhere the image ends, not the field
+    points = points[(y > 0) & (y < height - 1) & (x > 0) & (x < width - 1)]  # at the sides, the image ends
     if len(points) < 8:
         return None
     terms = np.column_stack([2 * points, np.ones(len(points))])
@@ -202,7 +202,7 @@ def _list_hull_points(mask: Mask) -> Array:
     candidates = np.unique(np.concatenate(points), axis=0).astype(np.float64)
     try:
         sides = ConvexHull(candidates).equations
-    except QhullError:  # all in one line
+    except QhullError:  # all points are on one line
         return candidates[:0]
     distance = -(candidates @ sides[:, :2].T + sides[:, 2]).max(axis=1)
     return candidates[distance < 0.75]

@@ -15,7 +15,7 @@ _BLOCKS = 24
 # The powers of y and of x in the terms 1, x, y, x², y² and xy of a quadratic surface; the first three make a plane.
 _OF_Y, _OF_X = [0, 0, 1, 0, 2, 1], [0, 1, 0, 2, 0, 1]
 
-# Added to the diagonal of the normal equations, which sum over hundreds of blocks.
+# Constant added to the diagonal of the normal equations, which are sums over hundreds of blocks.
 _RIDGE = 1e-9
 
 
@@ -50,9 +50,8 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
 
     The light is a quadratic surface, robustly fitted to the logarithm of the gray levels. A block
     darker than the surface by :math:`r` standard deviations has the weight :math:`1/(1 + r^2)`,
-    since it is more likely a lesion than a shadow. A surface that is darker at the center of the
-    image than along its frame has followed the lesion. Then a plane is fitted instead, which can't
-    follow it.
+    since it is more likely a lesion than a shadow. If the surface is darker at the center of the image than along the
+    frame, it was fitted to the lesion. A plane is then fitted instead, because it can't follow the lesion.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     Returns
     -------
     ndarray of shape (height, width), dtype float32
-        The level, plus 1, that skin would have at each pixel; above 0.
+        The level that skin would have at each pixel, plus 1; above 0.
 
     Notes
     -----
@@ -117,7 +116,7 @@ def _fit_bright_surface(terms: NDArray[np.float64], values: NDArray[np.float32])
 
 
 def upper_median(values: NDArray[np.floating]) -> float:
-    """Return the median, or the upper one of the two middle values, at a fraction of the cost of numpy's."""
+    """Return the median, or the upper one of the two middle values; this is much faster than numpy's median."""
     half = values.size // 2
     return float(np.partition(values, half, axis=None)[half])
 
@@ -130,6 +129,6 @@ def average_blocks(array: NDArray[np.generic]) -> NDArray[np.float32]:
     """Average the square blocks of an image; remaining pixels at the right and at the bottom are dropped."""
     size = _choose_block_size(array.shape)
     rows, columns = (n // size for n in array.shape)
-    # Rows are summed first, since their pixels are contiguous in memory.
+    # Rows are summed first, because their pixels are contiguous in memory.
     bands = array[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
     return bands.reshape(rows, columns, size).sum(axis=2) / np.float32(size * size)

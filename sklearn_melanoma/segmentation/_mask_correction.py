@@ -1,4 +1,4 @@
-"""Segmenter that learns from masks of which some are wrong."""
+"""Segmenter that learns from masks, some of which are wrong."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sklearn_melanoma.segmentation._training import check_few_masks
 
 
 class MaskCorrectingSegmenter(Segmenter):
-    """Fit a segmenter to masks of which some are wrong, such as those of volunteers or of another program.
+    """Fit a segmenter to masks, some of which are wrong, such as masks by volunteers or another program.
 
-    Suspect masks are found as in :func:`~sklearn_melanoma.model_selection.find_suspect_masks`: two models that learned
-    from other images agree, and the given mask is far from both. Each is replaced by the mask that the models propose.
-    The segmenter is then fitted to the corrected masks.
+    Suspect masks are found as in :func:`~sklearn_melanoma.model_selection.find_suspect_masks`. Two models learn from
+    other images. A mask is suspect if the models agree with each other, but not with the mask. It is replaced by the
+    mask that the models propose. The segmenter is then fitted to the corrected masks.
 
     Parameters
     ----------
     segmenter : segmenter, optional
-        Any segmenter that learns from masks, or a search over one. By default :class:`PixelClassifierSegmenter`.
+        Any segmenter that learns from masks, or a search over one. Defaults to :class:`PixelClassifierSegmenter`.
     cv : int, default=5
         Number of folds of the two models.
     n_jobs : int, optional
@@ -98,7 +98,7 @@ class MaskCorrectingSegmenter(Segmenter):
         trusted : array-like of shape (n_images,), dtype bool, optional
             True for masks that are never replaced.
         groups : array-like of shape (n_images,), optional
-            Lesion of each image. The models that assess a mask have seen no image of its lesion.
+            Lesion of each image. The models that assess a mask have not learned from images of the same lesion.
 
         Returns
         -------
@@ -108,8 +108,8 @@ class MaskCorrectingSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            If there are fewer masks, or lesions with a mask, than folds; a mask has another size than its image; all
-            masks are empty or all are full; or a parameter is out of its range.
+            If there are fewer masks, or lesions with a mask, than folds. If a mask has another size than its image. If
+            all masks are empty or all are full. If a parameter is out of its range.
         """
         self._check_parameters()
         images = check_images(X)

@@ -28,9 +28,9 @@ _TOLERANCE = 1e-3
 class NetworkSegmenter(NetworkStep, Segmenter):
     """Segment each image by a neural network from an ONNX file.
 
-    The network is yours, such as a U-Net trained with PyTorch. It takes the whole image without uniform frames,
-    stretched to its size. Its output becomes a probability of the lesion at the size of the image. The mask is the
-    connected region above the threshold with the largest sum, its holes filled.
+    You provide the network, for example a U-Net that was trained with PyTorch. It gets the whole image without uniform
+    frames, stretched to its size. Its output becomes a probability of the lesion at the size of the image. The mask is
+    the connected region above the threshold with the largest sum of probabilities. Its holes are filled.
 
     Parameters
     ----------
@@ -38,18 +38,19 @@ class NetworkSegmenter(NetworkStep, Segmenter):
         Local ONNX file. The network has one input: RGB images of shape (batch, 3, height, width) or (batch, height,
         width, 3), as float32, float16, float64 or uint8.
     size : int or tuple of (height, width), optional
-        Size of the input in pixels. By default that of the network, which is needed if the network takes any size.
+        Size of the input in pixels. Defaults to the size that the network requires. It must be given if the network
+        takes any size.
     mean, std : float or sequence of 3 floats
-        The levels, 0 to 1, become ``(image - mean) / std``, as in torchvision. The defaults are those of ImageNet.
-        ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives 0 to 255. A network that takes uint8 gets 0
-        to 255 in any case.
+        Mean and standard deviation of the levels. The levels, 0 to 1, become ``(image - mean) / std``, as in
+        torchvision. The defaults are those of ImageNet. ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives
+        0 to 255. A network that takes uint8 gets 0 to 255 in any case.
     output : str, int or tuple, optional
-        Name or position of the output, by default the first. It has the shape (batch, height, width) or has a third
-        axis of channels, in the place that the input has it. A tuple ``(output, channel)`` chooses the channel of
-        the lesion. By default it is the only channel, or the second of two.
+        Name or position of the output. Defaults to the first one. Its shape is (batch, height, width), or it has an
+        axis of channels at the same position as the input. A tuple ``(output, channel)`` chooses the channel of the
+        lesion. The channel defaults to the only one, or to the second of two.
     logits : bool, default=True
-        Whether the output holds logits, as most networks are exported. One channel then passes a sigmoid, and several
-        pass a softmax. False takes probabilities or labels 0 and 1.
+        Whether the output holds logits, as in most exported networks. A sigmoid is then applied to a single channel,
+        and a softmax to several. False is for an output of probabilities, or of labels 0 and 1.
     threshold : float, default=0.5
         Probability above which a pixel belongs to the lesion.
     n_jobs : int, optional
@@ -58,7 +59,8 @@ class NetworkSegmenter(NetworkStep, Segmenter):
     Attributes
     ----------
     digest_ : str
-        SHA-256 of the file that `fit` saw, and of the files with its weights. Another content is then an error.
+        SHA-256 of the file in `fit`, and of the files with its weights. If the content changes after `fit`, an error is
+        raised.
 
     See Also
     --------
@@ -78,7 +80,7 @@ class NetworkSegmenter(NetworkStep, Segmenter):
 
     Examples
     --------
-    A network of one layer takes dark blue levels for the lesion:
+    A network of one layer for which dark blue levels are the lesion:
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -141,7 +143,7 @@ class NetworkSegmenter(NetworkStep, Segmenter):
         others = f"The outputs are {', '.join(map(repr, network.outputs))}."
         if found.ndim not in (2, 3) or found.size == 0:
             raise ValueError(
-                "output must have the shape (batch, height, width), or that with an axis of channels, got "
+                "output must have the shape (batch, height, width), or this shape with an axis of channels, got "
                 f"{('batch', *found.shape)} for {where}. {others}"
             )
         if found.dtype.kind not in "biuf":
@@ -183,7 +185,7 @@ class NetworkSegmenter(NetworkStep, Segmenter):
             _check_probabilities(channels, where)
             return channels[place]
         if 0 <= channels.min() < channels.max() <= 1:
-            warn_user(f"The output {where} lies in 0..1, as probabilities do. If it holds them, pass logits=False.")
+            warn_user(f"The output {where} lies in 0..1, like probabilities. If it holds them, pass logits=False.")
         return expit(channels[0]) if len(channels) == 1 else softmax(channels, axis=0)[place]
 
 

@@ -12,11 +12,11 @@ from scipy.special import expit
 Floats = NDArray[np.float32]
 
 _SLOPE = np.float32(0.1)  # of the activation below 0
-# Numbers of a column beyond these quantiles are clipped, so that single pixels have no influence of their own.
+# Numbers of a column beyond these quantiles are clipped, so that single pixels have little influence.
 _CLIPPED = 0.005
 # Adam: decay of the means of gradients and of their squares, and a number that avoids a division by 0.
 _DECAY, _DECAY_OF_SQUARES, _LEAST = 0.9, 0.999, 1e-8
-# Added to the union of two masks, which may both be empty. The fractions of an image have the sum 1.
+# Constant added to the union of two masks, because both may be empty. The fractions of an image have the sum 1.
 _LEAST_UNION = 1e-4
 
 
@@ -28,7 +28,7 @@ class Network(NamedTuple):
     low, high : ndarray of shape (n_features,), dtype float32
         Limits to which numbers are clipped.
     center, factor : ndarray of shape (n_features,), dtype float32
-        What is then subtracted, and the number to multiply by.
+        Number that is then subtracted, and number to multiply by.
     weights : list of ndarray of shape (n_inputs, n_units), dtype float32
         One for each layer.
     biases : list of ndarray of shape (n_units,), dtype float32
@@ -76,7 +76,7 @@ class Batch(NamedTuple):
     is_lesion : ndarray of shape (n_pixels,), dtype bool
         The labels.
     fractions : ndarray of shape (n_pixels,), dtype float32
-        The part of the image that a pixel stands for; the sum is 1 for each image.
+        Fraction of the image that each pixel represents; the sum is 1 for each image.
     images : ndarray of shape (n_pixels,), dtype int
         The image of each pixel, numbered from 0 and sorted.
     """
@@ -109,7 +109,7 @@ def start_network(rows: Floats, layer_sizes: tuple[int, ...], random: np.random.
     layer_sizes : tuple of int
         Number of units of each hidden layer.
     random : RandomState
-        Draws the weights, normal with the variance 2 over the number of inputs.
+        Generator that draws the weights from a normal distribution with the variance 2 over the number of inputs.
 
     Returns
     -------
@@ -163,14 +163,14 @@ def _pass_forward(network: Network, rows: Floats) -> list[Floats]:
 def compute_loss(log_odds: Floats, batch: Batch) -> tuple[float, Floats]:
     r"""Compute the loss of a prediction, and its gradient with respect to the log-odds.
 
-    The mean over the images of
+    The loss is the mean over the images of
 
     .. math:: \sum_i q_i \log\left(1 + e^{-t_i z_i}\right)
               + 1 - \frac{\sum_i q_i p_i y_i}{\sum_i q_i (p_i + y_i - p_i y_i)}
 
     with the log-odds :math:`z_i`, the probabilities :math:`p_i`, the labels :math:`y_i`, 0 or 1, and
-    :math:`t_i = 2 y_i - 1`, and the fractions :math:`q_i` of the image that the pixels stand for. The second part is
-    one minus the Jaccard index of the probability, so that small lesions count as much as large ones.
+    :math:`t_i = 2 y_i - 1`, and the fractions :math:`q_i` of the image that the pixels represent. The second part is
+    one minus the Jaccard index of the probability. With it, small lesions count as much as large ones.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def take_step(
     dropout : float
         Probability that a number of the input is replaced by its mean.
     random : RandomState
-        Draws these numbers.
+        Generator that draws these numbers.
 
     Returns
     -------

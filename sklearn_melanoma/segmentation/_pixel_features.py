@@ -1,4 +1,4 @@
-"""Features of pixels: color relative to the skin, place, and unsupervised masks."""
+"""Features of pixels: color relative to the skin, position, and unsupervised masks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sklearn_melanoma.segmentation._refine import fill_bays
 from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, blur, choose_region
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE, segment_watershed
 
-# Longest side, in pixels, at which pixels are described. The probability varies smoothly, so its level sets can be
+# Longest side, in pixels, at which pixels are described. The probability is smooth, so its level sets can be
 # interpolated between these pixels.
 FEATURE_SIDE = 96
 
 # Standard deviations of the blurs of a color, as fractions of the longest side.
 _SCALES = (0.012, 0.03, 0.07)
 
-# Thresholds of the grown masks on Fisher's axis, from skin (0) to lesion (1). Experts draw nearer to the skin than
-# half way. How much nearer is a matter of style.
+# Thresholds of the grown masks on Fisher's axis, from skin (0) to lesion (1). Experts draw nearer to the skin than half
+# way. The best threshold depends on their style.
 _CUTS = (0.15, 0.2, 0.3, 0.4)
 _REACH = 0.35  # largest distance by which they can grow, in roots of the area
 
@@ -72,7 +72,7 @@ class PixelDescription:
     names : list of str
         Names of the features.
     base_probability : ndarray of shape (height, width), dtype float32
-        Probability of the base segmenter, 0 to 1. By default the mask of the watershed.
+        Probability of the base segmenter, 0 to 1. Defaults to the mask of the watershed.
     found : bool
         Whether the lesion is darker than the skin by at least 4 % of its level, in some channel.
     """
@@ -86,10 +86,9 @@ class PixelDescription:
 def describe_pixels(image: ArrayLike) -> PixelDescription:
     r"""Compute the features of every pixel of an image.
 
-    The image is shrunk to a longest side of 96 pixels. Unsupervised masks vote for the lesion:
-    Otsu's threshold and a wider one in several channels, and the watershed. The vote separates
-    skin and lesion roughly. Features are computed relative to both, which makes images
-    comparable. They are:
+    The image is shrunk to a longest side of 96 pixels. Unsupervised masks vote for the lesion: Otsu's threshold and a
+    wider one in several channels, and the watershed. The vote separates skin and lesion roughly. Features are computed
+    relative to both, so that images are comparable. The features are:
 
     - the color on Fisher's axis from skin (0) to lesion (1), in logarithms of red, green and
       blue under even light, at several scales and relative to the skin nearby. It is
@@ -120,7 +119,7 @@ def describe_pixels(image: ArrayLike) -> PixelDescription:
     ValueError
         If `image` is not an image.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
     Examples
     --------
@@ -166,7 +165,7 @@ def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _Wo
 
 
 def _find_candidates(working: _WorkingImage) -> tuple[Map, Map]:
-    """Return masks by Otsu's threshold, and by one nearer to the skin, of several gray levels."""
+    """Return masks of several gray levels, by Otsu's threshold and by a threshold nearer to the skin."""
     to_gray = np.array(CHANNELS["gray"], dtype=np.float32)
     gray = np.tensordot(to_gray, working.levels, axes=1)
     colors = working.flat[:, working.visible]
@@ -196,7 +195,7 @@ def _find_candidates(working: _WorkingImage) -> tuple[Map, Map]:
 
 
 def _describe_votes(working: _WorkingImage, watershed: Map, tight: Map, wide: Map, vote: Map) -> Features:
-    """Return which of the masks contain a pixel, and how well they agree on this image."""
+    """Return the votes of the masks for each pixel, and the agreement of the masks on this image."""
     every = np.concatenate([tight, wide]).reshape(len(tight) + len(wide), -1)
     both = every @ vote.ravel()
     agreement = both / np.maximum(every.sum(axis=1) + vote.sum() - both, 1)
@@ -221,14 +220,14 @@ def _describe_votes(working: _WorkingImage, watershed: Map, tight: Map, wide: Ma
 
 
 def _describe_appearance(working: _WorkingImage) -> Features:
-    """Return features of the color, texture and place of pixels that do not depend on the lesion."""
+    """Return features of the color, texture and position of pixels that do not depend on the lesion."""
     red, green, blue = working.levels
     height, width = red.shape
     y, x = np.mgrid[:height, :width].astype(np.float32) + 0.5
     from_center = np.abs(y - height / 2) / working.side, np.abs(x - width / 2) / working.side
     spread = np.ptp(working.levels, axis=0)
     median_red, median_green, median_blue = np.median(working.raw[:, working.visible], axis=1).tolist()
-    centered = working.raw[2] - np.float32(median_blue)  # for the accuracy of the variances
+    centered = working.raw[2] - np.float32(median_blue)  # float64, for accurate variances
     means, squares = ([working.blur(values, scale) for scale in (0.01, 0.03)] for values in (centered, centered**2))
     return {
         "from_frame": np.minimum(np.minimum(y, height - y), np.minimum(x, width - x)) / working.side,
@@ -252,7 +251,7 @@ def _describe_appearance(working: _WorkingImage) -> Features:
 
 
 def _describe_colors(working: _WorkingImage, vote: Map, roles: _Roles) -> Features:
-    """Return the positions of colors between those of the skin and those of the lesion's core."""
+    """Return the positions of colors on the axis from the skin to the lesion's core."""
     root = roles.root
     skin_color = np.median(working.flat[:, roles.skin], axis=1)
     step = np.median(working.flat[:, roles.core], axis=1) - skin_color
@@ -301,7 +300,7 @@ def _describe_colors(working: _WorkingImage, vote: Map, roles: _Roles) -> Featur
 
 
 def _describe_places(working: _WorkingImage, roles: _Roles) -> Features:
-    """Return the places of pixels relative to the lesion, and the place of the lesion in the image."""
+    """Return the positions of pixels relative to the lesion, and the position of the lesion in the image."""
     lesion, root = roles.lesion, roles.root
     signed = np.where(lesion, 0.5 - roles.inside, roles.outside - 0.5)
     height, width = lesion.shape
@@ -321,7 +320,7 @@ def _describe_places(working: _WorkingImage, roles: _Roles) -> Features:
 def _grow_masks(working: _WorkingImage, fisher: Map, reach: Mask) -> Features:
     """Return masks at several thresholds between skin and lesion, closed and filled, and distances to their borders.
 
-    If annotators draw wide, the mask at 0.2 is better than any threshold of gray levels.
+    If annotators draw wide borders, the mask at 0.2 is better than any threshold of gray levels.
     """
     masks = [fill_bays(choose_region((fisher > cut) & reach & working.visible)) for cut in _CUTS]
     level = np.stack(masks).mean(axis=0, dtype=np.float32)
@@ -336,7 +335,7 @@ def _grow_masks(working: _WorkingImage, fisher: Map, reach: Mask) -> Features:
 
 
 def _assign_roles(working: _WorkingImage, vote: Map) -> _Roles:
-    """Assign pixels to skin and lesion by a vote, or by place if the vote is empty."""
+    """Assign pixels to skin and lesion by a vote, or by position if the vote is empty."""
     height, width = vote.shape
     y, x = np.mgrid[:height, :width] + 0.5
     from_center = np.hypot(y - height / 2, x - width / 2)

@@ -26,34 +26,35 @@ from sklearn_melanoma.segmentation._perceptron import (
     take_step,
 )
 
-_ROWS_WITHOUT_IMAGES = 300  # in a batch of one "image", if the images of the pixels are not given
+_ROWS_WITHOUT_IMAGES = 300  # number of pixels that count as one image, if the images of the pixels are not given
 
 
 class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Perceptron that classifies pixels, and learns from whole masks.
 
-    It is meant as the `estimator` of a :class:`PixelClassifierSegmenter` that learns from hundreds of masks, also of
-    several data sets.
+    Use it as the `estimator` of a :class:`PixelClassifierSegmenter` that learns from hundreds of masks, also of several
+    data sets.
 
     Parameters
     ----------
     layer_sizes : tuple of int, default=(64, 32)
         Number of units of each hidden layer.
     max_iter : int, default=14
-        Number of passes through the images in `fit`. With few images there are more, for at least `min_steps` steps.
+        Number of passes over the images in `fit`. With few images there are more passes, for at least `min_steps`
+        steps.
     min_steps : int, default=400
-        Least number of steps in `fit`.
+        Smallest number of steps in `fit`.
     batch_size : int, default=8
         Number of images in a step.
     learning_rate : float, default=0.003
-        Length of the first step of `fit`, and of all steps of `partial_fit`. In `fit`, it falls to 0 like a cosine.
+        Length of the first step of `fit`, and of all steps of `partial_fit`. In `fit`, it decreases to 0 like a cosine.
     dropout : float, default=0.1
         Fraction of the numbers of the input that are replaced by their mean in each step.
     early_stopping : bool, default=False
-        Whether `fit` leaves out some images, stops when their loss no longer falls, and keeps the weights of its least
-        loss. `partial_fit` learns from all.
+        Whether `fit` leaves out some images and stops when their loss no longer decreases. It then keeps the weights
+        with the smallest loss. `partial_fit` learns from all images.
     validation_fraction : float, default=0.1
-        Fraction of the images that are left out, if `early_stopping` is True.
+        Fraction of the images that are left out if `early_stopping` is True.
     n_iter_no_change : int, default=5
         Number of passes without a lower loss after which `fit` stops, if `early_stopping` is True.
     warm_start : bool, default=False
@@ -86,9 +87,10 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     Notes
     -----
     The loss of an image is the mean log-loss of its pixels plus one minus the Jaccard index of the predicted
-    probabilities, the soft Jaccard loss [1]_. Pixels count by their weights, which say how many pixels of the image
-    each stands for. Columns are clipped at their 0.5 and 99.5 % quantiles and standardized. Hidden units are leaky
-    rectifiers. The steps are those of Adam [2]_. All is done in one thread, which is fastest for such small matrices.
+    probabilities, the soft Jaccard loss [1]_. Each pixel has a weight: the number of pixels of the image that it
+    represents. Columns are clipped at their 0.5 and 99.5 % quantiles and standardized. Hidden units are leaky
+    rectifiers. The steps are those of Adam [2]_. One thread does all the work, because this is fastest for such small
+    matrices.
 
     References
     ----------
@@ -161,9 +163,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_pixels,)
             Labels of two classes.
         sample_weight : array-like of shape (n_pixels,), default=None
-            Number of pixels of the image that each pixel stands for, up to a factor. By default, all count the same.
+            Number of pixels of the image that each pixel represents, up to a factor. By default, all weights are equal.
         images : array-like of shape (n_pixels,), default=None
-            The image of each pixel. By default, random parts of the pixels take the place of images.
+            The image of each pixel. By default, random parts of the pixels replace images.
 
         Returns
         -------
@@ -173,8 +175,8 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are not two classes, an argument has another length, or a weight is negative or an image has none
-            above 0. If it goes on learning, also if the features, the classes or `layer_sizes` are not as before.
+            If there are not two classes, or an argument has another length. If a weight is negative, or all weights of
+            an image are 0. If the features, the classes or `layer_sizes` have changed while learning continues.
         """
         self._validate_params()
         is_first = not (self.warm_start and hasattr(self, "network_"))
@@ -201,9 +203,9 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         images: ArrayLike | None = None,
     ) -> Self:
-        """Learn from pixels of some images, in one pass and on top of what was learned before.
+        """Continue to learn from pixels of some images, in one pass.
 
-        The first call scales the columns by its pixels, so it should have those of many images.
+        The first call scales the columns by its pixels, so it should have pixels of many images.
 
         Parameters
         ----------
@@ -212,7 +214,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_pixels,)
             Labels.
         classes : array-like of shape (2,), default=None
-            The classes; needed in the first call if `y` lacks one.
+            The classes; required in the first call if `y` lacks one.
         sample_weight : array-like of shape (n_pixels,), default=None
             As in `fit`.
         images : array-like of shape (n_pixels,), default=None
@@ -243,7 +245,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def _check_layer_sizes(self, is_first: bool) -> tuple[int, ...]:
-        """Return the sizes of the hidden layers; raise an error if they are none, or not those of the network."""
+        """Return the sizes of the hidden layers; raise an error if they are invalid, or the network has others."""
         sizes = tuple(self.layer_sizes)
         if not all(isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes):
             raise ValueError(
@@ -252,12 +254,12 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         if not is_first and sizes != (learned := tuple(each.shape[1] for each in self.network_.weights[:-1])):
             raise ValueError(
-                f"layer_sizes must stay as they were, {learned}, to go on learning, got {sizes}. Start from a clone."
+                f"layer_sizes must stay {learned} while learning continues, got {sizes}. Start from a clone."
             )
         return sizes
 
     def _check_pixels(self, X: Any, y: Any, sample_weight: Any, images: Any, *, classes: Any, reset: bool) -> Batch:
-        """Return the pixels, sorted by image, with features that are not scaled yet."""
+        """Return the pixels, sorted by image; their features are not scaled yet."""
         rows, labels = validate_data(self, X, y, dtype=np.float32, reset=reset)
         check_classification_targets(labels)
         if reset:
@@ -301,7 +303,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return np.split(self.learning_rate * (1 + np.cos(np.pi * progress)) / 2, n_passes)
 
     def _split(self, pixels: Batch, random: np.random.RandomState) -> tuple[Batch, Batch]:
-        """Return the pixels of the images to learn from, and those of the images that are left out."""
+        """Return the pixels of the images to learn from, and the pixels of the images that are left out."""
         n_left_out = max(1, round(self.validation_fraction * pixels.n_images))
         if n_left_out == pixels.n_images:
             raise ValueError(
@@ -312,7 +314,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return pixels.choose(order[n_left_out:]), pixels.choose(order[:n_left_out])
 
     def _learn_until_no_change(self, pixels: Batch, left_out: Batch, random: np.random.RandomState) -> None:
-        """Learn until the loss of the images that are left out no longer falls, and keep the best weights."""
+        """Learn until the loss of the images that are left out no longer decreases, and keep the best weights."""
         self.validation_scores_: list[float] = []
         best = self.network_
         for rates in self._plan_passes(pixels):
@@ -327,7 +329,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.network_ = best
 
     def _learn_once(self, pixels: Batch, rates: NDArray[np.float64], random: np.random.RandomState) -> float:
-        """Take a step for each batch of images, in a random order, and return the mean loss."""
+        """Take a step for each batch of images, in random order, and return the mean loss."""
         losses = []
         order = random.permutation(pixels.n_images)
         for number, rate in enumerate(rates):

@@ -1,4 +1,4 @@
-"""Segmenter whose weights come with the package."""
+"""Pretrained segmenter with weights in the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_melanoma.segmentation._perceptron import Network, start_moments
 from sklearn_melanoma.segmentation._pixel_classifier import PixelClassifierSegmenter
 from sklearn_melanoma.segmentation._pixel_perceptron import PixelPerceptron
 
-#: Masks that the watershed counts as, beside those of your own. With 20 masks, it has half of the weight.
+#: Weight of the watershed as a number of masks. With 20 masks of the user, it has half of the weight.
 PRIOR_MASKS = 20
 _SCALING = ("low", "high", "center", "factor")
 _FILE = "pretrained.npz"
@@ -22,24 +22,24 @@ _FILE = "pretrained.npz"
 def load_pretrained_segmenter() -> PixelClassifierSegmenter:
     """Load a segmenter that was trained on images of ISIC 2017.
 
-    It segments images at once. With 20 masks of your own, `fit` finds the threshold at which it draws as your
-    annotators do. The perceptron stays as it is.
+    It segments images without `fit`. With 20 masks of your own, `fit` finds the threshold that fits the style of your
+    annotators. The perceptron does not change.
 
     Returns
     -------
     PixelClassifierSegmenter
-        Fitted. Its `estimator` is a frozen :class:`PixelPerceptron`, and its probability is averaged with that of
-        :class:`WatershedSegmenter`.
+        Fitted segmenter. Its `estimator` is a frozen :class:`PixelPerceptron`. Its probability is the average of those
+        of the perceptron and of :class:`WatershedSegmenter`.
 
     See Also
     --------
-    WatershedSegmenter : Needs no training, and is better on images that are drawn tightly.
-    PixelPerceptron : Learns from masks of your own, from hundreds of them.
+    WatershedSegmenter : Segmenter without training, which is better for tightly drawn masks.
+    PixelPerceptron : Classifier that learns from hundreds of your own masks.
 
     Notes
     -----
     The perceptron learned from the masks of 600 training images of the ISIC 2017 challenge, which are in the public
-    domain (CC0). ``docs/examples/pretrain_segmenter.py`` made the file, and makes one from other images.
+    domain (CC0). The script ``docs/examples/pretrain_segmenter.py`` made the file, and can make one from other images.
 
     Without masks of your own, its mean Jaccard index is 0.838 on HAM10000, where the watershed has 0.813, and 0.824 on
     PH², where the watershed has 0.864: PH² is drawn more tightly. With 20 masks, it is 0.845 and 0.867; see
@@ -61,7 +61,7 @@ def load_pretrained_segmenter() -> PixelClassifierSegmenter:
 
 
 def read_weights(path: PathLike) -> PixelClassifierSegmenter:
-    """Return the segmenter of a file that `write_weights` wrote."""
+    """Return the segmenter from a file that `write_weights` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         n_layers = sum(name.startswith("weights_") for name in stored)
         layers = ([stored[f"{kind}_{number}"] for number in range(n_layers)] for kind in ("weights", "biases"))

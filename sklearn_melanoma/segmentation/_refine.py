@@ -20,7 +20,7 @@ from sklearn_melanoma._geometry import (
 from sklearn_melanoma.preprocessing._cielab import levels_to_lab
 
 # All lengths are fractions of the root of the lesion's area. The ring of skin starts and ends at these distances from
-# the lesion. Light and skin differ farther away.
+# the lesion. Farther away, light and skin are different.
 _RING_START = 0.15
 _RING_END = 0.5
 # Largest distance by which the lesion can grow.
@@ -28,12 +28,12 @@ _GROWTH = 0.35
 # Radius of the closing. It fills bays narrower than twice this, as experts do.
 _BAY = 0.25
 
-# Smallest number of pixels on either side from which colors are estimated.
+# Smallest number of pixels on each side for estimating its color.
 _MIN_PIXELS = 30
-# Smallest fraction of the first region that the new one must cover. Below it, the new region is another one.
+# Smallest fraction of the first region that the new region must cover. Below it, they are different objects.
 _MIN_KEPT = 0.3
 
-# Added to the variances, in squared units of CIELAB: the just noticeable difference of colors.
+# Constant added to the variances, in squared units of CIELAB: the just noticeable difference of colors.
 _JUST_VISIBLE = 1.0
 
 
@@ -92,7 +92,7 @@ def refine_by_color(
     color = levels_to_lab(rgb[:, crop[0], crop[1]].reshape(3, -1))
     lesion, skin = (color.take(np.flatnonzero(part), axis=1) for part in (inside, ring))
     half = skin.shape[1] // 2
-    start = np.partition(skin, half, axis=1)[:, half]  # the median, at a fraction of its cost
+    start = np.partition(skin, half, axis=1)[:, half]  # the median; faster than by sorting
     step = lesion.mean(axis=1) - start
     spread = (_compute_covariance(lesion) + _compute_covariance(skin)) / 2 + _JUST_VISIBLE * np.eye(3)
     axis = np.linalg.solve(spread, step)
@@ -111,7 +111,7 @@ def refine_by_color(
 
 
 def fill_bays(mask: NDArray[np.bool_], radius: float = _BAY) -> NDArray[np.bool_]:
-    """Fill the holes and the bays of a mask by a closing with a disk; its radius is per root of the mask's area."""
+    """Fill the holes and bays of a mask by a closing with a disk; its radius is a fraction of the root of the area."""
     square = int(radius**2 * np.count_nonzero(mask))
     pad = isqrt(square) + 2
     box = bounding_box(mask)

@@ -15,7 +15,7 @@ from sklearn_melanoma._geometry import fill_holes, frame_of, grow_by_disk
 from sklearn_melanoma.segmentation._light import fit_light, upper_median
 from sklearn_melanoma.segmentation._refine import fill_bays
 
-#: How the gray levels of each channel are made from red, green and blue.
+#: Weights of red, green and blue in the gray levels of each channel.
 CHANNELS: dict[str, tuple[float, float, float]] = {
     "red": (1, 0, 0),
     "green": (0, 1, 0),
@@ -23,7 +23,7 @@ CHANNELS: dict[str, tuple[float, float, float]] = {
     "gray": (0.2125, 0.7154, 0.0721),  # ITU-R BT.709, as in scikit-image
 }
 
-#: Channels that are the ratio of one color to red. Pigment and blood lower the ratio, shadows do not.
+#: Channels that are the ratio of a color to red. Pigment and blood lower the ratio; shadows do not.
 RATIOS: dict[str, int] = {"blue/red": 2, "green/red": 1}
 
 #: Standard deviation of the smoothing, as a fraction of the longest side: wider than a hair, narrower than a notch.
@@ -34,15 +34,15 @@ MIN_AREA = 0.001
 #: Smallest contrast of a lesion to the skin, as a fraction of the skin's level.
 MIN_CONTRAST = 0.04
 
-# Length of the border and along the frame, per root of the area. From the first on, a region is ragged. Up to the
-# second, a core is compact. In pixels, a disk has 3.2 and a square 4.
+# Length of the border and along the frame, per root of the area. A region is ragged from the first number on. A core is
+# compact up to the second number. In pixels, a disk has 3.2 and a square has 4.
 _RAGGED, _COMPACT = 6.0, 5.0
 
 # Largest area of a core, as a fraction of the ragged region around it.
 _MAX_CORE = 0.6
 
-# Smallest area of a part of a lesion, as a fraction of the largest part's, and its largest distance from that part, per
-# root of that area. The Jaccard index is nearly the same from 0.05 to 0.1, and from 0.35 to 1.
+# Smallest area of a part of a lesion, as a fraction of the area of the largest part, and largest distance from that
+# part, per root of its area. The Jaccard index is nearly the same from 0.05 to 0.1, and from 0.35 to 1.
 _MIN_PART, _NEAR = 0.1, 0.5
 
 
@@ -53,8 +53,8 @@ Colors = Callable[[int], NDArray[np.float32]]
 class Channel(NamedTuple):
     """Gray levels of one channel of an image, their dark pixels and the light."""
 
-    gray: NDArray[np.float32]  # 1 is about the level of the skin
-    dark: NDArray[np.bool_]  # below Otsu's threshold
+    gray: NDArray[np.float32]  # the level of the skin is about 1
+    dark: NDArray[np.bool_]  # pixels below Otsu's threshold
     light: NDArray[np.float32] | None  # light on the skin; None if it is assumed to be even
 
     def correct_light(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,7 +68,7 @@ class Channel(NamedTuple):
 def find_region(
     colors: Colors, channel: str, artifacts: NDArray[np.bool_] | None, *, even_light: bool
 ) -> tuple[Channel, NDArray[np.bool_]]:
-    """Return the best channel and its most likely lesion, which is empty if it is too small or too pale."""
+    """Return the best channel and its most likely lesion; the lesion is empty if it is too small or too pale."""
     made = [make_channel(colors, name, artifacts, even_light=even_light) for name in _list_channels(channel)]
     best = made[0] if len(made) == 1 else max(made, key=lambda each: _measure_separability(each, artifacts))
     region = choose_region(best.dark)
@@ -85,7 +85,7 @@ def _list_channels(channel: str) -> list[str]:
 def make_channel(colors: Colors, channel: str, artifacts: NDArray[np.bool_] | None, *, even_light: bool) -> Channel:
     """Compute one channel of an image from its smoothed colors."""
     if channel in RATIOS:
-        # The ratios of dark pixels are noise. Adding 8 levels keeps them near that of gray.
+        # The ratios of dark pixels are noise. Adding 8 levels keeps them near the ratio of gray.
         gray = 128 * (colors(RATIOS[channel]) + 8) / (colors(0) + 8)
     else:
         weighted = (weight * colors(color) for color, weight in enumerate(CHANNELS[channel]) if weight)
@@ -106,30 +106,30 @@ def smooth_levels(levels: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def blur(values: NDArray[np.generic], sigma: float, *, mode: str = "reflect") -> NDArray[np.float32]:
-    """Filter a small map, or a stack of maps, by a Gaussian; as a product of matrices, it is several times as fast."""
+    """Filter a small map, or a stack of maps, by a Gaussian. A product of matrices is several times as fast."""
     down, across = (_make_averaging_matrix(n, sigma, mode) for n in values.shape[-2:])
     return down @ values.astype(np.float32, copy=False) @ across.T
 
 
 @lru_cache(maxsize=64)
 def _make_averaging_matrix(n: int, sigma: float, mode: str) -> NDArray[np.float32]:
-    """Return the Gaussian weights of the n pixels of a line in the average around each of them."""
+    """Return the Gaussian weights of the n pixels of a line in the average around each pixel."""
     return ndi.gaussian_filter1d(np.eye(n), sigma, axis=0, truncate=3, mode=mode).astype(np.float32)
 
 
 def binarize(gray: NDArray[np.float32], artifacts: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Return the pixels that are darker than Otsu's threshold, without artifacts."""
     visible = gray if artifacts is None else gray[~artifacts]
-    # A range below 1e-3 of the skin's level is rounding, and too small for Otsu's histogram.
+    # A range below 1e-3 of the skin's level comes from rounding, and is too small for Otsu's histogram.
     if visible.size == 0 or np.ptp(visible) < 1e-3:
         return np.zeros(gray.shape, dtype=bool)
-    # A histogram of integers is faster than one of floats, and their step is finer than the noise.
+    # A histogram of integers is faster than one of floats, and steps of an integer are finer than the noise.
     threshold = (int(threshold_otsu(np.minimum(visible * 128, 255).astype(np.uint8))) + 1) / 128
     return gray < threshold if artifacts is None else (gray < threshold) & ~artifacts
 
 
 def _measure_separability(channel: Channel, artifacts: NDArray[np.bool_] | None) -> float:
-    """Return the variance between both sides of the threshold as a fraction of the variance, from 0 to 1."""
+    """Return the variance between both sides of the threshold as a fraction of the total variance, from 0 to 1."""
     visible, dark = channel.gray, channel.dark
     if artifacts is not None:
         visible, dark = visible[~artifacts], dark[~artifacts]
@@ -141,7 +141,7 @@ def _measure_separability(channel: Channel, artifacts: NDArray[np.bool_] | None)
 
 
 def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the connected region that is most likely the lesion, by place and size, with its holes filled."""
+    """Return the connected region that is most likely the lesion, by position and size, with its holes filled."""
     labels, n_regions = ndi.label(binary)
     if n_regions == 0:
         return binary
@@ -150,8 +150,8 @@ def choose_region(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     weight = np.bincount(label, _compute_center_weights(binary.shape)[dark])
     area = np.maximum(np.bincount(label), 1)  # the background has no pixel
     on_frame = np.bincount(frame_of(labels), minlength=n_regions + 1)
-    # A lesion cut by the frame touches it along less than twice the root of its area. Stickers, shadows and uneven
-    # light touch it along more.
+    # If the frame cuts a lesion, the lesion touches it along less than twice the root of its area. Stickers, shadows
+    # and uneven light touch it along more.
     weight *= np.maximum(1 - on_frame / (2 * np.sqrt(area)), 0.05)
     weight[0] = -1
     return fill_holes(labels == weight.argmax())
@@ -165,7 +165,7 @@ def _compute_center_weights(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def cut_probability(probability: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
-    """Return the connected part above a threshold with the largest sum, its holes filled.
+    """Return the connected part above a threshold with the largest sum; its holes are filled.
 
     Parameters
     ----------
@@ -241,11 +241,11 @@ def find_core(
 
 
 def join_parts(dark: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Join a region with the dark parts near it if they lie around the center of the image together.
+    """Join a region with the dark parts near it if, together, they lie around the center of the image.
 
-    Melanomas in particular can have dark parts with pale or regressed skin between them. Then the
-    region is one of the parts, and lies on one side of the center. Parts that do not belong to the
-    lesion, such as ink, shadows and other spots, lie farther from the center than the region.
+    Melanomas in particular can have dark parts with pale or regressed skin between them. The region is then one of the
+    parts, and lies on one side of the center. Parts that do not belong to the lesion, such as ink, shadows and other
+    spots, are farther from the center than the region.
 
     Parameters
     ----------

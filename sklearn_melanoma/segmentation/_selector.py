@@ -28,8 +28,8 @@ from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
-# The weight of a candidate in the vote grows e-fold if its predicted Jaccard index grows by 0.05. That is half the
-# disagreement of two experts.
+# The weight of a candidate in the vote grows by a factor of e if its predicted Jaccard index grows by 0.05. This is
+# half the disagreement of two experts.
 _SHARPNESS = 20.0
 
 # Candidates of the vote threshold. The one with the best mean Jaccard index is chosen.
@@ -56,31 +56,28 @@ def default_segmenters() -> list[tuple[str, Segmenter]]:
 class SegmenterSelector(Segmenter, Composite):
     """Combine the masks of several segmenters by a weighted vote, for each image.
 
-    Each segmenter gives a candidate mask. Without masks to learn from, the weight of a candidate
-    is its mean agreement with the others, since wrong candidates are usually wrong in different
-    ways.
+    Each segmenter gives a candidate mask. Without masks to learn from, the weight of a candidate is its mean agreement
+    with the others, because wrong candidates are usually wrong in different ways.
 
     If a few masks are given, a regressor (the ranker) learns to predict the Jaccard index of each
-    candidate. It uses features that need no true mask (:func:`describe_candidates`): contrast and
-    slope along the border, compactness, place, size and agreement. Better candidates get a larger
-    weight. The threshold of the vote is chosen on the given masks, so it follows the annotators'
-    style, tight or wide.
+    candidate. It uses features that need no true mask (:func:`describe_candidates`): contrast and slope along the
+    border, compactness, position, size and agreement. Candidates with a higher prediction get a larger weight. The
+    threshold of the vote is chosen on the given masks, so it follows the annotators' style, tight or wide.
 
     Parameters
     ----------
     segmenters : list of (str, segmenter), optional
-        Names and segmenters. By default eight variants of :class:`WatershedSegmenter`: four
-        channels, without even light, without refinement, a wide and a tight one. Segmenters
-        that learn are fitted to the same masks.
+        Names and segmenters. Defaults to eight variants of :class:`WatershedSegmenter`: four channels, without even
+        light, without refinement, a wide and a tight one. Segmenters that learn are fitted to the same masks.
     ranker : regressor, optional
-        Predicts the Jaccard index of a candidate from its features, if ``fit`` gets masks. By
-        default 100 extremely randomized trees.
+        Regressor that predicts the Jaccard index of a candidate from its features, if ``fit`` gets masks. Defaults to
+        100 extremely randomized trees.
     n_best : int, optional
-        Number of best candidates that vote; 1 chooses a single one. By default all.
+        Number of best candidates that vote; 1 chooses a single one. Defaults to all.
     vote_threshold : float, default=0.4
         Fraction of the vote above which a pixel belongs to the lesion, if ``fit`` gets too few
-        masks to choose it. The default is below one half, since thresholds of gray levels give
-        masks that are too small.
+        masks to choose it. The default is below one half, because thresholds of gray levels give masks that are too
+        small.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in
         the search around it. ``fit`` segments its candidates in parallel; ``transform`` and
@@ -99,13 +96,13 @@ class SegmenterSelector(Segmenter, Composite):
 
     See Also
     --------
-    WatershedSegmenter : One of the candidates; faster.
+    WatershedSegmenter : One of the candidates, which is faster.
     describe_candidates : Features of the candidates.
 
     Notes
     -----
-    It works without ``fit``, unless one of `segmenters` must be fitted. At least five masks are
-    needed to learn the weights and the threshold. With fewer, it votes as without masks.
+    The selector works without ``fit``, unless one of `segmenters` must be fitted. It needs at least five masks to learn
+    the weights and the threshold. With fewer, it votes as without masks.
 
     A random forest that chooses among twelve borders is evaluated in [1]_.
 

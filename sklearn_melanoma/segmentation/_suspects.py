@@ -1,4 +1,4 @@
-"""Suspect masks: masks that two models reject, which learned from other images."""
+"""Suspect masks: masks that two models reject. The models learned from other images."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EXPERT_AGREEMENT = 0.8
 # Below this Jaccard index, a mask counted as wrong in task 1 of the ISIC 2018 challenge.
 LEAST_JACCARD = 0.65
 
-# Features of the unsupervised masks, and of the place relative to them. All others are of color and texture.
+# Features of the unsupervised masks, and of the position relative to them. All others are of color and texture.
 _PLACE_FEATURES = (
     *("watershed", "tight", "wide", "blue_tight", "blue_wide", "green_tight", "green_wide"),
     *("vote", "grown", "distance", "from_"),
@@ -51,7 +51,7 @@ _PLACE_FEATURES = (
 _N_PIXELS = 300
 
 _Model = tuple[Mask, ExtraTreesClassifier]  # columns of the features, and the classifier
-Maps = NDArray[np.float16]  # (3, height, width), probability of the color model, the place model, and their mean
+Maps = NDArray[np.float16]  # (3, height, width), probability of the color model, of the position model, and their mean
 
 
 class MaskAssessment(NamedTuple):
@@ -62,11 +62,11 @@ class MaskAssessment(NamedTuple):
     agreement : float
         Jaccard index of the masks of the two models.
     color_jaccard, place_jaccard : float
-        Jaccard index of the given mask with that of each model.
+        Jaccard index of the given mask with the mask of each model.
     suspect : bool
         Whether both models reject the given mask.
     proposed : ndarray of shape (height, width), dtype bool, or None
-        Mask of both models at the size of the given one, if that is suspect.
+        Mask of both models at the size of the given mask, if the given mask is suspect.
     """
 
     agreement: float
@@ -80,7 +80,7 @@ class _Given(NamedTuple):
     """Given mask of an image, with sampled pixels."""
 
     sample: Sample
-    of_place: Mask  # of shape (n_features,), True for those of place
+    of_place: Mask  # of shape (n_features,), True for features of position
     mask: Mask  # shrunk
     shape: tuple[int, int]  # of the mask as given
     box: tuple[slice, slice]  # of the image without its frame, in the mask as given
@@ -118,7 +118,7 @@ def assess_masks(
     names: tuple[str, str] = NAMES,
     begin_part: Callable[[str], None] = lambda name: None,
 ) -> list[MaskAssessment]:
-    """Compare masks with those of two models that learned from other images.
+    """Compare masks with the masks of two models that learned from other images.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def assess_masks(
     trusted : ndarray of shape (n_images,), dtype bool
         True for masks that are never suspect.
     groups : array-like of shape (n_images,), optional
-        Lesions. The models that assess a mask have seen no image of its lesion.
+        Lesions. The models that assess a mask have not learned from images of the same lesion.
     cv : int, default=5
         Number of folds.
     n_jobs : int, optional
@@ -196,17 +196,17 @@ def _read_given(image: Any, mask: Any, position: int, seed: int, names: tuple[st
 
 
 def _fit_models(given: Sequence[_Given], seed: int) -> list[_Model]:
-    """Fit a classifier of pixels to the features of color, and one to those of place."""
+    """Fit a classifier of pixels to the features of color, and another one to the features of position."""
     rows, labels = (np.concatenate([getattr(one.sample, name) for one in given]) for name in ("rows", "labels"))
     of_place = given[0].of_place
     return [(used, make_trees(seed).fit(rows[:, used], labels)) for used in (~of_place, of_place)]
 
 
 def _predict_maps(image: Any, position: int, models: list[_Model]) -> Maps:
-    """Return the probability of the lesion by each model, and its mean."""
+    """Return the probability of the lesion by each model, and the mean of both."""
     with element_errors(position, image):
         lesion = as_lesion(image)
-    # They are described again, since the features of all images would not fit into memory.
+    # The pixels are described again, because the features of all images would not fit into memory.
     pixels = describe_pixels(lesion.image[find_content(lesion.image)])
     if not pixels.found:
         return np.zeros((len(models) + 1, *pixels.base_probability.shape), dtype=np.float16)
@@ -217,7 +217,7 @@ def _predict_maps(image: Any, position: int, models: list[_Model]) -> Maps:
 def _choose_thresholds(given: Sequence[_Given], maps: Sequence[Maps]) -> list[float]:
     """Return the threshold of each model that agrees best with the given masks.
 
-    The median over images does not depend on the damaged ones, if they are the minority.
+    The median over images does not depend on damaged masks if they are the minority.
     """
     scores = [
         [score_thresholds(probability.astype(np.float32), one.mask) for probability in of_image]

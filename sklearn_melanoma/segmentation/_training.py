@@ -63,7 +63,7 @@ def read_pair(
     position : int
         Their position, for errors.
     names : tuple of (str, str), default=("X", "y")
-        Names of the sequences that they are from, for errors.
+        Names of their sequences, for errors.
 
     Returns
     -------

@@ -26,7 +26,7 @@ from sklearn_melanoma.segmentation._regions import (
 )
 
 # Longest side, in pixels, at which images are segmented. On three data sets, the mean Jaccard index is the same at 128,
-# 160, 192, 256 and 384 within 0.006. The cost grows with the square.
+# 160, 192, 256 and 384 within 0.006. The cost grows with the square of the side.
 MASK_SIDE = 192
 
 MAX_MARGIN = 0.1
@@ -49,25 +49,23 @@ def segment_watershed(
 ) -> NDArray[np.bool_]:
     """Segment the lesion of a dermoscopic image.
 
-    The steps follow the survey's system: gray levels, binarization (Otsu), watershed.
+    The steps are those of the survey's system: gray levels, binarization (Otsu), watershed.
 
     1. Uniform frames around the image are cut off. Hairs and other thin dark lines are erased.
-       The dark surround of a round lens, stickers and ink on the frame
-       are left out. A dark region that lies along the frame, far from the center, is left out
-       too if another region is found.
+       The dark surround of a round lens, stickers and ink on the frame are left out. If there is another region, a dark
+       region along the frame, far from the center, is left out, too.
     2. The gray levels of one channel are smoothed, and the uneven light is divided out.
     3. Otsu's threshold splits them into skin and lesion. The connected dark region with the
        largest weight is chosen. The weight of a pixel decreases with its distance from the
        center. The weight of a region decreases with the length of the frame that it touches. Its
        holes are filled.
-    4. A watershed on the gradient places the border. Its markers are the region and the pixels
-       well outside it, so the border lies in the narrow band between. Otsu's threshold lies half
-       way to the dark core, so the true border is outside rather than inside.
-    5. A ragged region with a compact, much darker core is replaced by the core, since the rest is
-       uneven skin. Dark parts near the region are joined with it if they lie around the center of
-       the image together. Then the border is moved to where the color passes `level`, on the axis
-       that best separates the lesion from the skin around it. Bays are filled, and the watershed
-       places the border again.
+    4. A watershed on the gradient places the border. Its markers are the region and the pixels well outside it, so the
+       border is in the narrow band between them. Otsu's threshold is half way to the dark core, so the true border is
+       outside rather than inside the region.
+    5. If a ragged region has a compact, much darker core, the core replaces it, because the rest is uneven skin. Dark
+       parts near the region are joined with it if, together, they lie around the center of the image. Then the border
+       is moved to the place where the color passes `level`, on the axis that best separates the lesion from the skin.
+       Bays are filled, and the watershed places the border again.
     6. The border is moved outwards by `margin`.
 
     Parameters
@@ -75,8 +73,8 @@ def segment_watershed(
     image : array-like of shape (height, width, 3)
         Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Channel of gray levels. "auto" chooses the one of the first four channels that Otsu's
-        threshold separates best. The ratios depend on color alone and not on shadows.
+        Channel of gray levels. "auto" chooses one of the first four channels: the one that Otsu's threshold separates
+        best. The ratios depend on color only, and not on shadows.
     even_light : bool, default=True
         Whether to divide the gray levels by the slowly varying light.
     leave_out_artifacts : bool, default=True
@@ -100,7 +98,7 @@ def segment_watershed(
     ValueError
         If `image` is not an image, `channel` is unknown, `level` is not between 0 and 1, or `margin` is not in 0..0.1.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
     References
     ----------
@@ -170,7 +168,7 @@ def _segment_content(
         if whole is not core:  # the color between the parts can be that of skin
             region = fill_bays(region | whole)
     region = _flood_region(chosen.gray, region)
-    # The border is interpolated to the full size by the distance from the lesion.
+    # The border is interpolated at the full size, by the distance from the lesion.
     margin *= max(region.shape)
     return resize_map(_measure_distance(region, reach=margin + 2), shape) <= margin
 
@@ -185,9 +183,9 @@ def _flood_region(gray: NDArray[np.float32], region: NDArray[np.bool_]) -> NDArr
     markers = inner + np.int8(2) * ~wide
     # The watershed needs the pixels between the markers and the pixels of the markers that touch them.
     between = grow_by_square(wide & ~inner, 1)
-    # Without a second smoothing, the watershed follows the noise on flat parts, which differs between sizes.
+    # Without a second smoothing, the watershed follows the noise in flat parts, which depends on the size.
     slope = ndi.gaussian_gradient_magnitude(gray[crop], SMOOTHING * side, truncate=3)
-    # A watershed of integers is twice as fast as one of floats, and 255 steps are finer than the noise.
+    # A watershed on integers is twice as fast as one on floats, and 255 steps are finer than the noise.
     slope = (slope * (255 / max(float(slope.max()), 1e-6))).astype(np.uint8)
     flooded = np.zeros_like(region)
     flooded[crop] = inner | (watershed(slope, markers, mask=between) == 1)

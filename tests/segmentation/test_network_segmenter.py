@@ -145,7 +145,7 @@ def test_logits_and_probabilities_are_not_confused(tmp_path, lesions, single):
     with pytest.raises(ValueError, match=r"^X\[0\]: output must lie in 0\.\.1 with logits=False, got -"):
         segmenter.transform(lesions)
     probabilities = write_channels(tmp_path / "p.onnx", f"{CHANNELS} y = Sigmoid(c)")
-    with pytest.warns(UserWarning, match=r"The output 'y' of .* lies in 0\.\.1, as probabilities do.*logits=False"):
+    with pytest.warns(UserWarning, match=r"The output 'y' of .* lies in 0\.\.1, like probabilities.*logits=False"):
         NetworkSegmenter(probabilities, mean=0, std=1).transform(lesions)
 
 

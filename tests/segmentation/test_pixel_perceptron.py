@@ -261,7 +261,7 @@ def test_what_must_stay_to_go_on(pixels, method):
         learn(X[:, :4], y)
     with pytest.raises(ValueError, match="y must hold two classes, got 4"):
         learn(X, np.where(y, "lesion", "skin"))
-    with pytest.raises(ValueError, match=r"layer_sizes must stay as they were, \(16, 8\), .* got \(4,\)"):
+    with pytest.raises(ValueError, match=r"layer_sizes must stay \(16, 8\) while .* got \(4,\)"):
         getattr(model.set_params(layer_sizes=(4,)), method)(X, y)
 
 
