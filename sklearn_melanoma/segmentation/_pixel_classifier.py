@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -31,11 +30,13 @@ from sklearn_melanoma.segmentation._pixel_samples import (
     check_samples,
     crop_pair,
     find_best_threshold,
+    learn_pixels,
     make_trees,
     predict_lesion,
     sample_pixels,
     score_thresholds,
     shrink_for_scores,
+    warn_if_images_are_lost,
 )
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
@@ -59,7 +60,8 @@ class PixelClassifierSegmenter(Segmenter):
     ----------
     estimator : classifier, optional
         Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
-        extremely randomized trees. :class:`PixelPerceptron` is better with hundreds of masks.
+        extremely randomized trees. :class:`PixelPerceptron` is better with hundreds of masks. If its
+        `fit` has a parameter `images`, it is told the image and the weight of each pixel.
     n_pixels : int, default=300
         Number of pixels sampled from each image that has a mask, more of them near the border.
         Each image has the same weight.
@@ -74,7 +76,8 @@ class PixelClassifierSegmenter(Segmenter):
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
         Seed of the sampled pixels, of the folds and of the default classifier. Pass an int for
-        reproducible results. A given `estimator` uses its own seed.
+        reproducible results. A given `estimator` uses its own seed. Each `partial_fit` samples other
+        pixels.
 
     Attributes
     ----------
@@ -169,6 +172,11 @@ class PixelClassifierSegmenter(Segmenter):
         ValueError, TypeError, OSError
             If there is no mask, a mask has another size than its image, all masks are empty or
             all are full, or a parameter is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If a classifier inside `estimator` takes the images of its pixels, but can't get them.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)
@@ -180,6 +188,7 @@ class PixelClassifierSegmenter(Segmenter):
         """Return images and masks, and the positions of those with a mask."""
         images = check_images(X)
         masks, labeled = check_few_masks(y, len(images))
+        warn_if_images_are_lost(self.estimator)
         if not labeled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} images. "
@@ -219,13 +228,15 @@ class PixelClassifierSegmenter(Segmenter):
             if not hasattr(self, "estimator_"):
                 self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
             classifier = getattr(self, "estimator_", None) or clone(self.estimator)
-            rng, samples, scores = check_random_state(self.random_state), [], []
+            rng = check_random_state(getattr(self, "_next_seed", self.random_state))
+            samples, scores = [], []
             for pixels, mask, sample in self._read_pixels(images, masks, labeled, rng, task):
                 samples.append(sample)
                 if hasattr(self, "estimator_"):
                     scores.append(score_thresholds(self._predict_probability(pixels, classifier), mask))
             task.begin_part("learn")
-            self.estimator_ = _learn(classifier.partial_fit, samples, classes=[False, True])
+            self.estimator_ = learn_pixels(classifier, samples, "partial_fit", classes=[False, True])
+            self._next_seed = int(rng.randint(2**31 - 1))
         self._set_weight(getattr(self, "n_masks_", 0) + len(labeled))
         self._set_threshold([*getattr(self, "_recent_scores", []), *scores])
         return self
@@ -255,6 +266,7 @@ class PixelClassifierSegmenter(Segmenter):
         self._set_threshold(self._score_left_out(samples, tuning, seed, task))
         task.begin_part("learn")
         self.estimator_ = self._fit_classifier(samples, seed)
+        self._next_seed = int(rng.randint(2**31 - 1))
 
     def _read_pixels(
         self,
@@ -273,7 +285,7 @@ class PixelClassifierSegmenter(Segmenter):
 
     def _fit_classifier(self, samples: Sequence[Sample], seed: int) -> BaseEstimator:
         classifier = make_trees(seed) if self.estimator is None else clone(self.estimator)
-        return _learn(classifier.fit, samples)
+        return learn_pixels(classifier, samples)
 
     def _score_left_out(
         self,
@@ -333,15 +345,6 @@ class PixelClassifierSegmenter(Segmenter):
 
 def _learns_in_parts(estimator: Any) -> bool:
     return hasattr(estimator, "partial_fit") and not isinstance(estimator, FrozenEstimator)
-
-
-def _learn(fit: Callable[..., Any], samples: Sequence[Sample], **options: Any) -> Any:
-    """Call a method that learns from pixels, with the image and the weight of each if it takes them."""
-    rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-    if "images" in signature(fit).parameters:
-        images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
-        options |= {"sample_weight": weights, "images": images}
-    return fit(rows, labels, **options)
 
 
 def _find_best(scores: Sequence[Sequence[float]]) -> tuple[float, float]:

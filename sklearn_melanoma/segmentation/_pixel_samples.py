@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from sklearn import get_config
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
 
+from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._io.reading import resize_map, resize_mask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import Mask
+from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._field_of_view import find_content, scale_box
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription
@@ -80,6 +87,61 @@ def check_samples(samples: Sequence[Sample], *, name: str = "y") -> None:
 def make_trees(seed: int) -> ExtraTreesClassifier:
     """Return the default classifier of pixels, not fitted."""
     return ExtraTreesClassifier(_N_TREES, min_samples_leaf=5, max_features=0.1, random_state=seed)
+
+
+def learn_pixels(classifier: Any, samples: Sequence[Sample], method: str = "fit", **options: Any) -> Any:
+    """Fit a classifier to pixels, with the image and the weight of each if it takes them, and return it.
+
+    Parameters
+    ----------
+    classifier : estimator
+        A classifier, or a pipeline that ends in one.
+    samples : sequence of Sample
+        Pixels of each image.
+    method : {"fit", "partial_fit"}, default="fit"
+        Which method learns.
+    **options : dict
+        Passed to the method.
+
+    Returns
+    -------
+    estimator
+        What the method returns.
+    """
+    rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
+    images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
+    about_pixels = {"images": images, "sample_weight": weights}
+    options |= {keyword: about_pixels[name] for name, keyword in _name_keywords(classifier, method).items()}
+    return getattr(classifier, method)(rows, labels, **options)
+
+
+def warn_if_images_are_lost(classifier: Any) -> None:
+    """Warn if a classifier inside another one takes the images of its pixels, but can't get them."""
+    if classifier is None or isinstance(classifier, FrozenEstimator) or _name_keywords(classifier, "fit"):
+        return
+    params = classifier.get_params() if hasattr(classifier, "get_params") else {}
+    frozen = tuple(f"{name}__" for name, value in params.items() if isinstance(value, FrozenEstimator))
+    inside = (value for name, value in params.items() if hasattr(value, "fit") and not name.startswith(frozen))
+    found = next((type(value).__name__ for value in inside if _name_keywords(value, "fit")), None)
+    if found is not None:
+        warn_user(
+            f"{found} learns without the images of its pixels, because {type(classifier).__name__} around it does not "
+            f"pass them on. Pass {found} as estimator, or as the last step of a pipeline. With metadata routing, call "
+            "set_fit_request(images=True, sample_weight=True) on it."
+        )
+
+
+def _name_keywords(classifier: Any, method: str) -> dict[str, str]:
+    """Return the keywords of the images and weights of pixels; empty for a classifier that takes no images."""
+    names = ("images", "sample_weight")
+    if isinstance(classifier, Pipeline):
+        if get_config()["enable_metadata_routing"]:
+            consumed = get_routing_for_object(classifier).consumes(method, names)
+            return {name: name for name in names if name in consumed} if "images" in consumed else {}
+        *_, (step, last) = list_steps(classifier)
+        return {name: f"{step}__{keyword}" for name, keyword in _name_keywords(last, method).items()}
+    parameters = signature(getattr(classifier, method)).parameters if not isinstance(classifier, type) else ()
+    return {name: name for name in names} if "images" in parameters else {}
 
 
 def predict_lesion(

@@ -1,13 +1,16 @@
 """Tests of the pixel classifier."""
 
 import pickle
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage as ndi
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -263,6 +266,85 @@ class Backwards(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return self.inner_.predict_proba(X)
+
+
+class Recording(ClassifierMixin, BaseEstimator):
+    """Classifier that keeps what it learns from."""
+
+    def fit(self, X, y, sample_weight=None, images=None):
+        self.inner_ = quick().fit(X, y)
+        self.classes_, self.rows_, self.weights_, self.images_ = self.inner_.classes_, X, sample_weight, images
+        return self
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None, images=None):
+        return self.fit(X, y, sample_weight, images)
+
+    def predict_proba(self, X):
+        return self.inner_.predict_proba(X)
+
+
+def fit_recording(data, estimator):
+    return PixelClassifierSegmenter(estimator=estimator, n_pixels=50, random_state=0).fit(
+        data.images[:3], data.masks[:3]
+    )
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda classifier: make_pipeline(StandardScaler(), classifier),
+        lambda classifier: make_pipeline("passthrough", make_pipeline(None, classifier)),
+    ],
+)
+def test_images_and_weights_reach_the_end_of_a_pipeline(data, wrap):
+    expected = fit_recording(data, Recording()).estimator_
+    np.testing.assert_array_equal(expected.images_, np.repeat(np.arange(3), 50))
+    assert expected.weights_.shape == (150,)
+    last = fit_recording(data, wrap(Recording())).estimator_[-1]
+    last = getattr(last, "steps", [(None, last)])[-1][1]
+    np.testing.assert_array_equal(last.images_, expected.images_)
+    np.testing.assert_array_equal(last.weights_, expected.weights_)
+
+
+def test_images_are_routed(data):
+    with config_context(enable_metadata_routing=True):
+        recording = Recording().set_fit_request(images=True, sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        model = fit_recording(data, make_pipeline(scaler, recording))
+        assert len(model.estimator_[-1].images_) == len(model.estimator_[-1].weights_) == 150
+        with pytest.warns(
+            UserWarning, match=r"without the images of its pixels.*Pipeline.*set_fit_request\(images=True"
+        ):
+            fit_recording(data, make_pipeline(StandardScaler(), Recording()))
+
+
+def test_lost_images_give_a_warning(data):
+    votes = VotingClassifier([("a", Recording()), ("b", quick())], voting="soft")
+    with pytest.warns(UserWarning, match="Recording learns without the images .* VotingClassifier around it") as caught:
+        fit_recording(data, votes)
+    assert len(caught) == 1
+    fit_recording(data, make_pipeline(StandardScaler(), FrozenEstimator(Recording().fit(*make_rows()))))  # no warning
+
+
+def make_rows():
+    n_features = len(describe_pixels(np.zeros((24, 32, 3), np.uint8)).names)
+    return np.random.default_rng(0).normal(size=(20, n_features)), np.arange(20) % 2 == 1
+
+
+def test_each_part_is_sampled_anew(data):
+    def list_rows(segmenter):
+        parts = []
+        for _ in range(3):
+            segmenter.partial_fit(data.images[:2], data.masks[:2])
+            parts.append(segmenter.estimator_.rows_)
+        return parts
+
+    segmenter = PixelClassifierSegmenter(estimator=Recording(), n_pixels=50, random_state=0)
+    parts = list_rows(clone(segmenter))
+    assert not any(np.array_equal(*pair) for pair in combinations(parts, 2))
+    np.testing.assert_array_equal(list_rows(clone(segmenter)), parts)
+    fitted = clone(segmenter).fit(data.images[:2], data.masks[:2])
+    assert not np.array_equal(fitted.estimator_.rows_, list_rows(fitted)[0])
 
 
 def test_probability_column_is_chosen_by_class(data):
