@@ -43,7 +43,7 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
 
     An augmented copy shows the lesion rotated, possibly mirrored, in another light and with a slightly different
     border. Copies are made inside `fit`, so that no copy of a test image is in the training data. On real images
-    augmentation did not help: :doc:`/guide/experimental` has the numbers.
+    augmentation did not help: :doc:`/benchmarks/few_labels` has the numbers.
 
     Parameters
     ----------

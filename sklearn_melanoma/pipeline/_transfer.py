@@ -67,8 +67,8 @@ def transfer_pipeline(
     Notes
     -----
     Between the data sets tested, it was better than learning from few labels alone in every direction. It was better
-    than the prior directions alone if both sets were of one kind. :doc:`/guide/transfer` has the numbers, and describes
-    what does not transfer. Images of the same kind need no transfer.
+    than the prior directions alone if both sets were of one kind. :doc:`/benchmarks/transfer` has the numbers, and
+    lists what does not transfer. Images of the same kind need no transfer.
 
     Examples
     --------

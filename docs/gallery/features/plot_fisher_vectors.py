@@ -90,4 +90,4 @@ display = ContributionDisplay.from_estimator(models["learned"], synthetic.images
 # **What to look at:** the mean patches. The Gaussians with the largest weights describe smooth skin and pigment, the
 # others edges that differ in strength and color. All edges point the same way, because each patch is mirrored and
 # transposed into one orientation. Scores on synthetic images say nothing about real lesions:
-# :doc:`/guide/fisher_vectors` has the results on real images.
+# :doc:`/benchmarks/features` has the results on real images.

@@ -79,4 +79,4 @@ temporary.cleanup()
 #
 # **Next:** :doc:`plot_prior_knowledge` shows what the classifier knows before the first label, and
 # :doc:`plot_label_efficiency` how many labels are needed. :doc:`../evaluation/plot_threshold` makes decisions of the
-# probabilities. :doc:`/guide/few_labels` has the results on real images.
+# probabilities. :doc:`/benchmarks/few_labels` has the results on real images.

@@ -72,4 +72,5 @@ summarize_efficiency(display.scores, baseline="labels alone").round(2)
 # **What to look at:** the left end of the curves. Only the classifier with prior knowledge has a score without labels.
 # Where two curves meet, prior knowledge no longer helps.
 #
-# **Next:** :doc:`plot_which_to_label` chooses the images to label. :doc:`/guide/labels` has the results on real images.
+# **Next:** :doc:`plot_which_to_label` chooses the images to label. :doc:`/benchmarks/few_labels` has the results on
+# real images.

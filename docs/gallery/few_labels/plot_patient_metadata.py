@@ -111,4 +111,4 @@ temporary.cleanup()
 
 # %%
 # **What to look at:** the lines rise with the age, but a lesion that looks harmless stays low at any age. The curves
-# show the gain on these made-up ages. :doc:`/guide/metadata` has the results on real images.
+# show the gain on these made-up ages. :doc:`/benchmarks/few_labels` has the results on real images.
