@@ -39,8 +39,8 @@ def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def frame_of(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the values along the four sides of an array; corners occur twice."""
-    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
+    """Return the values along the four sides of the last two axes of an array; corners occur twice."""
+    return np.concatenate([array[..., 0, :], array[..., -1, :], array[..., 0], array[..., -1]], axis=-1)
 
 
 def padded_box(mask: NDArray[np.bool_], pad: int) -> tuple[slice, slice]:

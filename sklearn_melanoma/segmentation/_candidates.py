@@ -103,7 +103,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     seen = np.ones((height, width), dtype=bool) if surround is None else ~surround
     sigma = SMOOTHING * max(height, width)
     colors = ndi.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), truncate=3)
-    log_levels = np.stack([np.log(np.maximum(flatten_light(colors[:, :, i], surround), 0.02)) for i in range(3)])
+    log_levels = np.log(np.maximum(flatten_light(np.moveaxis(colors, 2, 0), surround), np.float32(0.02)))
     slope = ndi.gaussian_gradient_magnitude(log_levels[_BLUE], 1.0)
     slope = slope / (float(np.median(slope)) + 1e-4)
     agreements = agreement(candidates)

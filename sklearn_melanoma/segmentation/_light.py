@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +21,18 @@ _RIDGE = 1e-9
 
 
 def flatten_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """Divide a gray image by the slowly varying light on the skin, as estimated by `fit_light`.
+    """Divide gray images by the slowly varying light on the skin, as estimated by `fit_light`.
 
     Parameters
     ----------
-    gray : ndarray of shape (height, width), dtype float32
+    gray : ndarray of shape (..., height, width), dtype float32
         Gray levels, 0 to 255.
     surround : ndarray of shape (height, width), dtype bool, optional
         Pixels that show no skin.
 
     Returns
     -------
-    ndarray of shape (height, width), dtype float32
+    ndarray of shape (..., height, width), dtype float32
         Gray levels under even light, dimensionless: 1 is the level of the skin.
 
     Examples
@@ -55,14 +56,14 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
 
     Parameters
     ----------
-    gray : ndarray of shape (height, width), dtype float32
-        Gray levels, 0 to 255.
+    gray : ndarray of shape (..., height, width), dtype float32
+        Gray levels, of one image or of several channels, 0 to 255.
     surround : ndarray of shape (height, width), dtype bool, optional
         Pixels that show no skin and are left out of the fit.
 
     Returns
     -------
-    ndarray of shape (height, width), dtype float32
+    ndarray of shape (..., height, width), dtype float32
         The level that skin would have at each pixel, plus 1; above 0.
 
     Notes
@@ -78,18 +79,21 @@ def fit_light(gray: NDArray[np.float32], surround: NDArray[np.bool_] | None = No
     array([100., 150., 200.], dtype=float32)
     """
     log_blocks = np.log(average_blocks(gray) + 1)
-    visible = np.ones(log_blocks.shape, dtype=bool) if surround is None else average_blocks(surround) < 0.1
+    visible = np.ones(log_blocks.shape[-2:], dtype=bool) if surround is None else average_blocks(surround) < 0.1
     if np.count_nonzero(visible) < 12:  # twice as many as a quadratic surface has coefficients
         visible[:] = True
-    y, x = _compute_powers(gray.shape, _choose_block_size(gray.shape))
+    y, x = _compute_powers(gray.shape[-2:], _choose_block_size(gray.shape))
     terms = (y[_OF_Y, :, np.newaxis] * x[_OF_X, np.newaxis])[:, visible].astype(np.float64)
-    coefficients = np.zeros((3, 3))
-    coefficients[_OF_Y, _OF_X] = _fit_bright_surface(terms, log_blocks[visible])
+    values = log_blocks[..., visible]
+    coefficients = np.zeros((*values.shape[:-1], 3, 3))
+    coefficients[..., _OF_Y, _OF_X] = _fit_bright_surface(terms, values)
     surface = y.T @ coefficients @ x
-    if surface[surface.shape[0] // 2, surface.shape[1] // 2] < frame_of(surface).mean():
-        coefficients[:] = 0
-        coefficients[_OF_Y[:3], _OF_X[:3]] = _fit_bright_surface(terms[:3], log_blocks[visible])
-    y, x = _compute_powers(gray.shape, 1)
+    follows = surface[..., surface.shape[-2] // 2, surface.shape[-1] // 2] < frame_of(surface).mean(axis=-1)
+    if follows.any():
+        plane = np.zeros_like(coefficients[follows])
+        plane[..., _OF_Y[:3], _OF_X[:3]] = _fit_bright_surface(terms[:3], values[follows])
+        coefficients[follows] = plane
+    y, x = _compute_powers(gray.shape[-2:], 1)
     return np.exp(y.T @ coefficients.astype(np.float32) @ x)
 
 
@@ -100,35 +104,41 @@ def _compute_powers(shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float
     return np.stack([y**0, y, y * y]), np.stack([x**0, x, x * x])
 
 
-def _fit_bright_surface(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Fit a sum of terms by iteratively reweighted least squares, with lower weights for dark values."""
-    both = np.vstack([terms, values])
+def _fit_bright_surface(terms: NDArray[np.float64], values: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Fit sums of terms to rows of values by iteratively reweighted least squares; dark values have low weights."""
     # On an image one block wide, some terms are identical. A small ridge keeps the equations solvable.
     ridge = _RIDGE * np.eye(len(terms))
-    weights = np.ones(len(values))
+    weights = np.ones(values.shape)
     for _ in range(10):
-        sums = both * weights @ both.T
-        coefficients = np.linalg.solve(sums[:-1, :-1] + ridge, sums[:-1, -1])
+        weighted = terms * weights[..., np.newaxis, :]
+        sides = weighted @ values[..., np.newaxis].astype(np.float64)
+        coefficients = np.linalg.solve(weighted @ terms.T + ridge, sides)[..., 0]
         residuals = values - coefficients @ terms
-        deviation = 1.4826 * upper_median(np.abs(residuals - upper_median(residuals))) + 1e-3
-        weights = 1 / (1 + (np.minimum(residuals, 0) / deviation) ** 2)
+        spread = upper_median(np.abs(residuals - upper_median(residuals, axis=-1)), axis=-1)
+        weights = 1 / (1 + (np.minimum(residuals, 0) / (1.4826 * spread + 1e-3)) ** 2)
     return coefficients
 
 
-def upper_median(values: NDArray[np.floating]) -> float:
-    """Return the median, or the upper one of the two middle values; this is much faster than numpy's median."""
-    half = values.size // 2
-    return float(np.partition(values, half, axis=None)[half])
+def upper_median(values: NDArray[np.floating], axis: int | None = None) -> Any:
+    """Return the median, or the upper one of the two middle values, at a fraction of the cost of numpy's.
+
+    With an axis, it keeps its dimension.
+    """
+    half = (values.size if axis is None else values.shape[axis]) // 2
+    ordered = np.partition(values, half, axis=axis)
+    return float(ordered[half]) if axis is None else ordered.take([half], axis)
 
 
 def _choose_block_size(shape: tuple[int, ...]) -> int:
-    return min(max(round(max(shape) / _BLOCKS), 1), *shape)
+    return min(max(round(max(shape[-2:]) / _BLOCKS), 1), *shape[-2:])
 
 
 def average_blocks(array: NDArray[np.generic]) -> NDArray[np.float32]:
     """Average the square blocks of an image; remaining pixels at the right and at the bottom are dropped."""
     size = _choose_block_size(array.shape)
-    rows, columns = (n // size for n in array.shape)
-    # Rows are summed first, because their pixels are contiguous in memory.
-    bands = array[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
-    return bands.reshape(rows, columns, size).sum(axis=2) / np.float32(size * size)
+    *others, height, width = array.shape
+    rows, columns = height // size, width // size
+    # Rows are summed first, since their pixels are contiguous in memory.
+    bands = array[..., : rows * size, : columns * size].reshape(*others, rows, size, columns * size)
+    sums = bands.sum(axis=-2, dtype=np.float32).reshape(*others, rows, columns, size).sum(axis=-1)
+    return sums / np.float32(size * size)

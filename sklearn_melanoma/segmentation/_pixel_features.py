@@ -160,8 +160,8 @@ def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _Wo
     visible = np.ones(image.shape[:2], dtype=bool) if artifacts is None or artifacts.all() else ~artifacts
     channels = np.moveaxis(hairless, 2, 0).astype(np.float32)
     levels = blur(channels, 0.008 * side)
-    flat = np.log(np.maximum([flatten_light(channel, artifacts) for channel in levels], 1e-3))
-    return _WorkingImage(levels, np.log(channels + 1), flat.astype(np.float32), artifacts, visible, side)
+    flat = np.log(np.maximum(flatten_light(levels, artifacts), np.float32(1e-3)))
+    return _WorkingImage(levels, np.log(channels + 1), flat, artifacts, visible, side)
 
 
 def _find_candidates(working: _WorkingImage) -> tuple[Map, Map]:
