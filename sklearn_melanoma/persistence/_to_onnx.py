@@ -30,7 +30,8 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     onnx.ModelProto
         Model with one input and two outputs. ``onnx.save`` writes it to a file.
 
-        - Input ``features``: float64 of shape (n_samples, n_features), with NaN for missing values.
+        - Input ``features``: float64 of shape (n_samples, n_features), with NaN for missing values. There must be at
+          least one row: onnxruntime can't run some nodes on none.
         - Output ``label``: the predicted classes, of shape (n_samples,). They are strings or int64; bools become 0 and
           1.
         - Output ``probabilities``: float64 of shape (n_samples, n_classes), in the order of `classes_`. A classifier
@@ -57,14 +58,15 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
 
     Notes
     -----
-    It needs skl2onnx: ``pip install "sklearn-melanoma[onnx]"``.
+    It needs skl2onnx: ``pip install ".[onnx]"``.
 
     The graph computes in 64 bits, because ranks of features need them. onnxruntime then returns the probabilities of
     scikit-learn within 1e-6. Labels are the same unless two classes have the same probability.
 
-    The steps and classifiers of this package have converters here. So have imputing, ranks, columns, thresholds,
-    calibration, soft votes, and support vector machines for two classes. skl2onnx converts the others. Each of these is
-    compared with scikit-learn on random rows, because some converters compute something else.
+    The steps and classifiers of this package have converters here. So have imputing, ranks, columns, unions,
+    thresholds, calibration, soft votes, forests, linear classifiers, and support vector machines for two classes.
+    skl2onnx converts the others. Each of these is compared with scikit-learn on random rows, because some converters
+    compute something else. :doc:`/guide/deployment` lists which classifiers convert.
 
     The graph uses version 17 of the operators and version 8 of the format: onnxruntime 1.16 and newer run it.
 

@@ -13,9 +13,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
     RandomForestClassifier,
     StackingClassifier,
     VotingClassifier,
@@ -28,9 +30,9 @@ from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
-from sklearn.svm import SVC
+from sklearn.svm import SVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.fixes import parse_version
 
@@ -259,11 +261,29 @@ def test_invalid_models(table):
             {},
             "decision function that converts to ONNX, got Gra",
         ),
+        (
+            HistGradientBoostingClassifier(max_iter=2),
+            {},
+            r"can't convert HistGradientBoostingClassifier .*Choose another classifier, such as RandomForestClassifier",
+        ),
+        (AdaBoostClassifier(n_estimators=2), {}, "can't convert AdaBoostClassifier .*Choose another classifier, such"),
+        (
+            make_pipeline(PowerTransformer(), GaussianNB()),
+            {},
+            "can't convert PowerTransformer .*Choose another step, or",
+        ),
     ],
 )
 def test_steps_without_a_converter(table, classifier, impute, message):
     model = make_table_model(classifier, **impute).fit(table.fillna(0), make_labels(2))
     with pytest.raises(ValueError, match=message):
+        to_onnx(model)
+
+
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_support_vector_machines_of_three_classes_need_probabilities(table, kind):
+    model = make_table_model(kind()).fit(table.fillna(0), make_labels(3))
+    with pytest.raises(ValueError, match=rf"{kind.__name__} must have two classes .* got 3 classes .* Choose Linear"):
         to_onnx(model)
 
 

@@ -109,7 +109,8 @@ def add_labels(graph: Graph, model: Any, x: str) -> str:
         number = _add_threshold(graph, model, x)
     elif attribute := find_inner(model):
         return add_labels(graph, getattr(model, attribute), x)
-    elif isinstance(model, SVC | NuSVC) and len(model.classes_) > 2:  # its labels do not follow its probabilities
+    elif isinstance(model, SVC | NuSVC) and len(model.classes_) > 2 and hasattr(model, PROBABILITY):
+        # Its labels do not follow its probabilities.
         return graph.add_estimator(model, x)[0]
     else:
         by_decision = type(model) in (*_LINEAR, SVC, NuSVC) or not hasattr(model, PROBABILITY)

@@ -166,15 +166,22 @@ def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
     except Exception as error:  # of many types, which are not documented
         reason = shorten(str(error.__cause__ or error), 200)
         raise ValueError(
-            f"model must hold only steps that convert to ONNX, but skl2onnx can't convert {kind} ({reason}). Choose "
-            "another, register a converter by skl2onnx.update_registered_converter, or export the steps after it."
+            f"model must hold only steps that convert to ONNX, but skl2onnx can't convert {kind} ({reason}). "
+            f"{_advise(estimator)}, or register a converter by skl2onnx.update_registered_converter."
         ) from error
     if not difference <= TOLERANCE:
         raise ValueError(
             f"model must hold only steps that convert to ONNX, but {kind} as converted by skl2onnx differs by "
-            f"{difference:.1g} on random numbers. Choose another, or export the steps after it."
+            f"{difference:.1g} on random numbers. {_advise(estimator)}."
         )
     return model
+
+
+def _advise(estimator: Any) -> str:
+    """Return what to use instead of an estimator that does not convert."""
+    if is_classifier(estimator):
+        return "Choose another classifier, such as RandomForestClassifier or LogisticRegression"
+    return "Choose another step, or export the steps after it"
 
 
 def _list_trees(estimator: Any) -> list[Any]:
