@@ -60,7 +60,7 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
 
     Notes
     -----
-    It needs onnxruntime: ``pip install "sklearn-melanoma[onnx]"``. The network runs on the CPU in one thread, one
+    It needs onnxruntime: ``pip install ".[onnx]"``. The network runs on the CPU in one thread, one
     image at a time; `n_jobs` runs several images in parallel. Larger batches are not faster in one thread.
 
     The network itself is never copied. A pickle, or a file of :func:`~sklearn_melanoma.persistence.save_model`, holds

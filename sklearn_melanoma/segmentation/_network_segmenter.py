@@ -69,7 +69,7 @@ class NetworkSegmenter(NetworkStep, Segmenter):
 
     Notes
     -----
-    It needs onnxruntime: ``pip install "sklearn-melanoma[onnx]"``. The network runs on the CPU in one thread, one
+    It needs onnxruntime: ``pip install ".[onnx]"``. The network runs on the CPU in one thread, one
     image at a time; `n_jobs` runs several images in parallel. Larger batches are not faster in one thread.
 
     The network itself is never copied. A pickle, or a file of :func:`~sklearn_melanoma.persistence.save_model`, holds
