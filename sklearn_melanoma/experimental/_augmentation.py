@@ -14,10 +14,10 @@ from sklearn_melanoma._geometry import frame_of, padded_box
 from sklearn_melanoma._lesion import Lesion
 
 # Width of the skin that is kept around the lesion, as a fraction of the square root of its area. Contrast features need
-# it.
+# this skin.
 _AROUND = 0.5
 # Standard deviations of the light, on a logarithmic scale: gamma, gain of all channels, gain of each channel. Images
-# made for a diagnosis differ by about as much; cameras and lamps in general differ more.
+# for a diagnosis differ by about this much; cameras and lamps in general differ more.
 _GAMMA, _GAIN, _TINT = 0.1, 0.1, 0.05
 # Standard deviations of the shift of the whole border and of its bends, as fractions of the square root of the area.
 # The Jaccard index with the original mask is then about 0.85, like that of two experts.
@@ -43,13 +43,13 @@ def augment_lesion(lesion: Lesion, random: np.random.RandomState) -> Lesion:
 
     Notes
     -----
-    A lesion that touches the frame is rotated by quarter turns only, since the image does not show its outer part.
+    A lesion that touches the frame is rotated by quarter turns only, because the image does not show its outer part.
     """
     return redraw_border(change_light(rotate_lesion(lesion, random), random), random)
 
 
 def rotate_lesion(lesion: Lesion, random: np.random.RandomState) -> Lesion:
-    """Return the lesion rotated by a random angle and mirrored with a probability of one half, with skin around it."""
+    """Return the lesion with skin around it, rotated by a random angle and mirrored with a probability of one half."""
     assert lesion.mask is not None
     image, mask = lesion.image, lesion.mask
     if random.randint(2):
@@ -65,7 +65,7 @@ def rotate_lesion(lesion: Lesion, random: np.random.RandomState) -> Lesion:
 def _rotate_box(
     image: NDArray[np.uint8], mask: NDArray[np.bool_], box: tuple[slice, slice], angle: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Rotate a box about its center; the result contains the whole mask, and skin beyond the image is reflected."""
+    """Rotate a box about its center. The result contains the whole mask; skin outside the image is reflected."""
     matrix = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     sides = np.array(mask[box].shape)
     shape = tuple(ceil(side) for side in abs(matrix) @ sides)
@@ -98,7 +98,7 @@ def redraw_border(lesion: Lesion, random: np.random.RandomState) -> Lesion:
     coarse = ndi.gaussian_filter(random.normal(size=[ceil(side / step) + 1 for side in mask.shape]), 2, mode="wrap")
     bends = ndi.affine_transform(coarse, np.eye(2) / step, output_shape=mask.shape, order=1)
     bends *= _BEND / max(coarse.std(), 1e-12)
-    # The border runs between the pixels, so it is half a pixel from the pixels on both sides.
+    # The border is between the pixels, so it is half a pixel from the pixels on both sides.
     signed = np.where(mask, ndi.distance_transform_edt(mask) - 0.5, 0.5 - ndi.distance_transform_edt(~mask))
     redrawn = signed + length * (shift + bends) > 0
     return lesion.with_mask(redrawn if redrawn.any() else mask)

@@ -39,7 +39,7 @@ from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
 
 class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Pipeline that also learns from augmented copies of the labeled images, or averages its predictions over copies.
+    """Pipeline that learns from augmented copies of the labeled images, or averages predictions over copies.
 
     An augmented copy shows the lesion rotated, possibly mirrored, in another light and with a slightly different
     border. Copies are made inside `fit`, so that no copy of a test image is in the training data. On real images
@@ -48,7 +48,7 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
     Parameters
     ----------
     estimator : Pipeline
-        Pipeline from images to a diagnosis, such as that of :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`.
+        Pipeline from images to a diagnosis, for example from :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`.
         Its first step is an :class:`~sklearn_melanoma.pipeline.ImagePipeline` whose last step computes features. A
         clone of it is fitted.
     n_augmentations : int, default=4
@@ -72,14 +72,14 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
     Notes
     -----
     A labeled image and each of its copies have the weight 1 / (`n_augmentations` + 1), so that every labeled image
-    counts as one. This needs a classifier that takes `sample_weight`; for others, such as
+    counts as one. This needs a classifier with `sample_weight`. For others, such as
     :class:`~sklearn.semi_supervised.SelfTrainingClassifier`, each copy counts as one image. Unlabeled images have no
-    copies. All steps before the classifier are fitted to the images alone.
+    copies. All steps before the classifier are fitted to the images without the copies.
 
-    A copy belongs to the group of its image. A classifier that requests ``groups`` by metadata routing, such as a
-    search over its own parameters, gets them. Without routing, put the search around this estimator.
+    A copy belongs to the group of its image. A classifier that requests ``groups`` by metadata routing gets them, for
+    example a search over the parameters of a classifier. Without routing, put the search around this estimator.
 
-    Each image is read and segmented once for all its copies. Where no lesion was found, copies equal the image.
+    Each image is read and segmented once for all its copies. If no lesion was found, copies equal the image.
 
     Examples
     --------
@@ -137,8 +137,8 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
         Raises
         ------
         ValueError, TypeError, OSError
-            If `estimator` is not a pipeline that begins with an ImagePipeline, an image can't be read, the labels are
-            not as described, or a parameter has a value out of its range.
+            If `estimator` is not a pipeline that begins with an ImagePipeline. If an image can't be read, the labels
+            are not as described, or a parameter has a value out of its range.
         """
         self._validate_params()
         if not _starts_from_images(self.estimator):
@@ -218,7 +218,7 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
         return self._average("decision_function", X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the class of each image, with copies that of the highest average probability or score.
+        """Return the class of each image; with copies, the class with the highest average probability or score.
 
         Parameters
         ----------
@@ -260,7 +260,7 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
 
 
 def _starts_from_images(model: Any) -> bool:
-    """Return whether a model is a pipeline whose first step is one of image steps."""
+    """Return whether a model is a pipeline whose first step is a pipeline of image steps."""
     steps = list_steps(model) if isinstance(model, Pipeline) else []
     return bool(steps) and isinstance(steps[0][1], ImagePipeline) and bool(list_steps(steps[0][1]))
 
@@ -282,7 +282,7 @@ def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: in
 
 
 def _expand_params(classifier: Any, params: dict[str, Any], positions: NDArray[np.intp]) -> dict[str, Any]:
-    """Return the arguments of `fit` by row, from those by image and the position of the image of each row."""
+    """Return the arguments of `fit` with one value per row, from values per image and the image of each row."""
     counts = np.bincount(positions)
     defaults = {"sample_weight": np.ones(len(counts)), "groups": np.arange(len(counts))}
     params = {name: value for name, value in defaults.items() if takes(classifier, name)} | params

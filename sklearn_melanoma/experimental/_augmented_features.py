@@ -24,8 +24,8 @@ class AugmentedFeatures(TransformerMixin, ImageTransformer, auto_wrap_output_key
     n_augmentations : int
         Number of copies of each lesion.
     seed : int
-        Together with the pixels of a lesion it determines the copies: they depend neither on the position of the
-        lesion nor on the other lesions.
+        Seed of the copies. Copies depend on the seed and on the pixels of the lesion, but not on the position of the
+        lesion or on other lesions.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
@@ -46,7 +46,7 @@ class AugmentedFeatures(TransformerMixin, ImageTransformer, auto_wrap_output_key
         Returns
         -------
         ndarray of shape (n_lesions, n_augmentations * n_features), dtype float64
-            The features of the first copy, those of the second, and so on.
+            The features of the first copy, then the features of the second copy, and so on.
         """
         copies = [copy for lesion in X for copy in self._augment(lesion)]
         return np.asarray(self.transformer.transform(copies), dtype=np.float64).reshape(len(X), -1)

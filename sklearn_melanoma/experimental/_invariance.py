@@ -1,4 +1,4 @@
-"""Linear projection of features to directions in which lesions differ more than augmented copies of one lesion."""
+"""Linear projection of features to directions in which lesions differ more than copies of one lesion."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def find_projection(rows: Array, n_components: int, *, shrinkage: float) -> Proj
     Returns
     -------
     Projection
-        Projection, which also applies to other rows.
+        Projection, which can also be applied to other rows.
     """
     n_lesions, n_copies, n_features = rows.shape
     flat = rows.reshape(-1, n_features)

@@ -21,11 +21,10 @@ from sklearn_melanoma.features._learned import LearnedFeatures, iterate_lesions
 
 
 class InvariantProjection(LearnedFeatures):
-    r"""Project features to directions that differ between lesions but not between augmented copies of one lesion.
+    r"""Project features to directions in which lesions differ more than augmented copies of one lesion.
 
-    An augmented copy shows the lesion rotated, possibly mirrored, in another light and with another
-    border. Linear discriminant analysis finds the directions in which the features differ more between lesions than
-    between copies. No label is needed.
+    An augmented copy shows the lesion rotated, possibly mirrored, in another light and with another border. The
+    directions are found by linear discriminant analysis with each lesion as a class. No label is needed.
 
     Parameters
     ----------
@@ -37,12 +36,12 @@ class InvariantProjection(LearnedFeatures):
     n_augmentations : int, default=4
         Number of augmented copies of each lesion.
     shrinkage : float, default=0.9
-        Shrinkage of the covariance of the copies towards a multiple of the identity, above 0 and at most 1. At 1 the
-        copies have no influence on the directions, which are then the principal components of the lesions.
+        Shrinkage of the covariance of the copies towards a multiple of the identity, above 0 and at most 1. At 1, the
+        copies have no influence: the directions are the principal components of the lesions.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the augmentation. `transformer` has a seed of its own.
+        Seed of the augmentation. `transformer` has its own seed.
 
     Attributes
     ----------
@@ -50,24 +49,23 @@ class InvariantProjection(LearnedFeatures):
         The fitted transformer.
     projection_ : Projection
         Medians that replace NaN, means and standard deviations of the features, and the
-        `directions`, of shape (n_features, n_components). Their `ratios` are the variance between lesions over that
-        between copies.
+        `directions`, of shape (n_features, n_components). Their `ratios` are the variance between lesions over the
+        variance between copies.
 
     See Also
     --------
-    FisherVectorEncoder : Learns features from patches of images.
+    FisherVectorEncoder : Features learned from patches of images.
 
     Notes
     -----
-    The columns are standardized. :math:`B` is the covariance of the lesions' mean rows, and :math:`S` is that of the
-    copies around them. The directions maximize :math:`v^T B v / v^T W v`,
-    where :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and
-    :math:`v^T W v = 1`. This is contrastive learning in closed form: copies of one image are pulled together, and
-    different images are pushed apart. The columns are `invariant_0` …. Do not standardize them: the first ones
-    matter more.
+    The columns are standardized. :math:`B` is the covariance of the lesions' mean rows, and :math:`S` is the covariance
+    of the copies around them. The directions maximize :math:`v^T B v / v^T W v`, where :math:`W = (1 - \alpha) S +
+    \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and :math:`v^T W v = 1`. This is contrastive
+    learning in closed form: copies of one image are pulled together, and different images are pushed apart. The columns
+    are `invariant_0` …. Do not standardize them: the first ones matter more.
 
-    `fit` needs at least two lesions with a mask, and at least `n_components` features. It ignores a lesion that was
-    not found, whose row is NaN.
+    `fit` needs at least two lesions with a mask, and at least `n_components` features. It ignores lesions that were not
+    found; their rows are NaN.
 
     Examples
     --------

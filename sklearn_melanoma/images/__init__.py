@@ -1,4 +1,4 @@
-"""Reading of images and masks, small, upright and in RGB; writing of masks."""
+"""Reading of images (small, upright, in RGB) and masks, and writing of masks."""
 
 from sklearn_melanoma._io.reading import read_image, read_mask, write_mask
 from sklearn_melanoma.images._estimators import ImageReader

@@ -12,7 +12,7 @@ from sklearn_melanoma._sklearn_compat import Interval
 
 
 class ImageReader(LesionTransformer):
-    """Read images small, upright and in RGB.
+    """Read images as small, upright RGB arrays.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class ImageReader(LesionTransformer):
 
     See Also
     --------
-    read_image : The same for one image, as an array.
+    read_image : Read one image as an array.
 
     Examples
     --------

@@ -184,7 +184,7 @@ def number_labels(y: Any, n_images: int, classes: list[Any]) -> NDArray[np.intp]
         if value not in classes:
             raise ValueError(
                 f"y[{position}]: a label must be one of the classes of the model, {classes!r}, or -1, got {value!r}. "
-                "Write both alike."
+                "Use the same labels in both."
             )
         numbers[position] = classes.index(value)
     return numbers

@@ -34,7 +34,8 @@ class Threshold(NamedTuple):
     specificity : float
         Fraction of the negative samples below the threshold.
     expected_sensitivity : float
-        Expected sensitivity on unseen samples. It is lower, because the threshold is the score of a given sample.
+        Expected sensitivity on unseen samples. It is lower, because the threshold is the score of one of the given
+        samples.
     """
 
     threshold: float
@@ -51,24 +52,23 @@ def threshold_at_sensitivity(
     pos_label: Any = None,
     groups: ArrayLike | None = None,
 ) -> Threshold:
-    r"""Find the highest threshold that reaches a sensitivity on unseen samples, in expectation.
+    r"""Find the highest threshold whose expected sensitivity on unseen samples is high enough.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels, -1 for unlabeled samples. Samples with -1 or a score of NaN are ignored. All labels but
-        `pos_label` are negative, also of more than two classes.
+        Labels, -1 for unlabeled samples. Samples with -1 or a score of NaN are ignored. All labels but `pos_label` are
+        negative, also with more than two classes.
     y_score : array-like of shape (n_samples,)
-        Scores of samples that the model was not fitted on, such as those of
+        Scores of samples that the model was not fitted on, for example from
         :func:`~sklearn_melanoma.model_selection.out_of_fold_scores`. Higher scores mean positive.
     sensitivity : float, default=0.95
         Fraction of the unseen positive samples that should be at or above the threshold, above 0 and up to 1.
     pos_label : label, optional
-        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
-        and True; other labels need it.
-    groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Each group counts once, whatever its number of samples; one with both classes
-        counts once in each. By default, each sample is a group.
+        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False and
+        True; it must be given for other labels. groups : array-like of shape (n_samples,), optional Lesion or patient
+        of each sample. Each group counts once, for any number of samples. A group with both classes counts once in each
+        class. By default, each sample is a group.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def threshold_at_sensitivity(
     Raises
     ------
     ValueError
-        If a class is missing, a missing label is not -1, the positive class can't be determined, a group is missing, or
-        `sensitivity` is out of range.
+        If a class is missing, a missing label is not -1, or the positive class can't be determined. If a group is
+        missing, or `sensitivity` is out of range.
 
     Warns
     -----
@@ -92,13 +92,13 @@ def threshold_at_sensitivity(
     -----
     Let the threshold be the :math:`k`-th smallest of :math:`m` positive scores. A new positive score is below it with
     probability :math:`k / (m + 1)`, for any distribution of scores, so the expected sensitivity is
-    :math:`1 - k / (m + 1)`. Even at the lowest score it is at most :math:`m / (m + 1)`: below 0.95 with fewer than 19
-    positive samples, and below 1 with any number. The sensitivity on the given samples is higher, and a threshold
-    chosen by it misses more unseen samples than intended.
+    :math:`1 - k / (m + 1)`. Even at the lowest score, it is at most :math:`m / (m + 1)`: below 0.95 with fewer than 19
+    positive samples, and below 1 with any number. The sensitivity on the given samples is higher. A threshold chosen by
+    that sensitivity misses more unseen samples than intended.
 
-    With groups, :math:`m` is the number of groups with a positive sample, and :math:`k - 1` the summed weight of the
-    positive scores below the threshold, where the positive samples of a group share a weight of 1. Then the expected
-    sensitivity, on a sample drawn at random from an unseen group, is at least :math:`1 - k / (m + 1)`.
+    With groups, :math:`m` is the number of groups with a positive sample, and :math:`k - 1` is the total weight of the
+    positive scores below the threshold. The weights of the positive samples of a group have the sum 1. The expected
+    sensitivity, on a random sample of an unseen group, is then at least :math:`1 - k / (m + 1)`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def threshold_at_sensitivity(
     order = np.argsort(scores[positive], kind="stable")
     of_positive, shares = scores[positive][order], weights[positive][order]
     below = (np.cumsum(shares) - shares)[np.searchsorted(of_positive, of_positive)]
-    # Rounded, because a twentieth of 20 would be less than one in floating point.
+    # The number is rounded, because a twentieth of 20 would be less than one in floating point.
     allowed = np.round(below + 1, 9) <= round((1 - sensitivity) * (n_positive + 1), 9)
     chosen = max(int(np.count_nonzero(allowed)) - 1, 0)
     threshold = float(of_positive[chosen])
@@ -164,18 +164,18 @@ def score_report(
         Predicted probability of the positive class, for samples that the model was not fitted on; or the probabilities
         of more than two classes, in the order of the sorted labels. The columns of a DataFrame name the classes.
     pos_label : label, optional
-        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False
-        and True; other labels need it. Of more than two classes, one is positive and the rest negative.
+        Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False and
+        True; it must be given for other labels. With more than two classes, all others are negative.
     threshold : float, default=0.5
         Lowest probability that counts as positive. It has no meaning for the probabilities of all classes.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Each group counts once: its samples share a weight of 1. In the AUC,
+        Lesion or patient of each sample. Each group counts once: the weights of its samples have the sum 1. In the AUC,
         balanced accuracy, sensitivity and specificity, a group with several classes counts once in each. Intervals
-        count groups too, because samples of one group say less than as many of several groups. By default, each sample
-        is a group.
+        count groups too, because samples of one group carry less information than samples of several groups. By
+        default, each sample is a group.
     by : array-like of shape (n_samples,), optional
-        A property of each sample, such as the patient's sex or the camera. Each of its values gets a report of its own.
-        For a number, pass ranges, as :func:`pandas.cut` makes them.
+        A property of each sample, such as the patient's sex or the camera. Each of its values gets its own report. For
+        numbers, pass ranges, as :func:`pandas.cut` makes them.
     n_bins : int, default=5
         Number of equal ranges of probability in which predictions are compared with labels.
     confidence : float, default=0.95
@@ -184,35 +184,35 @@ def score_report(
     Returns
     -------
     DataFrame
-        Rows ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
-        ``prevalence`` and one for each range of probability that holds samples, such as
-        ``positive at 0.2 to 0.4``. Columns ``value``; ``low`` and ``high``, its interval; ``predicted``, the mean
-        probability, for rows whose value is the fraction of positive samples; and ``n``, the number of groups. The
-        samples of a group may lie in several ranges of probability.
-        For the probabilities of more than two classes without `pos_label`: rows ``macro ROC AUC``, the mean over the
-        classes of the AUC of each against the rest; ``balanced accuracy``, the mean sensitivity; ``accuracy``;
-        ``log loss``; and ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class.
-        With `by`, the index has two levels: the value of `by`, "missing" without one, and the row. If all samples of
-        a value have the same label, its AUCs are NaN, and of two classes the balanced accuracy and the Brier score too.
+        The rows are ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
+        ``prevalence``, and one for each range of probability that holds samples, such as ``positive at 0.2 to 0.4``.
+        The column ``value`` has the result, and ``low`` and ``high`` its interval. ``predicted`` is the mean
+        probability, for rows whose value is the fraction of positive samples. ``n`` is the number of groups. The
+        samples of a group may be in several ranges of probability. For the probabilities of more than two classes
+        without `pos_label`, the rows are others. ``macro ROC AUC`` is the mean AUC of each class against the rest, and
+        ``balanced accuracy`` is the mean sensitivity. The next rows are ``accuracy`` and ``log loss``, then ``ROC AUC
+        of``, ``sensitivity of`` and ``prevalence of`` each class. With `by`, the index has two levels: the value of
+        `by` ("missing" if there is none) and the row. If all samples of a value have the same label, its AUCs are NaN.
+        With two classes, its balanced accuracy and its Brier score are then NaN, too.
 
     Raises
     ------
     ValueError
-        If a class is missing, a missing label is not -1, the positive class can't be determined, the columns are not
-        the classes, a probability is not in 0..1, or a parameter is out of range.
+        If a class is missing, a missing label is not -1, or the positive class can't be determined. If the columns are
+        not the classes, a probability is not in 0..1, or a parameter is out of range.
 
     See Also
     --------
     sklearn.calibration.CalibrationDisplay : The ranges of probability as a curve.
-    average_by_group : One score for all images of a lesion, usually better than that of one image.
+    average_by_group : One score for all images of a lesion, usually better than the score of one image.
 
     Notes
     -----
-    Fractions have Wilson's interval, with the number of groups in place of the number of samples. It has a width even
-    if the fraction is 0 or 1. The other intervals are percentiles of 1 000 draws of whole groups with replacement,
-    separately for groups with and without a positive sample. An AUC of 1 gets an interval without width: label more.
-    If the threshold was found on the same scores, the sensitivity and its interval are too optimistic;
-    `expected_sensitivity` of :func:`threshold_at_sensitivity` is not.
+    Fractions have Wilson's interval, with the number of groups instead of the number of samples. It has a width even if
+    the fraction is 0 or 1. The other intervals are percentiles of 1 000 draws of whole groups with replacement,
+    separately for groups with and without a positive sample. The interval of an AUC of 1 has no width; more labels are
+    then needed. If the threshold was found on the same scores, the sensitivity and its interval are too high. Use
+    `expected_sensitivity` of :func:`threshold_at_sensitivity` instead.
 
     Examples
     --------

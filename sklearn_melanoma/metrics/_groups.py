@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def average_by_group(scores: Any, groups: ArrayLike, y_true: ArrayLike | None = None) -> Any:
     """Average the scores of all images of a lesion or patient.
 
-    Several images of one lesion say more than one. The mean of their scores has a higher AUC than the scores of the
-    images, and counts each lesion once.
+    Several images of a lesion contain more information than one image. The mean of their scores has a higher AUC than
+    the scores of single images, and each lesion counts once.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Numbers, such as probabilities from `predict_proba`. Those that are NaN or masked are left out. Columns
-        of a DataFrame keep their names.
+        Numbers, such as probabilities from `predict_proba`. NaN and masked numbers are left out. Columns of a DataFrame
+        keep their names.
     groups : array-like of shape (n_samples,)
         Lesion or patient of each sample.
     y_true : array-like of shape (n_samples,), default=None

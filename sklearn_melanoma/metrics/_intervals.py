@@ -23,15 +23,15 @@ def wilson_interval(fraction: float, n: int, *, confidence: float = 0.95) -> tup
 
 
 def weigh_samples(units: NDArray[np.intp], classes: NDArray[Any] | None = None) -> NDArray[np.float64]:
-    """Return weights with which each group counts once, whatever its number of samples.
+    """Return weights with which each group counts once, for any number of samples.
 
     Parameters
     ----------
     units : ndarray of shape (n_samples,), dtype int
         Group of each sample.
     classes : ndarray of shape (n_samples,), optional
-        Class of each sample. A group then counts once in each class that it has samples of. Only for scores that look
-        at each class by itself, because this changes the fractions of the classes.
+        Class of each sample. A group then counts once in each of its classes. Use it only for scores that treat each
+        class separately, because it changes the fractions of the classes.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def bootstrap_interval(
     values : ndarray of shape (n_samples,)
         Predictions to score.
     units : ndarray of shape (n_samples,), dtype int, optional
-        Groups, each of which counts once. They are drawn as a whole, separately for groups with and without a positive
-        sample.
+        Group of each sample. Each group counts once. Whole groups are drawn, separately for groups with and without a
+        positive sample.
     by_class : bool, default=True
-        Whether the score looks at each class by itself, so that a group with both classes counts once in each.
+        Whether the score treats each class separately, so that a group with both classes counts once in each.
     confidence : float, default=0.95
         Confidence level.
 
@@ -99,7 +99,7 @@ def bootstrap_interval(
 
 
 def draw_units(units: NDArray[np.intp], classes: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Yield bootstrap draws: the rows of whole groups, as many groups as there are of each class.
+    """Yield bootstrap draws: the rows of whole groups, with the same number of groups of each class.
 
     The class of a group is the highest of its samples. The draws never end.
     """
@@ -120,7 +120,7 @@ def draw_units(units: NDArray[np.intp], classes: NDArray[np.intp]) -> Iterator[N
 
 
 def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return how often a positive sample scores above a negative one, ties counting half; NaN if a class is missing."""
+    """Return how often a positive sample scores above a negative one (ties count half); NaN without both classes."""
     if positive.all() or not positive.any():
         return np.nan
     places = np.unique(scores, return_inverse=True)[1]

@@ -56,8 +56,8 @@ def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> 
 def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike, *, threshold: float = 0.65) -> float:
     """Compute the thresholded Jaccard index of two masks.
 
-    The Jaccard index if it reaches `threshold`, else 0. Task 1 of the ISIC 2018 challenge [1]_ ranked by this metric
-    with a threshold of 0.65: below it, a mask would have to be drawn again.
+    The result is the Jaccard index if it reaches `threshold`, else 0. Task 1 of the ISIC 2018 challenge [1]_ ranked by
+    this metric with a threshold of 0.65. A mask below it would have to be drawn again.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> flo
 
 
 def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
-    """Compute the agreement of several masks of one lesion, such as those of several annotators.
+    """Compute the agreement of several masks of one lesion, such as masks by several annotators.
 
-    The mean Jaccard index of all pairs of masks.
+    The agreement is the mean Jaccard index of all pairs of masks.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
 
 
 def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
-    r"""Compute the sensitivity of a mask: how much of the lesion was found.
+    r"""Compute the sensitivity of a mask: the fraction of the lesion that was found.
 
     :math:`|T \cap P| / |T|`, over pixels. It is 1 if there is no lesion.
 
@@ -216,10 +216,10 @@ def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
 
 
 def mask_specificity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
-    r"""Compute the specificity of a mask: how much of the skin around the lesion was left out.
+    r"""Compute the specificity of a mask: the fraction of the skin around the lesion that was left out.
 
     :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. It is 1 if the lesion fills the image. The value depends
-    on how much skin the image shows, so compare only images with similar framing.
+    on how much skin the image shows. So compare only images with a similar area of skin.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def _count_overlap(y_true: NDArray[np.bool_], y_pred: NDArray[np.bool_]) -> tupl
 
 
 def _count_pixels(mask: NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(mask))  # NumPy 2 may return its own int type, which would appear in every score
+    return int(np.count_nonzero(mask))  # NumPy 2 may return its own int type, and every score would have it
 
 
 def _check_pair(

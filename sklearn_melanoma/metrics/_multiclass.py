@@ -1,4 +1,4 @@
-"""Results for more than two classes, with intervals."""
+"""Results for more than two classes, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def read_columns(y_true: ArrayLike, y_probability: Any, pos_label: Any) -> tuple
     if pos_label is None:
         return names, table
     if pos_label not in names:
-        raise ValueError(f"pos_label must be one of the classes {names!r}, got {pos_label!r}. Write both alike.")
+        raise ValueError(
+            f"pos_label must be one of the classes {names!r}, got {pos_label!r}. Use the same labels in both."
+        )
     return None, table[:, names.index(pos_label)]
 
 

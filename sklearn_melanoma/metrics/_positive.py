@@ -1,4 +1,4 @@
-"""The positive class: which label it is, and the scores of a classifier for it."""
+"""The positive class: its label, and the scores of a classifier for it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _INNER = ("best_estimator_", "estimator_", "estimator")
 
 
 def get_pos_label(estimator: Any) -> Any:
-    """Return the label that a classifier takes for the positive class; None if it does not say.
+    """Return the label of the positive class according to a classifier; None if the classifier does not define it.
 
-    A classifier says so by its attribute `pos_label_`, its parameter `pos_label`, or as the second of its parameter
-    `classes`. Pipelines are asked for their last step; searches, calibrated and other meta-estimators for the
-    classifier inside.
+    A classifier defines it by its attribute `pos_label_`, by its parameter `pos_label`, or by the second element of its
+    parameter `classes`. In a pipeline, the last step counts. In a search, a calibrated classifier or another
+    meta-estimator, the classifier inside counts.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def get_pos_label(estimator: Any) -> Any:
             label = getattr(estimator, attribute, None)
             if label is not None:
                 return _as_python(label)
-        order = getattr(estimator, "_order_classes", None)  # of a mapping, whose order says nothing
+        order = getattr(estimator, "_order_classes", None)  # the order of a mapping has no meaning
         if len(classes := _list_labels(order() if order else getattr(estimator, "classes", None))) == 2:
             return classes[1]
         calibrated = getattr(estimator, "calibrated_classifiers_", None)
@@ -70,7 +70,7 @@ def infer_pos_label(model: Any) -> Any:
     Returns
     -------
     label or None
-        What the classifier says, else 1 or True for the classes 0 and 1, or False and True.
+        The positive class of the classifier. If it defines none, 1 or True for the classes 0 and 1, or False and True.
     """
     said = get_pos_label(model)
     return 1 if said is None and _list_labels(getattr(model, "classes_", None)) == [0, 1] else said
@@ -82,19 +82,19 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
     Parameters
     ----------
     classes : sequence of labels
-        The classes. Of more than two, one is positive and the rest negative.
+        The classes. If there are more than two, one is positive and the rest are negative.
     pos_label : label, optional
         The label that the caller gave.
     estimator : estimator, optional
-        A classifier that may know it.
+        A classifier that may define it.
     name : str, default="y"
         Name of the argument that holds the labels, for errors.
 
     Returns
     -------
     label
-        `pos_label` if it is given, what the classifier says otherwise, else 1 or True for the labels 0 and 1, or
-        False and True.
+        `pos_label` if it is given, else the positive class of the classifier. Without both, 1 or True for the labels 0
+        and 1, or False and True.
 
     Raises
     ------
@@ -114,8 +114,8 @@ def find_pos_label(classes: Any, pos_label: Any = None, *, estimator: Any = None
         if len(found) > 1 and said not in found:
             source = "pos_label" if pos_label is not None else f"the positive class of {type(estimator).__name__}"
             raise ValueError(
-                f"{source} must be one of the labels {found!r} in {name}, got {said!r}. Write both alike, or pass "
-                "pos_label."
+                f"{source} must be one of the labels {found!r} in {name}, got {said!r}. Use the same labels in both, "
+                "or pass pos_label."
             )
         return said
     if all(label in (0, 1) for label in found):
@@ -161,20 +161,20 @@ def choose_auc(scoring: Any, classes: Sequence[Any], pos_label: Any) -> Any:
 
 
 def name_score(scoring: Any) -> str:
-    """Return the name of a score for figures, from a scoring of `choose_auc`; "score" for a callable."""
+    """Return the name of a score for figures, from the scoring of `choose_auc`; "score" for a callable."""
     names = {"roc_auc": "ROC AUC", "roc_auc_ovr": "macro ROC AUC"}  # as in score_report
     return names.get(scoring, scoring) if isinstance(scoring, str) else "score"
 
 
 class _RecodedClassifier(ClassifierMixin, BaseEstimator):
-    """A fitted classifier whose positive class is called 1 and the rest 0, for scorers that expect these."""
+    """A fitted classifier whose positive class is 1 and whose rest is 0, for scorers that expect these labels."""
 
     def __init__(self, classifier: Any, pos_label: Any):
         self.classifier = classifier
         self.pos_label = pos_label
         self.classes_ = np.array([0, 1])
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # scorers ask for it; the classifier is fitted
+    def fit(self, X: Any, y: Any = None) -> Self:  # scorers require it; the classifier is fitted
         return self
 
     def predict(self, X: Any) -> NDArray[np.intp]:
@@ -186,7 +186,7 @@ class _RecodedClassifier(ClassifierMixin, BaseEstimator):
         probability = np.asarray(self.classifier.predict_proba(X))
         return np.column_stack([np.delete(probability, column, axis=1).sum(axis=1), probability[:, column]])
 
-    # Of more than two classes, the probability of one ranks samples otherwise than its score.
+    # With more than two classes, the probability of a class and its score give different ranks.
     @available_if(
         lambda self: (
             hasattr(self.classifier, "decision_function")
@@ -218,7 +218,8 @@ def recode_positive(model: Any, y: NDArray[Any], pos_label: Any) -> tuple[Any, N
     Returns
     -------
     model, y
-        As they are if `pos_label` is None or no class of the model, or the classes are 0 and 1 already.
+        The model and the labels. Both are unchanged if `pos_label` is None or not a class of the model, or if the
+        classes are already 0 and 1.
     """
     classes = _list_labels(getattr(model, "classes_", None))
     if pos_label not in classes or (classes == [0, 1] and pos_label == 1):

@@ -26,13 +26,11 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     y_pred : sequence of masks
         Arrays or paths, in the same order and at the same sizes.
     metric : callable
-        Takes the true and the predicted mask and returns a number, such as
+        Function of the true and the predicted mask that returns a number, such as
         :func:`~sklearn_melanoma.metrics.mask_jaccard`.
 
-    Returns
-    -------
-    ndarray of shape (n_images,), dtype float64
-        One score for each image, NaN for images without a true mask.
+        Returns ------- ndarray of shape (n_images,), dtype float64 One score for each image, NaN for images without a
+        true mask.
 
     Raises
     ------
@@ -81,7 +79,7 @@ def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
     Returns
     -------
     float
-        Mean over the images with a true mask. Each image has the same weight, whatever its size.
+        Mean over the images with a true mask. Images of all sizes have the same weight.
 
     Raises
     ------
@@ -124,14 +122,14 @@ class MaskScorer:
 def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
     """Make a scorer of segmenters from a metric of masks.
 
-    For `scoring` of :class:`~sklearn.model_selection.GridSearchCV` and of
-    :func:`~sklearn.model_selection.cross_validate`, to use another metric than the mean Jaccard index, the score of
-    the segmenters.
+    Use it as `scoring` of :class:`~sklearn.model_selection.GridSearchCV` and of
+    :func:`~sklearn.model_selection.cross_validate`, for another metric than the mean Jaccard index, which is the score
+    of the segmenters.
 
     Parameters
     ----------
     metric : callable
-        Takes the true and the predicted mask and returns a number, larger for better masks. A search in several
+        Function of the true and the predicted mask that returns a number, larger for better masks. A search in several
         processes needs a metric that can be pickled: ``functools.partial(threshold_jaccard, threshold=0.8)``, not a
         lambda.
 
@@ -143,7 +141,7 @@ def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
 
     See Also
     --------
-    sklearn_melanoma.model_selection.SemiSupervisedSplit : Puts a mask into every test fold.
+    sklearn_melanoma.model_selection.SemiSupervisedSplit : Splitter that puts a mask into every test fold.
 
     Examples
     --------
@@ -181,8 +179,8 @@ class MeanInterval(NamedTuple):
 def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterval:
     r"""Return the mean of repeated scores and its confidence interval.
 
-    Student's interval, :math:`\bar{x} \pm t_{n-1} \, s / \sqrt{n}` with the standard deviation
-    :math:`s` of the :math:`n` values.
+    It is Student's interval, :math:`\bar{x} \pm t_{n-1} \, s / \sqrt{n}`, with the standard deviation :math:`s` of the
+    :math:`n` values.
 
     Parameters
     ----------
@@ -204,7 +202,7 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     Notes
     -----
     All repeats on one data set use the same images. The interval therefore covers the random choice of labels and
-    splits, not the score on another data set. To compare two methods, pass the differences over the same repeats.
+    splits, but not the score on another data set. To compare two methods, pass the differences over the same repeats.
 
     Examples
     --------

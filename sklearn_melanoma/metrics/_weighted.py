@@ -12,12 +12,12 @@ from sklearn_melanoma.metrics._intervals import weigh_samples
 
 
 def find_weights(scorer: Any, groups: NDArray[np.intp] | None) -> NDArray[np.float64] | None:
-    """Return weights of samples with which each group counts once: its samples share a weight of 1.
+    """Return weights of samples with which each group counts once: the weights of its samples have the sum 1.
 
     Parameters
     ----------
     scorer : callable
-        As scikit-learn's :func:`~sklearn.metrics.check_scoring` returns it.
+        Scorer from scikit-learn's :func:`~sklearn.metrics.check_scoring`.
     groups : ndarray of shape (n_samples,) or None
         Group of each sample to score.
 
@@ -29,7 +29,7 @@ def find_weights(scorer: Any, groups: NDArray[np.intp] | None) -> NDArray[np.flo
     Raises
     ------
     ValueError
-        If weights are needed and the scorer takes none.
+        If weights are needed and the scorer does not accept them.
     """
     if groups is None or not len(groups):
         return None
@@ -39,7 +39,7 @@ def find_weights(scorer: Any, groups: NDArray[np.intp] | None) -> NDArray[np.flo
     parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     if "sample_weight" not in parameters and all(each.kind != each.VAR_KEYWORD for each in parameters.values()):
         raise ValueError(
-            f"scoring must take sample_weight, with which each group counts once, got {scorer!r}. "
+            f"scoring must accept sample_weight, so that each group counts once, got {scorer!r}. "
             "Use a metric with this parameter, or one sample of each group."
         )
     return weights

@@ -1,4 +1,4 @@
-"""Splitting, tuning and labeling with few labels or masks."""
+"""Splitting, tuning and labeling of data with few labels or masks."""
 
 from sklearn_melanoma.model_selection._efficiency import label_efficiency, summarize_efficiency
 from sklearn_melanoma.model_selection._labels import hide_labels

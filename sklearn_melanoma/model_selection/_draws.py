@@ -23,8 +23,8 @@ class LabelDraw(NamedTuple):
     test : ndarray of shape (n_test,)
         Positions of the test samples, all of them labeled.
     label_order : list of ndarray
-        For each class, the positions of its labels in `train`, in random order: the first of each group before the
-        second of any.
+        For each class, the positions of its labels in `train`, in random order. The first label of each group comes
+        before the second label of any group.
     """
 
     train: NDArray[np.intp]
@@ -32,7 +32,7 @@ class LabelDraw(NamedTuple):
     label_order: list[NDArray[np.intp]]
 
     def select_labels(self, y: NDArray[Any], n_per_class: int) -> NDArray[Any]:
-        """Return the labels of `train`, all but the first `n_per_class` of each class replaced by -1."""
+        """Return the labels of `train`; all but the first `n_per_class` of each class are replaced by -1."""
         kept = np.concatenate([positions[:n_per_class] for positions in self.label_order])
         few = np.full(len(self.train), -1, dtype=object if y.dtype.kind in "OUS" else np.result_type(y.dtype, np.int8))
         few[kept] = y[self.train[kept]]
@@ -65,7 +65,7 @@ def draw_few_labels(
     Raises
     ------
     ValueError
-        If a hundred draws give no such split.
+        If none of a hundred draws gives such a split.
     """
     random = np.random.RandomState(random_state)
     labeled = find_labeled(y)

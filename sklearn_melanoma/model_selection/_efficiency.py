@@ -47,22 +47,23 @@ def label_efficiency(
     """Score classifiers on held-out images, for several numbers of labels.
 
     Every repeat holds out a fraction of the groups. In the other groups, all labels but a few per class are replaced
-    by -1. Every classifier is fitted to these and scored on the held-out groups. All classifiers use the same draws,
-    and a larger number of labels includes those of the smaller numbers, so that differences are paired.
+    by -1. Every classifier is fitted to these and scored on the held-out groups. All classifiers use the same draws. A
+    larger number of labels includes the labels of the smaller numbers. So differences are paired.
 
     Parameters
     ----------
     estimators : mapping of str to classifier, or classifier
-        Classifiers by the names that tables and figures show. A single classifier has the name of its class. Each must
-        know -1 as a missing label; others go into :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
+        Classifiers by their names in tables and figures. A single classifier has the name of its class. Each must know
+        -1 as a missing label. Wrap others in :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the classifiers. Images are read again for each fit. It is faster to compute their features once and
         to pass the table to ``pipeline[1:]``.
     y : array-like of shape (n_samples,)
         Labels, -1 for unlabeled samples.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample, never in training and test at once. In the scores, the samples of a
-        group share a weight of 1. Labels of different groups are drawn first. By default, each sample is a group.
+        Lesion or patient of each sample, never in training and test at once. In the scores, each group counts once: the
+        weights of its samples have the sum 1. Labels of different groups are drawn first. By default, each sample is a
+        group.
     labels_per_class : sequence of int, default=(3, 5, 10, 25)
         Numbers of labels per class. With 0, the score is NaN for a classifier that needs labels.
     n_repeats : int, default=30
@@ -71,12 +72,12 @@ def label_efficiency(
         Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against the
-        rest ("roc_auc_ovr"), unless `pos_label` chooses one class. With several samples of a group, it must take
+        rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, it must accept
         `sample_weight`.
     pos_label : label, optional
-        Label of the positive class, for a `scoring` by name. Defaults to what the classifiers say, else to 1 or True
-        for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two classes, it is
-        scored against the rest.
+        Label of the positive class, for a `scoring` by name. Defaults to the positive class of the classifiers, else to
+        1 or True for the labels 0 and 1, or False and True. It must be given for two other labels. With more than two
+        classes, it is scored against the rest.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws. Pass an int to get the same draws each time; `results` needs one.
     n_jobs : int, optional
@@ -84,8 +85,8 @@ def label_efficiency(
     verbose : int, default=0
         Progress messages of :class:`joblib.Parallel`; 0 shows none.
     results : path, optional
-        A CSV file to which each score is appended. Scores that it already holds are not computed again. So a stopped
-        run continues, and classifiers or repeats can be added.
+        A CSV file to which each score is appended. Scores in the file are not computed again. So a stopped run can
+        continue, and classifiers or repeats can be added.
 
     Returns
     -------
@@ -95,10 +96,11 @@ def label_efficiency(
     Raises
     ------
     ValueError
-        Before any fit: if `y` has too few labels of a class, or holds masks; the positive class can't be determined, or
-        two classifiers contradict each other; a search takes -1 for a class; a parameter is out of range; `scoring`
-        takes no weights and groups have several samples; or `results` holds scores of the same names for other draws,
-        another table or other parameters of the classifiers. After a fit: if a classifier takes -1 for a class.
+        Before any fit, in these cases. `y` has too few labels of a class, or holds masks. The positive class can't be
+        determined, or two classifiers contradict each other. A search treats -1 as a class. A parameter is out of
+        range. `scoring` accepts no weights, but groups have several samples. `results` holds scores of the same names
+        for other draws, another table or other parameters of the classifiers. After a fit, if a classifier treats -1 as
+        a class.
     TypeError
         If `estimators` are neither a mapping nor a classifier.
 
@@ -149,7 +151,7 @@ def label_efficiency(
     }
     tasks = [(name, number, repeat) for name in estimators for number in numbers for repeat in range(n_repeats)]
     scores = read_scores(results, settings)
-    # In the order of repeats, so that all classifiers have the same draws if the run is stopped.
+    # The tasks are in the order of repeats, so that all classifiers have the same draws if the run is stopped.
     missing = sorted((task for task in tasks if task not in scores), key=lambda task: task[2])
     jobs = (
         delayed(_score_draw)(name, estimators[name], X, y, groups, draws[repeat], number, scoring, positive)
@@ -181,13 +183,13 @@ def summarize_efficiency(
     -------
     DataFrame
         A row for each classifier and number of labels. The columns ``mean``, ``low`` and ``high`` hold the mean and
-        Student's interval over the draws, ``n_repeats`` their number. With a baseline, ``gain``, ``gain_low`` and
-        ``gain_high`` hold the same for the paired differences.
+        Student's interval over the draws, and ``n_repeats`` holds the number of draws. With a baseline, ``gain``,
+        ``gain_low`` and ``gain_high`` hold the mean and the interval of the paired differences.
 
     Raises
     ------
     ValueError
-        If `baseline` is none of the classifiers, or lacks a draw of the others.
+        If `baseline` is not one of the classifiers, or lacks a draw that the others have.
 
     Examples
     --------
@@ -241,7 +243,7 @@ def _name_estimators(estimators: Any) -> Mapping[str, Any]:
     if not hasattr(estimators, "fit") or isinstance(estimators, type):
         raise TypeError(
             f"estimators must be a mapping from name to classifier, or one classifier, got {estimators!r}. "
-            "Write such as {'prior': classifier}."
+            "Pass for example {'prior': classifier}."
         )
     return {type(estimators).__name__: estimators}
 
@@ -293,7 +295,7 @@ def _score_draw(
 
 
 def _check_known(model: Any, y_true: NDArray[Any], name: str) -> None:
-    """Raise an error if a classifier does not know all classes, as without labels."""
+    """Raise an error if a classifier does not know all classes, which can happen without labels."""
     found = np.unique(y_true).tolist()
     known = np.asarray(getattr(model, "classes_", found)).tolist()
     if not set(found) <= set(known):

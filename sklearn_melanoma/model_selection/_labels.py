@@ -26,19 +26,19 @@ def hide_labels(
 ) -> NDArray[Any]:
     """Hide all but a few labels of each class.
 
-    For experiments on fully labeled data. They show the results of a classifier if only `n_per_class` images per
+    It is for experiments on fully labeled data, which show the results of a classifier if only `n_per_class` images per
     diagnosis were labeled.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels, numbers or strings, -1 for unlabeled samples, which stay unlabeled.
+        Labels, numbers or strings; -1 for unlabeled samples, which stay unlabeled.
     n_per_class : int
         Number of labels to keep per class, at least 1.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. Pass an int to keep the same labels each time.
     groups : array-like of shape (n_samples,), optional
-        Lesion or patient of each sample. Labels of different groups are kept, as long as there are enough.
+        Lesion or patient of each sample. The kept labels are of different groups if there are enough groups.
 
     Returns
     -------
@@ -148,17 +148,17 @@ def read_labels(y: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
 
 
 def take_labels(labels: NDArray[Any], positions: NDArray[np.intp]) -> NDArray[Any]:
-    """Return some labels, all of them given, in an array of their own type instead of dtype object."""
+    """Return some labels, none of them -1, in an array of their own type instead of dtype object."""
     chosen = labels[positions]
     return np.array(chosen.tolist()) if chosen.dtype.kind == "O" and len(chosen) else chosen
 
 
 def check_classes_without_unlabeled(model: Any, name: str | None = None) -> None:
-    """Raise an error if a fitted classifier took -1 for a class."""
+    """Raise an error if a fitted classifier treated -1 as a class."""
     if -1 in np.asarray(getattr(model, "classes_", [])).tolist():
         raise ValueError(
-            f"estimators must know -1 as a missing label, but {name or type(model).__name__!r} took it for a class. "
-            "To learn from the labeled samples alone, pass LabeledOnlyClassifier(…)."
+            f"estimators must know -1 as a missing label, but {name or type(model).__name__!r} treated it as a class. "
+            "To learn from the labeled samples only, pass LabeledOnlyClassifier(…)."
         )
 
 
@@ -174,6 +174,6 @@ def _find_masked(values: list[Any]) -> NDArray[np.bool_]:
         if not (is_missing(value) or _is_mask(value)):
             raise ValueError(
                 f"y[{position}]: a mask must be an array or the path of an image, got {value!r}. "
-                "Use None where there is none."
+                "Use None for a missing mask."
             )
     return np.array([not is_missing(value) for value in values])

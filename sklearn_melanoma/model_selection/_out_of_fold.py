@@ -64,7 +64,7 @@ def out_of_fold_scores(
     ValueError
         Before any fit: if a class has fewer labels than there are folds, a missing label is not -1, nothing says which
         of two classes is the positive one, `cv` splits by groups and there are none, or `estimator` is a search whose
-        `cv` takes -1 for a class. After a fit: if the classifier takes -1 for a class.
+        `cv` treats -1 as a class. After a fit: if the classifier treats -1 as a class.
 
     See Also
     --------

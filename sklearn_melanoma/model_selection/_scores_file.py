@@ -1,4 +1,4 @@
-"""File of scores, from which a stopped experiment continues."""
+"""File of scores, so that a stopped experiment can continue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Task = tuple[str, int, int]  # the first three columns
 def hash_setting(
     draws: Sequence[LabelDraw], X: Any, estimator: Any, *, numbers: int, scoring: Any, pos_label: Any
 ) -> str:
-    """Return a hash of all that a score depends on: draws, table, classifier, scoring and positive class."""
+    """Return a hash of everything that a score depends on: draws, table, classifier, scoring and positive class."""
     first = draws[0]
     words = [_describe(scoring), _describe(estimator), str(numbers)]
     words += [] if pos_label is None else [repr(pos_label)]
@@ -36,7 +36,7 @@ def hash_setting(
 
 
 def _describe(thing: Any) -> str:
-    """Return a text that is different for different estimators or functions, and the same in every run of Python."""
+    """Return a text that differs between estimators or functions, and is the same in every run of Python."""
     text = thing.__repr__(N_CHAR_MAX=sys.maxsize) if isinstance(thing, BaseEstimator) else repr(thing)
     return re.sub(r" at 0x\w+", "", text)
 

@@ -29,8 +29,8 @@ Indices = NDArray[np.intp]
 class SemiSupervisedSplit(BaseCrossValidator):
     """Cross-validation that trains on unlabeled samples and never scores them.
 
-    Plain cross-validation takes -1, the missing label, for a class. It spreads this class over the folds and scores it,
-    and a search chooses its parameters by these scores. With this splitter
+    Plain cross-validation treats -1, the missing label, as a class. It spreads this class over the folds and scores it,
+    and a search chooses its parameters by these scores. With this splitter,
 
     - every test fold holds labeled samples only,
     - every training fold holds all unlabeled samples,
@@ -45,7 +45,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
           (:class:`~sklearn.model_selection.StratifiedKFold`, with groups
           :class:`~sklearn.model_selection.StratifiedGroupKFold`). Masks have no classes and are split by
           :class:`~sklearn.model_selection.KFold` or :class:`~sklearn.model_selection.GroupKFold`.
-        - A splitter gets the labeled samples only: their labels, their groups, and their positions in place of `X`.
+        - A splitter gets the labeled samples only: their labels, their groups, and their positions instead of `X`.
         - A list, or :class:`~sklearn.model_selection.PredefinedSplit`, holds positions in the whole `X`. Unlabeled
           samples are moved from its test folds into training.
 
@@ -145,9 +145,9 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            Immediately, not at the first split: if nothing is labeled; a class has fewer labels (with groups: is in
-            fewer groups) than there are stratified folds; a group is missing; or a split leaves no labeled sample for
-            training or scoring.
+            If nothing is labeled. If a class has fewer labels (with groups: is in fewer groups) than there are
+            stratified folds. If a group is missing. If a split leaves no labeled sample for training or scoring. The
+            error is raised immediately, not at the first split.
         """
         check_consistent_length(X, y, groups)
         labeled, labels = find_labeled_or_masked(y)
@@ -247,19 +247,19 @@ def is_search(estimator: Any) -> bool:
 
 
 def check_search_split(estimator: Any) -> None:
-    """Raise an error if a search, or one at the end of a pipeline, takes -1 for a class when it splits samples."""
+    """Raise an error if a search, or one at the end of a pipeline, treats -1 as a class when it splits samples."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     if is_search(estimator) and not isinstance(estimator.cv, SemiSupervisedSplit):
         folds = estimator.cv if isinstance(estimator.cv, int) else 5
         raise ValueError(
-            f"cv of {type(estimator).__name__} must be a SemiSupervisedSplit where labels are missing, got "
-            f"{estimator.cv!r}, which takes -1 for a class and scores it. Pass cv=SemiSupervisedSplit({folds})."
+            f"cv of {type(estimator).__name__} must be a SemiSupervisedSplit if labels are missing, got "
+            f"{estimator.cv!r}, which treats -1 as a class and scores it. Pass cv=SemiSupervisedSplit({folds})."
         )
 
 
 def _pass_groups(cv: Any, groups: Any) -> dict[str, Any]:
-    """Return `groups` as a keyword argument if the splitter takes them; others of scikit-learn warn."""
+    """Return `groups` as a keyword argument if the splitter accepts them; scikit-learn's other splitters warn."""
     if groups is None or (
         hasattr(cv, "get_metadata_routing") and "groups" not in get_routing_for_object(cv).split.requests
     ):

@@ -27,12 +27,12 @@ def find_suspect_masks(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> pd.DataFrame:
-    """Find masks that are probably wrong: of another lesion, shifted, too wide, too tight or rough.
+    """Find masks that are probably wrong: masks of another lesion, shifted, too wide, too tight or rough masks.
 
-    Two models predict the mask of each image. Both learned from the masks of other images: one from the color and
-    texture of pixels, the other from their place relative to masks found without labels. A mask is suspect if the two
-    models agree as well as two experts do (Jaccard index of at least 0.8), and the mask has a Jaccard index under 0.65
-    with both.
+    Two models predict the mask of each image. Both learn from the masks of other images. One uses the color and texture
+    of pixels, the other uses their position relative to masks found without labels. A mask is suspect under two
+    conditions: the models agree with each other as well as two experts do (Jaccard index of at least 0.8), and the mask
+    has a Jaccard index under 0.65 with both.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def find_suspect_masks(
     masks : sequence of masks
         Arrays or paths, at the size of the images. None or NaN marks an image without a mask.
     trusted : array-like of shape (n_images,), dtype bool, optional
-        True for masks that are never suspect, such as those that an expert checked.
+        True for masks that are never suspect, such as masks that an expert checked.
     groups : array-like of shape (n_images,), optional
-        Lesion of each image. The models that predict a mask have seen no image of its lesion.
+        Lesion of each image. The models that predict a mask have not learned from images of the same lesion.
     cv : int, default=5
         Number of folds.
     n_jobs : int, optional
@@ -58,7 +58,7 @@ def find_suspect_masks(
 
         - ``image``: path, or None for an array;
         - ``agreement``: Jaccard index of the two predicted masks; 0 if one is empty;
-        - ``color_jaccard`` and ``place_jaccard``: Jaccard index of the given mask with each of them;
+        - ``color_jaccard`` and ``place_jaccard``: Jaccard index of the given mask with each predicted mask;
         - ``suspect``: whether the mask is suspect;
         - ``proposed``: for suspect masks, the mask that both models propose: a bool array of the size of the given
           mask; else None.
@@ -68,8 +68,8 @@ def find_suspect_masks(
     Raises
     ------
     ValueError, TypeError, OSError
-        If there are fewer masks, or lesions with a mask, than folds; a mask has another size than its image; all masks
-        are empty or all are full; or an image or a mask can't be read.
+        If there are fewer masks, or lesions with a mask, than folds. If a mask has another size than its image. If all
+        masks are empty or all are full. If an image or a mask can't be read.
 
     See Also
     --------
@@ -78,9 +78,9 @@ def find_suspect_masks(
 
     Notes
     -----
-    The idea is that of AIDE [1]_: two networks correct each other's masks. Two experts who draw the same skin lesion
-    have a Jaccard index of 0.79 to 0.86, hence the limit of 0.8. In task 1 of the ISIC 2018 challenge, a mask with less
-    than 0.65 counted as wrong, hence the other limit. Small errors of the border are not found.
+    The idea is that of AIDE [1]_: two networks correct each other's masks. The limit of 0.8 is the Jaccard index of two
+    experts who draw the same skin lesion, which is 0.79 to 0.86. The limit of 0.65 is from task 1 of the ISIC 2018
+    challenge, where a mask below it counted as wrong. Small errors of the border are not found.
 
     References
     ----------

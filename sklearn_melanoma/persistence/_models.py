@@ -99,7 +99,7 @@ def save_model(
     TypeError
         If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
-        If `model` contains no estimator of this package, is a search, took -1 for a class, can't have a threshold, or
+        If `model` contains no estimator of this package, is a search, treated -1 as a class, can't have a threshold, or
         is larger than `load_model` accepts. If the positive class can't be determined, or the threshold of `model` is
         for the other one. If `path` is a URL.
     ImportError

@@ -71,7 +71,7 @@ class MelanomaPipeline(Pipeline):
         Raises
         ------
         ValueError
-            If a missing label is not -1, the classifier would take -1 for a class, or there are fewer classes than it
+            If a missing label is not -1, the classifier would treat -1 as a class, or there are fewer classes than it
             needs.
         """
         self._check_samples(X)

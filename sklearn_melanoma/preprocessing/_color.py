@@ -8,15 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._io.reading import shrink
 from sklearn_melanoma._validation import check_image
 
-# Longest side, in pixels, at which the light is estimated. Means over an image do not need more.
+# Longest side, in pixels, at which the light is estimated. Means over an image do not need more pixels.
 _ESTIMATING_SIDE = 128
 
 
 def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     r"""Normalize the colors of an image to neutral light (shades of gray).
 
-    The color of the light is estimated by the assumption that the mean of order :math:`p` of the
-    image is gray under white light:
+    The method assumes that the mean of order :math:`p` of an image is gray under white light. This gives the color of
+    the light:
 
     .. math:: e_c = \Big(\frac1N \sum I_c^p\Big)^{1/p}, \qquad
               I'_c = I_c \, \frac{\bar e}{e_c}, \qquad \bar e = (e_R \, e_G \, e_B)^{1/3}.
@@ -35,22 +35,21 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        RGB image whose three means of order `norm` are equal, except for the effect of clipping
-        at 255. Their geometric mean, and so approximately the brightness, is kept. If `image` is
-        a uint8 RGB array and its light is neutral already, it is returned itself.
+        RGB image. Its three means of order `norm` are equal, except for the effect of clipping at 255. Their geometric
+        mean does not change, so the brightness is approximately the same. If `image` is a uint8 RGB array and its light
+        is already neutral, `image` itself is returned.
 
     Raises
     ------
     ValueError
         If `image` is not an image or `norm` is below 1.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
     Notes
     -----
     All pixels are used. Dark corners have almost no weight at order 6. Pixels with a saturated
-    channel often cover most of the skin. Without them, the estimate followed a change of light
-    less well.
+    channel often cover most of the skin. Without these pixels, the estimate followed a change of light less well.
 
     References
     ----------
@@ -70,7 +69,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     pixels = shrink(image, _ESTIMATING_SIDE).reshape(-1, 3)
     if not pixels.any(axis=0).all():
         return image
-    brightest = pixels.max(axis=0)  # keeps powers of any order within range
+    brightest = pixels.max(axis=0)  # powers of any order stay within range
     light = brightest * ((pixels / brightest) ** norm).mean(axis=0) ** (1 / norm)
     gain = np.exp(np.log(light).mean()) / light
     table = np.rint(np.clip(np.arange(256)[:, np.newaxis] * gain, 0, 255)).astype(np.uint8)

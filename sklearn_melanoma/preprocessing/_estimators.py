@@ -22,9 +22,8 @@ class HairRemover(LesionTransformer):
     Parameters
     ----------
     min_contrast : float, default=0.05
-        Smallest contrast of a hair to both of its sides, at its clearest part, as a fraction of
-        the image's mean level, above 0 and up to 1. A lower contrast finds finer hair and more
-        false positives.
+        Smallest contrast of a hair to both of its sides, at its clearest part, as a fraction of the image's mean level.
+        Above 0 and up to 1. A lower value finds finer hair, but also more false positives.
     min_length : float, default=0.12
         Smallest length of a hair, end to end, as a fraction of the longest side, above 0 and up
         to 1.

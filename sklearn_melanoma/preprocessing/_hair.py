@@ -21,13 +21,13 @@ _SEGMENT = 0.03  # length of the segments along which gray levels are averaged; 
 _BESIDE = 0.012  # distance of the parallel segments on both sides; hair is less than twice as wide
 _SURROUND = 0.1  # side of the window around a line: a few meshes of a pigment network
 
-# If a hair lies half way between two angles, the ends of a segment miss it by 0.2 % of the longest side. That is half
-# the width of the finest hair.
+# If a hair is half way between two angles, the ends of a segment miss it by 0.2 % of the longest side. This is half the
+# width of the finest hair.
 _N_ANGLES = 12
 # Pixels along a segment. Gray levels are added and not divided, so 16-bit integers hold the sums.
 _N_SAMPLES = 8
 
-# A hair is followed down to this fraction of the contrast that its clearest part must have.
+# A hair continues where its contrast is at least this fraction of the contrast that its clearest part must have.
 _FAINTEST = 0.6
 
 # Smallest fraction of long lines among all line-like structures nearby. Four in five networks, globules and furrows of
@@ -49,12 +49,11 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     """Detect the pixels of dark and light hair.
 
     1. Dark hair is searched in the maximum of red, green and blue, and light hair in the
-       minimum. Hair differs from its surroundings in every color, pigment and vessels only in some.
+       minimum. Hair differs from its surroundings in every color; pigment and vessels differ only in some.
     2. At twelve angles, gray levels are averaged along short segments and compared with the
-       parallel segments on both sides. The contrast is the smaller of both differences, so a
-       border, which is dark on one side only, is not a line.
-    3. Three segments in a row must all be lines, since the meshes of a pigment network are
-       shorter.
+       parallel segments on both sides. The contrast is the smaller of both differences. So a border, which is dark on
+       one side only, is not a line.
+    3. Three segments in a row must all be lines, because the meshes of a pigment network are shorter.
     4. Connected lines are hair if they are long and have a clear part. In addition, long lines must
        make up at least 40 % of the line-like structures around them. In a network or among
        globules, long lines are rare.
@@ -80,25 +79,23 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     ValueError
         If `image` is not an image, or a parameter is out of its range.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
-    See Also
-    --------
-    remove_hair : Replace the detected hair.
+        See Also -------- remove_hair : Replace the detected hair.
 
     Notes
     -----
-    The line of a ruler is long and thin too, and is detected as hair. So is a network that is as
-    even and clear as a honeycomb, but the networks of real images are not.
+    The line of a ruler is long and thin too, and is detected as hair. A network as even and clear as a honeycomb is
+    also detected, but the networks of real images are less even.
 
     Hair is detected at a longest side of 256 pixels, so an image gives the same result at any size.
 
     References
     ----------
     .. [1] T. Lee, V. Ng, R. Gallagher, A. Coldman, D. McLean, "DullRazor: a software approach to
-           hair removal from images", Comput. Biol. Med. 27, 533-543, 1997. It closes along lines
-           at several angles, and fills hair from both sides. The comparison with both sides and
-           the tests of the detected lines are this package's own.
+           hair removal from images", Comput. Biol. Med. 27, 533-543, 1997. It closes along lines at several angles, and
+           fills hair from both sides. The comparison with both sides and the tests of the detected lines are not from
+           this publication.
 
     Examples
     --------
@@ -121,8 +118,8 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
 def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: float = 0.12) -> NDArray[np.uint8]:
     """Replace hair by the colors beside it.
 
-    The pixels that :func:`detect_hair` detects take the colors of the nearest pixels around them.
-    All other pixels stay unchanged.
+    The pixels that :func:`detect_hair` detects get the colors of the nearest pixels around them. All other pixels stay
+    unchanged.
 
     Parameters
     ----------
@@ -145,7 +142,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     ValueError
         If `image` is not an image, or a parameter is out of its range.
     TypeError
-        If `image` has a dtype that no image has.
+        If the dtype of `image` is not one of an image.
 
     See Also
     --------
@@ -206,7 +203,7 @@ def _find_hair(image: NDArray[np.uint8], *, min_contrast: float, min_length: flo
 
 
 def _find_ridge(short: Gray, faint: int) -> NDArray[np.bool_]:
-    """Return the center lines; slanted segments beside a line have only a part of its contrast."""
+    """Return the center lines. Slanted segments beside a line have only a part of its contrast."""
     beside = 2 * round(_BESIDE * max(short.shape)) + 1
     return short > np.maximum(ndi.maximum_filter(short, beside) // 2, faint)
 
@@ -224,7 +221,7 @@ def _select_long_and_clear(
 
 def _check_means_around(values: NDArray[np.floating], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.bool_]:
     """Check for each label, 0 included, whether the mean of `values` around its pixels is above 0."""
-    step = max(labels.shape) // 128 + 1  # fine enough for means over a window
+    step = max(labels.shape) // 128 + 1  # a coarse grid is enough for means over a window
     window = int(_SURROUND * max(labels.shape) / step) | 1
     means = ndi.uniform_filter(values[::step, ::step].astype(np.float32), window)
     return np.bincount(labels[::step, ::step].ravel(), means.ravel(), n_labels + 1) > 0
@@ -268,7 +265,7 @@ def _add_along(padded: Gray, vector: NDArray[np.float64], shape: tuple[int, ...]
 
 
 def _measure_contrast(level: Gray, across: NDArray[np.float64]) -> Gray:
-    """Return the contrast of each pixel to the darker of its two sides; 0 if a side is beyond the frame."""
+    """Return the contrast of each pixel to the darker of its two sides; 0 if a side is outside the frame."""
     shift = np.rint(across).astype(int)
     if not shift.any():
         shift[np.abs(across).argmax()] = 1
@@ -292,7 +289,7 @@ def _slice_neighbors(
 
 
 def _slice_overlap(shape: tuple[int, ...], shift: NDArray[np.int_]) -> tuple[Part, Part]:
-    """Return slices of the pixels whose shifted pixels lie in the array, and of the shifted pixels."""
+    """Return slices of the pixels whose shifted pixels are in the array, and of the shifted pixels."""
     here, there = [], []
     for n, step in zip(shape, shift, strict=True):
         step = min(max(int(step), -n), n)

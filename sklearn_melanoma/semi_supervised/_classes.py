@@ -45,7 +45,7 @@ def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
     if any(label not in given for label in found):  # numpy's isin takes "1" for 1
         raise ValueError(
             f"y must hold labels among classes={given!r}, or -1, got {found!r}. "
-            "Write both alike, or name the labels of y in classes."
+            "Use the same labels in both, or name the labels of y in classes."
         )
     return given
 

@@ -80,7 +80,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
       :class:`~sklearn.model_selection.GridSearchCV`, over one of them with
       ``cv=SemiSupervisedSplit(…)``.
 
-    All others, such as calibrated, stacked and one-versus-rest classifiers, take -1 for a class, whatever they contain.
+    All others, such as calibrated, stacked and one-versus-rest classifiers, treat -1 as a class, whatever they contain.
 
     Examples
     --------
@@ -319,7 +319,7 @@ def accepts_unlabeled(estimator: Any) -> bool:
 
 
 def learns_from_labels_alone(estimator: Any) -> bool:
-    """Return whether an estimator is a classifier that would take -1 for a class."""
+    """Return whether an estimator is a classifier that would treat -1 as a class."""
     kind = get_tags(estimator).estimator_type if hasattr(estimator, "__sklearn_tags__") else "classifier"
     # Outlier detectors and clusterers ignore labels.
     is_one = kind == "classifier" or (kind is None and hasattr(estimator, "predict"))

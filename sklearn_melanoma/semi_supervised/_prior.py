@@ -158,8 +158,8 @@ def read_class_priors(
     given = dict(prior.items())
     if unknown := [label for label in given if label not in classes]:
         raise ValueError(
-            f"prior must name classes among {list(classes)!r}, got {unknown!r}. Write both alike, or name the "
-            "classes in `classes`."
+            f"prior must name classes among {list(classes)!r}, got {unknown!r}. Use the same labels in both, or name "
+            "the classes in `classes`."
         )
     weights = np.zeros((n_features, len(classes)))
     for number, label in enumerate(classes):

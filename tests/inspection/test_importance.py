@@ -125,7 +125,7 @@ def test_groups_count_once(model, table, make):
 
 
 def test_scoring_must_take_weights(model, table):
-    with pytest.raises(ValueError, match="scoring must take sample_weight"):
+    with pytest.raises(ValueError, match="scoring must accept sample_weight"):
         from_estimator(model, *table, groups=np.arange(200) // 4, scoring=lambda model, X, y: model.score(X, y))
 
 
@@ -442,5 +442,5 @@ def test_importances_for_words_are_those_for_numbers(table, scoring):
 def test_refuses_a_classifier_of_missing_labels(table):
     X, y = table
     few = hide_labels(y, 20, random_state=0)
-    with pytest.raises(ValueError, match="but 'RandomForestClassifier' took it for a class"):
+    with pytest.raises(ValueError, match="but 'RandomForestClassifier' treated it as a class"):
         from_estimator(RandomForestClassifier(5, random_state=0).fit(X, few), X, few)

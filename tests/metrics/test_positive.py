@@ -78,7 +78,9 @@ def test_other_labels_need_the_positive_class(classes):
 
 @pytest.mark.parametrize(("classes", "wrong"), [([0, 1], "1"), ([0, 1], 2), (["a", "b"], "A"), (["0", "1"], 1)])
 def test_positive_class_is_one_of_the_labels(classes, wrong):
-    with pytest.raises(ValueError, match=r"^pos_label must be one of the labels .*, got .*\. Write both alike"):
+    with pytest.raises(
+        ValueError, match=r"^pos_label must be one of the labels .*, got .*\. Use the same labels in both"
+    ):
         find_pos_label(classes, wrong)
 
 

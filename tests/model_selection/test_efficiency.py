@@ -71,9 +71,7 @@ def test_scoring_must_take_weights(data, methods):
         return estimator.score(X, y)
 
     label_efficiency(methods, *data, scoring=score, labels_per_class=(3,), n_repeats=1, groups=np.arange(180))
-    with pytest.raises(
-        ValueError, match="scoring must take sample_weight, with which each group counts once, got <fun"
-    ):
+    with pytest.raises(ValueError, match="scoring must accept sample_weight, so that each group counts once, got <fun"):
         label_efficiency(methods, *data, scoring=score, groups=GROUPS)
 
 
@@ -158,7 +156,7 @@ def test_classes_are_named_where_there_are_no_labels(words):
 
 
 def test_refuses_a_classifier_that_takes_missing_labels_for_a_class(data):
-    message = r"must know -1 as a missing label, but 'plain' took it for a class\. .*pass LabeledOnlyClassifier"
+    message = r"must know -1 as a missing label, but 'plain' treated it as a class\. .*pass LabeledOnlyClassifier"
     with pytest.raises(ValueError, match=message):
         label_efficiency({"plain": LogisticRegression()}, *data, labels_per_class=(3,), n_repeats=1)
     wrapped = {"plain": LabeledOnlyClassifier(LogisticRegression())}
@@ -233,7 +231,7 @@ def test_masks_and_plain_folds_are_refused(data, methods):
     ):
         label_efficiency(methods, X, [np.ones((4, 4), dtype=bool)] * len(X), scoring="accuracy")
     search = {"search": GridSearchCV(methods["ridge"], {"alpha": [1]}, cv=3)}
-    with pytest.raises(ValueError, match=r"takes -1 for a class and scores it\. Pass cv=SemiSupervisedSplit\(3\)"):
+    with pytest.raises(ValueError, match=r"treats -1 as a class and scores it\. Pass cv=SemiSupervisedSplit\(3\)"):
         label_efficiency(search, X, y, labels_per_class=(5,))
 
 

@@ -176,9 +176,9 @@ def test_refuses_an_unknown_positive_class_before_any_fit(data):
 
 def test_refuses_classifiers_that_take_missing_labels_for_a_class(data):
     X, y, few = data
-    with pytest.raises(ValueError, match=r"but 'LogisticRegression' took it for a class\. .*LabeledOnlyClassifier"):
+    with pytest.raises(ValueError, match=r"but 'LogisticRegression' treated it as a class\. .*LabeledOnlyClassifier"):
         out_of_fold_scores(LogisticRegression(), X, few)
-    with pytest.raises(ValueError, match="but 'LogisticRegression' took it for a class"):
+    with pytest.raises(ValueError, match="but 'LogisticRegression' treated it as a class"):
         out_of_fold_scores(LogisticRegression(), X, np.where(y, 1, -1), cv=[(range(150), range(150, 200))])
     scores = out_of_fold_scores(LabeledOnlyClassifier(LogisticRegression()), X, few)
     np.testing.assert_array_equal(np.isnan(scores), few == -1)

@@ -326,7 +326,7 @@ def test_threshold_for_the_other_class_is_refused(word_model, lesions, path):
 
 def test_class_of_unlabeled_samples_is_refused(table, labels, path):
     calibrated = CalibratedClassifierCV(PriorLogisticRegression(), cv=2).fit(table, labels)
-    with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'CalibratedClassifierCV' took it"):
+    with pytest.raises(ValueError, match=r"must know -1 as a missing label, but 'CalibratedClassifierCV' treated it"):
         save_model(calibrated, path)
 
 

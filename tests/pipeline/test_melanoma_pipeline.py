@@ -51,7 +51,7 @@ def table(lesions):
     return make_melanoma_pipeline()["features"].fit_transform(lesions.images)
 
 
-# Classifiers that take -1 for a class
+# Classifiers that treat -1 as a class
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_search_as_classifier(lesions, few, table):
     rows = model[:-1].transform(table)
     assert model["classify"].best_score_ == search.fit(rows[labeled], few[labeled]).best_score_
     grid = {"prevalence": [None, 0.2]}
-    with pytest.raises(ValueError, match=r"takes -1 for a class and scores it\. Pass cv=SemiSupervisedSplit\(4\)"):
+    with pytest.raises(ValueError, match=r"treats -1 as a class and scores it\. Pass cv=SemiSupervisedSplit\(4\)"):
         make_melanoma_pipeline(classifier=GridSearchCV(PriorLogisticRegression(), grid, cv=4))
     right = GridSearchCV(PriorLogisticRegression(), grid, cv=SemiSupervisedSplit(2), scoring="roc_auc")
     model = make_melanoma_pipeline(classifier=right)[1:].fit(table, few)

@@ -295,7 +295,7 @@ def test_invalid_input():
         BalancedSelfTrainingClassifier(KNeighborsClassifier()).fit(X, few)
     with pytest.raises(
         ValueError, match="y must hold labels of two classes at least, got 0"
-    ):  # trees take -1 for a class
+    ):  # trees treat -1 as a class
         BalancedSelfTrainingClassifier(ExtraTreesClassifier(2)).fit(X, np.full(1000, -1))
     for name, value in [("prevalence", 1.0), ("pseudo_weight", -1), ("max_rounds", 0)]:
         with pytest.raises(ValueError, match=f"'{name}' parameter"):

@@ -28,7 +28,7 @@ CLASSIFIERS = [
     LabeledOnlyClassifier(LogisticRegression()),
     LabeledOnlyClassifier(DecisionTreeClassifier(random_state=0)),
 ]
-EXPECTED = {"check_classifiers_classes": "-1 means unlabeled, and the check takes it for a class"}
+EXPECTED = {"check_classifiers_classes": "-1 means unlabeled, and the check treats it as a class"}
 WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
 FOLDS = {WEIGHTS: "a sample of weight 2 is in one fold, two samples are in two"}
 SHUFFLED = {

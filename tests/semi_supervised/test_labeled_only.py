@@ -351,7 +351,7 @@ def test_wraps_classifiers_that_take_missing_labels_for_a_class(data, estimator)
 @pytest.mark.parametrize("search", [GridSearchCV, RandomizedSearchCV])
 @pytest.mark.parametrize("cv", [None, 3, GroupKFold(4)], ids=str)
 def test_plain_folds_of_a_search_are_refused(search, cv):
-    with pytest.raises(ValueError, match=r"must be a SemiSupervisedSplit where labels are missing, got .*Split\(\d\)"):
+    with pytest.raises(ValueError, match=r"must be a SemiSupervisedSplit if labels are missing, got .*Split\(\d\)"):
         wrap_classifier(search(SelfTrainingClassifier(LogisticRegression()), {}, cv=cv))
 
 
@@ -423,7 +423,9 @@ def test_number_as_prevalence_is_that_of_the_positive_class(data):
 def test_digits_as_text_are_not_numbers(data):
     X, _, few = data
     text = [-1 if label == -1 else str(label) for label in few.tolist()]
-    with pytest.raises(ValueError, match=r"among classes=\[0, 1\], or -1, got \['0', '1'\]\. Write both alike"):
+    with pytest.raises(
+        ValueError, match=r"among classes=\[0, 1\], or -1, got \['0', '1'\]\. Use the same labels in both"
+    ):
         PriorLogisticRegression(np.ones(5), classes=(0, 1)).fit(X, text)
     model = PriorLogisticRegression(np.ones(5), classes=("0", "1")).fit(X, text)
     assert model.classes_.tolist() == ["0", "1"]
