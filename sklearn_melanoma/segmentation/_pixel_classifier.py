@@ -36,7 +36,6 @@ from sklearn_melanoma.segmentation._pixel_samples import (
     sample_pixels,
     score_thresholds,
     shrink_for_scores,
-    warn_if_images_are_lost,
 )
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
@@ -172,11 +171,6 @@ class PixelClassifierSegmenter(Segmenter):
         ValueError, TypeError, OSError
             If there is no mask, a mask has another size than its image, all masks are empty or
             all are full, or a parameter is out of its range.
-
-        Warns
-        -----
-        UserWarning
-            If a classifier inside `estimator` takes the images of its pixels, but can't get them.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)
@@ -188,7 +182,6 @@ class PixelClassifierSegmenter(Segmenter):
         """Return images and masks, and the positions of those with a mask."""
         images = check_images(X)
         masks, labeled = check_few_masks(y, len(images))
-        warn_if_images_are_lost(self.estimator)
         if not labeled:
             raise ValueError(
                 f"y must hold at least one mask, got none in {len(images)} images. "

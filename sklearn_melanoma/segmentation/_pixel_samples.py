@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from sklearn import get_config
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
@@ -19,7 +18,6 @@ from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._io.reading import resize_map, resize_mask
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._typing import Mask
-from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics import mask_jaccard
 from sklearn_melanoma.segmentation._field_of_view import find_content, scale_box
 from sklearn_melanoma.segmentation._pixel_features import FEATURE_SIDE, PixelDescription
@@ -115,33 +113,16 @@ def learn_pixels(classifier: Any, samples: Sequence[Sample], method: str = "fit"
     return getattr(classifier, method)(rows, labels, **options)
 
 
-def warn_if_images_are_lost(classifier: Any) -> None:
-    """Warn if a classifier inside another one takes the images of its pixels, but can't get them."""
-    if classifier is None or isinstance(classifier, FrozenEstimator) or _name_keywords(classifier, "fit"):
-        return
-    params = classifier.get_params() if hasattr(classifier, "get_params") else {}
-    frozen = tuple(f"{name}__" for name, value in params.items() if isinstance(value, FrozenEstimator))
-    inside = (value for name, value in params.items() if hasattr(value, "fit") and not name.startswith(frozen))
-    found = next((type(value).__name__ for value in inside if _name_keywords(value, "fit")), None)
-    if found is not None:
-        warn_user(
-            f"{found} learns without the images of its pixels, because {type(classifier).__name__} around it does not "
-            f"pass them on. Pass {found} as estimator, or as the last step of a pipeline. With metadata routing, call "
-            "set_fit_request(images=True, sample_weight=True) on it."
-        )
-
-
 def _name_keywords(classifier: Any, method: str) -> dict[str, str]:
     """Return the keywords of the images and weights of pixels; empty for a classifier that takes no images."""
     names = ("images", "sample_weight")
-    if isinstance(classifier, Pipeline):
-        if get_config()["enable_metadata_routing"]:
-            consumed = get_routing_for_object(classifier).consumes(method, names)
-            return {name: name for name in names if name in consumed} if "images" in consumed else {}
-        *_, (step, last) = list_steps(classifier)
-        return {name: f"{step}__{keyword}" for name, keyword in _name_keywords(last, method).items()}
-    parameters = signature(getattr(classifier, method)).parameters if not isinstance(classifier, type) else ()
-    return {name: name for name in names} if "images" in parameters else {}
+    if not isinstance(classifier, Pipeline):
+        return {name: name for name in names} if "images" in signature(getattr(classifier, method)).parameters else {}
+    if get_config()["enable_metadata_routing"]:  # a pipeline then takes no keywords of steps
+        consumed = get_routing_for_object(classifier).consumes(method, names)
+        return {name: name for name in names} if consumed == set(names) else {}
+    *_, (step, last) = list_steps(classifier)
+    return {name: f"{step}__{keyword}" for name, keyword in _name_keywords(last, method).items()}
 
 
 def predict_lesion(

@@ -9,8 +9,7 @@ from PIL import Image
 from scipy import ndimage as ndi
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import ExtraTreesClassifier, VotingClassifier
-from sklearn.frozen import FrozenEstimator
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -312,23 +311,6 @@ def test_images_are_routed(data):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         model = fit_recording(data, make_pipeline(scaler, recording))
         assert len(model.estimator_[-1].images_) == len(model.estimator_[-1].weights_) == 150
-        with pytest.warns(
-            UserWarning, match=r"without the images of its pixels.*Pipeline.*set_fit_request\(images=True"
-        ):
-            fit_recording(data, make_pipeline(StandardScaler(), Recording()))
-
-
-def test_lost_images_give_a_warning(data):
-    votes = VotingClassifier([("a", Recording()), ("b", quick())], voting="soft")
-    with pytest.warns(UserWarning, match="Recording learns without the images .* VotingClassifier around it") as caught:
-        fit_recording(data, votes)
-    assert len(caught) == 1
-    fit_recording(data, make_pipeline(StandardScaler(), FrozenEstimator(Recording().fit(*make_rows()))))  # no warning
-
-
-def make_rows():
-    n_features = len(describe_pixels(np.zeros((24, 32, 3), np.uint8)).names)
-    return np.random.default_rng(0).normal(size=(20, n_features)), np.arange(20) % 2 == 1
 
 
 def test_each_part_is_sampled_anew(data):
