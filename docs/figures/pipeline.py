@@ -14,7 +14,7 @@ IMAGE_STEPS = {
 TABLE_STEPS = {
     "impute": "no lesion found:\nthe median",
     "scale": "ranks, mean 0,\nvariance 1",
-    "classify": "few labels and\nwhat is known",
+    "classify": "prior knowledge\nand few labels",
 }
 
 

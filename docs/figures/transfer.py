@@ -22,7 +22,7 @@ def draw() -> Figure:
     scaled_as = {
         "as measured": tables,
         "scaled among the old images": {name: scale.transform(table) for name, table in tables.items()},
-        "each scaled among its own kind": {name: model[1:-1].fit_transform(table) for name, table in tables.items()},
+        "each scaled among its own images": {name: model[1:-1].fit_transform(table) for name, table in tables.items()},
     }
     classes = ("nevi", "C7"), ("melanomas", "C3")
     for axes, (title, found) in zip(panels, scaled_as.items(), strict=True):
