@@ -69,7 +69,7 @@ examples = {
         "diagnoses",
         "patient_metadata",
     ],
-    "evaluation": ["report"],
+    "evaluation": ["threshold", "calibration", "importance", "report"],
 }
 # Scripts in gallery run during the build. Reference pages link to the examples that use a name.
 sphinx_gallery_conf = {
