@@ -19,6 +19,7 @@ import typer
 from packaging.version import Version
 
 from sklearn_melanoma import _STAGES as STAGES
+from sklearn_melanoma import __version__
 from sklearn_melanoma.cli import app
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.segmentation import PixelPerceptron
@@ -135,6 +136,11 @@ def test_links_of_the_readme_lead_somewhere():
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_citation_has_the_version_of_the_package():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^version: (\S+)$", citation, re.MULTILINE) == [__version__]
 
 
 def test_every_stage_has_a_reference_page():
