@@ -1,4 +1,4 @@
-"""Stage 5: classifiers of feature rows with few labels, beyond those of scikit-learn."""
+"""Classifiers of feature rows with few labels, in addition to those of scikit-learn."""
 
 from sklearn_melanoma.semi_supervised._balanced_self_training import BalancedSelfTrainingClassifier
 from sklearn_melanoma.semi_supervised._co_training import CoTrainingClassifier

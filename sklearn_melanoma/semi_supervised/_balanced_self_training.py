@@ -24,49 +24,48 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     r"""Self-training with calibrated probabilities as pseudo-labels.
 
     The classifier is fitted to the labels, then again to labels and pseudo-labels. A pseudo-label is a probability,
-    calibrated on the labels. Pseudo-labels weigh little and are revised in every round. The method is made for few
-    labels of a rare class: pseudo-labels give all classes the same weight, and the predicted probabilities are moved
-    to the prevalence.
+    calibrated on the labels. Pseudo-labels have little weight and are revised in every round. The method is made for
+    few labels of a rare class: all classes have the same weight among pseudo-labels, and the predicted probabilities
+    are shifted to the prevalence.
 
     Parameters
     ----------
     estimator : classifier
         A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
-        labels, as :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
+        labels, like :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
     prevalence : float or mapping from label to float, default=None
-        The fraction of one class among the unlabeled samples, between 0 and 1. A float stands for the positive class
-        that `estimator` names, as :class:`PriorLogisticRegression` with `classes` does, else for the larger of two
-        numeric labels. A mapping names the label, as in ``{"melanoma": 0.1}``; other string labels need it. More than
-        two classes need a mapping that names each, with the sum 1. None estimates the prevalence roughly: pass it if it
-        is known.
+        The fraction of a class among the unlabeled samples, between 0 and 1. A float is the fraction of the positive
+        class of `estimator`, if it defines one, like :class:`PriorLogisticRegression` with `classes`. Else it is the
+        fraction of the larger of two numeric labels. For other labels, a mapping names the class, as in ``{"melanoma":
+        0.1}``. For more than two classes, a mapping names all classes; its sum is 1. None estimates the prevalence, but
+        only roughly. Pass the prevalence if you know it.
     pseudo_weight : float, default=10.0
-        Upper bound of the weight of all pseudo-labels together, in labels. With 0, pseudo-labels are not used, and
-        only the probabilities are moved to the prevalence.
+        Upper bound of the total weight of all pseudo-labels, as a number of labels. With 0, pseudo-labels are not used.
+        Only the probabilities are then shifted to the prevalence.
     max_rounds : int, default=3
         Maximum number of rounds. The first round makes the pseudo-labels, the others revise them.
 
     Attributes
     ----------
     estimator_ : classifier
-        The copy fitted last.
+        The last fitted copy.
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
-        The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
-        else 1 or True for the labels 0 and 1, or False and True, else None.
+        The label of the positive class of `estimator`, if it defines one, like :class:`PriorLogisticRegression` with
+        `classes`. Else 1 or True for the labels 0 and 1, or False and True. Else None.
     transduction_ : ndarray of shape (n_samples,)
-        A label for every sample seen in `fit`: the given one, or the predicted one.
+        A label for every sample in `fit`: the given label, or the predicted one.
     prevalence_ : float, ndarray of shape (n_classes,) or None
-        The given or estimated fraction of ``classes_[1]``; for more than two classes, of each. None if it can't be
+        The given or estimated fraction of ``classes_[1]``, or of each of more than two classes. None if it can't be
         estimated, because there are no unlabeled samples or no labels of two classes.
     slope_ : float
-        Factor that calibrates the log-odds of the classifier fitted to the labels alone. Above 1, the classifier is
-        not confident enough.
+        Factor that calibrates the log-odds of the classifier that is fitted to the labels only. If it is above 1, this
+        classifier is not confident enough.
     pseudo_weight_ : float
-        Weight of all pseudo-labels together, in labels.
+        Total weight of all pseudo-labels, as a number of labels.
     offset_ : float or ndarray of shape (n_classes,)
-        Number added to the log-odds of `estimator_`, or numbers added to its log-probabilities of more than two
-        classes.
+        Number added to the log-odds of `estimator_`. For more than two classes, numbers added to its log-probabilities.
     n_rounds_ : int
         Number of rounds; below `max_rounds` if the pseudo-labels hardly changed.
     n_features_in_ : int
@@ -83,24 +82,25 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     -----
     Pseudo-labels are the probabilities at the classifier's log-odds times the slope. The slope is found by
     cross-fitting the labels, in up to five folds that keep groups together. Every unlabeled sample is used as one
-    sample of each class, weighted by their probabilities. At a slope of 1, a logistic regression already fits these
-    pseudo-labels best, whatever their weight: nothing is gained or lost. An underconfident classifier teaches itself;
-    an overconfident one is damped. Revised pseudo-labels change in order, not in confidence.
+    sample of each class, weighted by their probabilities. At a slope of 1, a logistic regression is already the best
+    fit to these pseudo-labels, so they have no effect for any weight. They make an underconfident classifier more
+    confident, and an overconfident one less confident. Later rounds change the order of pseudo-labels, but not their
+    confidence.
 
-    All pseudo-labels together have the weight :math:`n m / (n + m)`, for labels of the weight :math:`n` and
-    :math:`m` = `pseudo_weight`. This is less than the weight of the labels, and it matters less with more
-    labels. Half of it goes to the quota of the second class: the samples with the highest scores, as many as the
-    prevalence says. The other half goes to the rest. There are no pseudo-labels if a class has less than two labels,
-    or labels in less than two groups.
+    The total weight of all pseudo-labels is :math:`n m / (n + m)`, where :math:`n` is the weight of the labels and
+    :math:`m` is `pseudo_weight`. This is less than the weight of the labels, and less important with more labels. Half
+    of it goes to the quota of the second class: the samples with the highest scores. Their fraction is the prevalence.
+    The other half goes to the other samples. There are no pseudo-labels if a class has less than two labels, or labels
+    in less than two groups.
 
     With more than two classes, the log-odds are log-probabilities, with one slope for all classes. Every unlabeled
     sample is used as one sample of each class that has a label. Each class has the same part of the weight. It is
-    divided among the samples by their probabilities of the class, moved to the prevalence. There are no pseudo-labels
+    divided among the samples by their probabilities of the class, shifted to the prevalence. There are no pseudo-labels
     if less than two classes have two labels in two groups.
 
-    At the end the intercept is moved. With unlabeled samples, their mean probability becomes the prevalence. Without
-    any, a given `prevalence` replaces the fraction among the labels. For two classes the ranking stays the same. With
-    more, probabilities at the prevalence rank samples differently, and rare classes are seldom the most probable.
+    At the end, the intercept is shifted. If there are unlabeled samples, their mean probability becomes the prevalence.
+    Otherwise, a given `prevalence` replaces the fraction among the labels. With two classes, the ranking does not
+    change. With more classes, it can change, and rare classes are seldom the most probable.
 
     Examples
     --------
@@ -157,7 +157,7 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
             return given if positive is None or positive == classes[1] else 1 - given
         raise ValueError(
             f"prevalence must name one of {classes!r} and its fraction, between 0 and 1, got {given!r}. "
-            f"Write such as {{{classes[1]!r}: 0.1}}."
+            f"Pass for example {{{classes[1]!r}: 0.1}}."
         )
 
     def _learn_from_unlabeled(self, samples: Samples) -> None:
@@ -186,7 +186,7 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
             self.n_rounds_ += 1
 
     def _compute_offset(self, samples: Samples) -> float | Array:
-        """Return what to add to the scores, so that the mean probabilities are the prevalence."""
+        """Return the number to add to the scores, so that the mean probabilities are the prevalence."""
         if self.prevalence_ is None:
             return 0.0
         if len(samples.unlabeled):

@@ -1,4 +1,4 @@
-"""Blocks of columns with a prior variance of their own."""
+"""Blocks of columns with their own prior variance."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Scaling(NamedTuple):
         return scaled
 
     def measure_priors(self, priors: Array, rows: Array, weights: Array | None = None) -> Array:
-        """Return the sums of absolute weights of priors of shape (n_priors, n_features, ...), with a kept axis.
+        """Return the sums of absolute weights of priors of shape (n_priors, n_features, ...); the axis is kept.
 
-        A block counts as one column: by the standard deviation of its part of the score of the samples.
+        A block counts as one column. Its weight is the standard deviation of its part of the score of the samples.
         """
         lengths = np.abs(priors[:, self.is_counted]).sum(axis=1, keepdims=True)
         for member in self.members:
@@ -80,11 +80,11 @@ def scale_blocks(
     *,
     argument: str = "blocks",
 ) -> Scaling:
-    r"""Find the scaling by which one penalty gives each block of columns its own prior variance.
+    r"""Find the scaling with which one penalty gives each block of columns its own prior variance.
 
-    With the penalty :math:`\lambda`, weights have the prior variance :math:`1/\lambda`. A block whose rows have the
-    mean squared length :math:`v \, n`, where :math:`n` is the number of columns outside all blocks, gets :math:`v`
-    times the prior variance of these columns together, if they are standardized.
+    With the penalty :math:`\lambda`, weights have the prior variance :math:`1/\lambda`. Let :math:`n` be the number of
+    columns outside all blocks, and let these columns be standardized. A block whose rows have the mean squared length
+    :math:`v \, n` gets :math:`v` times the prior variance of these columns together.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ def scale_blocks(
     Returns
     -------
     Scaling
-        Of all columns.
+        Scaling of all columns.
 
     Raises
     ------
     TypeError, ValueError
-        If a prefix is not a string or a variance is not above 0; the columns have no names; no column
-        starts with a prefix, or all do; or a column starts with two.
+        If a prefix is not a string, or a variance is not above 0. If the columns have no names. If no column or every
+        column starts with a prefix. If a column starts with two prefixes.
 
     Examples
     --------
@@ -120,14 +120,14 @@ def scale_blocks(
     counted = ~np.any(members, axis=0)
     if not counted.any():
         raise ValueError(
-            f"{argument} must leave some columns of X out, got {', '.join(map(repr, blocks))}, with which all start. "
+            f"{argument} must leave some columns of X out, but all start with {', '.join(map(repr, blocks))}. "
             "The scale of a block is relative to that of the other columns."
         )
     center, factor = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
     for member, variance in zip(members, blocks.values(), strict=True):
         center[member] = np.average(rows[:, member], axis=0, weights=weights)
         length = np.average(((rows[:, member] - center[member]) ** 2).sum(axis=1), weights=weights)
-        noise = np.finfo(rows.dtype).eps * np.linalg.norm(center[member])  # of a block without variance
+        noise = np.finfo(rows.dtype).eps * np.linalg.norm(center[member])  # for a block without variance
         factor[member] = np.sqrt(variance * np.count_nonzero(counted) / length) if length > (9 * noise) ** 2 else 0.0
     return Scaling(center, factor, members)
 
@@ -140,7 +140,7 @@ def _find_members(blocks: Any, names: Sequence[str] | None, n_features: int, arg
     """Return for each block which columns belong to it."""
     if names is None and blocks:
         raise ValueError(
-            f"{argument} goes by names ({', '.join(map(repr, blocks))}), but the columns of X have none. "
+            f"{argument} needs named columns ({', '.join(map(repr, blocks))}), but the columns of X have none. "
             'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
         )
     for prefix, variance in blocks.items():

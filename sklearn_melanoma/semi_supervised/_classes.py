@@ -14,7 +14,7 @@ from sklearn_melanoma._validation.labels import find_labeled
 
 
 def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
-    """Return the classes in their order: for two, the one that a prior speaks against, then the other.
+    """Return the classes in their order: with two classes, a high score of the prior suggests the second.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
     Returns
     -------
     list of labels
-        The given classes; without them, those of the labels, sorted.
+        The given classes; without them, the sorted classes of the labels.
 
     Raises
     ------
     ValueError
-        If `classes` are not two different labels at least, or do not hold all labels.
+        If `classes` are not at least two different labels, or do not include all labels.
     """
     if len(labels):
         check_classification_targets(labels)
@@ -41,8 +41,8 @@ def find_classes(labels: NDArray[Any], classes: Any) -> list[Any]:
     given = _list_keys(classes) if isinstance(classes, Mapping) else np.asarray(classes).tolist()
     is_list = isinstance(given, list) and all(np.ndim(label) == 0 for label in given)
     if not is_list or not 2 <= len(given) == len(set(given)) or not find_labeled(given, name="classes").all():
-        raise ValueError(f"classes must be different labels, two at least and none of them -1, got {classes!r}.")
-    if any(label not in given for label in found):  # numpy's isin takes "1" for 1
+        raise ValueError(f"classes must be at least two different labels, none of them -1, got {classes!r}.")
+    if any(label not in given for label in found):  # numpy's isin treats "1" as 1
         raise ValueError(
             f"y must hold labels among classes={given!r}, or -1, got {found!r}. "
             "Use the same labels in both, or name the labels of y in classes."
@@ -73,7 +73,7 @@ def read_prevalence(prevalence: Any, classes: list[Any]) -> NDArray[np.float64] 
     Raises
     ------
     ValueError
-        If it is a number for more than two classes, does not name the classes, or the fractions have another sum.
+        If it is a number for more than two classes, does not name the classes, or the sum of the fractions is not 1.
     """
     if prevalence is None:
         return None
@@ -83,7 +83,7 @@ def read_prevalence(prevalence: Any, classes: list[Any]) -> NDArray[np.float64] 
         raise ValueError(
             f"prevalence must be a mapping from class to fraction for more than two classes, got {prevalence!r}. "
             "Only binary classification is supported with a number. "
-            f"Write such as {{{classes[0]!r}: 0.7, …}}, for all of {classes!r}."
+            f"Pass for example {{{classes[0]!r}: 0.7, …}}, for all of {classes!r}."
         )
     given = dict(prevalence)
     if len(classes) == 2 and len(given) == 1 and set(given) <= set(classes):

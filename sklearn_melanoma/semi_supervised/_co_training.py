@@ -13,17 +13,17 @@ from sklearn_melanoma.semi_supervised._meta_classifier import Samples, SemiSuper
 from sklearn_melanoma.semi_supervised._pseudo_labels import limit_weight, rescale_scores, weigh_labels
 from sklearn_melanoma.semi_supervised._views import read_views
 
-# Weight of the expected fraction of wrong labels, in labels.
+# Weight of the expected fraction of wrong labels, as a number of labels.
 NOISE_WEIGHT = 10.0
 
 
 class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     r"""Co-training of groups of features, such as morphology, color and texture, which also finds wrong labels.
 
-    Each view, a group of columns, has a classifier of its own. Each label is checked by the other views, which never
-    saw it: if they find it improbable, it loses weight. If the other views agree on the class of an unlabeled sample,
-    it gets a soft pseudo-label. A last classifier learns from all columns with the labels and pseudo-labels of all
-    views, and predicts.
+    Each view, a group of columns, has its own classifier. The other views check each label without having learned from
+    it. If the label is improbable for them, it loses weight. If the other views agree on the class of an unlabeled
+    sample, it gets a soft pseudo-label. A last classifier learns from all columns, with the labels and pseudo-labels of
+    all views. It makes the predictions.
 
     Parameters
     ----------
@@ -31,31 +31,30 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted, one for each view
         and one for all columns.
     views : mapping from str to sequence of str or of int
-        At least two names, each with its columns as names or positions, such as
-        ``{"morphology": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column
-        are ignored, but each view needs at least one column. `area` and `max_span` also match the columns `area_mm2`
-        and `max_span_mm`.
+        At least two views by name, each with the names or positions of its columns, such as ``{"morphology":
+        MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column are ignored, but
+        each view needs at least one column. `area` and `max_span` also match the columns `area_mm2` and `max_span_mm`.
     label_noise : float, default=0.1
-        Expected fraction of wrong labels, from 0 to below 1. It has the weight of ten labels, and the labels correct
+        Expected fraction of wrong labels, from 0 to below 1. It counts as much as ten labels, and the labels correct
         it. With 0, no label loses weight.
     pseudo_weight : float, default=10.0
-        Upper bound of the weight of all pseudo-labels together, in labels.
+        Upper bound of the total weight of all pseudo-labels, as a number of labels.
 
     Attributes
     ----------
     estimator_ : classifier
         The copy fitted to all columns.
     views_ : dict from str to classifier
-        The copy of each view, which learned from the others.
+        The copy of each view, which learned from the other views.
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
-        The label of the positive class: what `estimator` says, as :class:`PriorLogisticRegression` with `classes` does,
-        else 1 or True for the labels 0 and 1, or False and True, else None.
+        The label of the positive class of `estimator`, if it defines one, like :class:`PriorLogisticRegression` with
+        `classes`. Else 1 or True for the labels 0 and 1, or False and True. Else None.
     label_trust_ : ndarray of shape (n_samples,)
         Probability that each given label is right, by all views; NaN for unlabeled samples.
     transduction_ : ndarray of shape (n_samples,)
-        A label for every sample seen in `fit`: the given one, or the predicted one.
+        A label for every sample in `fit`: the given label, or the predicted one.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -67,26 +66,27 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
 
     Notes
     -----
-    A view scores a labeled sample by the log-odds of a copy that saw neither the sample nor its group (cross-fitting in
-    up to five folds). Let :math:`q` be the probability of the given label at the mean log-odds of the other views. The
-    label gets the weight :math:`(1 - \epsilon) q / ((1 - \epsilon) q + \epsilon (1 - q))`. The fraction of wrong labels
-    :math:`\epsilon` is estimated too: if few labels are outvoted, being outvoted says less. Clean labels so lose
-    almost no weight.
+    A view scores a labeled sample by the log-odds of a copy that learned neither from the sample nor from its group
+    (cross-fitting in up to five folds). Let :math:`q` be the probability of the given label at the mean log-odds of the
+    other views. The label gets the weight :math:`(1 - \epsilon) q / ((1 - \epsilon) q + \epsilon (1 - q))`. The
+    fraction of wrong labels :math:`\epsilon` is estimated, too. It is small if the views contradict few labels; then a
+    contradicted label loses less weight. So correct labels lose almost no weight.
 
     A sample gets a pseudo-label if the log-odds of all other views have the same sign. It is the probability at their
-    mean log-odds, rescaled to the mean and the spread of the log-odds of the classifier that learns it. Pseudo-labels
-    so change the order of the samples, not the confidence. Together they have the weight :math:`n m / (n + m)`, for
-    labels of the weight :math:`n` and :math:`m` = `pseudo_weight`. If a class has less than two labels, or labels in
-    less than two groups, there are no pseudo-labels, and no label loses weight.
+    mean log-odds, rescaled to the mean and the spread of the log-odds of the classifier that learns it. So
+    pseudo-labels change the order of the samples, but not the confidence. Their total weight is :math:`n m / (n + m)`,
+    where :math:`n` is the weight of the labels and :math:`m` is `pseudo_weight`. If a class has less than two labels,
+    or labels in less than two groups, there are no pseudo-labels, and no label loses weight.
 
-    With more than two classes, log-probabilities take the place of log-odds. A wrong label is as likely to be of each
-    of the :math:`K - 1` other classes, so :math:`\epsilon / (K - 1)` takes the place of :math:`\epsilon` in the
-    denominator. Views agree if they have the same most probable class. A label of a class that has labels in one group
-    only is not checked. Classes without a label get no pseudo-labels. There are no pseudo-labels at all if less than
-    two classes have two labels in two groups.
+    With more than two classes, log-probabilities replace log-odds. A wrong label is equally likely to be of each of the
+    :math:`K - 1` other classes, so :math:`\epsilon / (K - 1)` replaces :math:`\epsilon` in the denominator. Views agree
+    if they have the same most probable class. If a class has labels in one group only, its labels are not checked.
+    Classes without a label get no pseudo-labels. There are no pseudo-labels at all if less than two classes have two
+    labels in two groups.
 
     The classifier of all columns predicts, because the mean of the views' log-odds had a lower AUC with a prior. If
-    many labels are wrong, the views learned from them too: use the order of `label_trust_`, not its values.
+    many labels are wrong, the views have learned from wrong labels, too. Then use the order of `label_trust_`, not its
+    values.
 
     References
     ----------
@@ -138,7 +138,7 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
             self._exchange_labels(samples, tables)
 
     def _exchange_labels(self, samples: Samples, tables: dict[str, Any]) -> None:
-        """Fit each view to what the others say of the samples, then `estimator_` to what all views say."""
+        """Fit each view to the votes of the other views, then `estimator_` to the votes of all views."""
         held_out = np.array([self._cross_fit(samples, table) for table in tables.values()])
         if np.isnan(held_out).all():
             return

@@ -1,4 +1,4 @@
-"""Strength of a prior, chosen by the labels."""
+"""Choice of the strength of a prior by the labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_melanoma.semi_supervised._softmax import MultinomialCorrection
 
 # Probability that a prior is wrong for the images at hand.
 _MISTAKE = 0.05
-# Standard deviation of the logarithm of the right strength around that of 1.
+# Standard deviation of the logarithm of the right strength; its mean is 0, the strength 1.
 _SPREAD = 0.5
 # The strengths to choose from, relative to `alpha` 1.
 _STRENGTHS = 2.0 ** -np.arange(6)
@@ -25,9 +25,9 @@ class Choice(NamedTuple):
     Parameters
     ----------
     correction : Correction or MultinomialCorrection
-        That with the chosen strength, of the score or of zero.
+        Correction with the chosen strength, of the score or of zero.
     uses_prior : bool
-        False if the labels dropped a prior: then zero is corrected rather than the score.
+        False if the labels dropped a prior; then zero is corrected instead of the score.
     strength : float
         The chosen strength, relative to `alpha` 1.
     """
@@ -40,20 +40,20 @@ class Choice(NamedTuple):
 def choose_strength(
     fit: Callable[[Array, float], Correction | MultinomialCorrection], score: Array, penalty: float, *, has_prior: bool
 ) -> Choice:
-    r"""Choose by the labels how much a prior counts, and whether it is used at all.
+    r"""Choose the strength of a prior, and whether it is used at all, by the labels.
 
-    Each candidate, the prior or none, each with a strength :math:`s`, has the posterior probability
+    A candidate is the prior, or no prior, with a strength :math:`s`. Its posterior probability is
 
     .. math:: p(\text{labels} \mid \text{candidate}) \; p(\text{prior or none}) \; e^{-\log^2 s / 2 \sigma^2}
 
     up to a factor, with the marginal likelihood of the labels, a probability of 0.05 that the prior is wrong, and
-    :math:`\sigma = 0.5`. The most probable one is taken. So few labels leave a prior as it is, and many labels that it
-    does not explain drop it.
+    :math:`\sigma = 0.5`. The most probable candidate is used. So few labels do not change a prior, and many labels that
+    it does not explain drop it.
 
     Parameters
     ----------
     fit : callable
-        Takes a score and a penalty, and returns the correction of the score by labels, with its evidence.
+        Function of a score and a penalty that returns the correction of the score by labels, with its evidence.
     score : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Score of the prior for the labeled samples; zeros without a prior.
     penalty : float

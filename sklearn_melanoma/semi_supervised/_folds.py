@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 def deal_folds(numbers: NDArray[np.intp], groups: NDArray[Any], n_folds: int) -> NDArray[np.intp]:
-    """Deal groups into folds, those of each class separately.
+    """Distribute groups to folds, separately for each class.
 
-    A group with samples of several classes counts for the last of them.
+    A group with samples of several classes counts as a group of the last of these classes.
 
     Parameters
     ----------

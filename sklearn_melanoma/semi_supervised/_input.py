@@ -1,4 +1,4 @@
-"""Checks of what the `fit` of a classifier is given."""
+"""Checks of the arguments of the `fit` of a classifier."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def check_weights(sample_weight: ArrayLike | None, rows: Array) -> Array:
     if weights.min() < 0 or not weights.any():
         raise ValueError(
             f"sample_weight must not be negative, nor zero for all, got {weights.min():g} to {weights.max():g}. "
-            "Leave samples out that shall not count."
+            "Leave out samples that must not count."
         )
     return weights
 
 
 def takes(classifier: Any, name: str) -> bool:
-    """Tell whether the `fit` of a classifier takes a parameter, directly or by metadata routing."""
-    while isinstance(classifier, LabeledOnlyClassifier):  # it passes on what the classifier inside takes
+    """Return whether the `fit` of a classifier accepts a parameter, directly or by metadata routing."""
+    while isinstance(classifier, LabeledOnlyClassifier):  # it passes on the parameters of the classifier inside
         classifier = classifier.estimator
     if get_config()["enable_metadata_routing"] and get_routing_for_object(classifier).consumes("fit", [name]):
         return True

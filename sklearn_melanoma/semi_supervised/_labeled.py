@@ -1,4 +1,4 @@
-"""The labeled part of samples, and scores of classifiers on it."""
+"""The labeled samples, and scores of classifiers on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LabeledPart(NamedTuple):
     y : ndarray
         Their labels.
     params : dict
-        What `fit` or `score` was given besides; one value for each labeled sample where there was one for each sample.
+        Other arguments of `fit` or `score`. Those with one value for each sample are reduced to the labeled samples.
     n_samples : int
         Number of all samples, labeled and unlabeled.
     """
@@ -59,7 +59,7 @@ def select_labeled(X: Any, y: Any, **params: Any) -> LabeledPart:
     """
     labels, labeled = read_labels(y)
     labels = column_or_1d(labels, warn=True)
-    (X,) = indexable(X)  # sparse matrices in a format that has rows
+    (X,) = indexable(X)  # a format of sparse matrices that has rows
     given = {name: value for name, value in params.items() if value is not None}
     check_consistent_length(X, labels, *(given[name] for name in ("sample_weight", "groups") if name in given))
     positions = np.flatnonzero(labeled)
@@ -71,7 +71,7 @@ def select_labeled(X: Any, y: Any, **params: Any) -> LabeledPart:
 
 
 def _take(value: Any, positions: NDArray[np.intp], n_samples: int) -> Any:
-    """Return the values of some samples, or the value itself if it is not one for each sample."""
+    """Return the values of some samples, or the object itself if it does not have one value for each sample."""
     is_sequence = hasattr(value, "shape") or isinstance(value, list | tuple)
     if not is_sequence or (hasattr(value, "shape") and not value.shape):
         return value
@@ -87,7 +87,7 @@ def check_samples(estimator: Any, X: Any, y: Any) -> tuple[Array, NDArray[Any], 
 
 
 def check_classes(own: NDArray[Any], n_samples: int, estimator: Any) -> None:
-    """Raise an error if the labels `own` among all samples are of less than two classes."""
+    """Raise an error if the labels `own` are of less than two classes."""
     found = np.unique(own).tolist()
     if len(found) > 1:
         return

@@ -1,4 +1,4 @@
-"""Classifier that learns from the labeled samples alone, and which classifiers need it."""
+"""Classifier that learns from the labeled samples only, and a rule for which classifiers need it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sklearn_melanoma.model_selection._split import check_search_split, is_searc
 from sklearn_melanoma.semi_supervised._labeled import LabeledPart, check_classes, check_scored, select_labeled
 from sklearn_melanoma.semi_supervised._rows import named_columns
 
-# Modules whose classifiers take -1 for "unlabeled".
+# Modules whose classifiers treat -1 as "unlabeled".
 SEMI_SUPERVISED_MODULES = ("sklearn.semi_supervised", "sslearn.wrapper")
 
 
@@ -33,11 +33,11 @@ def _has(method: str) -> Callable[[Any], bool]:
 
 
 class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Fit a classifier to the labeled samples alone.
+    """Fit a classifier to the labeled samples only.
 
-    Most classifiers take -1, the missing label, for a class: a random forest fitted to melanomas, others and unlabeled
-    images predicts three classes. Around it, this classifier leaves out the unlabeled samples, in `fit` and in
-    `score`. It is the baseline of semi-supervised learning, too.
+    Most classifiers treat -1, the missing label, as a class. For example, a random forest that is fitted to melanomas,
+    others and unlabeled images predicts three classes. This wrapper leaves out the unlabeled samples, in `fit` and in
+    `score`. It is also the baseline of semi-supervised learning.
 
     :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` puts it around every classifier that needs it.
 
@@ -54,8 +54,8 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
     classes_ : ndarray of shape (n_classes,)
         The classes, without -1.
     pos_label_ : label or None
-        The label of the positive class: what `estimator` says, else 1 or True for the labels 0 and 1, or False and
-        True, else None.
+        The label of the positive class of `estimator`, if it defines one. Else 1 or True for the labels 0 and 1, or
+        False and True. Else None.
     n_features_in_ : int
         Number of features, if `estimator` counts them.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -63,24 +63,25 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     See Also
     --------
-    PriorLogisticRegression : Logistic regression that knows -1 itself, and works with few labels or none.
+    PriorLogisticRegression : Logistic regression that knows -1 itself, and works with few or no labels.
     sklearn.semi_supervised.SelfTrainingClassifier : Self-training, which also learns from unlabeled samples.
 
     Notes
     -----
-    `X` is any sequence of samples: a DataFrame of pandas or polars, whose column names are kept; an array; a sparse
-    matrix; or images, if `estimator` takes them. It is checked by `estimator`.
+    `X` is any sequence of samples: a DataFrame of pandas or polars, an array, a sparse matrix, or images if `estimator`
+    accepts them. Column names are kept. `estimator` checks `X`.
 
     These classifiers know -1 as a missing label and need no wrapper:
 
-    - those of this package, and all classifiers with an attribute ``accepts_unlabeled = True``,
-    - those of :mod:`sklearn.semi_supervised` and of ``sslearn.wrapper``,
+    - - classifiers of this package, and all classifiers with an attribute ``accepts_unlabeled = True``,
+    - - classifiers of :mod:`sklearn.semi_supervised` and of ``sslearn.wrapper``,
     - :class:`~sklearn.frozen.FrozenEstimator`, which is not fitted,
     - a :class:`~sklearn.pipeline.Pipeline` that ends in one of them, and a search, such as
       :class:`~sklearn.model_selection.GridSearchCV`, over one of them with
       ``cv=SemiSupervisedSplit(…)``.
 
-    All others, such as calibrated, stacked and one-versus-rest classifiers, treat -1 as a class, whatever they contain.
+    All others, such as calibrated, stacked and one-versus-rest classifiers, treat -1 as a class, even if the classifier
+    inside them does not.
 
     Examples
     --------
@@ -101,7 +102,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"estimator": [HasMethods(["fit"])]}
 
-    # Metadata is not used here but passed on, so that `estimator` alone requests it.
+    # Metadata is only passed on. So `estimator` is the only one that requests it.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"sample_weight": UNUSED, "groups": UNUSED}
     __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
 
@@ -126,9 +127,9 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         y : array-like of shape (n_samples,)
             Labels of two classes or more, -1 for unlabeled samples. Among strings, -1 is the integer.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of all samples. Those of labeled samples are passed to `estimator`.
+            Weights of all samples. The weights of labeled samples are passed to `estimator`.
         groups : array-like of shape (n_samples,), default=None
-            The lesion or patient of each sample. Those of labeled samples are passed to `estimator`, for a search.
+            The lesion or patient of each sample. The groups of labeled samples are passed to `estimator`, for a search.
         **params : dict
             Other metadata for `estimator`. Metadata with one value for each sample is reduced to the labeled samples.
 
@@ -140,8 +141,8 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         Raises
         ------
         ValueError, TypeError
-            If less than two classes are labeled, a missing label is not -1, `estimator` is not a classifier or does not
-            take the metadata, or the input is not as described.
+            If less than two classes are labeled, or a missing label is not -1. If `estimator` is not a classifier or
+            does not accept the metadata. If the input is not as described.
         """
         self._validate_params()
         if is_regressor(self.estimator):
@@ -157,7 +158,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         return self
 
     def _check_positions(self, part: LabeledPart) -> None:
-        """Raise an error if the cross-validation inside names samples by positions that are no longer theirs."""
+        """Raise an error if a cross-validation inside uses positions of samples, which are no longer valid."""
         cv = getattr(self.estimator, "cv", None)
         if len(part.y) < part.n_samples and isinstance(cv, list | tuple | PredefinedSplit):
             raise ValueError(
@@ -236,7 +237,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     @available_if(_has("score"))
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:
-        """Return the score of the classifier on the labeled samples: the accuracy, or that of a search.
+        """Return the score of the classifier on the labeled samples: the accuracy, or the score of a search.
 
         Parameters
         ----------
@@ -304,7 +305,7 @@ def _routing() -> bool:
 
 
 def accepts_unlabeled(estimator: Any) -> bool:
-    """Return whether a classifier takes -1 for a missing label, by the rule in `LabeledOnlyClassifier`."""
+    """Return whether a classifier treats -1 as a missing label, by the rule in `LabeledOnlyClassifier`."""
     if isinstance(estimator, Pipeline):
         return accepts_unlabeled(estimator.steps[-1][1])
     if isinstance(estimator, FrozenEstimator) or getattr(estimator, "accepts_unlabeled", False) is True:
@@ -327,7 +328,7 @@ def learns_from_labels_alone(estimator: Any) -> bool:
 
 
 def needs_labels(estimator: Any) -> bool:
-    """Return whether a classifier learns from labels of two classes at least, and can't check them itself."""
+    """Return whether a classifier needs labels of at least two classes, and can't check them itself."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     if is_search(estimator):

@@ -14,12 +14,12 @@ from sklearn_melanoma.features._diagnoses import DIAGNOSES
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Value of the parameter `prior` that stands for the directions of the literature.
+#: Value of the parameter `prior` for the directions from the literature.
 LITERATURE = "literature"
 
 
 def is_literature(prior: Any) -> bool:
-    """Return whether a prior stands for the directions of the literature."""
+    """Return whether a prior means the directions from the literature."""
     return isinstance(prior, str) and prior == LITERATURE
 
 
@@ -29,7 +29,7 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
     Parameters
     ----------
     classes : sequence of labels
-        0 and 1 mean other and melanoma. Strings are read by their words.
+        0 means other, and 1 means melanoma. Strings are read by their words.
     names : mapping from label to str
         Diagnoses of labels that are not strings, or are not understood.
 
@@ -41,7 +41,7 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
     Raises
     ------
     ValueError
-        If a label is not understood, no class is a known diagnosis, or two classes are the same.
+        If a label is not understood, no class is a known diagnosis, or two classes have the same diagnosis.
 
     Examples
     --------
@@ -58,25 +58,25 @@ def find_diagnoses(classes: Sequence[Any], names: Mapping[Any, str]) -> list[str
         raise ValueError(
             f"prior={LITERATURE!r} must know the diagnosis of each class, got {unknown!r}. Name them in classes, such "
             f"as classes={{{classes[0]!r}: 'nevus', {classes[1]!r}: 'melanoma'}}, or pass prior=None. Known are: "
-            f"{', '.join(DIAGNOSES)}, and {REST} for all else."
+            f"{', '.join(DIAGNOSES)}, and {REST} for all others."
         )
     diagnoses = [diagnosis for diagnosis, _ in found if diagnosis is not None]
     if len(diagnoses) == 2 and diagnoses[0] == diagnoses[1] != REST:
         raise ValueError(
-            f"prior={LITERATURE!r} must tell the classes apart, got {diagnoses[0]} twice for {list(classes)!r}. "
+            f"prior={LITERATURE!r} must distinguish the classes, got {diagnoses[0]} twice for {list(classes)!r}. "
             "Name other diagnoses in classes, or pass prior=None."
         )
     if set(diagnoses) == {REST}:
         raise ValueError(
-            f"prior={LITERATURE!r} must know the diagnosis of one class at least, got {list(classes)!r}. "
+            f"prior={LITERATURE!r} must know the diagnosis of at least one class, got {list(classes)!r}. "
             "Name them in classes, or pass prior=None."
         )
     return diagnoses
 
 
 def warn_of_unknown_words(classes: Sequence[Any], names: Mapping[Any, str], diagnoses: Sequence[str]) -> None:
-    """Warn about words that may be misspelled diagnoses, because they are read as "other" and lose their weights."""
-    # Without "literature", there are no diagnoses. For melanoma and another class, the weights are those of melanoma.
+    """Warn about words that may be misspelled diagnoses; they are read as "other", without the weights."""
+    # Without "literature", there are no diagnoses. For melanoma and another class, only melanoma has weights.
     if not diagnoses or (len(classes) == 2 and "melanoma" in diagnoses):
         return
     words = [names.get(label, label) for label in classes]
@@ -95,10 +95,10 @@ def find_melanoma(classes: Sequence[Any], diagnoses: Sequence[str]) -> Any:
 
 
 def make_literature_prior(classes: Sequence[Any], diagnoses: Sequence[str]) -> pd.Series | dict[Any, pd.Series]:
-    """Return the weights of the literature for two classes, or those of each class.
+    """Return the weights from the literature: one set for two classes, or one set for each class.
 
-    The directions of a diagnosis distinguish it from all others. So those of melanoma alone distinguish melanoma from a
-    second class, whatever it is. Without a melanoma, the weights are the difference between the two classes.
+    The directions of a diagnosis distinguish it from all others. So the directions of melanoma distinguish melanoma
+    from any second class. Without melanoma, the weights are the difference between the two classes.
     """
     if len(classes) > 2:
         named = zip(classes, diagnoses, strict=True)

@@ -14,7 +14,8 @@ from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 class LogOddsMixin(LabeledScoreMixin):
     """Predictions from `decision_function`; goes before `ClassifierMixin`.
 
-    It returns the log-odds of ``classes_[1]``, or for more than two classes their log-probabilities up to a constant.
+    `decision_function` returns the log-odds of ``classes_[1]``. For more than two classes, it returns their
+    log-probabilities up to a constant.
     """
 
     accepts_unlabeled: ClassVar[bool] = True

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigh
 from scipy.special import expit
 
-# Newton's method doubles the number of right digits in each step: about ten steps are enough. A hundred steps mean that
-# numbers overflow.
+# Largest number of steps. Newton's method doubles the number of correct digits in each step, so about ten steps are
+# enough. A hundred steps mean that numbers overflow.
 MAX_STEPS = 100
-# Newton's method stops at this expected gain, relative to the loss. It still takes the last step, which squares the
-# error.
+# Newton's method stops at this expected decrease of the loss, relative to the loss. It still takes the last step, which
+# squares the error.
 TOLERANCE = 1e-10
-# Confident predictions have no curvature left to divide by. A step that is too long because of this is halved.
+# Smallest curvature. Confident predictions have almost no curvature, by which steps are divided. A step that is too
+# long because of this is halved.
 LEAST_CURVATURE = 1e-12
-# Up to this many columns, a Newton step takes milliseconds, also if there are fewer samples than columns. With more, a
-# step in the products of samples takes fewer operations for up to twice as many samples as columns.
+# Up to this number of columns, a Newton step takes milliseconds, also if there are fewer samples than columns. With
+# more columns, steps in the products of samples need fewer operations, for up to twice as many samples as columns.
 _MOST_DIRECT = 500
 
 
@@ -39,8 +40,8 @@ class Correction(NamedTuple):
         Log-loss of the result, without the penalty.
     evidence : float
         Logarithm of the marginal likelihood of the labels, up to a number that is the same for all scores and
-        penalties: Laplace's approximation, with the prior variance 1/penalty of each weight and a flat prior of the
-        intercept.
+        penalties. It is Laplace's approximation, with the prior variance 1/penalty of each weight and a flat prior of
+        the intercept.
     """
 
     shift: NDArray[np.float64]
@@ -59,7 +60,7 @@ def fit_correction(
 ) -> Correction:
     r"""Find the linear correction of a score that fits labels best, with a penalty on its length.
 
-    The minimum over :math:`\delta` and :math:`b` of
+    The correction minimizes, over :math:`\delta` and :math:`b`,
 
     .. math:: \sum_i s_i \log\left(1 + e^{-t_i (f_i + x_i^T \delta + b)}\right) + \frac{\lambda}{2} |\delta|^2
 
@@ -100,7 +101,7 @@ def prepare_correction(
 ) -> Callable[[NDArray[np.float64], float], Correction]:
     """Return `fit_correction` as a function of score and penalty, for several fits to the same labels.
 
-    What only depends on the samples is computed once.
+    Everything that depends on the samples only is computed once.
     """
     if X.shape[1] <= max(len(X) / 2, _MOST_DIRECT):
         return partial(_fit_narrow, X, positive, weights)
@@ -242,8 +243,8 @@ def weigh_scores(
 ) -> NDArray[np.float64]:
     r"""Weigh scores by the likelihood that each gives to labels.
 
-    :math:`e^{-L_k} / \sum_j e^{-L_j}`, with :math:`L_k` the summed log-loss of score :math:`k` at its best intercept.
-    This is the posterior probability of score :math:`k` under a uniform prior.
+    The weight of score :math:`k` is :math:`e^{-L_k} / \sum_j e^{-L_j}`, where :math:`L_k` is the sum of the log-losses
+    at the best intercept. This is the posterior probability of the score under a uniform prior.
 
     Parameters
     ----------

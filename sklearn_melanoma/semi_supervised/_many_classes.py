@@ -1,6 +1,6 @@
 """Scores of more than two classes: centered log-probabilities. `_two_classes` has the same functions for two classes.
 
-Used on two classes, the functions give the results of the others: the difference of the two columns is the log-odds.
+For two classes, both modules give the same results: the difference of the two columns is the log-odds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sklearn_melanoma.semi_supervised._two_classes import INTERCEPT_SPREAD, SLOP
 
 
 def compute_scores(probabilities: Array) -> Array:
-    """Return the logarithms of the probabilities, less their mean over the classes.
+    """Return the logarithms of the probabilities minus their mean over the classes.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def compute_fractions(numbers: NDArray[np.intp], weights: Array, n_classes: int)
     Returns
     -------
     ndarray of shape (n_classes,)
-        Positive numbers whose sum is 1. Labels say nothing about classes without one, which get an average fraction.
+        Positive numbers whose sum is 1. Classes without a label get an average fraction.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def compute_fractions(numbers: NDArray[np.intp], weights: Array, n_classes: int)
 def calibrate_scores(scores: Array, numbers: NDArray[np.intp], weights: Array) -> tuple[float, Array]:
     r"""Calibrate scores (Platt scaling with a prior, by one slope and an intercept for each class).
 
-    Fits the probabilities :math:`p_k \propto e^{a s_k + b_k}` to the labels. The priors of :math:`\log a` and of
+    The probabilities :math:`p_k \propto e^{a s_k + b_k}` are fitted to the labels. The priors of :math:`\log a` and of
     :math:`b_k - b_l` are normal, with means of 0 and standard deviations of 1 and 3.
 
     Parameters
@@ -142,7 +142,7 @@ def estimate_prevalence(scores: Array, weights: Array, numbers: NDArray[np.intp]
     numbers : ndarray of shape (n_labels,), dtype int
         The position of the class of each label.
     label_weights : ndarray of shape (n_labels,)
-        Positive weights of the labels. The fractions among them have their summed weight.
+        Positive weights of the labels. The fractions among the labels have the sum of these weights.
 
     Returns
     -------
@@ -196,8 +196,8 @@ def find_offset(scores: Array, weights: Array, prevalence: Array) -> Array:
     """
     weights = weights / weights.sum()
 
-    # The gradient of this convex loss is the difference of mean probabilities and prevalence. It determines the
-    # numbers up to their sum, which the square keeps at 0.
+    # The gradient of this convex loss is the difference of mean probabilities and prevalence. It determines the numbers
+    # up to their sum; the squared term keeps the sum at 0.
     def loss(offset: Array) -> tuple[float, Array]:
         moved = scores + offset
         value = weights @ logsumexp(moved, axis=1) - prevalence @ offset + offset.sum() ** 2 / 2
@@ -236,7 +236,7 @@ def compute_offset(numbers: NDArray[np.intp], weights: Array, prevalence: Array)
 def fill_quotas(scores: Array, weights: Array, prevalence: Array) -> Array:
     """Divide a weight of 1 among samples, the same for each class.
 
-    The probabilities are moved to the prevalence. Each class then divides its part of the weight among all samples, in
+    The probabilities are shifted to the prevalence. The part of each class is then divided among all samples, in
     proportion to their probabilities of the class.
 
     Parameters
@@ -267,7 +267,7 @@ def fill_quotas(scores: Array, weights: Array, prevalence: Array) -> Array:
 def score_labels(scores: Array, numbers: NDArray[np.intp]) -> Array:
     """Return the log-odds of given classes against the mean of the others.
 
-    A wrong label is as likely to be of each other class. Scores that know nothing so say nothing of a label.
+    A wrong label is equally likely to be of each other class. So equal scores give log-odds of 0.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def score_labels(scores: Array, numbers: NDArray[np.intp]) -> Array:
 
 
 def find_agreement(votes: Array) -> NDArray[np.bool_]:
-    """Return for which samples all votes are for the same class.
+    """Return the samples for which all votes are for the same class.
 
     Parameters
     ----------

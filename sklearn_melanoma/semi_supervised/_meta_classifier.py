@@ -26,8 +26,8 @@ from sklearn_melanoma.semi_supervised._rows import check_rows
 
 # The usual number of folds. With few labels, more folds make no measurable difference.
 N_FOLDS = 5
-# Trees can give a probability of 0. With this floor, log-odds stay within 7 of 0; those of logistic regression hardly
-# change.
+# Trees can give a probability of 0. With this floor, log-odds stay within -7 and 7. It hardly changes the log-odds of a
+# logistic regression.
 FLOOR = 1e-3
 
 
@@ -86,7 +86,7 @@ class SemiSupervisedMetaClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, not negative. Samples of weight 0 are ignored.
         groups : array-like of shape (n_samples,), default=None
-            The lesion or patient of each sample. A label is never judged by other labels of its group.
+            The lesion or patient of each sample. A label is never checked by other labels of its group.
 
         Returns
         -------
@@ -96,8 +96,8 @@ class SemiSupervisedMetaClassifier(
         Raises
         ------
         ValueError, TypeError
-            If `y` holds less than two classes and `estimator` needs them; a missing label is the string "-1";
-            `estimator` does not take `sample_weight`; or a parameter or the input is not as described.
+            If `y` holds less than two classes and `estimator` needs them. If a missing label is the string "-1". If
+            `estimator` does not accept `sample_weight`. If a parameter or the input is not as described.
         """
         self._validate_params()
         samples = self._check_input(X, y, sample_weight, groups)
@@ -114,8 +114,8 @@ class SemiSupervisedMetaClassifier(
     def _check_input(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> Samples:
         if not takes(self.estimator, "sample_weight"):
             raise TypeError(
-                f"estimator must take sample_weight in fit, got {type(self.estimator).__name__}, for which "
-                "pseudo-labels would be labels. Choose another; a Pipeline takes it by metadata routing."
+                f"estimator must accept sample_weight in fit, got {type(self.estimator).__name__}, which "
+                "would treat pseudo-labels as labels. Choose another; a Pipeline accepts it by metadata routing."
             )
         rows, labels, has_label = check_samples(self, X, y)
         weights = check_weights(sample_weight, rows)
@@ -160,9 +160,9 @@ class SemiSupervisedMetaClassifier(
         )
 
     def _cross_fit(self, samples: Samples, X: Any) -> Array:
-        """Return the scores of each labeled sample by a copy that saw none of its group.
+        """Return the scores of each labeled sample by a copy that did not learn from its group.
 
-        They are NaN where the other folds hold no label of the class, or of no other class.
+        They are NaN if the other folds hold no label of the class, or only labels of this class.
         """
         numbers, groups = self._number_labels(samples), samples.groups[samples.labeled]
         probabilities = np.full((len(numbers), len(self.classes_)), np.nan)
@@ -179,7 +179,7 @@ class SemiSupervisedMetaClassifier(
 
     @property
     def _methods(self) -> ModuleType:
-        """The functions for the scores of two classes, or of more."""
+        """Module of functions for the scores of two classes, or of more classes."""
         return _two_classes if len(self.classes_) == 2 else _many_classes
 
     def _number_labels(self, samples: Samples) -> NDArray[np.intp]:
@@ -191,7 +191,7 @@ class SemiSupervisedMetaClassifier(
         return self._methods.compute_scores(self._predict_floored(classifier, X))
 
     def _score_unlabeled(self, samples: Samples, classifier: Any, X: Any) -> Array:
-        """Return the scores of unlabeled samples, of which there may be none."""
+        """Return the scores of unlabeled samples; there may be none."""
         if not len(samples.unlabeled):
             return self._methods.compute_scores(np.empty((0, len(self.classes_))))
         return self._score(classifier, safe_indexing(X, samples.unlabeled))
@@ -238,7 +238,7 @@ def find_scored(scores: Array) -> NDArray[np.bool_]:
 
 
 def _keep_names(X: Any, rows: Array) -> Any:
-    """Return the table if it has column names, which a classifier may need; else its numbers."""
+    """Return the table if it has column names, since a classifier may need them; else its numbers."""
     return X if hasattr(X, "columns") else rows
 
 
@@ -250,6 +250,6 @@ def _make_class_error(samples: Samples, cause: str = "") -> ValueError:
     found = np.unique(samples.labels).tolist()
     return ValueError(
         f"y must hold labels of two classes at least, got {len(found)} class(es): {found!r}. Label some of each, or "
-        "pass an estimator that knows the classes without, such as PriorLogisticRegression(prior, classes=(0, 1))."
+        "pass an estimator that needs no labels, such as PriorLogisticRegression(prior, classes=(0, 1))."
         f"{cause}"
     )

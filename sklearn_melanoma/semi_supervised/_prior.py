@@ -1,4 +1,4 @@
-"""Prior knowledge as weights of features, one for each or one for each class."""
+"""Prior knowledge as weights: one for each feature, or one for each feature and class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._base import list_steps
 
-# Endings of column names that change no direction: units, and those of the columns of ages in the ISIC Archive.
+# Endings of column names that do not change the direction: units, and endings of columns of ages in the ISIC Archive.
 _ENDINGS = ("_mm2", "_mm", "_approx", "_approximate")
 
 
@@ -30,15 +30,15 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     Parameters
     ----------
     prior : mapping, Series, array-like or fitted linear model
-        Numbers by name, or in the order of the features. A model, or a pipeline that ends in one, gives its `coef_`,
-        by its `feature_names_in_` if it has them.
+        Numbers by name, or in the order of the features. A model, or a pipeline that ends in one, provides its `coef_`.
+        They are matched by its `feature_names_in_` if it has them.
     names : sequence of str or None
         Names of the features, if they have any.
     n_features : int
         Number of features.
     classes : sequence of two labels
-        The class that the prior speaks against, then the class that it speaks for. The coefficients of a model are
-        negated if its `classes_` are in the reverse order.
+        A high score of the prior suggests the second class. The coefficients of a model are negated if its `classes_`
+        are in the reverse order.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     TypeError
         If `prior` is none of these.
     ValueError
-        If all weights are 0; no name matches a feature; numbers are too many, too few or not finite; or a model is
-        not fitted or distinguishes other classes.
+        If all weights are 0, or no name matches a feature. If there are too many or too few numbers, or a number is not
+        finite. If a model is not fitted or distinguishes other classes.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def read_prior(prior: Any, names: Sequence[str] | None, n_features: int, classes
     if isinstance(prior, Mapping) and has_class_weights(prior):
         raise ValueError(
             f"prior must have one set of weights for the two classes {list(classes)!r}, got weights for each class. "
-            "Pass those that speak for the second class, less those of the first."
+            "Pass the weights of the second class minus those of the first."
         )
     weights = _read_weights(prior, names, n_features)
     _check_knowledge(weights)
@@ -104,14 +104,14 @@ def read_class_priors(
     Parameters
     ----------
     prior : mapping, DataFrame, array-like or fitted linear model
-        A mapping from class to numbers by name; a table with a column for each class; an array of shape
-        (n_classes, n_features); or a model, or pipeline that ends in one, of the same classes.
+        One of these: a mapping from class to numbers by name, a table with a column for each class, an array of shape
+        (n_classes, n_features), or a model of the same classes, which may be the end of a pipeline.
     names : sequence of str or None
         Names of the features, if they have any.
     n_features : int
         Number of features.
     classes : sequence of labels
-        The classes. Those that the prior does not name have the weights 0.
+        The classes. Classes that the prior does not name have the weights 0.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def _read_weights(prior: Any, names: Sequence[str] | None, n_features: int) -> N
     if weights.shape != (n_features,):
         raise ValueError(
             f"prior must have one number for each of the {n_features} features, got shape {weights.shape}. "
-            "Pass a mapping from names to numbers, which other columns don't upset."
+            "Pass a mapping from names to numbers, which also works with other columns."
         )
     return weights
 
@@ -192,7 +192,7 @@ def _check_names(kind: str, names: list[Any]) -> None:
 def _check_knowledge(weights: NDArray[np.float64]) -> None:
     if not weights.any():
         raise ValueError(
-            "prior must have a number other than 0 for one of the features at least, got 0 for all. "
+            "prior must have a number other than 0 for at least one of the features, got 0 for all. "
             "Without knowledge, pass prior=None."
         )
 
@@ -222,14 +222,14 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
     asked = ", ".join(map(repr, list(prior)[:3])) + (", …" if len(prior) > 3 else "")
     if names is None:
         raise ValueError(
-            f"prior goes by names ({asked}), but the columns of X have none. "
+            f"prior needs named columns ({asked}), but the columns of X have no names. "
             'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
         )
     found = [find_name(name, prior) for name in names]
     if all(key is None for key in found):
         there = ", ".join(map(repr, list(names)[:3])) + (", …" if len(names) > 3 else "")
         raise ValueError(
-            f"prior must name one of the columns of X at least, got {asked} where they are {there}. "
+            f"prior must name at least one of the columns of X, got {asked}, but they are {there}. "
             "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False."
         )
     return _check_numbers([0.0 if key is None else prior[key] for key in found])
@@ -250,7 +250,7 @@ def _check_numbers(values: ArrayLike) -> NDArray[np.float64]:
             f"these, got {values!r}."
         ) from error
     if not np.isfinite(numbers).all():
-        raise ValueError("prior must hold finite numbers, got NaN or infinity. Write 0 where nothing is known.")
+        raise ValueError("prior must hold finite numbers, got NaN or infinity. Use 0 for unknown weights.")
     return numbers
 
 
@@ -266,7 +266,7 @@ def _read_coefficients(model: Any) -> NDArray[np.float64]:
     if coefficients.ndim != 1:
         raise ValueError(
             f"prior must be a linear model of two classes, got coef_ of shape {coefficients.shape}. "
-            "Pass the row of the class in question."
+            "Pass the row of one class."
         )
     return coefficients
 

@@ -1,4 +1,4 @@
-"""Correction of prior weights by labels, for two classes and for more."""
+"""Correction of prior weights by labels, for two and for more classes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class PriorFit(NamedTuple):
     Parameters
     ----------
     coefficients, prior : ndarray of shape (n_features,) or (n_features, n_classes)
-        The weights, and those of all priors together.
+        The weights, and the combined weights of all priors.
     intercept : float or ndarray of shape (n_classes,)
-        The intercept; of two classes, that of the log-odds of the second.
+        The intercept. For two classes, the intercept of the log-odds of the second class.
     prior_weights : ndarray of shape (n_priors,)
         Weight of each prior.
     n_iter : int
-        Newton steps; 0 if the prior alone predicts.
+        Number of Newton steps; 0 if only the prior predicts.
     fractions : ndarray of shape (n_classes,)
         Class fractions for which the intercept holds.
     strength : float
-        Factor of the penalty that the labels chose; 1 if it was given.
+        Factor of the penalty, chosen by the labels; 1 if the penalty was given.
     uses_prior : bool
         False if the labels dropped a prior.
     """
@@ -105,10 +105,10 @@ def fit_many_classes(
     *,
     by_evidence: bool = False,
 ) -> PriorFit:
-    """Correct priors of more than two classes; those of classes without labels stay as they are.
+    """Correct priors of more than two classes; priors of classes without labels do not change.
 
-    Labels say nothing about the odds between classes with and without labels: the intercepts of the classes with labels
-    have the sum 0, and the others are 0.
+    Labels contain no information about the odds between classes with and without labels. So the intercepts of the
+    classes with labels have the sum 0, and the other intercepts are 0.
 
     Parameters
     ----------
@@ -158,14 +158,14 @@ def fit_many_classes(
 def _correct(
     fit: Callable[[Array, float], Any], score: Array, penalty: float, *, by_evidence: bool, has_prior: bool
 ) -> Choice:
-    """Return the correction of the prior's score, with a given penalty or with the one that the labels choose."""
+    """Return the correction of the prior's score, with the given penalty or a penalty that the labels choose."""
     if by_evidence:
         return choose_strength(fit, score, penalty, has_prior=has_prior)
     return Choice(fit(score, penalty), uses_prior=True, strength=1.0)
 
 
 def move_intercept(fit: PriorFit, prevalence: Array) -> float | Array:
-    """Return the intercept for other class fractions."""
+    """Return the intercept, shifted to other class fractions."""
     if np.ndim(fit.intercept):
         return fit.intercept + np.log(prevalence) - np.log(fit.fractions)
     return fit.intercept + float(logit(prevalence[1]) - logit(fit.fractions[1]))

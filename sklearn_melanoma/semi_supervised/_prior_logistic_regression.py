@@ -42,81 +42,80 @@ EVIDENCE = "evidence"
 class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to prior weights instead of to zero.
 
-    Without labels it predicts by the prior alone. Labels correct the prior, and with many labels it is an ordinary
+    Without labels, only the prior predicts. Labels correct the prior. With many labels, the classifier is an ordinary
     logistic regression. Columns should be standardized over labeled and unlabeled samples together, as
-    :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does. Unlabeled samples, -1 in `y`, are otherwise
-    ignored.
+    :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` does. Unlabeled samples (-1 in `y`) are otherwise ignored.
 
     Parameters
     ----------
     prior : "literature", mapping, Series, DataFrame, array-like, fitted linear model, or list of these, default=None
-        Prior weights of the features. Of two classes, a positive weight means that a larger value speaks for the second
+        Prior weights of the features. With two classes, a positive weight means that larger values suggest the second
         of the `classes`, as in ``feature_directions()["weight"]``.
 
-        - "literature": the weights of :func:`~sklearn_melanoma.features.feature_directions` for the diagnoses that the
-          labels name. The labels 0 and 1 mean other and melanoma. Strings are read by their words: "nv", "Basal cell
-          carcinoma", "other". `classes` names the diagnoses of other labels.
+        - "literature": the weights of :func:`~sklearn_melanoma.features.feature_directions` for the diagnoses in the
+          labels. 0 means other, and 1 means melanoma. Strings are read by their words: "nv", "Basal cell carcinoma",
+          "other". `classes` names the diagnoses of other labels.
         - A mapping from names to numbers, or a pandas Series. It needs columns with names. At least one name must
           match a column; others are ignored, and columns without a number get 0. `area` also matches `area_mm2`.
         - An array of shape (n_features,).
-        - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. The other steps are
-          not used: the coefficients hold for columns that are scaled in the same way. The intercept is not used
-          either. Wrap the model in :class:`~sklearn.frozen.FrozenEstimator`, or cross-validation unfits it.
+        - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. The other steps and
+          the intercept are not used, so the columns must be scaled in the same way. Wrap the model in
+          :class:`~sklearn.frozen.FrozenEstimator`; otherwise, cross-validation makes it unfitted.
         - For more than two classes: a mapping from class to one of the above, a DataFrame with a column for each class,
-          an array of shape (n_classes, n_features), or a model of the same classes. Positive weights speak for the
-          class. Classes without weights get 0.
-        - A list of them: their mean, weighted by how well each alone fits the labels.
+          an array of shape (n_classes, n_features), or a model of the same classes. Positive weights mean that larger
+          values suggest the class. Classes without weights get 0.
+        - A list of priors: their mean, weighted by how well each prior fits the labels.
 
-        None means 0, which makes this a ridge-penalized logistic regression.
+        None means 0: this is a logistic regression with an L2 penalty.
     prior_scale : float or None, default=2.0
-        Confidence of the prior: its weights are multiplied so that their absolute values have this sum. The prior's
-        score is then this number times a weighted mean of the standardized features, those with a negative weight
-        negated. With 2, the log-odds rise by 2 if all features are worse by one standard deviation. With more than two
-        classes, the weights of each class have half of this sum. None uses the numbers as they are, such as the
-        coefficients of a trusted model. A block of columns counts as one: by the standard deviation of its part of the
-        score.
+        Confidence of the prior. The weights are multiplied so that their absolute values have this sum. The prior's
+        score is then this number times a weighted mean of the standardized features; features with a negative weight
+        are negated. With 2, the log-odds increase by 2 if all features are worse by one standard deviation. With more
+        than two classes, the weights of each class have half of this sum. None does not change the weights, which suits
+        the coefficients of a trusted model. A block of columns counts as one column, by the standard deviation of its
+        part of the score.
     alpha : float or "evidence", default=1.0
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
-        deviation of :math:`1/\sqrt{\text{alpha}}` around those of the prior, for any number of columns. "evidence"
-        starts from 1. Labels lower it, and drop a prior that they contradict, as far as their marginal likelihood says
-        so.
+        deviation of :math:`1/\sqrt{\text{alpha}}` around the log-odds of the prior, for any number of columns.
+        "evidence" starts from 1. If the labels contradict the prior, their marginal likelihood lowers the strength or
+        drops the prior.
     classes : sequence of labels, or mapping from label to diagnosis, default=None
-        The classes. Of two: the class that the prior speaks against, then the class that it speaks for, such as
-        ``("nevus", "melanoma")``. Defaults to the sorted labels; with "literature", melanoma is the second of two, and
-        0 and 1 are the classes if nothing else is labeled. It is needed if labels of a class are missing, and for other
-        priors of two classes that are strings, because their alphabetical order says nothing. A mapping also names the
+        The classes. With two classes, a high score of the prior suggests the second, as in ``("nevus", "melanoma")``.
+        Defaults to the sorted labels. With "literature", melanoma is the second of two, and the classes are 0 and 1 if
+        nothing else is labeled. `classes` must be given if labels of a class are missing. It must also be given for
+        other priors of two string labels, because their alphabetical order has no meaning. A mapping also names the
         diagnosis of each label, as in ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``. With "literature",
         melanoma is the second of two in any order of the mapping.
     prevalence : float or mapping from class to float, default=None
         Fraction of the second of two `classes`, or of each class, among unseen samples, between 0 and 1. The intercept
-        is moved from the fractions among the labels to these; for two classes the ranking stays the same. None keeps
-        the fractions among the labels.
+        is shifted from the fractions among the labels to these. With two classes, the ranking does not change. None
+        keeps the fractions among the labels.
     blocks : mapping from str to float, default=None
         Columns whose names start with each prefix form a block, such as ``{"fisher_": 1.0}`` for features that were
-        learned without labels. A block is centered, and divided by one number for all of its columns, so that its part
-        of the log-odds has this prior variance, relative to that of the other columns together.
+        learned without labels. A block is centered and divided by one number for all of its columns. Its part of the
+        log-odds then has this prior variance, relative to the variance of all other columns together.
 
     Attributes
     ----------
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights. Of two classes, positive weights speak for ``classes_[1]``.
+        Weights. With two classes, positive weights mean that larger values suggest ``classes_[1]``.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts, which are not penalized.
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
-        The label of the positive class: the second of two `classes`, else with "literature" the label of melanoma.
-        Without either, 1 or True for the labels 0 and 1, or False and True, and None for others.
+        The label of the positive class: the second of two `classes`, or with "literature" the label of melanoma.
+        Without both, 1 or True for the labels 0 and 1, or False and True, and None for other labels.
     diagnoses_ : dict from label to str
-        With "literature", the diagnosis that each class was read as, such as "nevus" or "other"; empty without it.
+        With "literature", the diagnosis of each class, such as "nevus" or "other". Empty without "literature".
     prior_coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The prior weights that labels correct, of all priors together; 0 if "evidence" dropped the prior.
+        The combined weights of all priors, before the correction by labels. 0 if "evidence" dropped the prior.
     alpha_ : float
         The strength that was used.
     prior_weights_ : ndarray of shape (n_priors,)
         Weight of each prior; their sum is 1.
     n_iter_ : int
-        Steps of Newton's method, 0 if the prior alone predicts.
+        Steps of Newton's method; 0 if only the prior predicts.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -128,34 +127,34 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
 
     Notes
     -----
-    With the prior :math:`\mu`, weights :math:`w` and intercept :math:`b` minimize
+    With the prior :math:`\mu`, the weights :math:`w` and the intercept :math:`b` minimize
 
     .. math:: \sum_{i\ \text{labeled}} s_i \log\left(1 + e^{-t_i (x_i^T w + b)}\right)
               + \frac{\lambda}{2} |w - \mu|^2, \qquad \lambda = \text{alpha} \cdot n_{features}
 
-    where :math:`t_i = \pm 1` is the label and :math:`s_i` the sample weight. The loss is a sum, so the prior matters
-    less with more labels. The minimum is the mode of the posterior under :math:`w \sim N(\mu, I/\lambda)`. This prior
-    gives :math:`x^T w` the variance :math:`1/\text{alpha}`, on average over standardized samples. With ``prior=None``
-    it is scikit-learn's ``LogisticRegression(C=1/λ)``.
+    where :math:`t_i = \pm 1` is the label and :math:`s_i` the sample weight. The loss is a sum, so the prior has less
+    influence with more labels. The minimum is the mode of the posterior under :math:`w \sim N(\mu, I/\lambda)`. This
+    prior gives :math:`x^T w` the variance :math:`1/\text{alpha}`, on average over standardized samples. With
+    ``prior=None``, the result is that of scikit-learn's ``LogisticRegression(C=1/λ)``.
 
-    More than two classes have a weight vector :math:`w_k` and a prior :math:`\mu_k` each. They minimize the log-loss of
-    the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus
-    :math:`\frac{K}{2 (K - 1)} \lambda \sum_k |w_k - \mu_k|^2`, with :math:`K` the number of classes that have labels.
-    The score of a class minus the mean score of the others then has the prior variance :math:`1/\text{alpha}` for any
-    :math:`K`, and for two classes the result is the same as above. Classes without labels keep their prior weights.
+    With more than two classes, each class has a weight vector :math:`w_k` and a prior :math:`\mu_k`. The weights
+    minimize the log-loss of the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus :math:`\frac{K}{2 (K - 1)}
+    \lambda \sum_k |w_k - \mu_k|^2`, where :math:`K` is the number of classes that have labels. The score of a class
+    minus the mean score of the others then has the prior variance :math:`1/\text{alpha}` for any :math:`K`. For two
+    classes, the result is the same as above. Classes without labels keep their prior weights.
 
     Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
-    The prior alone then predicts, with the intercept 0, or that of the `prevalence`. Labels of one class only, which
-    change nothing, give a warning.
+    Then only the prior predicts, with the intercept 0 or the intercept of the `prevalence`. Labels of one class only
+    have no effect, so there is a warning.
 
-    With "evidence", the candidates are the prior and none, the latter with the probability 0.05, each with alpha 1,
-    1/2, 1/4 … 1/32, which has a log-normal probability around 1 with the standard deviation 0.5 of the logarithm. The
-    most probable one after the labels is taken: the marginal likelihood is Laplace's approximation. With more than two
-    classes, it takes each sample's mean curvature for all of its directions.
+    With "evidence", the candidates are the prior and no prior, each with alpha 1, 1/2, 1/4 … 1/32. No prior has the
+    probability 0.05. Alpha has a log-normal probability around 1, with the standard deviation 0.5 of the logarithm. The
+    candidate with the highest posterior probability is used. The marginal likelihood is Laplace's approximation. With
+    more than two classes, the mean curvature of a sample is used for all of its directions.
 
-    In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, with :math:`L_k` the summed log-loss
-    of its score at the best intercept. Without labels of two classes, all priors have the same weight. If all priors
-    are trusted, pass their mean instead: it was better on the images at hand.
+    In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, where :math:`L_k` is the sum of the
+    log-losses of its score at the best intercept. Without labels of two classes, all priors have the same weight. If
+    you trust all priors, pass their mean instead: it was better on the tested images.
 
     Examples
     --------
@@ -202,7 +201,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         self.prevalence = prevalence
         self.blocks = blocks
 
-    # Metadata routing leaves out the ignored `groups`. A search can so pass groups to its splitter alone.
+    # Metadata routing leaves out the ignored `groups`. So a search can pass groups to its splitter only.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
 
     @one_task
@@ -231,14 +230,15 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Raises
         ------
         ValueError, TypeError
-            If there are less than two classes, or the labels do not determine them; the prior does not fit the columns
-            or the classes; labels and prior are both missing; or a parameter or the input is not as described.
+            If there are less than two classes, or the labels do not determine them. If the prior does not fit the
+            columns or the classes. If labels and prior are both missing. If a parameter or the input is not as
+            described.
 
         Warns
         -----
         UserWarning
-            If there are labels of one class only, which change nothing; if "evidence" drops the prior; or if
-            "literature" reads words as "other" that may be misspelled diagnoses.
+            If there are labels of one class only, which have no effect. If "evidence" drops the prior. If "literature"
+            reads words as "other" that may be misspelled diagnoses.
         ConvergenceWarning
             If the minimum was not reached.
         """
@@ -273,18 +273,18 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         intercept = found.intercept if prevalence is None else move_intercept(found, prevalence)
         self._store(found, intercept, classes)
         self.pos_label_ = self._find_pos_label(classes, diagnoses)
-        self.diagnoses_ = dict(zip(classes, diagnoses, strict=False))  # no diagnoses without "literature"
+        self.diagnoses_ = dict(zip(classes, diagnoses, strict=False))  # without "literature", there are no diagnoses
         return self
 
     def _report(self, found: PriorFit, labels: NDArray[Any], n_priors: int) -> None:
-        """Warn if the labels change nothing or the minimum was not reached; raise an error if nothing is known."""
+        """Warn if the labels have no effect or the minimum was not reached; raise an error without labels and prior."""
         if found.n_iter == MAX_STEPS:
             warn_user(
                 f"The minimum was not reached in {MAX_STEPS} steps. Standardize the columns of X.", ConvergenceWarning
             )
         elif not found.n_iter and not n_priors:
             raise ValueError(
-                f"y must hold labels of two classes where there is no prior, got {len(labels)} of one class at most. "
+                f"y must hold labels of two classes if there is no prior, got {len(labels)} of at most one class. "
                 "Label some of each class, or pass a prior."
             )
         elif not found.n_iter and len(labels):
@@ -326,7 +326,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     def _find_classes(self, labels: NDArray[Any]) -> tuple[list[Any], list[str]]:
         """Return the classes, and their diagnoses if the prior needs them.
 
-        Of two, the first is the class that the prior speaks against.
+        With two classes, a high score of the prior suggests the second.
         """
         classes, priors = find_classes(labels, self.classes), split_priors(self.prior)
         by_name = any(map(is_literature, priors))
@@ -336,11 +336,11 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
             if len(classes) < 2:
                 raise ValueError(
                     f"y must hold labels of two classes at least, got {len(classes)} class(es): {classes!r}. "
-                    "Name all of them in `classes`, such as classes=(0, 1), to do without labels of some."
+                    "Name all of them in `classes`, such as classes=(0, 1), if some have no labels."
                 )
             if len(classes) == 2 and priors and not by_name and isinstance(classes[0], str):
                 raise ValueError(
-                    f"classes must say which of {classes!r} the prior speaks for, got None. "
+                    f"classes must say which of {classes!r} high scores of the prior suggest, got None. "
                     "Pass the other one first, such as classes=('nevus', 'melanoma')."
                 )
         if not by_name:

@@ -9,10 +9,10 @@ from sklearn_melanoma._typing import Array
 
 
 def limit_weight(labels: float, bound: float) -> float:
-    r"""Return the weight of all pseudo-labels together.
+    r"""Return the total weight of all pseudo-labels.
 
-    Half the harmonic mean, :math:`1 / (1 / n + 1 / m)`. It is less than the weight of the labels and less than `bound`,
-    so that pseudo-labels hardly matter beside many labels.
+    It is half the harmonic mean, :math:`1 / (1 / n + 1 / m)`. It is less than the weight of the labels and less than
+    `bound`. So pseudo-labels have little influence if there are many labels.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def limit_weight(labels: float, bound: float) -> float:
 
 
 def rescale_scores(scores: Array, like: Array) -> Array:
-    """Rescale scores to the mean and the standard deviation of others.
+    """Rescale scores to the mean and the standard deviation of other scores.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def rescale_scores(scores: Array, like: Array) -> Array:
     Returns
     -------
     ndarray of the same shape
-        The scores in their own order, as confident as the others. Each class is rescaled by itself.
+        The scores in their own order, with the confidence of the others. Each class is rescaled separately.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def rescale_scores(scores: Array, like: Array) -> Array:
 def weigh_labels(scores: Array, label_noise: float, prior_weight: float) -> Array:
     r"""Return the probability that each label is right.
 
-    Let views that never saw a label give it the odds :math:`o`, and let a fraction :math:`\epsilon` of the labels be
-    wrong. The label is right with probability
+    Let views that did not learn from a label give it the odds :math:`o`, and let a fraction :math:`\epsilon` of the
+    labels be wrong. The label is right with the probability
 
     .. math:: r = \frac{(1 - \epsilon) o}{(1 - \epsilon) o + \epsilon}.
 
@@ -76,9 +76,9 @@ def weigh_labels(scores: Array, label_noise: float, prior_weight: float) -> Arra
     scores : ndarray of shape (n_samples,)
         Log-odds that the views give to each label, against the mean of the other classes.
     label_noise : float
-        Expected fraction of wrong labels, from 0 (none is wrong, whatever the views say) to below 1.
+        Expected fraction of wrong labels, from 0 (no label is wrong, for any scores) to below 1.
     prior_weight : float
-        Weight of this fraction, in labels.
+        Weight of this fraction, as a number of labels.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Checks of tables of features, whose errors name the column."""
+"""Checks of tables of features, with errors that name the column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-# Squares of larger numbers, summed over samples, are infinite in 64 bits beyond 1e150. No feature comes near.
+# Beyond 1e150, sums of squares over samples are infinite in 64 bits. All features are far below this limit.
 LARGEST = 1e100
 
 
@@ -21,7 +21,7 @@ def check_rows(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool 
     Parameters
     ----------
     estimator : estimator
-        Estimator that is given the table. It takes the names and the number of the columns.
+        Estimator that gets the table. The names and the number of columns are stored in it.
     X : array-like of shape (n_samples, n_features)
         The table.
     y : array-like of shape (n_samples,), optional
@@ -37,7 +37,7 @@ def check_rows(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool 
     Raises
     ------
     ValueError
-        If the table is none, has other columns than in `fit`, or holds NaN, infinity or a number beyond 1e100.
+        If `X` is not a table, has other columns than in `fit`, or holds NaN, infinity or a number beyond 1e100.
     """
     with named_columns(X):
         checked = validate_data(estimator, X, y, dtype=np.float64, reset=reset)
@@ -47,14 +47,14 @@ def check_rows(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool 
 
 @contextmanager
 def named_columns(X: Any, rows: str = "row") -> Iterator[None]:
-    """Add the column to scikit-learn's errors about NaN and infinity that the block raises.
+    """Add the name of the column to scikit-learn's errors about NaN and infinity inside the block.
 
     Parameters
     ----------
     X : sequence of samples
-        The table. Other samples, such as images, are left alone.
+        The table. Other samples, such as images, are not checked.
     rows : str, default="row"
-        What a row of the table is, if the table has no index.
+        Word for a row of the table, if the table has no index.
 
     Yields
     ------
@@ -63,7 +63,7 @@ def named_columns(X: Any, rows: str = "row") -> Iterator[None]:
     Raises
     ------
     ValueError
-        If the block raises one, or the table holds a number beyond 1e100.
+        If the block raises such an error, or the table holds a number beyond 1e100.
     """
     if getattr(X, "ndim", len(getattr(X, "shape", ()))) == 2 and not issparse(X):
         _check_range(np.asarray(X), X, rows)

@@ -15,7 +15,7 @@ from scipy.special import logsumexp, softmax
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.semi_supervised._logistic import MAX_STEPS, TOLERANCE, reduce_columns
 
-# Relative residual of each linear system. The steps stay those of Newton's method in all digits that matter.
+# Relative residual of each linear system. The steps equal those of Newton's method in all relevant digits.
 _RESIDUAL: dict[str, Any] = {"rtol" if "rtol" in signature(cg).parameters else "tol": 1e-8}  # renamed in SciPy 1.12
 
 
@@ -34,8 +34,8 @@ class MultinomialCorrection(NamedTuple):
         Log-loss of the result, without the penalty.
     evidence : float
         Logarithm of the marginal likelihood of the labels, up to a number that is the same for all scores and
-        penalties: Laplace's approximation, in which each sample has the same curvature in all contrasts of the
-        classes, their mean. NaN unless it was asked for.
+        penalties. It is Laplace's approximation; each sample has its mean curvature in all contrasts of the classes.
+        NaN if it was not requested.
     """
 
     shift: Array
@@ -50,15 +50,15 @@ def fit_multinomial_correction(
 ) -> MultinomialCorrection:
     r"""Find the linear correction of the scores of classes that fits labels best, with a penalty on its length.
 
-    The minimum over :math:`\Delta` and :math:`b` of
+    The correction minimizes, over :math:`\Delta` and :math:`b`,
 
     .. math:: \sum_i s_i \left(\log \sum_k e^{f_{ik} + x_i^T \delta_k + b_k} - f_{iy_i} - x_i^T \delta_{y_i}
               - b_{y_i}\right) + \frac{K}{2 (K - 1)} \lambda \sum_k |\delta_k|^2
 
-    by Newton's method, for :math:`K` classes. The correction of a class minus the mean of the others' then has the same
-    penalty for any number of classes: its components have the variance :math:`1/\lambda` under the penalty alone. For
-    two classes, the difference :math:`\delta_1 - \delta_0` and its loss are those of :func:`fit_correction` with the
-    same :math:`\lambda`.
+    by Newton's method, for :math:`K` classes. The correction of a class minus the mean correction of the others then
+    has the same penalty for any number of classes: without labels, its components have the variance :math:`1/\lambda`.
+    For two classes, the difference :math:`\delta_1 - \delta_0` and its loss are those of :func:`fit_correction` with
+    the same :math:`\lambda`.
 
     Parameters
     ----------
@@ -94,14 +94,15 @@ def prepare_multinomial_correction(
 ) -> Callable[[Array, float], MultinomialCorrection]:
     """Return `fit_multinomial_correction` as a function of scores and penalty, for several fits to the same labels.
 
-    What only depends on the samples is computed once. The evidence takes another factorization, so it is optional.
+    Everything that depends on the samples only is computed once. The evidence needs another factorization, so it is
+    optional.
     """
     middle = np.average(X, axis=0, weights=weights)
     coordinates, basis = X - middle, None
     if X.shape[1] > len(X):
         coordinates, basis = reduce_columns(coordinates)
     columns = np.column_stack([coordinates, np.ones(len(X))])
-    # The correction of all classes has the sum 0. These are orthonormal coordinates of such corrections.
+    # The corrections of all classes have the sum 0. These are orthonormal coordinates of such corrections.
     contrasts = null_space(np.ones((1, n_classes)))
     targets = np.eye(n_classes)[labels]
 
@@ -147,7 +148,7 @@ class _Problem(NamedTuple):
         return n_contrasts * float(np.log(penalties).sum() / 2 - np.log(np.diag(cho_factor(hessian)[0])).sum())
 
     def find_step(self, solution: Array) -> tuple[Array, float]:
-        """Return the Newton step, and the decrease of the loss that it promises."""
+        """Return the Newton step, and the expected decrease of the loss."""
         probabilities = softmax(self.predict(solution), axis=1)
         errors = self.weights[:, np.newaxis] * (probabilities - self.targets)
         gradient = self.columns.T @ (errors @ self.contrasts) + self.penalties * solution

@@ -9,10 +9,10 @@ from scipy.special import expit, logit
 
 from sklearn_melanoma._typing import Array
 
-# Prior standard deviation of the logarithm of the slope: classifiers of few labels are too confident, or not confident
-# enough, by a factor of e. Halving or doubling it changed AUCs by less than their error.
+# Prior standard deviation of the logarithm of the slope. The log-odds of classifiers with few labels are too large or
+# too small by a factor of e. Halving or doubling the deviation changed AUCs by less than their error.
 SLOPE_SPREAD = 1.0
-# Prior standard deviation of the intercept: hardly informative.
+# Prior standard deviation of the intercept; this prior has little influence.
 INTERCEPT_SPREAD = 3.0
 
 
@@ -51,8 +51,8 @@ def compute_probabilities(scores: Array) -> Array:
 def calibrate_scores(scores: Array, numbers: NDArray[np.intp], weights: Array) -> tuple[float, float]:
     r"""Calibrate scores (Platt scaling with a prior).
 
-    Fits the logistic curve :math:`1 / (1 + e^{-(a s + b)})` to the labels. The priors of :math:`\log a` and :math:`b`
-    are normal, with means of 0 and standard deviations of 1 and 3.
+    The logistic curve :math:`1 / (1 + e^{-(a s + b)})` is fitted to the labels. The priors of :math:`\log a` and
+    :math:`b` are normal, with means of 0 and standard deviations of 1 and 3.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def estimate_prevalence(scores: Array, weights: Array, numbers: NDArray[np.intp]
     weights : ndarray of shape (n_samples,)
         Weights of the samples.
     numbers : ndarray of shape (n_labels,), dtype int
-        The position of the class of each label, 0 or 1, some of both.
+        The position of the class of each label, 0 or 1. Both must occur.
     label_weights : ndarray of shape (n_labels,)
-        Positive weights of the labels. The fraction among them has their summed weight.
+        Positive weights of the labels. The fraction among the labels has the sum of these weights.
 
     Returns
     -------
@@ -191,8 +191,8 @@ def compute_offset(numbers: NDArray[np.intp], weights: Array, prevalence: float)
 def fill_quotas(scores: Array, weights: Array, prevalence: float) -> Array:
     """Divide a weight of 1 among samples, half of it for each class.
 
-    The quota of the second class is the `prevalence`: this fraction of the samples, those with the highest scores, gets
-    one half of the weight. The others get the other half.
+    The quota of the second class is the `prevalence`. The samples with the highest scores, up to this fraction, get one
+    half of the weight. The others get the other half.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def score_labels(scores: Array, numbers: NDArray[np.intp]) -> Array:
 
 
 def find_agreement(votes: Array) -> NDArray[np.bool_]:
-    """Return for which samples all votes are for the same class.
+    """Return the samples for which all votes are for the same class.
 
     Parameters
     ----------
@@ -249,6 +249,6 @@ def find_agreement(votes: Array) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of shape (n_samples,), dtype bool
-        True for these samples. Log-odds of 0 are for no class.
+        True for these samples. Log-odds of 0 are a vote for no class.
     """
     return np.asarray((votes > 0).all(axis=0) | (votes < 0).all(axis=0))

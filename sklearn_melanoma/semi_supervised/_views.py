@@ -31,7 +31,7 @@ def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features
     Raises
     ------
     ValueError, TypeError
-        If there are less than two views; or a view has no column, a position out of range, or another type.
+        If there are less than two views. If a view has no column, a position out of range, or another type.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features
     if not isinstance(views, Mapping) or len(views) < 2:
         raise ValueError(
             f"views must be a mapping from at least two names to columns, got {views!r}. "
-            "Write such as {'morphology': MorphologyFeatures.FEATURES, 'color': ColorFeatures.FEATURES}."
+            "Pass for example {'morphology': MorphologyFeatures.FEATURES, 'color': ColorFeatures.FEATURES}."
         )
     return {view: _find_positions(view, columns, names, n_features) for view, columns in views.items()}
 
@@ -51,14 +51,14 @@ def _find_positions(view: str, columns: Any, names: Sequence[str] | None, n_feat
     if asked and all(isinstance(column, str) for column in asked):
         if names is None:
             raise ValueError(
-                f"views[{view!r}] goes by names, but the columns of X have none. "
+                f"views[{view!r}] needs named columns, but the columns of X have no names. "
                 'Call set_output(transform="pandas") on the pipeline, pass a DataFrame, or positions.'
             )
         wanted = set(asked)
         found = [position for position, name in enumerate(names) if find_name(name, wanted) is not None]
         if not found:
             raise ValueError(
-                f"views[{view!r}] must name one of the columns of X at least, got {asked[:3]!r} where they are "
+                f"views[{view!r}] must name at least one of the columns of X, got {asked[:3]!r}, but they are "
                 f"{list(names)[:3]!r}. Rename either; a FeatureUnion keeps plain names with "
                 "verbose_feature_names_out=False."
             )

@@ -115,5 +115,5 @@ def test_scaler_must_keep_the_columns(table):
 
 
 def test_block_of_all_columns(table):
-    with pytest.raises(ValueError, match="prefix must leave some columns of X out, got ''"):
+    with pytest.raises(ValueError, match="prefix must leave some columns of X out, but all start with ''"):
         BlockScaler(StandardScaler(), prefix="").fit(table)

@@ -219,7 +219,7 @@ def test_weights_reach_a_pipeline_by_routing():
         inner[0].set_fit_request(sample_weight=False)
         model = BalancedSelfTrainingClassifier(inner).fit(X, few)
     assert model.predict_proba(X).shape == (1000, 2)
-    with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got Pipeline"):
+    with pytest.raises(TypeError, match="estimator must accept sample_weight in fit, got Pipeline"):
         BalancedSelfTrainingClassifier(inner).fit(X, few)
 
 
@@ -291,7 +291,7 @@ def test_invalid_input():
         model.fit(X, few, groups=[1, 2])
     with pytest.raises(ValueError, match="sample_weight must not be negative"):
         model.fit(X, few, sample_weight=-np.ones(1000))
-    with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
+    with pytest.raises(TypeError, match="estimator must accept sample_weight in fit, got KNeighborsClassifier"):
         BalancedSelfTrainingClassifier(KNeighborsClassifier()).fit(X, few)
     with pytest.raises(
         ValueError, match="y must hold labels of two classes at least, got 0"

@@ -131,7 +131,7 @@ def test_wrong_blocks(table, blocks, message):
 
 
 def test_blocks_need_names(table):
-    with pytest.raises(ValueError, match=r"blocks goes by names .* have none"):
+    with pytest.raises(ValueError, match=r"blocks needs named columns .* have no names"):
         PriorLogisticRegression(blocks={"fisher_": 1}).fit(table.to_numpy(), LABELS)
 
 

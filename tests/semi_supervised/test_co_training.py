@@ -239,7 +239,7 @@ def test_invalid_input():
     for table, labels, message in refused:
         with pytest.raises(ValueError, match=message):
             model.fit(table, labels)
-    with pytest.raises(TypeError, match="estimator must take sample_weight in fit, got KNeighborsClassifier"):
+    with pytest.raises(TypeError, match="estimator must accept sample_weight in fit, got KNeighborsClassifier"):
         CoTrainingClassifier(KNeighborsClassifier(), VIEWS).fit(X, few)
     for name, value in [("label_noise", 1), ("pseudo_weight", -1), ("views", 3)]:
         with pytest.raises(ValueError, match=f"'{name}' parameter"):
@@ -250,7 +250,7 @@ def test_errors_name_the_view():
     X, _, few = few_labels()
     table = pd.DataFrame(X, columns=list("abcdef"))
     prior = PriorLogisticRegression({"a": 1, "c": 1}, classes=(0, 1))
-    with pytest.raises(ValueError, match="prior must name one of the columns") as caught:
+    with pytest.raises(ValueError, match="prior must name at least one of the columns") as caught:
         CoTrainingClassifier(prior, VIEWS).fit(table, few)
     assert caught.value.__notes__ == ["In the view 'texture'."]
 

@@ -202,7 +202,7 @@ def test_prevalence_by_name_of_two_classes(data):
         ({"prior": {"a": 1}}, "prior must have weights for each of the 3 classes, got one set of weights"),
         ({"prior": {"mel": {"a": 1}, "scc": {"a": 1}}}, r"prior must name classes among .*got \['scc'\]"),
         ({"prior": {"mel": {"a": 0}}}, "prior must have a number other than 0"),
-        ({"prior": {"mel": {"e": 1}}}, "prior must name one of the columns of X at least"),
+        ({"prior": {"mel": {"e": 1}}}, "prior must name at least one of the columns of X"),
         ({"prior": np.ones((2, 4))}, r"prior must have a row for each of the 3 classes, got shape \(2, 4\)"),
         (
             {"prior": pd.DataFrame(np.eye(4)[:, :2], list("abcd"), ["mel", "mel"])},
@@ -270,7 +270,7 @@ def test_melanoma_is_the_positive_of_two_classes(rows, labels, classes):
 
 @pytest.mark.parametrize("names", [("nevus", "nv"), ("melanoma", "melanoma in situ")])
 def test_two_classes_of_one_diagnosis_raise(rows, names):
-    with pytest.raises(ValueError, match=r"must tell the classes apart, got (nevus|melanoma) twice"):
+    with pytest.raises(ValueError, match=r"must distinguish the classes, got (nevus|melanoma) twice"):
         PriorLogisticRegression("literature", classes=names).fit(rows, [-1] * 50)
 
 
@@ -305,7 +305,7 @@ def test_numbers_of_diagnoses_need_names(rows):
     [
         (("malignant", "benign", "nv"), r"must know the diagnosis of each class, got \['malignant'\]"),
         (("red", "green"), r"must know the diagnosis of each class, got \['green', 'red'\]"),
-        (("wart", "benign", "other"), "must know the diagnosis of one class at least"),
+        (("wart", "benign", "other"), "must know the diagnosis of at least one class"),
     ],
 )
 def test_labels_that_are_no_diagnoses(rows, labels, message):

@@ -143,12 +143,12 @@ def test_classes_must_be_known(data):
     X, y = data
     with pytest.raises(ValueError, match=r"got 0 class\(es\): \[\]\. Name all of them in `classes`"):
         PriorLogisticRegression({"a": 1}).fit(X, np.full(300, -1))
-    with pytest.raises(ValueError, match="where there is no prior, got 0 of one class at most"):
+    with pytest.raises(ValueError, match="if there is no prior, got 0 of at most one class"):
         PriorLogisticRegression(classes=(0, 1)).fit(X, np.full(300, -1))
-    with pytest.raises(ValueError, match="where there is no prior, got 300 of one class at most"):
+    with pytest.raises(ValueError, match="if there is no prior, got 300 of at most one class"):
         PriorLogisticRegression(classes=(0, 1)).fit(X, np.zeros(300))
     for classes in ((0, 0), (0, -1), (0,), ((0, 1), (1, 2))):
-        with pytest.raises(ValueError, match="classes must be different labels, two at least and none of them -1"):
+        with pytest.raises(ValueError, match="classes must be at least two different labels, none of them -1"):
             PriorLogisticRegression(classes=classes).fit(X, y)
     with pytest.raises(ValueError, match=r"y must hold labels among classes=\[1, 2\], or -1, got \[0, 1\]"):
         PriorLogisticRegression(classes=(1, 2)).fit(X, y)
@@ -161,7 +161,7 @@ def test_strings_need_classes(data):
     X, y = data
     names = np.array(["nevus", "melanoma"], dtype=object)[y]
     names[100:] = -1
-    with pytest.raises(ValueError, match=r"which of \['melanoma', 'nevus'\] the prior speaks for"):
+    with pytest.raises(ValueError, match=r"which of \['melanoma', 'nevus'\] high scores of the prior suggest"):
         PriorLogisticRegression({"a": 1}).fit(X, names)
     model = PriorLogisticRegression({"a": 1}, classes=("nevus", "melanoma"), prevalence=0.2).fit(X, names)
     numbers = np.where(np.arange(300) < 100, y, -1)
@@ -243,16 +243,16 @@ def test_names_with_units():
         (
             {"x": 1},
             ValueError,
-            r"prior must name one of the columns of X at least, got 'x' where they are 'a', 'b', 'c', …",
+            r"prior must name at least one of the columns of X, got 'x', but they are 'a', 'b', 'c', …",
         ),
-        ({}, ValueError, "prior must name one of the columns"),
+        ({}, ValueError, "prior must name at least one of the columns"),
         ({"a": 0}, ValueError, "prior must have a number other than 0"),
         ({"a": np.nan}, ValueError, "prior must hold finite numbers, got NaN"),
         ({"a": "more"}, TypeError, "prior must be a mapping from names to numbers, an array"),
         ("a", ValueError, "The 'prior' parameter of PriorLogisticRegression must be"),
         ([1, 2, 3], ValueError, r"one number for each of the 4 features, got shape \(3,\)\. Pass a mapping"),
         (np.ones((2, 4)), ValueError, r"one number for each of the 4 features, got shape \(2, 4\)"),
-        ([{"a": 1}, {"x": 1}], ValueError, "prior must name one of the columns"),
+        ([{"a": 1}, {"x": 1}], ValueError, "prior must name at least one of the columns"),
         (pd.DataFrame({"direction": [1]}, index=["a"]), TypeError, r"table with columns \['direction'\]"),
         (LogisticRegression(), ValueError, "must be a fitted linear model, got LogisticRegression .*FrozenEstimator"),
         (make_pipeline(LogisticRegression()), ValueError, "must be a fitted linear model"),
@@ -266,7 +266,7 @@ def test_refuses_unsuitable_priors(data, prior, kind, message):
 
 def test_prior_by_name_needs_column_names(data):
     X, y = data
-    with pytest.raises(ValueError, match=r"goes by names \('a', 'b'\).*set_output\(transform=\"pandas\"\)"):
+    with pytest.raises(ValueError, match=r"needs named columns \('a', 'b'\).*set_output\(transform=\"pandas\"\)"):
         PriorLogisticRegression({"a": 1, "b": 1}).fit(X.to_numpy(), y)
 
 

@@ -31,9 +31,14 @@ def test_reads_feature_families():
             {"a": ["hue"], "b": [0]},
             None,
             ValueError,
-            r"views\['a'\] goes by names, but the columns of X have none\. Call",
+            r"views\['a'\] needs named columns, but the columns of X have no names\. Call",
         ),
-        ({"a": [0], "b": ["x"]}, NAMES, ValueError, r"views\['b'\] must name one of the columns .* got \['x'\] where"),
+        (
+            {"a": [0], "b": ["x"]},
+            NAMES,
+            ValueError,
+            r"views\['b'\] must name at least one of the columns .* got \['x'\], but",
+        ),
         (
             {"a": [0], "b": [3]},
             NAMES,
