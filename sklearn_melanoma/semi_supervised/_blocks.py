@@ -140,7 +140,7 @@ def _find_members(blocks: Any, names: Sequence[str] | None, n_features: int, arg
     """Return for each block which columns belong to it."""
     if names is None and blocks:
         raise ValueError(
-            f"{argument} needs named columns ({', '.join(map(repr, blocks))}), but the columns of X have none. "
+            f"{argument} needs named columns ({', '.join(map(repr, blocks))}), but the columns of X have no names. "
             'Call set_output(transform="pandas") on the pipeline, or pass a DataFrame.'
         )
     for prefix, variance in blocks.items():
