@@ -182,7 +182,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         is_first = not (self.warm_start and hasattr(self, "network_"))
         layer_sizes = self._check_layer_sizes(is_first)
         pixels = self._check_pixels(X, y, sample_weight, images, classes=None, reset=is_first)
-        random = check_random_state(self.random_state)
+        self._random = random = check_random_state(self.random_state)
         if is_first:
             self.network_ = start_network(pixels.rows, layer_sizes, random)
         pixels = pixels._replace(rows=self.network_.scale(pixels.rows))
@@ -234,7 +234,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         is_first = not hasattr(self, "network_")
         layer_sizes = self._check_layer_sizes(is_first)
         pixels = self._check_pixels(X, y, sample_weight, images, classes=classes, reset=is_first)
-        random = check_random_state(self.random_state)
+        self._random = random = getattr(self, "_random", None) or check_random_state(self.random_state)
         if is_first:
             self.network_ = start_network(pixels.rows, layer_sizes, random)
             self._moments, self.loss_curve_ = start_moments(self.network_), []

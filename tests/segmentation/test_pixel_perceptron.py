@@ -12,7 +12,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_melanoma.datasets import make_lesions
-from sklearn_melanoma.segmentation import PixelClassifierSegmenter, PixelPerceptron, WatershedSegmenter
+from sklearn_melanoma.segmentation import (
+    PixelClassifierSegmenter,
+    PixelPerceptron,
+    WatershedSegmenter,
+    _pixel_perceptron,
+)
 from sklearn_melanoma.segmentation._perceptron import (
     Batch,
     compute_loss,
@@ -209,6 +214,22 @@ def test_batches_of_images_in_turn(pixels):
             model.partial_fit(X[rows], y[rows], classes=[False, True], images=images[rows])
     assert len(model.loss_curve_) == 75
     assert model.score(X, y) > 0.9
+
+
+def test_each_part_has_an_order_of_its_own(pixels, monkeypatch):
+    X, y, images = pixels
+    first_rows = []
+
+    def record(network, moments, batch, *arguments, **options):
+        first_rows.append(batch.rows[0, 0])
+        return take_step(network, moments, batch, *arguments, **options)
+
+    monkeypatch.setattr(_pixel_perceptron, "take_step", record)
+    model = PixelPerceptron(**QUICK | {"batch_size": 1})
+    for _ in range(2):
+        model.partial_fit(X, y, images=images)
+    assert sorted(first_rows[:30]) == sorted(first_rows[30:])
+    assert first_rows[:30] != first_rows[30:]
 
 
 def test_model_is_small(pixels):
