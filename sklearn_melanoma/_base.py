@@ -1,4 +1,4 @@
-"""Base classes of the image transformers, and of estimators made of named estimators."""
+"""Base classes of image transformers, and of estimators that contain named estimators."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from sklearn_melanoma._validation import check_images, element_errors, require_m
 
 
 class Composite(BaseComposition):
-    """Base of estimators made of named estimators; it has their parameters as ``name__parameter``."""
+    """Base of estimators that contain named estimators; their parameters are ``name__parameter``."""
 
     _parts: ClassVar[str]  # name of the parameter that holds the list of (name, estimator)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; those of the named estimators are called ``name__parameter``.
+        """Return the parameters; parameters of the named estimators are called ``name__parameter``.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ def list_steps(pipeline: Any) -> list[tuple[str, Any]]:
 
 
 def tag_image_input(tags: Tags) -> Tags:
-    """Declare in the tags that the input is a sequence of images, as arrays or paths, and that no target is needed."""
+    """Declare in the tags that the input is a sequence of images (arrays or paths), and that no target is needed."""
     tags.input_tags.one_d_array = True
     tags.input_tags.two_d_array = False
     tags.input_tags.string = True
@@ -75,7 +75,7 @@ def tag_image_input(tags: Tags) -> Tags:
 
 
 def set_index(table: Any, X: Any) -> Any:
-    """Set the index of a pandas table that was made of images: that of `X`, else their paths, else their positions."""
+    """Set the index of a pandas table made from images: the index of `X`, else their paths, else their positions."""
     if not hasattr(table, "iloc"):
         return table
     if hasattr(X, "iloc"):
@@ -86,14 +86,15 @@ def set_index(table: Any, X: Any) -> Any:
 
 
 def _list_paths(images: Any) -> list[str] | None:
-    """Return the path of each image; None if one has none, or if elements may be computed when they are asked for."""
+    """Return the path of each image; None if an image has none, or if elements may be computed at each access."""
     if type(images) not in (list, tuple, np.ndarray) or getattr(images, "ndim", 1) != 1:
         return None
     paths = [source for image in images if (source := source_name(image)) is not None]
     return paths if 0 < len(paths) == len(images) else None
 
 
-#: Values of `n_jobs`, as in joblib: a number of processes, or below 0 the number of processors plus 1 plus it.
+#: Values of `n_jobs`, as in joblib: a number of processes; a negative number is added to the number of processors plus
+#: 1.
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]
 
 # Number of images that a process gets at a time. It is the default batch size of `ImagePipeline`.
@@ -147,7 +148,7 @@ class ImageTransformer(CallbackSupportMixin, BaseEstimator):
             return start, [images[position] for position in range(start, min(start + _CHUNK, len(images)))]
 
         starts = range(0, len(images), _CHUNK)
-        n_jobs = effective_n_jobs(self.n_jobs)  # joblib 1.3 does not look it up where it is None
+        n_jobs = effective_n_jobs(self.n_jobs)  # joblib 1.3 does not look up None
         if len(starts) > 1 and n_jobs > 1:
             yield from run_in_parallel(self._transform_chunk, starts, n_jobs, arguments=take_chunk)
         else:
@@ -193,7 +194,7 @@ class LesionTransformer(TransformerMixin, ImageTransformer, auto_wrap_output_key
         """
         self._check_parameters()
         images = check_images(X)
-        check_is_fitted(self)  # outside `element_errors`, since this error is not about an image
+        check_is_fitted(self)  # outside `element_errors`, because this error is not about an image
         return [lesion for lesions in self._transform_chunks(images) for lesion in lesions]
 
     def _transform_chunk(self, start: int, images: Sequence[Any]) -> list[Lesion]:
@@ -257,8 +258,9 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         Returns
         -------
         ndarray of shape (n_images, n_features), dtype float64
-            One row per lesion. After ``set_output(transform="pandas")`` a table with feature names, whose index is
-            that of `X` if `X` is a Series, else the paths of the images if all have one, else their positions.
+            One row per lesion. After ``set_output(transform="pandas")``, a table with feature names. Its index is the
+            index of `X` if `X` is a Series. Otherwise, it holds the paths of the images if all have one, else their
+            positions.
 
         Raises
         ------
@@ -271,7 +273,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
         """Return the rows of `transform` as an array."""
         self._check_parameters()
         images = check_images(X)
-        check_is_fitted(self)  # outside `element_errors`, since this error is not about a lesion
+        check_is_fitted(self)  # outside `element_errors`, because this error is not about a lesion
         rows = np.empty((len(images), len(self._feature_names())))
         done = 0
         for chunk in self._transform_chunks(images):
@@ -297,7 +299,7 @@ class FeatureTransformer(TransformerMixin, ImageTransformer):
 
     @abstractmethod
     def _feature_names(self) -> Sequence[str]:
-        """Return the names of the columns; raise an error if a parameter asks for unknown ones."""
+        """Return the names of the columns; raise an error if a parameter has unknown names."""
 
     @abstractmethod
     def _measure(self, lesion: Lesion, names: Sequence[str]) -> Sequence[float] | Array:

@@ -27,7 +27,7 @@ EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _ERRORS = (ValueError, TypeError, OSError, ImportError, MemoryError, BrokenProcessPool)
 
 
-# Wrong options. Its module depends on the version of typer.
+# Error of wrong options. Its module depends on the version of typer.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
@@ -56,7 +56,7 @@ def _print_errors(ctx: Any = None) -> Iterator[None]:
         if not message:  # the help is printed already
             raise typer.Exit(EXIT_USAGE) from None
         _stop("Error", f"{message}{'' if message.endswith('?') else '.'} See '{command} --help'.", EXIT_USAGE)
-    except BrokenPipeError:  # such as that of `| head`
+    except BrokenPipeError:  # for example by `| head`
         raise
     except _ERRORS as error:
         _stop("Error", format_error(error, can_skip=_can_skip(ctx)), EXIT_ERROR)
@@ -102,19 +102,19 @@ def console() -> Console:
 
 
 def format_error(error: BaseException, *, can_skip: bool) -> str:
-    """Return an error in one line. An image is named by its path, since users do not know positions."""
+    """Return an error in one line. An image is named by its path, because users do not know positions."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full. Free space on it, or name an output on another disk."
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{str(error.filename)!r}: {error.strerror}."
     text = name_options(name_by_path(" ".join(str(error).split()) or type(error).__name__))
     if can_skip and isinstance(error, Exception) and element_of_error(error) is not None:
-        text = f"{text.rstrip('.')}. Add --on-error skip to go on without such images."
+        text = f"{text.rstrip('.')}. Add --on-error skip to continue without such images."
     return text
 
 
 def name_by_path(message: str) -> str:
-    """Replace the position of an image in an error by its path, unless the error names it anyway."""
+    """Replace the position of an image in an error by its path, or drop the position if the error has the path."""
     found = re.match(r"X\[\d+\](?: \((?P<path>'.*?'|\".*?\")\))?: (?P<reason>.*)", message)
     if found is None:
         return message

@@ -21,7 +21,7 @@ def print_code(*lines: str | None) -> None:
 
 
 def format_images(sources: Sequence[str], on_error: OnError, *, function: str = "find_images", **options: Any) -> str:
-    """Return the code that finds the images that the arguments name."""
+    """Return the code that finds the images of the arguments."""
     parts = [
         "*filter(None, map(str.strip, open(0)))" if source == STANDARD_INPUT else repr(source) for source in sources
     ]
@@ -38,13 +38,13 @@ def format_options(**options: Any) -> str:
 
 
 def format_columns(table: Path | None, names: list[str] | None) -> str | None:
-    """Return the code that adds the columns of the patient that a model takes to the images."""
+    """Return the code that adds the columns of the patient that a model needs to the images."""
     chosen = f"[{names}]" if names else ""
     return None if table is None else f"images = match_table(images, {str(table)!r}){chosen}.assign(image=images)"
 
 
 def format_labeled_columns(model: Path) -> str | None:
-    """Return the code that adds the columns that a model takes from the table of labels; None if it takes none."""
+    """Return the code that adds columns from the table of labels that a model needs; None if it needs none."""
     names = read_model_info(model).summary.get("columns")
     return f"images = data.frame[{names}].assign(image=images)" if names else None
 

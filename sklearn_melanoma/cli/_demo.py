@@ -38,7 +38,7 @@ from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-# With fewer repeats, Student's interval says nothing: 12.7 standard errors with two.
+# With fewer repeats, Student's interval is useless: it has 12.7 standard errors with two repeats.
 _MIN_REPEATS = 5
 
 
@@ -162,7 +162,7 @@ def _make_few_labels_table(
 
 
 def _find_unseen_lesions(lesions: Bunch, labels: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Return the positions of the images to score: no image of their lesion keeps its label."""
+    """Return the positions of the images to score; no image of their lesion keeps its label."""
     seen = np.isin(lesions.groups, np.asarray(lesions.groups)[labels >= 0])
     return np.flatnonzero((lesions.target >= 0) & ~seen)
 

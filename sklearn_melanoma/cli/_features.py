@@ -99,7 +99,7 @@ class MaskedImages(Sequence[Any]):
     mm_per_pixel : float or None
         Width of a pixel in millimeters; None for the scale in each file.
     on_error : OnError
-        With "skip", a path takes the place of an image or mask that can't be read. The pipeline reports it.
+        With "skip", a path replaces an image or mask that can't be read. The pipeline then reports the error.
     """
 
     def __init__(
@@ -137,16 +137,16 @@ def _find_all_masks(paths: list[str], masks: Path, on_error: OnError) -> dict[st
 
 
 def _have_scales(paths: Sequence[str]) -> bool:
-    """Return whether all images are files that give a scale. A warning counts them if only some do."""
+    """Return whether all images are files with a scale. If only some have one, a warning counts them."""
     scales = []
     for path in paths:
-        with suppress(ValueError, ImportError):  # reading the image reports it
+        with suppress(ValueError, ImportError):  # reading the image raises an error
             scales.append(read_scale(path))
     n_known = len(scales) - scales.count(None)
     if 0 < n_known < len(scales):
         warnings.warn(
             f"Lengths and areas are in pixels, because only {n_known} of {len(scales)} images give a scale. Compute "
-            "the others apart, or pass --mm-per-pixel for all.",
+            "the others separately, or pass --mm-per-pixel for all.",
             stacklevel=2,
         )
     return 0 < n_known == len(scales)
@@ -168,7 +168,7 @@ def _list_changes(
     return changes
 
 
-# An image or mask that can't be read is reported by the pipeline, which gets the path.
+# The pipeline gets the path of an image or mask that can't be read, and reports the error.
 _READ_LESION = """
 def read_lesion(image, mask):
     try:

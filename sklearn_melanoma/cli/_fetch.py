@@ -36,7 +36,7 @@ def fetch(
     ),
     show_code: ShowCode = False,
 ) -> None:
-    """Download a public data set. Run it again to continue after a cut; what is there is not downloaded again."""
+    """Download a public data set. After an interruption, run it again: existing files are not downloaded again."""
     dataset = DATASETS[name]
     check_by_hand(dataset)
     if show_code:

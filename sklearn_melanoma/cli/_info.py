@@ -1,4 +1,4 @@
-"""Command ``info``: what a model file says of its model."""
+"""Command ``info``: information about a model file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     show_code: ShowCode = False,
 ) -> None:
-    """Print what a model was made of: data, labels, results, threshold and versions."""
+    """Print information about a model: data, labels, results, threshold and versions."""
     found = read_model_info(model)
     changes = {"threshold": found.threshold._asdict()} if isinstance(found.threshold, Threshold) else {}
     if show_code:

@@ -1,4 +1,4 @@
-"""Images and labels that the arguments name."""
+"""Images and labels from the arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STANDARD_INPUT = "-"
 
 
 def read_sources(sources: Sequence[str]) -> list[str]:
-    """Return sources with the lines of standard input in place of "-"."""
+    """Return sources; "-" is replaced by the lines of standard input."""
     expanded: list[str] = []
     for source in sources:
         expanded += read_lines(_read_standard_input()).values() if source == STANDARD_INPUT else [source]
@@ -38,7 +38,7 @@ def _read_standard_input() -> bytes:
 
 
 def list_paths(sources: Sequence[str], on_error: OnError) -> list[str]:
-    """Return the paths of all images; with "skip", also of those that do not exist, which reading reports."""
+    """Return the paths of all images; with "skip", also missing files, which are reported when they are read."""
     return find_images(read_sources(sources), must_exist=on_error is not OnError.SKIP)
 
 
@@ -55,7 +55,7 @@ def load_data(sources: Sequence[str], labels: Path | None, on_error: OnError, **
 def name_label_options(
     label_column: str | None, group_column: str | None, melanoma: list[str] | None, *, diagnoses: bool
 ) -> dict[str, Any]:
-    """Return the options that read a table of labels; for a model of diagnoses, by the vocabulary alone."""
+    """Return the options that read a table of labels; for a model of diagnoses, only by the vocabulary."""
     if diagnoses and melanoma:
         raise typer.BadParameter("--melanoma is for models of melanoma against all others, got one of diagnoses.")
     return {
@@ -76,7 +76,7 @@ def has_diagnoses(classes: Sequence[Any] | None) -> bool:
 
 
 def name_report(classes: Any) -> dict[str, Any]:
-    """Return the title of a report that says what the classes 0 and 1 mean; names of classes need none."""
+    """Return a title of a report that explains the classes 0 and 1; None if the classes have names."""
     return {"title": "Lesion report: 1 = melanoma, 0 = other"} if np.asarray(classes).tolist() == [0, 1] else {}
 
 
@@ -104,9 +104,9 @@ def load_image_model(path: Path, memory: Path | None, n_jobs: int, on_error: OnE
 def add_columns(
     paths: Sequence[str], table: Path | None, image_steps: ImagePipeline, *, labels: pd.DataFrame | None = None
 ) -> Any:
-    """Return what a model takes: paths, or a table of paths and the columns of the patient that it was made with.
+    """Return the input of a model: paths, or a table of paths and the columns of the patient that it needs.
 
-    The columns are those of `table`, else of the table of labels, which has one row for each path.
+    The columns are from `table`, else from the table of labels, which has one row for each path.
     """
     names = getattr(image_steps, "columns", None)
     if names is None and table is not None:
@@ -130,7 +130,7 @@ def add_columns(
 
 
 def warn_of_problems(problems: dict[str, str], n_images: int) -> None:
-    """Warn once of the images with a problem, by path."""
+    """Warn once about all images with a problem, by path."""
     listed = "; ".join(
         problem.rstrip(".") if path in problem else f"{path}: {problem.rstrip('.')}"
         for path, problem in list(problems.items())[:5]

@@ -1,10 +1,10 @@
-"""Messages of the library in the words of the command line: options instead of parameters."""
+"""Messages of the library for the command line, with options instead of parameters."""
 
 from __future__ import annotations
 
 import re
 
-# Parameters that stand anywhere in a message, but not in a path or a quoted text.
+# Parameters that may be anywhere in a message, except in a path or a quoted text.
 _OPTIONS = {
     "label_column": "--label-column",
     "group_column": "--group-column",
@@ -17,7 +17,7 @@ _INVALID = re.compile(
 )
 _PARAMETER = re.compile(rf"(?<![\w/\\.'\"-])({'|'.join(_OPTIONS)})(?![\w/\\'\"-]|\.\w)")
 
-# Patterns of parts of messages, and what takes their place.
+# Patterns of parts of messages, and their replacements.
 _PARTS = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
@@ -75,7 +75,7 @@ _PARTS = tuple(
 
 
 def name_options(message: str) -> str:
-    """Return a message of the library with the options of the commands in place of its parameters.
+    """Return a message of the library with the options of the commands instead of its parameters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options of several commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OnError(StrEnum):
 
 
 class FeatureSet(StrEnum):
-    """Features of :func:`~sklearn_melanoma.make_melanoma_pipeline` that each image has alone."""
+    """Features of :func:`~sklearn_melanoma.make_melanoma_pipeline` that do not depend on other images."""
 
     ALL = "all"
     SURVEY = "survey"

@@ -31,7 +31,7 @@ def prepare_output(path: Path, *, force: bool) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder, unless it exists, and raise an error if it can't be written to."""
+    """Create a folder unless it exists; raise an error if files can't be written to it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -43,14 +43,14 @@ def make_folder(path: Path) -> None:
 
 
 def confirm(state: str, option: str, question: str) -> None:
-    """Ask on a terminal whether to go on. Elsewhere, raise an error that names the option for it."""
+    """Ask on a terminal whether to continue. Without a terminal, raise an error that names the option for it."""
     if sys.stdin is None or not sys.stdin.isatty():  # None: it is closed
         raise FileExistsError(f"{state} {option}")
     typer.confirm(f"{state} {question}", abort=True, err=True)
 
 
 def check_figure_path(path: Path, option: str) -> None:
-    """Raise an error if matplotlib has no format for a figure, before work is done for it."""
+    """Raise an error if matplotlib can't write the format of a figure, before any work is done."""
     from matplotlib.backend_bases import FigureCanvasBase
 
     suffixes = [f".{name}" for name in sorted(FigureCanvasBase.get_supported_filetypes())]
@@ -59,7 +59,7 @@ def check_figure_path(path: Path, option: str) -> None:
 
 
 def check_table_path(path: Path) -> None:
-    """Raise an error if a table can't be written, before work is done for it."""
+    """Raise an error if a table can't be written, before any work is done."""
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise ValueError(f"The output must end in {', '.join(_WRITERS)}, got {str(path)!r}. Rename it.")
@@ -74,8 +74,8 @@ class TableWriter:
     """Writer of a table that comes in parts.
 
     CSV is written part by part, so that any number of rows fits into memory. Other formats are written at the end. Rows
-    go into a file of another name, which replaces the output when it is complete. An error or Ctrl-C leaves it with
-    the rows that are done.
+    go into a file of another name, which replaces the output when it is complete. After an error or Ctrl-C, this file
+    stays, with the complete rows.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class TableWriter:
         self._part = path.with_name(f"{path.stem}.part{path.suffix}")
         self._n_rows = n_rows
         self._n_written = 0
-        self._size = 0  # of the rows that are complete, in bytes
+        self._size = 0  # size of the complete rows, in bytes
         self._frames: list[pd.DataFrame] = []
         self._file: TextIO | None = None
 
@@ -129,7 +129,7 @@ class TableWriter:
             self._file.close()
         finally:
             if not complete:
-                os.truncate(self._part, self._size)  # without the rows that were being written
+                os.truncate(self._part, self._size)  # remove rows that are not complete
 
     def _write_frames(self) -> None:
         import pandas as pd

@@ -108,7 +108,7 @@ def _prepare_outputs(output: Path, report: Path | None, *, force: bool) -> None:
 
 
 def _find_threshold(info: ModelInfo) -> dict[str, Any]:
-    """Return the threshold of one class against the rest, which is not part of a model of more than two classes."""
+    """Return the stored threshold of a model of more than two classes, which is not part of the model itself."""
     if len(info.classes or ()) < 3 or info.threshold is None:
         return {}
     cut = info.threshold.threshold if isinstance(info.threshold, Threshold) else info.threshold

@@ -22,7 +22,7 @@ from rich.progress import (
 
 from sklearn_melanoma.cli._app import print_note
 
-_CHUNK = 128  # images per process between two writes of an output
+_CHUNK = 128  # number of images per process between two writes of an output
 
 
 class Tracked(Sequence[Any]):
@@ -51,7 +51,7 @@ class Tracked(Sequence[Any]):
         return len(self.items)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, int) and index >= self._n_read:  # they may be read again
+        if isinstance(index, int) and index >= self._n_read:  # elements may be read again
             self._n_read = index + 1
             self._progress.update(self._task, completed=self._start + self._n_read)
         return self.items[index]
@@ -81,7 +81,7 @@ def show_spinner(description: str) -> Iterator[None]:
 
 @contextmanager
 def note_memory(memory: Path | None) -> Iterator[None]:
-    """Say where the features of the images so far are, if an error or Ctrl-C stops their computation."""
+    """After an error or Ctrl-C, print where the features of the images so far are."""
     try:
         yield
     except BaseException:

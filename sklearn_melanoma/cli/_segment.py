@@ -28,7 +28,7 @@ from sklearn_melanoma.segmentation import SegmenterSelector, WatershedSegmenter,
 _NAMES = ("watershed", "selector", "pretrained")
 _GRID = {"level": [0.35, 0.5, 0.65], "even_light": [True, False]}
 _FOLDS = 3
-_N_SHOWN = 24  # images in the overview
+_N_SHOWN = 24  # number of images in the overview
 
 
 @app.command(

@@ -96,7 +96,7 @@ def train(
     for path in (output, card):
         prepare_output(path, force=force)
     data = load_data(images, labels, on_error, **options)
-    warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # of self-training, once a fold
+    warnings.filterwarnings("ignore", message="y contains no unlabeled samples")  # by self-training, in each fold
     target = read_diagnoses(data.diagnosis) if diagnoses else data.target
     positive = _find_positive(target)
     _check_columns(column, label_column, data)
@@ -154,7 +154,7 @@ def _find_positive(target: NDArray[Any]) -> Any:
 
 
 def _check_columns(names: list[str], label_column: str | None, data: Bunch) -> None:
-    """Refuse to learn from the column of diagnoses."""
+    """Raise an error if the model would learn from the column of diagnoses."""
     labeled = np.flatnonzero(data.target >= 0)
     for name in names:
         values = [] if data.frame is None or name not in data.frame else data.frame[name].iloc[labeled].tolist()
@@ -181,7 +181,7 @@ def _check_folds(folds: int, target: NDArray[Any], groups: NDArray[Any]) -> None
 
 
 def _score_folds(model: Any, X: Any, y: NDArray[Any], folds: int, groups: NDArray[Any], positive: Any) -> Any:
-    """Return the scores of melanoma, or of each of more than two diagnoses, by models that did not see the image."""
+    """Return the scores of melanoma, or of each of several diagnoses, by models that did not learn from the image."""
     several = len(set(y.tolist()) - {-1}) > 2
     return out_of_fold_scores(model, X, y, cv=folds, groups=groups, pos_label=None if several else positive)
 
@@ -211,7 +211,7 @@ def _count_labels(y: NDArray[Any]) -> dict[str, int]:
 
 
 def _leave_out_learned(features: ImagePipeline) -> ImagePipeline:
-    """Return image steps without those that learn, since each fold learns from other images."""
+    """Return the image steps that do not learn; steps that learn are fitted anew in each fold."""
     names = [name for name, _ in getattr(features[-1], "transformer_list", ())]
     return clone(features).set_params(measure__fisher="drop") if "fisher" in names else features
 

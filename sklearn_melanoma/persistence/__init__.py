@@ -1,4 +1,4 @@
-"""Saving fitted models to files and loading them; export to ONNX; model cards."""
+"""Saving and loading of fitted models, export to ONNX, and model cards."""
 
 from sklearn_melanoma.persistence._model_card import format_model_card
 from sklearn_melanoma.persistence._models import ModelInfo, load_model, read_model_info, save_model

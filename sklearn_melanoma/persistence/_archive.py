@@ -1,7 +1,7 @@
-"""Limits on archives of skops, which are checked before an object is created.
+"""Limits on archives of skops, checked before any object is created.
 
-A small file can hold gigabytes of zeros, or a few nodes that refer to each other so often that visiting them all
-never ends.
+A small file can hold gigabytes of zeros. Or it can hold a few nodes that refer to each other so often that visiting all
+of them never ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENTRY = b"PK\x01\x02"  # start of each entry in the list of entries
 
 
 def check_archive(content: bytes) -> None:
-    """Check that an archive of skops takes no more memory and time than a large model does.
+    """Check that an archive of skops takes no more memory and time than a large model.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def parse_json(text: bytes) -> Any:
 
 def _measure_entries(content: bytes) -> dict[str, int]:
     """Return the unpacked size of each entry."""
-    if content.count(_ENTRY) > MAX_ENTRIES:  # before a list of them is made
+    if content.count(_ENTRY) > MAX_ENTRIES:  # checked before a list of the entries is made
         raise ValueError(f"it has more than {MAX_ENTRIES:,} entries")
     with ZipFile(BytesIO(content)) as archive:
         entries = archive.infolist()
@@ -99,13 +99,13 @@ def _measure_entries(content: bytes) -> dict[str, int]:
     if total > MAX_UNPACKED_BYTES:
         raise ValueError(f"its entries unpack to {total:,} bytes, more than {MAX_UNPACKED_BYTES:,}")
     for entry in entries:
-        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # others may need gigabytes to be unpacked
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # other compressions may need gigabytes
             raise ValueError(f"its entry {entry.filename!r} is neither stored nor deflated")
     return {entry.filename: entry.file_size for entry in entries}
 
 
 def _count_nodes(schema: Any) -> tuple[list[dict[str, Any]], int]:
-    """Return the nodes that refer to an entry, and how many nodes are visited if repeated ones are visited again.
+    """Return the nodes that refer to an entry, and the number of visits to nodes, where repeated ones count again.
 
     skops writes a repeated object once more, and reads the first one of each id.
     """

@@ -1,4 +1,4 @@
-"""Checks of models before they are written: fitted, with a positive class and a threshold that fit."""
+"""Checks of models before saving: a fitted model with a valid positive class and threshold."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def check_model(model: Any) -> None:
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        If it is not.
+        If it is not a fitted estimator, or is a search.
     """
     if isinstance(model, type) or not isinstance(model, BaseEstimator):
         raise TypeError(f"model must be a fitted estimator, got {model!r}.")
     if hasattr(model, "best_estimator_"):
         raise ValueError(
-            f"model must be what predicts, got a {type(model).__name__}, which also holds all that was tried. "
+            f"model must be a single model, got a {type(model).__name__}, which also holds all tried parameters. "
             "Pass its best_estimator_."
         )
     fitted = model.estimator if isinstance(model, FixedThresholdClassifier) and not _is_fitted(model) else model
@@ -47,23 +47,23 @@ def check_model(model: Any) -> None:
 def set_threshold(
     model: Any, threshold: Threshold | float | None, pos_label: Any
 ) -> tuple[Any, Threshold | float | None, Any]:
-    """Return a model that predicts by a threshold, the threshold, and the label of the positive class.
+    """Return a model with a threshold, the threshold, and the label of the positive class.
 
     Parameters
     ----------
     model : classifier
         A fitted model.
     threshold : Threshold, float or None
-        The threshold to set. None keeps that of the model, if it has one.
+        The threshold to set. None keeps the threshold of the model, if it has one.
     pos_label : label or None
-        Label of the positive class; None if the model says which it is.
+        Label of the positive class; None if the model defines it.
 
     Returns
     -------
     model : classifier
-        The model, or of two classes a `FixedThresholdClassifier` around it.
+        The model, or for two classes a `FixedThresholdClassifier` around it.
     threshold : Threshold, float or None
-        The threshold that was given, or that of the model.
+        The given threshold, or the threshold of the model.
     pos_label : label or None
         Label of the positive class; None if it can't be determined among more than two classes.
 
@@ -129,10 +129,10 @@ def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -
         raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
     classes = np.asarray(getattr(model, "classes_", ())).tolist()
     if len(classes) < 2:
-        raise ValueError(f"threshold must be left out where there are not two classes, got {len(classes)} of them.")
+        raise ValueError(f"threshold must be left out if there are not two classes, got {len(classes)} of them.")
     if pos_label is None:
         raise ValueError(
-            f"pos_label must say for which of the classes {classes!r} the threshold is, got None. Pass it, such as "
+            f"pos_label must name one of the classes {classes!r} for the threshold, got None. Pass it, such as "
             "pos_label='melanoma'."
         )
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold

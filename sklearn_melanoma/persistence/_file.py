@@ -15,10 +15,11 @@ from sklearn_melanoma._io.files import is_url, read_file
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma.persistence._archive import MAX_FILE_BYTES, check_archive, parse_json
 
-# The first entry of the archive. Its name is at the start and at the end of the file, so most damaged files have one.
+# The first entry of the archive. Its name is at the start and at the end of the file, so most damaged files still have
+# one of them.
 INFO = "sklearn_melanoma.json"
 FORMAT = 1
-_SEAL = b"sha256:"  # the file ends with the archive's comment: this text, and the digest of all previous bytes
+_SEAL = b"sha256:"  # the archive's comment at the end of the file: this text, and the digest of all previous bytes
 _DIGITS = 64
 
 
@@ -47,7 +48,7 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
         for name in source.namelist():
             new.writestr(name, source.read(name))
     content = buffer.getvalue()[:-_DIGITS]
-    # In the same folder, as a move is atomic only within a disk. The name is short, and can't be known before.
+    # The partial file is in the same folder, because a move is atomic only within a disk. Its name is short and random.
     partial = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.partial")
     try:
         with open(partial, "xb") as file:
@@ -58,7 +59,7 @@ def write_model_file(path: PathLike, info: str, archive: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(partial, target)
     except OSError as error:
-        if error.filename is not None:  # the name of the partial file says nothing to the user
+        if error.filename is not None:  # the name of the partial file does not help the user
             raise type(error)(error.errno, error.strerror, os.fsdecode(path)) from error
         raise
     finally:
@@ -84,7 +85,7 @@ def find_target(path: PathLike) -> tuple[str, int | None]:
     Raises
     ------
     OSError
-        If the path leads to something else than a regular file, or in a circle.
+        If the path leads to something else than a regular file, or links form a circle.
     ValueError
         If it is a URL.
     """
@@ -142,7 +143,7 @@ def read_model_file(path: PathLike) -> tuple[dict[str, Any], str, bytes]:
     if not body.endswith(_SEAL) or digest != _compute_digest(body):
         raise ValueError(
             f"{name!r} is damaged: its content ({len(content)} bytes) does not agree with its digest. "
-            "Copy it again from where it came from."
+            "Copy it again from its source."
         )
     try:
         check_archive(content)

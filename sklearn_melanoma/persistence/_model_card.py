@@ -1,4 +1,4 @@
-"""Model cards: what a saved model was made of, in Markdown."""
+"""Model cards: data, labels and results of saved models, in Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.persistence._models import ModelInfo
 
-# Parts of `summary` that have a section of their own.
+# Parts of `summary` with their own section.
 _REPORT, _MAPPING = "report", "label_mapping"
 _MAX_LISTED = 50  # values of a mapping
 
@@ -27,8 +27,8 @@ def format_model_card(info: ModelInfo) -> str:
     Parameters
     ----------
     info : ModelInfo
-        What :func:`read_model_info` returns. Two entries of its `summary` have a section of their own, if they exist:
-        ``"label_mapping"``, that of :func:`~sklearn_melanoma.datasets.load_images`, and ``"report"``, a table of
+        Information from :func:`read_model_info`. Two entries of its `summary` get their own section, if they exist.
+        ``"label_mapping"`` is the field of :func:`~sklearn_melanoma.datasets.load_images`. ``"report"`` is a table of
         :func:`~sklearn_melanoma.metrics.score_report` as ``report.to_dict("index")``.
 
     Returns
@@ -145,5 +145,5 @@ def _format_number(value: Any) -> str:
 
 
 def _escape(value: Any) -> str:
-    """Return a value as one line that can't end a cell or begin a tag."""
+    """Return a value as one line, without characters that end a cell or begin a tag."""
     return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")

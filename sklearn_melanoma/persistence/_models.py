@@ -41,8 +41,8 @@ class ModelInfo:
     feature_names : tuple of str or None
         Names of the features that the classifier was fitted with.
     threshold : Threshold, float or None
-        Decision threshold: the least score of a positive sample. A model of more than two classes predicts the most
-        probable class all the same.
+        Decision threshold: the lowest score of a positive sample. With more than two classes, the model still predicts
+        the most probable class.
     summary : dict
         The `summary` of the training that was passed to `save_model`.
     versions : dict of str to str
@@ -77,18 +77,19 @@ def save_model(
         :class:`~sklearn.pipeline.Pipeline`, a :class:`~sklearn.model_selection.FixedThresholdClassifier`, or the
         ``best_estimator_`` of a search.
     path : path-like
-        The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete, and its
-        permissions stay. A link stays, too: the file to which it leads is replaced.
+        The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete; its
+        permissions do not change. A link is kept, and the file behind it is replaced.
     threshold : Threshold or float, optional
-        Decision threshold: the loaded model predicts the positive class if its probability is at least this. For a
-        model without probabilities, its score is compared.
-        :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds a threshold. The loaded model is then a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier` around this one. Of more than two classes, the
-        threshold of `pos_label` against the rest is kept in the information about the model; `predict` stays as it is.
+        Decision threshold. The loaded model predicts the positive class if its probability is at least this number. For
+        a model without probabilities, its score is compared. :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity`
+        finds a threshold. The loaded model is then a :class:`~sklearn.model_selection.FixedThresholdClassifier` around
+        this one. With more than two classes, the threshold of `pos_label` against the rest is only stored in the
+        information about the model; `predict` does not change.
     pos_label : label, optional
-        Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
-        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
-        the labels 0 and 1, or False and True. Other labels of two classes need it, and a threshold for more classes.
+        Label of the positive class, such as ``"melanoma"``. Defaults to the positive class of the classifier, if it
+        defines one, like :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes`. Else it
+        defaults to 1 or True for the labels 0 and 1, or False and True. It must be given for two other labels, and for
+        a threshold of more than two classes.
     summary : mapping, optional
         Information about the training for users of the model: numbers, strings, lists and mappings by name.
 
@@ -99,9 +100,9 @@ def save_model(
     TypeError
         If `model` is not an estimator, or if `model` or `summary` contains an object that can't be saved.
     ValueError
-        If `model` contains no estimator of this package, is a search, treated -1 as a class, can't have a threshold, or
-        is larger than `load_model` accepts. If the positive class can't be determined, or the threshold of `model` is
-        for the other one. If `path` is a URL.
+        If `model` contains no estimator of this package, is a search, treated -1 as a class, or is larger than
+        `load_model` accepts. If it can't have a threshold, the positive class can't be determined, or the threshold of
+        `model` is for the other class. If `path` is a URL.
     ImportError
         If skops is not installed.
     OSError
@@ -150,11 +151,11 @@ def save_model(
     try:
         content = json.dumps(info, default=_convert_numpy, indent=1)
     except TypeError as error:
-        raise TypeError(f"summary must hold what JSON can, numbers, strings, lists and mappings: {error}.") from error
+        raise TypeError(f"summary must hold types of JSON, numbers, strings, lists and mappings: {error}.") from error
     try:
         archive = skops.dumps(make_portable(model))
         types = skops.get_untrusted_types(data=archive)
-        skops.loads(archive, trusted=types)  # raises if the archive can't be loaded; it was written here
+        skops.loads(archive, trusted=types)  # an archive from here; an error if it can't be loaded
     except Exception as error:
         raise TypeError(f"model must hold only what skops can save, got: {error}") from error
     try:
@@ -179,21 +180,21 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     path : path-like
         The file.
     trusted : sequence of str, default=()
-        Full names of other types that the model may contain, such as ``("mypackage.MyStep",)``. Types of this
-        package, and the estimators of scikit-learn that skops trusts, need not be listed.
+        Full names of other types that the model may contain, such as ``("mypackage.MyStep",)``. Leave out types of this
+        package, and estimators of scikit-learn that skops trusts.
 
     Returns
     -------
     estimator
         The fitted model. If it was saved with a threshold, it is a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier` with that threshold, whose ``estimator`` is the
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` with that threshold; its ``estimator`` is the
         original model.
 
     Raises
     ------
     ValueError
-        If the file is not a model of this package, is damaged, or can't be rebuilt with the installed versions. If
-        it holds types that are not trusted; the message lists their names. If it exceeds a limit. If `path` is a URL.
+        If the file is not a model of this package, is damaged, or can't be rebuilt with the installed versions. If it
+        holds types that are not trusted; the message lists them. If it exceeds a limit. If `path` is a URL.
     ImportError
         If skops is not installed.
     OSError
@@ -214,7 +215,7 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
     signature: an attacker can recompute the digest.
 
     The file may unpack to 1 GiB, in 100 000 entries, and describe 500 000 objects. A forest of 1 000 trees has a tenth
-    of that. The `memory` of all steps is None, whatever the file says.
+    of that. The `memory` of all steps is set to None.
     """
     skops = import_skops()
     info, archive = _read(path)
@@ -288,7 +289,7 @@ def _read(path: PathLike) -> tuple[ModelInfo, bytes]:
         )
     except (AttributeError, KeyError, TypeError) as error:  # the digest agrees: another program wrote the file
         raise ValueError(
-            f"{os.fspath(path)!r} is not a model of this package: what it says of its model can't be read."
+            f"{os.fspath(path)!r} is not a model of this package: its information about the model can't be read."
         ) from error
     return info, archive
 

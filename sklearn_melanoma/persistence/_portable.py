@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_melanoma._base import list_steps
 
-_PACKAGES = {  # module with the version, by package
+_PACKAGES = {  # name of the module with the version, by package
     "sklearn-melanoma": "sklearn_melanoma",
     "scikit-learn": "sklearn",
     "scikit-image": "skimage",
@@ -29,7 +29,7 @@ def make_portable(value: Any) -> Any:
     """Return a copy of an estimator without caches, callbacks and objects of pandas and polars."""
     import pandas as pd  # imported here: loading a model does not need it
 
-    # A calibrated classifier holds objects of its module that are not estimators.
+    # A calibrated classifier holds objects from its module that are not estimators.
     if isinstance(value, BaseEstimator) or type(value).__module__ == "sklearn.calibration":
         copy = object.__new__(type(value))  # `clone` would drop the fitted attributes
         attributes = {name: item for name, item in vars(value).items() if name != "_skl_callbacks"}
@@ -51,13 +51,15 @@ def make_portable(value: Any) -> Any:
 
 
 def _make_key(key: Any) -> Any:
-    """Return a key as skops can save it: it keeps texts of keys, and would read that of False as True."""
+    """Return a key that skops can save: skops saves keys as texts, and would read "False" as True."""
     key = key.item() if isinstance(key, np.generic) else key
-    return int(key) if isinstance(key, bool) else key  # 0 and 1 find what False and True do
+    return int(key) if isinstance(key, bool) else key  # in a dict, 0 and 1 equal False and True
 
 
 def drop_memory(value: Any, seen: set[int] | None = None) -> None:
-    """Set the `memory` of all estimators in an object to None, in place: a file must not choose a folder to write to.
+    """Set the `memory` of all estimators in an object to None, in place.
+
+    A loaded file must not choose a folder to write to.
 
     Parameters
     ----------

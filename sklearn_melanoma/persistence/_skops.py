@@ -1,4 +1,4 @@
-"""skops, and the types that it may create from a model's file."""
+"""Import of skops, and the types that it may create from a model's file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 # skops trusts the public estimators of scikit-learn, the numbers, arrays and ufuncs of numpy, and Python's containers.
-# It does not list these parts of fitted estimators. None of them runs code from the file. A malicious Tree can crash
-# the process; skops therefore leaves it out, but decision trees and forests of pixels need it.
+# It does not trust these parts of fitted estimators. None of them runs code from the file. A malicious Tree can crash
+# the process, so skops leaves it out. But decision trees and forests of pixels need it.
 _TRUSTED_PARTS = {
     "numpy.dtype",  # SimpleImputer
     "sklearn.calibration._CalibratedClassifier",
@@ -53,7 +53,7 @@ def find_untrusted(types: Iterable[str], trusted: Iterable[str] = ()) -> list[st
 
 
 def _is_own_class(name: str) -> bool:
-    """Tell whether a name is that of an estimator or named tuple defined in this package."""
+    """Return whether a name is the name of an estimator or named tuple defined in this package."""
     module, _, attribute = name.rpartition(".")
     if module.split(".")[0] != "sklearn_melanoma":
         return False
@@ -64,6 +64,6 @@ def _is_own_class(name: str) -> bool:
     # `__module__` excludes classes that a module of this package only imports.
     return (
         isinstance(found, type)
-        and issubclass(found, (BaseEstimator, tuple))  # creating one runs no code of its own
+        and issubclass(found, (BaseEstimator, tuple))  # creating a named tuple runs no code of its own
         and found.__module__.split(".")[0] == "sklearn_melanoma"
     )

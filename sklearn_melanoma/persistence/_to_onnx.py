@@ -12,14 +12,14 @@ from sklearn_melanoma.metrics import Threshold
 def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None, pos_label: Any = None) -> Any:
     """Convert the table side of a fitted model to ONNX.
 
-    The table side is all that follows the features: imputing, scaling, the classifier, calibration and the threshold.
+    The table side is everything after the features: imputing, scaling, the classifier, calibration and the threshold.
     The image steps stay in Python: ``model[:1].transform(images)`` makes the table of features.
 
     Parameters
     ----------
     model : classifier
-        A fitted pipeline, such as that of :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`, or a threshold or
-        calibration around one. Its steps may also start from a table of features.
+        A fitted pipeline, for example from :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`, or a threshold or
+        calibration around it. Its steps may also start from a table of features.
     threshold : Threshold or float, optional
         Decision threshold, as in :func:`save_model`. By default, labels are those of ``model.predict``.
     pos_label : label, optional
@@ -31,7 +31,7 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
         Model with one input and two outputs. ``onnx.save`` writes it to a file.
 
         - Input ``features``: float64 of shape (n_samples, n_features), with NaN for missing values. There must be at
-          least one row: onnxruntime can't run some nodes on none.
+          least one row, because onnxruntime can't run some nodes on zero rows.
         - Output ``label``: the predicted classes, of shape (n_samples,). They are strings or int64; bools become 0 and
           1.
         - Output ``probabilities``: float64 of shape (n_samples, n_classes), in the order of `classes_`. A classifier
@@ -63,10 +63,10 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     The graph computes in 64 bits, because ranks of features need them. onnxruntime then returns the probabilities of
     scikit-learn within 1e-6. Labels are the same unless two classes have the same probability.
 
-    The steps and classifiers of this package have converters here. So have imputing, ranks, columns, unions,
-    thresholds, calibration, soft votes, forests, linear classifiers, and support vector machines for two classes.
-    skl2onnx converts the others. Each of these is compared with scikit-learn on random rows, because some converters
-    compute something else. :doc:`/guide/deployment` lists which classifiers convert.
+    This package has converters for its own steps and classifiers. It also has converters for imputing, ranks, columns,
+    unions, thresholds, calibration, soft votes, forests, linear classifiers, and support vector machines for two
+    classes. skl2onnx converts all others. Their results are compared with scikit-learn on random rows, because some
+    converters compute something else. :doc:`/guide/deployment` lists which classifiers convert.
 
     The graph uses version 17 of the operators and version 8 of the format: onnxruntime 1.16 and newer run it.
 
@@ -84,6 +84,6 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
     >>> bool(abs(probabilities - model.predict_proba(lesions.images)).max() < 1e-6)
     True
     """
-    from sklearn_melanoma.persistence._onnx.export import build_model  # imports pipelines, which loading does not need
+    from sklearn_melanoma.persistence._onnx.export import build_model  # imports pipelines; loading needs none
 
     return build_model(model, threshold=threshold, pos_label=pos_label)

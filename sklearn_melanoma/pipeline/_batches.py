@@ -15,14 +15,14 @@ from sklearn_melanoma.pipeline._stack import Stack
 
 
 class Batch(NamedTuple):
-    """Steps, and the images that pass them together. Positions count in the caller's sequence."""
+    """Steps, and images that pass them together. Positions refer to the caller's sequence."""
 
     steps: Sequence[Any]
     positions: Sequence[int]
 
 
 class BatchResult(NamedTuple):
-    """Output of one batch. Positions count in the caller's sequence."""
+    """Output of one batch. Positions refer to the caller's sequence."""
 
     positions: Sequence[int]
     output: Any
@@ -40,7 +40,7 @@ class Outcome:
     images : sequence of images
         The images.
     problem : str, optional
-        Why the cache can't be used.
+        Reason why the cache can't be used.
     """
 
     def __init__(self, steps: Sequence[Any], images: Sequence[Any], problem: str | None = None):
@@ -71,7 +71,7 @@ class Outcome:
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
         """Yield the batches, in one or more rounds."""
         n_images = len(self.images)
-        # Zero images still make one batch: its output has the columns.
+        # Zero images still make one batch, because its output has the columns.
         starts = range(0, max(n_images, 1), batch_size)
         yield (Batch(self.steps, range(start, min(start + batch_size, n_images))) for start in starts)
 
@@ -132,7 +132,7 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
 
 
 def _make_placeholder(image: Any) -> Lesion:
-    """Return a Lesion with an empty mask in place of a skipped image. All its features are NaN."""
+    """Return a Lesion with an empty mask for a skipped image. All its features are NaN."""
     return Lesion(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.bool_), source=source_name(image))
 
 

@@ -1,4 +1,4 @@
-"""Scaling of a table that holds a block of learned features beside other features."""
+"""Scaling of a table with a block of learned features and other features."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sklearn_melanoma.semi_supervised._rows import check_rows
 class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Scale each feature by another scaler, but a block of learned features by one number.
 
-    The columns of a Fisher vector belong together. Standardizing each would let those count most that hardly vary. So
-    the block is centered and divided by one number, by which the mean squared length of its rows becomes the number of
-    the other columns: that of as many standardized columns.
+    The columns of a Fisher vector belong together. If each were standardized, columns that hardly vary would count
+    most. So the block is centered and divided by one number. The mean squared length of its rows then equals the number
+    of the other columns, as for the same number of standardized columns.
 
     Parameters
     ----------
     scaler : transformer or "passthrough"
         Scaler of all other columns, such as :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted. It must
-        return as many columns as it is given. "passthrough" leaves them as they are.
+        return as many columns as it gets. "passthrough" does not change the columns.
     prefix : str, default="fisher\_"
-        How the names of the columns of the block begin.
+        Beginning of the names of the columns of the block.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
     is_block_ : ndarray of shape (n_features,), dtype bool
         True for the columns of the block.
     center_, factor_ : ndarray of shape (n_features,)
-        What is subtracted from the columns of the block, and the number by which they are then multiplied; 0 and 1 for
+        Number that is subtracted from each column of the block, and number by which it is then multiplied. 0 and 1 for
         other columns.
     n_features_in_ : int
         Number of columns.
@@ -47,7 +47,7 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
 
     See Also
     --------
-    sklearn_melanoma.features.FisherVectorEncoder : Learns such features.
+    sklearn_melanoma.features.FisherVectorEncoder : Transformer that learns such features.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Columns of the patient as numbers: numbers as they are, categories as 0 and 1."""
+"""Columns of the patient as numbers; categories become 0 and 1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNKNOWN = {"", "unknown", "na", "n/a", "nan", "<na>", "none", "null"}
 def find_categories(column: Any, name: str) -> list[str] | None:
     """Return the categories of a column in alphabetical order, or None for a column of numbers.
 
-    Texts that are numbers count as numbers, but not in a column of the dtype "category".
+    Texts that are numbers count as numbers, except in a column of the dtype "category".
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def find_categories(column: Any, name: str) -> list[str] | None:
     values = [value for value in column if not _is_unknown(value)]
     if not values:
         warn_user(f"The column {name!r} of X is ignored: all of its {len(column)} values are missing.")
-    if str(column.dtype).lower().startswith(("categor", "enum")):  # of pandas and of polars
+    if str(column.dtype).lower().startswith(("categor", "enum")):  # names of the dtype in pandas and in polars
         return sorted({_name_category(value) for value in values})
     texts = [value for value in values if _read_number(value) is None]
     if wrong := [value for value in texts if not isinstance(value, str)]:
@@ -77,12 +77,12 @@ def encode_column(column: Any, categories: list[str] | None, name: str) -> Array
     Returns
     -------
     ndarray of shape (n_rows, n_categories) or (n_rows, 1)
-        1 where the row has the category, else 0; or numbers, NaN for missing ones.
+        1 if the row has the category, else 0. For numbers, the numbers; NaN if missing.
 
     Raises
     ------
     ValueError
-        If a value must be a number, and is none or infinite.
+        If a value must be a number, but is a text or infinite.
     """
     if categories is not None:
         texts = np.array(["" if _is_unknown(value) else _name_category(value) for value in column], dtype=object)
@@ -100,7 +100,7 @@ def encode_column(column: Any, categories: list[str] | None, name: str) -> Array
 
 
 def _name_category(value: Any) -> str:
-    # A missing value makes floats of whole numbers.
+    # A missing value turns integers into floats.
     is_whole = isinstance(value, float | np.floating) and value.is_integer()
     return str(int(value)) if is_whole else str(value)
 

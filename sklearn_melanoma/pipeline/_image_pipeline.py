@@ -37,8 +37,8 @@ from sklearn_melanoma.pipeline._warnings import warn_about_images
 class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Pipeline of image steps that processes images in batches.
 
-    It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only the output of the last
-    step. Its memory use is bounded by the batch, whatever the number of images.
+    It has the interface of :class:`~sklearn.pipeline.Pipeline` but keeps only the output of the last step. Its memory
+    use depends on the batch size, not on the number of images.
 
     Parameters
     ----------
@@ -46,20 +46,19 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Names and transformers. Each takes the output of the previous one. ``"passthrough"``
         skips a step.
     batch_size : int, default=16
-        Number of images that pass the steps together. Up to 64, intermediate results that several
-        families of features need are computed once per image.
+        Number of images that pass the steps together. If it is 64 or less, intermediate results that several families
+        of features need are computed only once per image.
     n_jobs : int, optional
         Number of processes. None uses the setting of :func:`joblib.parallel_config`. Set it on one level
         only: here or in the search around it.
     on_error : {"raise", "skip"}, default="raise"
-        What happens when an image can't be read or measured. "raise" raises an error that
-        names the image. "skip" goes on, warns once, and treats it as an image without a lesion: its
-        features are NaN, its image is one black pixel. The :class:`SkippedImagesWarning` lists
-        all skipped images with their errors.
+        Action if an image can't be read or measured. "raise" raises an error that names the image. "skip" continues,
+        and warns once. It treats the image as an image without a lesion: its features are NaN, and its image is one
+        black pixel. The :class:`SkippedImagesWarning` lists all skipped images with their errors.
     memory : str or PathLike, optional
-        Folder of a cache of feature rows, or a :class:`joblib.Memory`, whose folder is used.
-        All pipelines and processes that use the same folder share the cache.
-        :doc:`/guide/memory` describes when a cached row is used. By default, nothing is cached.
+        Folder of a cache of feature rows, or a :class:`joblib.Memory` with the folder. All pipelines and processes that
+        use the same folder share the cache. :doc:`/guide/memory` describes when a cached row is used. By default,
+        nothing is cached.
 
     Attributes
     ----------
@@ -72,14 +71,12 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
     Notes
     -----
-    ``fit`` never passes ``y`` to the steps: it holds diagnoses, but a step that learns would
-    need masks. Fit such a step before, and freeze it with
-    :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted in
-    order, on the output of the previous steps. This output is computed when an image is accessed,
-    and is not cached.
+    ``fit`` never passes ``y`` to the steps: it holds diagnoses, but a step that learns would need masks. Fit such a
+    step first, and freeze it with :class:`~sklearn.frozen.FrozenEstimator`. Steps that learn without labels are fitted
+    in order, on the output of the previous steps. This output is computed when an image is accessed, and is not cached.
 
-    `memory` caches only rows of numbers, neither images nor lesions. If the last step returns
-    lesions, `memory` has no effect.
+    `memory` caches only rows of numbers, but no images or lesions. If the last step returns lesions, `memory` has no
+    effect.
 
     Examples
     --------
@@ -196,8 +193,8 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Returns
         -------
         ndarray of shape (n_images, n_features), DataFrame, or list
-            Output of the last step for all images, in the order of `X`. The index of a DataFrame is that of `X` if `X`
-            is a Series, else the paths of the images if all have one, else their positions.
+            Output of the last step for all images, in the order of `X`. The index of a DataFrame is the index of `X` if
+            `X` is a Series. Otherwise, it holds the paths of the images if all have one, else their positions.
 
         Raises
         ------
@@ -209,10 +206,10 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Warns
         -----
         UserWarning
-            Once, naming the images in which no lesion was found. Once if `memory` can't be used. Each
-            time that a worker process died and its batch was repeated.
+            Once about the images in which no lesion was found. Once if `memory` can't be used. Each time a worker
+            process dies and its batch is repeated.
         SkippedImagesWarning
-            Once, naming the skipped images. Its attribute ``skipped`` lists all of them.
+            Once about the skipped images. Its attribute ``skipped`` lists all of them.
         """
         steps, images = self._check_steps(), check_images(X)
         outcome, rows = self._transform_images(steps, images)
@@ -222,7 +219,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
     def clear_memory(self) -> Self:
         """Delete all cached rows in the folder of `memory`, including those of other pipelines.
 
-        Other processes can use the cache at the same time. They keep the rows that they hold in memory.
+        Other processes can use the cache at the same time. Rows in their memory are not deleted.
 
         Returns
         -------
@@ -266,7 +263,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return outcome, self._run_batches(outcome, report)
 
     def _run_batches(self, outcome: Outcome, report: Callable[[int], None]) -> Any:
-        """Return the output for all images; attach the output so far to an error."""
+        """Return the output for all images; an error gets the output so far as an attribute."""
         try:
             with outcome:
                 report(n_pending := outcome.n_pending)
@@ -274,14 +271,14 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                     for result in self._run_round(batches, outcome):
                         outcome.add(result)
                         report(n_pending := n_pending - len(result.positions))
-                    report(n_pending := outcome.n_pending)  # smaller if other processes did some of the work
+                    report(n_pending := outcome.n_pending)  # fewer if other processes computed some of them
         except Exception as error:
             with suppress(Exception):  # another error must not hide this one
                 if n_done := outcome.n_done:
                     vars(error)["computed"] = outcome.output()
-                    error.add_note(f"What came out for the first {n_done} images is in `computed` of this error.")
+                    error.add_note(f"The output for the first {n_done} images is in `computed` of this error.")
             if element_of_error(error) is not None and self.on_error == "raise":
-                error.add_note("on_error='skip' goes on without images that can't be read or measured.")
+                error.add_note("on_error='skip' continues without images that can't be read or measured.")
             raise
         return outcome.output()
 
@@ -338,7 +335,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return len(self.steps)
 
     def __getitem__(self, index: int | str | slice) -> Any:
-        """Return a step by position or name, or a pipeline of a slice of the steps, which are not copied."""
+        """Return a step by position or name, or a pipeline of a slice of the steps. Steps are not copied."""
         if isinstance(index, slice):
             return type(self)(
                 self.steps[index], **{k: v for k, v in self.get_params(deep=False).items() if k != "steps"}
@@ -385,11 +382,11 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
 
 
 def _check_union(union: FeatureUnion) -> None:
-    """Raise an error if a union has nothing to return, or would put images beside features."""
+    """Raise an error if a union has nothing to return, or would return images and features together."""
     members = [member for _, member in union.transformer_list if member != "drop"]
     take_images = (not get_tags(member).input_tags.two_d_array for member in members if member != "passthrough")
     if not members or ("passthrough" in members and any(take_images)):
         raise ValueError(
             "a FeatureUnion of images must have one transformer or more, and may have others that are 'drop', got "
-            f"{union!r}. 'passthrough' would put images beside features."
+            f"{union!r}. 'passthrough' would return images together with features."
         )

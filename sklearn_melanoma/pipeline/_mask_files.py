@@ -36,8 +36,7 @@ def write_masks(
 ) -> pd.DataFrame:
     """Segment images and write their masks as PNG files of 0 and 255, at the original size of the images.
 
-    A few images are in memory at a time, whatever their number. An existing file is replaced when the new one is
-    complete.
+    Only a few images are in memory at a time. An existing file is replaced when the new one is complete.
 
     Parameters
     ----------
@@ -51,21 +50,21 @@ def write_masks(
     n_jobs : int, optional
         Number of processes, as in joblib.
     on_error : {"raise", "skip"}, default="raise"
-        What happens when an image can't be read. "skip" goes on without a mask of it.
+        Action if an image can't be read. "skip" continues without a mask of it.
 
     Returns
     -------
     DataFrame
-        One row for each image, with its path or position as index. Columns: `mask`, the path of the mask;
-        `area_fraction`, the fraction of the pixels that belong to the lesion; `problem`, "no lesion found", the error
-        of a skipped image, or an empty text. The mask of an image without a lesion is black. A skipped image has
+        One row for each image, with its path or position as index. The column `mask` has the path of the mask.
+        `area_fraction` is the fraction of the pixels that belong to the lesion. `problem` is "no lesion found", the
+        error of a skipped image, or an empty text. The mask of an image without a lesion is black. A skipped image has
         missing values.
 
     Raises
     ------
     ValueError, TypeError, OSError
-        If an image can't be read or a mask can't be written, `paths` has another length than `X`, or `on_error` is
-        none of its values.
+        If an image can't be read or a mask can't be written. If `paths` has another length than `X`, or `on_error` has
+        another value.
 
     See Also
     --------

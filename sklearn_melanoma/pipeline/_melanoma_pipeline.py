@@ -45,10 +45,10 @@ def _has(method: str) -> Callable[[Any], bool]:
 
 
 class MelanomaPipeline(Pipeline):
-    """A :class:`~sklearn.pipeline.Pipeline` that ends in a classifier which knows -1 as a missing label.
+    """A :class:`~sklearn.pipeline.Pipeline` whose last step is a classifier that knows -1 as a missing label.
 
     `fit` checks the labels before the first image is read. `score` leaves out unlabeled samples. `pos_label_` is the
-    label of the positive class. In all else it is scikit-learn's pipeline, with its parameters.
+    label of the positive class. In all other respects, it is scikit-learn's pipeline, with its parameters.
     """
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
@@ -156,7 +156,7 @@ class MelanomaPipeline(Pipeline):
 
     @property
     def pos_label_(self) -> Any:
-        """The label of the positive class; None if neither the classifier nor the labels 0 and 1 say which it is."""
+        """The label of the positive class; None if neither the classifier nor the labels 0 and 1 determine it."""
         check_is_fitted(self)
         return infer_pos_label(self)
 
@@ -167,8 +167,8 @@ class MelanomaPipeline(Pipeline):
             check_classes(take_labels(labels, np.flatnonzero(labeled)), len(labeled), classifier)
         if not labeled.all() and learns_from_labels_alone(classifier):
             raise ValueError(
-                f"{self.steps[-1][0]} must know -1 as a missing label, got {type(classifier).__name__}, which takes it "
-                f"for a class. Pass LabeledOnlyClassifier({type(classifier).__name__}(…))."
+                f"{self.steps[-1][0]} must know -1 as a missing label, got {type(classifier).__name__}, which treats "
+                f"it as a class. Pass LabeledOnlyClassifier({type(classifier).__name__}(…))."
             )
         return labels.astype(object) if labels.dtype.kind in "OU" else y
 
@@ -218,28 +218,28 @@ def make_melanoma_pipeline(
     Parameters
     ----------
     features : {"all", "survey", "learned"}, default="all"
-        "survey" is the system of the survey that this package implements. It segments gray levels by
-        threshold and watershed. Its three features are the area, the perimeter divided by that of the
-        circumscribed circle, and the maximum span. Its classifier is scikit-learn's self-training. It reads
-        images at 192 pixels, the size at which masks are computed. "all" corrects uneven light before it
-        segments, and computes morphology, color, texture and ABCD features at 384 pixels. Its classifier
-        starts from the expected direction of each feature. "learned" adds the features of a
-        :class:`~sklearn_melanoma.features.FisherVectorEncoder`, which learns from all images, labeled or not.
+        "survey" is the system of the survey that this package implements. It segments gray levels by threshold and
+        watershed. Its three features are the area, the maximum span, and the perimeter divided by the perimeter of the
+        circumscribed circle. Its classifier is scikit-learn's self-training. It reads images at 192 pixels, the size at
+        which masks are computed. "all" corrects uneven light before it segments, and computes morphology, color,
+        texture and ABCD features at 384 pixels. Its classifier starts from the expected direction of each feature.
+        "learned" adds the features of a :class:`~sklearn_melanoma.features.FisherVectorEncoder`, which learns from all
+        images, labeled or not.
     classifier : estimator, optional
-        Any scikit-learn classifier. If it would take -1, the missing label, for a class, it becomes the `estimator` of
-        a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`, whose notes say which classifiers need
-        that. It then learns from the labeled images alone, and its parameters are called ``classify__estimator__…``.
-        The default for "survey" is self-training with a logistic regression, which accepts labels of any kind but
-        needs some of each class. The default for "all" and "learned" is a
-        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature", the weights of
-        :func:`~sklearn_melanoma.features.feature_directions`, and ``alpha="evidence"``. Its labels are 1 =
-        melanoma and 0 = other, or names of two or more diagnoses, and -1 = unlabeled. All may be unlabeled: then the
-        classes are 0 and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. The parameter `classes`
-        also names diagnoses that are numbers or unknown words.
+        Any scikit-learn classifier. If it would treat -1, the missing label, as a class, it becomes the `estimator` of
+        a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`. Its notes list the classifiers that need
+        this. The classifier then learns from the labeled images only, and its parameters are called
+        ``classify__estimator__…``. The default for "survey" is self-training with a logistic regression. It accepts any
+        labels but needs some of each class. The default for "all" and "learned" is a
+        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature" (the weights of
+        :func:`~sklearn_melanoma.features.feature_directions`) and ``alpha="evidence"``. Its labels are 1 = melanoma and
+        0 = other, or names of two or more diagnoses, and -1 = unlabeled. If all images are unlabeled, the classes are 0
+        and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. Use the parameter `classes` also to
+        name diagnoses that are numbers or unknown words.
     columns : sequence of str, optional
-        Columns of the patient, such as ``["age", "sex"]``. The pipeline then takes a DataFrame with these columns and
-        one of images. Its features are those of the images, then those of the patient, such as ``age`` and
-        ``sex_female``; see :doc:`/guide/metadata`. By default, it takes a sequence of images.
+        Columns of the patient, such as ``["age", "sex"]``. The input is then a DataFrame with these columns and a
+        column of images. The features are the features of the images, then those of the patient, such as ``age`` and
+        ``sex_female``; see :doc:`/guide/metadata`. By default, the input is a sequence of images.
     image : str, optional
         Name of the column of images. By default, the pipeline finds it by its content.
     n_jobs : int, optional
@@ -251,11 +251,11 @@ def make_melanoma_pipeline(
     Returns
     -------
     Pipeline
-        Steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
+        Pipeline with the steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
         ``measure``), ``impute``, ``scale`` and ``classify``. Parameters of a search have names such as
         ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names. It checks
-        labels before it reads images, its `score` leaves out unlabeled images, and its `pos_label_` is the label of the
-        positive class, if the classifier or the labels 0 and 1 say which it is.
+        labels before it reads images. Its `score` leaves out unlabeled images. Its `pos_label_` is the label of the
+        positive class, if the classifier or the labels 0 and 1 determine it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Pipeline of the images of a table, with the columns of the patient beside them."""
+"""Pipeline of the images in a table, together with columns of the patient."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 
 
 class MetadataPipeline(ImagePipeline):
-    """An :class:`ImagePipeline` of the images of a table, which adds columns of the patient to its rows.
+    """An :class:`ImagePipeline` of the images in a table that adds columns of the patient to its rows.
 
-    A column of numbers is added as it is, NaN where a value is missing. Each category of any other column becomes a
-    column of 0 and 1. Missing values, and categories that `fit` has not seen, are 0 in all of them.
+    A column of numbers is added unchanged; a missing value becomes NaN. Each category of any other column becomes a
+    column of 0 and 1. Missing values, and categories that did not occur in `fit`, are 0 in all of these columns.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ class MetadataPipeline(ImagePipeline):
     image : str, optional
         Name of the column of images. By default, the only column whose first value is an image.
     batch_size, n_jobs, on_error, memory
-        As in :class:`ImagePipeline`. The cache knows only images, so other values in `columns` change none of its rows.
+        As in :class:`ImagePipeline`. The cache only uses images, so changed values in `columns` do not affect it.
 
     Attributes
     ----------
     image_ : str
         Name of the column of images.
     categories_ : dict of str to (list of str or None)
-        For each of `columns` its categories, None for numbers.
+        Categories of each of `columns`; None for numbers.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -82,12 +82,13 @@ class MetadataPipeline(ImagePipeline):
         ------
         ValueError, TypeError
             If `X` is not a table, lacks a column, or does not have one column of images. If a column holds neither
-            numbers nor texts, or both. If a column has the name of a feature. Also as in :class:`ImagePipeline`.
+            numbers nor texts, or both. If a column has the name of a feature. In the cases of :class:`ImagePipeline`,
+            too.
 
         Warns
         -----
         UserWarning
-            If all values of a column are missing, and it is therefore ignored.
+            If a column is ignored because all of its values are missing.
         """
         self._fit_columns(X)
         super().fit(X[self.image_], y)
@@ -131,7 +132,7 @@ class MetadataPipeline(ImagePipeline):
         Raises
         ------
         ValueError, TypeError, OSError
-            As in `fit`, or if a column that held numbers holds a text. Also as in :class:`ImagePipeline`.
+            As in `fit` and in :class:`ImagePipeline`. If a column held numbers in `fit`, and holds a text.
         """
         check_is_fitted(self)
         encoded = self._encode_columns(X)
@@ -150,11 +151,11 @@ class MetadataPipeline(ImagePipeline):
         self
             The pipeline itself.
         """
-        TransformerMixin.set_output(self, transform=transform)  # the steps' own containers would be unpacked again
+        TransformerMixin.set_output(self, transform=transform)  # containers from the steps would be unpacked again
         return self
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Return the names of the features of the images, then those of the columns of the patient.
+        """Return the names of the features of the images, then the names of the columns of the patient.
 
         Parameters
         ----------
@@ -188,7 +189,7 @@ class MetadataPipeline(ImagePipeline):
         return tags
 
     def _fit_columns(self, X: Any) -> None:
-        """Find the column of images and the categories. No image is read before."""
+        """Find the column of images and the categories, before any image is read."""
         self._validate_params()
         self.image_ = self._find_image_column(X)
         self.categories_ = {name: find_categories(_get_column(X, name), name) for name in self.columns}

@@ -1,4 +1,4 @@
-"""Predictions of a fitted model as a table, with the images that could not be scored."""
+"""Predictions of a fitted model as a table, with the problems of images without a score."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def get_image_pipeline(model: Any) -> ImagePipeline:
     Parameters
     ----------
     model : estimator
-        A pipeline of :func:`make_melanoma_pipeline`, also inside a
-        :class:`~sklearn.model_selection.FixedThresholdClassifier` or a :class:`~sklearn.frozen.FrozenEstimator`, as
-        :func:`~sklearn_melanoma.persistence.load_model` returns it.
+        A pipeline of :func:`make_melanoma_pipeline`, or a :class:`~sklearn.model_selection.FixedThresholdClassifier` or
+        :class:`~sklearn.frozen.FrozenEstimator` around it. :func:`~sklearn_melanoma.persistence.load_model` returns
+        such models.
 
     Returns
     -------
     ImagePipeline
-        The steps themselves, not a copy. Set `n_jobs`, `memory` and `on_error` by ``set_params``: they do not change
+        The steps themselves, not a copy. Set `n_jobs`, `memory` and `on_error` by ``set_params``. They do not change
         the predictions.
 
     Raises
@@ -68,7 +68,7 @@ def get_image_pipeline(model: Any) -> ImagePipeline:
 def predict_images(
     model: Any, X: Any, *, threshold: Threshold | float | None = None, pos_label: Any = None
 ) -> pd.DataFrame:
-    """Predict images, and tell which of them could not be scored.
+    """Predict images, and list the problems of images without a score.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def predict_images(
         Fitted pipeline from images to a label, as :func:`~sklearn_melanoma.persistence.load_model` returns it. With
         ``get_image_pipeline(model).set_params(on_error="skip")``, images that can't be read are skipped.
     X : sequence of images
-        Paths, arrays, PIL images or lesions, of any sizes; or the table that a model with columns of the patient takes.
+        Paths, arrays, PIL images or lesions, of any sizes. For a model with columns of the patient, a table.
     threshold : Threshold or float, optional
-        Lowest score that counts as positive. Defaults to that of the model. A model of more than two classes has none;
-        :func:`~sklearn_melanoma.persistence.read_model_info` knows that of a saved one.
+        Lowest score that counts as positive. Defaults to the threshold of the model. A model of more than two classes
+        has none; for a saved one, :func:`~sklearn_melanoma.persistence.read_model_info` returns it.
     pos_label : label, optional
-        Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
-        False and True.
+        Label of the positive class. Defaults to the positive class of the classifier, else to 1 or True for the labels
+        0 and 1, or False and True.
 
     Returns
     -------
@@ -93,13 +93,13 @@ def predict_images(
             Probability of the positive class, or its decision function. With more than two classes, a column
             ``score <class>`` for each.
         label : object
-            Predicted class: of two, that of the threshold; of more, the most probable one.
+            Predicted class. With two classes, the class by the threshold; with more, the most probable one.
         positive : bool
             Whether the score of the positive class is at or above the threshold. With more than two classes, only if
             `threshold` is given.
         problem : str
-            "no lesion found", the error of a skipped image, or an empty text. Such an image has no score: its features
-            are unknown, and the model would score the typical image in its place.
+            "no lesion found", the error of a skipped image, or an empty text. An image with a problem has no score: its
+            features are unknown, and the model would score a typical image instead.
 
     Raises
     ------
@@ -139,14 +139,14 @@ def predict_images(
     scored = ~np.isin(np.arange(len(images)), list(problems))
     table = pd.DataFrame(columns, index=names if len(names) and all(names) else None)
     for name in table.columns:
-        kind = table[name].dtype if name.startswith("score") else object  # missing values are not float among labels
+        kind = table[name].dtype if name.startswith("score") else object  # labels with missing values stay labels
         table[name] = table[name].astype(kind).where(scored)
     table["problem"] = [problems.get(position, "") for position in range(len(images))]
     return table
 
 
 def _take_images(model: Any, X: Any) -> Any:
-    """Return the column of images of the table that a model takes, and anything else unchanged."""
+    """Return the column of images of a table; return any other input unchanged."""
     image = getattr(get_image_pipeline(model), "image_", None) if hasattr(X, "columns") else None
     return X if image is None else X[image]
 

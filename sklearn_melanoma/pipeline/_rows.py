@@ -1,4 +1,4 @@
-"""Rows of features as arrays: a table for each batch would be unpacked again."""
+"""Rows of features as arrays, because a table for each batch would be unpacked again."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def has_plain_rows(step: Any) -> bool:
 
 
 def compute_rows(step: Any, images: Any) -> Array:
-    """Return the rows of a transformer of features, or of a union of some, without the container of `set_output`."""
+    """Return the rows of a transformer of features, or of a union of several, without the container of `set_output`."""
     return np.hstack([member._compute_rows(images) for member in split_union(step)])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 class Stack:
-    """Concatenation of arrays, tables or lists, all of one kind.
+    """Concatenation of arrays, tables or lists of one kind.
 
-    Tables of numbers are written into one array. A list of tables would keep names and an index for each batch:
-    thousands of them for a hundred thousand rows, and `concat` would copy all rows once more.
+    Tables of numbers are written into one array. A list of tables would keep names and an index for each batch, which
+    are thousands for a hundred thousand rows. And `concat` would copy all rows once more.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Stack:
 
 
 def _get_numbers(part: Any) -> NDArray[Any] | None:
-    """Return a table as an array, or None if the array would not give back the same table."""
+    """Return a table as an array, or None if the array can't be converted back to the same table."""
     if isinstance(part, np.ndarray):
         return None if part.dtype.hasobject else part
     dtypes = set(getattr(part, "dtypes", ()))
@@ -85,7 +85,7 @@ def _get_numbers(part: Any) -> NDArray[Any] | None:
 
 
 def stack_parts(parts: Sequence[Any]) -> Any:
-    """Concatenate arrays, tables or lists, all of one kind."""
+    """Concatenate arrays, tables or lists of one kind."""
     first = parts[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(parts)

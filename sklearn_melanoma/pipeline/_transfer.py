@@ -1,4 +1,4 @@
-"""Transfer of a fitted pipeline to images of another kind."""
+"""Transfer of a fitted pipeline to another kind of images."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLog
 def transfer_pipeline(
     model: Pipeline, X_new: Any, y_few: ArrayLike | None = None, *, pos_label: Any = None
 ) -> Pipeline:
-    """Transfer a fitted pipeline to images of another kind, with few labels or none.
+    """Transfer a fitted pipeline to another kind of images, with few or no labels.
 
     All steps between the features and the classifier, such as imputing and scaling, are fitted to the new images.
     The classifier becomes a :class:`PriorLogisticRegression` with two priors: the prior of the old classifier, and
-    the weights that it learned. New labels determine the weights of the two priors by how well each fits, and correct
-    their weighted mean. Without labels, both have the same weight.
+    the weights that it learned. A prior has more weight if it fits the new labels better. The labels then correct the
+    weighted mean. Without labels, both priors have the same weight.
 
     Parameters
     ----------
     model : Pipeline
-        A pipeline fitted to the old images, such as that of
-        :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`. Its last step is a linear classifier of two
-        classes or more. It is not changed.
+        A pipeline that was fitted to the old images, for example from
+        :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`. Its last step is a linear classifier of two or more
+        classes. It is not changed.
     X_new : sequence of images
-        The new images, labeled and unlabeled. If the model takes tables, a table with the columns of the old one.
+        The new images, labeled and unlabeled. For a model of tables, a table with the columns of the old one.
     y_few : array-like of shape (n_images,), default=None
         Labels of the new images, among the classes of the model; the integer -1 is a missing label. None means that
         all images are unlabeled.
     pos_label : label, optional
-        Label of the positive class of two. Defaults to what the old classifier says, else to 1 or True for the labels 0
-        and 1, or False and True. Other labels need it.
+        Label of the positive class of two. Defaults to the positive class of the old classifier, else to 1 or True for
+        the labels 0 and 1, or False and True. It must be given for other labels.
 
     Returns
     -------
@@ -57,8 +57,8 @@ def transfer_pipeline(
     ------
     ValueError, TypeError
         If `model` is not a Pipeline, is not fitted, or does not end in a linear classifier on named columns. If a step
-        before the classifier makes other columns, as PCA does. If nothing says which of two classes is the positive
-        one, or images or labels are not as described.
+        before the classifier makes other columns, like PCA. If the positive one of two classes can't be determined, or
+        images or labels are not as described.
 
     See Also
     --------
@@ -66,9 +66,9 @@ def transfer_pipeline(
 
     Notes
     -----
-    Between the data sets tested, it was better than learning from few labels alone in every direction. It was better
-    than the prior directions alone if both sets were of one kind. :doc:`/benchmarks/transfer` has the numbers, and
-    lists what does not transfer. Images of the same kind need no transfer.
+    Between all tested data sets, the transferred model was better than a model from few labels only. It was better than
+    the prior directions only if both sets were of the same kind. :doc:`/benchmarks/transfer` has the numbers and the
+    limits. Images of the same kind need no transfer.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def transfer_pipeline(
     (2,)
     """
     _check_model(model)
-    model = deepcopy(model)  # the caller may fit the original again
+    model = deepcopy(model)  # the caller may fit the original model again
     *steps, (name, old) = model.steps
     priors = [FrozenEstimator(old)]
     if isinstance(old, PriorLogisticRegression):
@@ -104,7 +104,7 @@ def transfer_pipeline(
 
 
 def _order_classes(classifier: Any, pos_label: Any) -> list[Any]:
-    """Return the classes of a classifier; of two, the positive one is the second."""
+    """Return the classes of a classifier; the positive one of two classes is the second."""
     classes: list[Any] = classifier.classes_.tolist()
     if len(classes) > 2:
         return classes
@@ -121,7 +121,7 @@ def _check_model(model: Any) -> None:
     if not is_linear(last) or len(last.classes_) < 2:
         raise ValueError(
             f"model must end in a linear classifier with weights for each class, got {last!r}. "
-            "Fit one, as make_melanoma_pipeline('all') has it."
+            "Fit one, such as that of make_melanoma_pipeline('all')."
         )
     if not hasattr(last, "feature_names_in_"):
         raise ValueError(
@@ -135,6 +135,6 @@ def _check_model(model: Any) -> None:
     made = sorted(set(last.feature_names_in_) - set(measured))
     if made:
         raise ValueError(
-            f"model must weigh measured columns, got {made[0]!r}, which a step before the classifier makes. "
+            f"model must have weights of features, got {made[0]!r}, which a step before the classifier makes. "
             "Leave that step out: fitted to other images, it makes a column of the same name and another meaning."
         )

@@ -12,7 +12,7 @@ from sklearn_melanoma._validation import remove_position
 from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.pipeline._batches import Outcome
 
-#: The problem of an image without a lesion, in tables.
+#: Problem of an image without a lesion, in tables.
 NO_LESION = "no lesion found"
 
 
@@ -81,7 +81,7 @@ class NoLesionWarning(UserWarning):
 
 @contextmanager
 def record_problems() -> Iterator[dict[int, str]]:
-    """Collect the problems of images, by position, in place of the warnings about them; pass on other warnings."""
+    """Collect the problems of images by position instead of warning about them; pass on other warnings."""
     problems: dict[int, str] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -97,7 +97,7 @@ def record_problems() -> Iterator[dict[int, str]]:
 
 
 def warn_about_images(outcome: Outcome, memory: Any) -> None:
-    """Warn once each about skipped images, missing lesions and a failed cache."""
+    """Warn about skipped images, missing lesions and a failed cache, with one warning for each."""
     skipped = dict(sorted(outcome.skipped.items()))
     without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
     n_images = len(outcome.images)

@@ -40,7 +40,7 @@ from sklearn_melanoma.segmentation._pixel_samples import (
 from sklearn_melanoma.segmentation._regions import cut_probability
 from sklearn_melanoma.segmentation._training import check_few_masks, read_pair
 
-# Largest number of images on which the threshold is chosen. More of them take memory and don't change it.
+# Largest number of images on which the threshold is chosen. More images need more memory and don't change it.
 _MAX_TUNED = 100
 _FOLDS = 5
 
@@ -48,12 +48,11 @@ _FOLDS = 5
 class PixelClassifierSegmenter(Segmenter):
     """Segment each image by a pixel classifier, trained on a few masks.
 
-    The features of a pixel are its color relative to the skin, its place, and masks found without
-    labels. Any classifier of scikit-learn is trained on a few hundred pixels of each image that
-    has a mask. Its probability is blended with the mask of an unsupervised segmenter, whose
-    weight decreases with the number of masks. The threshold maximizes the mean Jaccard index of
-    the given masks, each predicted by a classifier that was trained without it. So the annotators'
-    style, tight or wide, is learned too.
+    The features of a pixel are its color relative to the skin, its position, and masks found without labels. Any
+    classifier of scikit-learn is trained on a few hundred pixels of each image that has a mask. Its probability is
+    averaged with the mask of an unsupervised segmenter. The weight of this segmenter decreases with the number of
+    masks. The threshold maximizes the mean Jaccard index of the given masks, each predicted by a classifier that was
+    trained without it. So the annotators' style, tight or wide, is learned, too.
 
     Parameters
     ----------
@@ -65,12 +64,11 @@ class PixelClassifierSegmenter(Segmenter):
         Number of pixels sampled from each image that has a mask, more of them near the border.
         Each image has the same weight.
     base_segmenter : segmenter, optional
-        Unsupervised segmenter that is blended in: its probability, or its mask if it has none.
-        By default :class:`WatershedSegmenter`. :class:`SegmenterSelector` is more accurate and
-        slower.
+        Unsupervised segmenter. Its probability, or its mask if it has none, is averaged with that of the classifier.
+        Defaults to :class:`WatershedSegmenter`. :class:`SegmenterSelector` is more accurate and slower.
     prior_masks : float, default=10
-        Number of masks that the base segmenter is equivalent to. With :math:`n` masks, its weight
-        in the probability is ``prior_masks / (prior_masks + n)``.
+        Weight of the base segmenter, as a number of masks. With :math:`n` masks, its weight in the probability is
+        ``prior_masks / (prior_masks + n)``.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None
@@ -90,11 +88,10 @@ class PixelClassifierSegmenter(Segmenter):
         Weight of the base segmenter in the probability, 0 to 1.
     out_of_fold_jaccard_ : float
         Mean Jaccard index at `threshold_` over the given masks, each predicted by a classifier
-        that was trained without it. It is slightly optimistic, since it chooses the threshold.
-        NaN if there is a single mask. After `partial_fit`, of the last 100 masks, each predicted
-        before it was learned.
+        that was trained without it. It is slightly too high, because it chooses the threshold. NaN if there is a single
+        mask. After `partial_fit`, the mean over the last 100 masks, each predicted before it was learned.
     n_masks_ : int
-        Number of masks that `fit`, and `partial_fit` since then, have learned from.
+        Number of masks in `fit`, and in `partial_fit` since then.
 
     See Also
     --------
@@ -103,10 +100,10 @@ class PixelClassifierSegmenter(Segmenter):
 
     Notes
     -----
-    Pixels are classified at a longest side of 96 pixels, and the probability is interpolated. The
-    lesion is the connected region above the threshold with the largest sum, its holes filled. All
-    lengths are fractions of the image's longest side or of the lesion's own size. If nothing is
-    darker than the skin, the mask is all False and the probability is 0.
+    Pixels are classified at a longest side of 96 pixels, and the probability is interpolated. The lesion is the
+    connected region above the threshold with the largest sum of probabilities. Its holes are filled. All lengths are
+    fractions of the image's longest side or of the lesion's own size. If nothing is darker than the skin, the mask is
+    all False and the probability is 0.
 
     With 20 masks, the mean Jaccard index is 0.869 on PH², 0.800 on ISIC 2017 and 0.839 on
     HAM10000. :class:`WatershedSegmenter` has 0.864, 0.811 and 0.809 without masks.
@@ -169,8 +166,8 @@ class PixelClassifierSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            If there is no mask, a mask has another size than its image, all masks are empty or
-            all are full, or a parameter is out of its range.
+            If there is no mask, or a mask has another size than its image. If all masks are empty or all are full. If a
+            parameter is out of its range.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)
@@ -193,10 +190,11 @@ class PixelClassifierSegmenter(Segmenter):
     @available_if(lambda self: _learns_in_parts(self.estimator))
     @with_callbacks
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from more images that have a mask, on top of what was learned before.
+        """Continue to learn from more images that have a mask.
 
-        For more masks than fit into memory: pass some hundred at a time, and all of them several times if there are
-        fewer than some thousand. The threshold is found from the last 100 masks, each predicted before it was learned.
+        Use it for more masks than fit into memory. Pass some hundred masks at a time. If there are fewer than some
+        thousand, pass all of them several times. The threshold is found from the last 100 masks, each predicted before
+        it was learned.
 
         Parameters
         ----------
@@ -213,7 +211,7 @@ class PixelClassifierSegmenter(Segmenter):
         Raises
         ------
         ValueError, TypeError, OSError
-            As in `fit`, but the masks of a part may all be empty, or all full. After an error, nothing is learned.
+            As in `fit`, but all masks of a part may be empty, or all full. After an error, nothing is learned.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)
@@ -244,7 +242,7 @@ class PixelClassifierSegmenter(Segmenter):
         self.threshold_, self.out_of_fold_jaccard_ = _find_best(self._recent_scores)
 
     def _fit_to_masks(self, images: Sequence[Any], masks: Sequence[Any], labeled: list[int], task: FitTask) -> None:
-        # No masks are passed, so that the threshold is chosen on masks that the base segmenter has not seen.
+        # No masks are passed, so that the threshold is chosen on masks that the base segmenter did not learn from.
         self.base_segmenter_ = None if self.base_segmenter is None else clone(self.base_segmenter).fit(images)
         rng = check_random_state(self.random_state)
         tuning_orders = set(rng.permutation(len(labeled))[:_MAX_TUNED].tolist())

@@ -1,4 +1,4 @@
-"""Samples of pixels, the default classifier of pixels, and the threshold of what it predicts."""
+"""Samples of pixels, the default classifier of pixels, and the threshold of its predictions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
     labels : ndarray of shape (n_pixels,), dtype bool
         True inside the mask.
     weights : ndarray of shape (n_pixels,)
-        Number of pixels of the image that each stands for, up to a factor.
+        Number of pixels of the image that each pixel represents, up to a factor.
     """
 
     rows: NDArray[np.float32]
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
 
 
 def crop_pair(lesion: Lesion, mask: Mask) -> tuple[Lesion, Mask, tuple[slice, slice]]:
-    """Cut uniform frames off an image and its mask, which may have another size; return the part of the mask too."""
+    """Cut off uniform frames of an image and its mask, which may have another size; also return the mask's part."""
     content = find_content(lesion.image)
     box = scale_box(content, lesion.image.shape, mask.shape)
     if lesion.image[content].shape == lesion.image.shape:
@@ -69,7 +69,7 @@ def sample_pixels(pixels: PixelDescription, mask: Mask, n_pixels: int, rng: np.r
 
 
 def check_samples(samples: Sequence[Sample], *, name: str = "y") -> None:
-    """Check that there are pixels inside and outside of the masks, with their name for errors.
+    """Check that there are pixels inside and outside of the masks; `name` is their name in errors.
 
     Raises
     ------
@@ -97,14 +97,14 @@ def learn_pixels(classifier: Any, samples: Sequence[Sample], method: str = "fit"
     samples : sequence of Sample
         Pixels of each image.
     method : {"fit", "partial_fit"}, default="fit"
-        Which method learns.
+        Method that learns.
     **options : dict
-        Passed to the method.
+        Options of the method.
 
     Returns
     -------
     estimator
-        What the method returns.
+        Result of the method.
     """
     rows, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
     images = np.repeat(np.arange(len(samples)), [len(sample.labels) for sample in samples])
@@ -128,7 +128,7 @@ def _name_keywords(classifier: Any, method: str) -> dict[str, str]:
 def predict_lesion(
     classifier: Any, pixels: PixelDescription, columns: Mask | slice = slice(None)
 ) -> NDArray[np.floating]:
-    """Return the probability of the lesion at each described pixel by a classifier of some of the features."""
+    """Return the probability of the lesion at each described pixel, by a classifier of some of the features."""
     rows = pixels.features.reshape(-1, len(pixels.names))[:, columns]
     lesion = int(np.argmax(classifier.classes_))  # the column of True
     return np.asarray(classifier.predict_proba(rows)[:, lesion].reshape(pixels.base_probability.shape))
@@ -145,7 +145,7 @@ def shrink_for_scores(mask: Mask) -> Mask:
 
 
 def score_thresholds(probability: NDArray[np.float32], mask: Mask) -> list[float]:
-    """Return the Jaccard index of a mask with the probability cut at each of the `THRESHOLDS`."""
+    """Return the Jaccard index of a mask with the probability, for each of the `THRESHOLDS`."""
     probability = resize_map(probability, mask.shape)
     return [mask_jaccard(mask, cut_probability(probability, at)) for at in THRESHOLDS]
 

@@ -136,9 +136,7 @@ def test_scales_of_some_images(run, scans):
     with open("scans/empty.dcm", "w"):
         pass
     arguments = ["features", "scans", "-o", "table.csv", "--features", "survey", "-j", 1, "--on-error", "skip"]
-    message = (
-        "Warning: Lengths and areas are in pixels, because only 2 of 3 images give a scale. Compute the others apart"
-    )
+    message = "Warning: Lengths and areas are in pixels, because only 2 of 3 images give a scale. Compute the others"
     assert message in run(*arguments).stderr
     assert "area" in pd.read_csv("table.csv").columns
     os.remove("scans/image02.png")

@@ -51,7 +51,7 @@ def test_unreadable_image(run, broken):
     result = run("segment", "images", "-o", "masks", "-j", 1, exit_code=1)
     assert result.stderr.splitlines()[-1] == (
         f"Error: could not read '{broken}': its 8 bytes are not a JPEG, PNG, BMP, TIFF, WebP or DICOM image. "
-        "Add --on-error skip to go on without such images."
+        "Add --on-error skip to continue without such images."
     )
     assert "Kept: 32 of 41 masks. --resume makes the others." in result.stderr
     result = run("segment", "images", "-o", "masks", "-j", 1, "--resume", "--on-error", "skip")

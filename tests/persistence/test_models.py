@@ -363,10 +363,10 @@ def test_wrong_thresholds_raise(model, lesions, path):
             ValueError, match=r"threshold must be a probability, in 0\.\.1, because .* has predict_proba"
         ):
             save_model(model, path, threshold=wrong)
-    with pytest.raises(ValueError, match="threshold must be left out where there are not two classes, got 0"):
+    with pytest.raises(ValueError, match="threshold must be left out if there are not two classes, got 0"):
         save_model(model["features"], path, threshold=0.5)
     three = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, np.arange(24) % 3)
-    with pytest.raises(ValueError, match=r"pos_label must say for which of the classes \[0, 1, 2\] the threshold is"):
+    with pytest.raises(ValueError, match=r"pos_label must name one of the classes \[0, 1, 2\] for the threshold"):
         save_model(three, path, threshold=0.5)
 
 
@@ -405,7 +405,7 @@ def test_model_info(model, path):
         "pillow",
     ]
     assert len(info.digest) == 64
-    with pytest.raises(TypeError, match=r"summary must hold what JSON can, .*: got a object"):
+    with pytest.raises(TypeError, match=r"summary must hold types of JSON, .*: got a object"):
         save_model(model, path, summary={"what": object()})
     assert read_model_info(path) == info
 

@@ -236,7 +236,7 @@ def test_columns_must_have_names(new_data):
 
 def test_columns_must_be_features(new_data):
     model = make_model(None, PCA()).set_params(priorlogisticregression__prior=None).fit(*make_table(100))
-    with pytest.raises(ValueError, match="model must weigh measured columns, got 'pca0'"):
+    with pytest.raises(ValueError, match="model must have weights of features, got 'pca0'"):
         transfer_pipeline(model, new_data[0])
 
 

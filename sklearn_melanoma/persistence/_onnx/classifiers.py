@@ -46,7 +46,7 @@ _LINEAR = (
     RidgeClassifierCV,
     SGDClassifier,
 )
-# Their probabilities follow from the decision function, of two classes by the logistic curve.
+# Their probabilities follow from the decision function; for two classes, by the logistic curve.
 _LOGISTIC = (LinearDiscriminantAnalysis, PriorLogisticRegression, *_META)
 
 
@@ -62,7 +62,7 @@ def add_scores(graph: Graph, model: Any, x: str, method: str) -> str:
     x : str
         Its input, a table.
     method : {"predict_proba", "decision_function"}
-        Which scores.
+        Kind of the scores.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def add_labels(graph: Graph, model: Any, x: str) -> str:
     elif attribute := find_inner(model):
         return add_labels(graph, getattr(model, attribute), x)
     elif isinstance(model, SVC | NuSVC) and len(model.classes_) > 2 and hasattr(model, PROBABILITY):
-        # Its labels do not follow its probabilities.
+        # Its labels do not follow from its probabilities.
         return graph.add_estimator(model, x)[0]
     else:
         by_decision = type(model) in (*_LINEAR, SVC, NuSVC) or not hasattr(model, PROBABILITY)
@@ -121,7 +121,7 @@ def add_labels(graph: Graph, model: Any, x: str) -> str:
 
 
 def encode_labels(classes: Any) -> Any:
-    """Return labels as ONNX can hold them: integers, for bools as well, or strings."""
+    """Return labels in a type of ONNX: integers, also for bools, or strings."""
     labels = np.asarray(classes).tolist()
     if all(isinstance(label, str) for label in labels):
         return np.array(labels, dtype=object)
@@ -223,7 +223,7 @@ def _add_forest(graph: Graph, model: Any, x: str) -> str:
 
 
 def _add_both(graph: Graph, decision: str, classes: Any) -> str:
-    """Add the scores of all classes; of two, the first has the negative score."""
+    """Add the scores of all classes; the first of two classes has the negative score."""
     return decision if len(classes) > 2 else graph.add("MatMul", decision, np.array([[-1.0, 1.0]]))
 
 

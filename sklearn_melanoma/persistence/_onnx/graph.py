@@ -18,7 +18,7 @@ from sklearn_melanoma._typing import Array
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 IR_VERSION = 8
 
-# Largest difference between scikit-learn and a converted step. Its results are compared relative to 1 or more.
+# Largest difference between scikit-learn and a converted step, relative to the result or to 1, if this is larger.
 TOLERANCE = 1e-6
 
 
@@ -40,14 +40,14 @@ class Graph:
     Parameters
     ----------
     prefix : str, default=""
-        How the names of all tensors made here begin.
+        Beginning of the names of all tensors of this graph.
     """
 
     def __init__(self, prefix: str = ""):
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.domains: dict[str, int] = dict(OPSETS)
-        self.done: dict[tuple[Any, ...], Any] = {}  # tensors by what they were made of; nothing is computed twice
+        self.done: dict[tuple[Any, ...], Any] = {}  # tensors by operation and inputs, so that nothing is computed twice
         self._prefix = prefix
         self._onnx = import_module("onnx")
 
@@ -88,7 +88,7 @@ class Graph:
         Returns
         -------
         list of str
-            The outputs: the transformed table; or labels, probabilities and what the options add.
+            The outputs: the transformed table, or labels, probabilities and additional outputs by the options.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Graph:
 
 
 def _rounds_table(estimator: Any) -> bool:
-    """Tell whether an estimator of scikit-learn rounds the table to 32 bits before it compares it with thresholds."""
+    """Return whether an estimator of scikit-learn rounds the table to 32 bits before it compares it with thresholds."""
     return type(estimator).__module__.startswith(("sklearn.tree.", "sklearn.ensemble._forest", "sklearn.ensemble._gb"))
 
 
@@ -140,7 +140,7 @@ def _find_result(model: Any) -> int:
 
 
 def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
-    """Return the model that skl2onnx makes, if it computes what the estimator computes."""
+    """Return the model that skl2onnx makes, if it computes the same results as the estimator."""
     skl2onnx = import_converter()
     kind, types = type(estimator).__name__, skl2onnx.common.data_types
     input_type = types.FloatTensorType if _rounds_table(estimator) else types.DoubleTensorType
@@ -163,7 +163,7 @@ def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
         model.graph.output[_find_result(model)].ClearField("type")
         _set_missing_branches(model, estimator)
         difference = _measure_difference(estimator, model)
-    except Exception as error:  # of many types, which are not documented
+    except Exception as error:  # errors of many types, which are not documented
         reason = shorten(str(error.__cause__ or error), 200)
         raise ValueError(
             f"model must hold only steps that convert to ONNX, but skl2onnx can't convert {kind} ({reason}). "
@@ -178,7 +178,7 @@ def _convert_estimator(estimator: Any, options: dict[str, Any]) -> Any:
 
 
 def _advise(estimator: Any) -> str:
-    """Return what to use instead of an estimator that does not convert."""
+    """Return advice for an estimator that does not convert."""
     if is_classifier(estimator):
         return "Choose another classifier, such as RandomForestClassifier or LogisticRegression"
     return "Choose another step, or export the steps after it"
@@ -191,7 +191,7 @@ def _list_trees(estimator: Any) -> list[Any]:
 
 
 def _set_missing_branches(model: Any, estimator: Any) -> None:
-    """Set to which branch of a tree missing values go; skl2onnx leaves it out."""
+    """Set the branch of a tree for missing values, which skl2onnx leaves out."""
     goes_left, start = [tree.missing_go_to_left for tree in _list_trees(estimator)], 0
     name, make_attribute = "nodes_missing_value_tracks_true", import_module("onnx").helper.make_attribute
     nodes = [node for node in model.graph.node if goes_left and node.op_type.startswith("TreeEnsemble")]
@@ -211,19 +211,19 @@ def _set_missing_branches(model: Any, estimator: Any) -> None:
 def _measure_difference(estimator: Any, model: Any) -> float:
     """Return the largest difference between an estimator and its converted model on random rows.
 
-    NaN if only one of them has a missing value.
+    The result is NaN if only one of them has a missing value.
     """
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(100, estimator.n_features_in_))
     expected = _compute_results(estimator, rows)
     if get_tags(estimator).input_tags.allow_nan:
         incomplete = np.where(generator.random(rows.shape) < 0.3, np.nan, rows)
-        with suppress(ValueError):  # some take them only if they learned from some
+        with suppress(ValueError):  # some accept them only if they learned from missing values
             expected = np.concatenate([expected, _compute_results(estimator, incomplete)])
             rows = np.concatenate([rows, incomplete])
     runtime = import_module("onnxruntime")
     options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors only: skl2onnx leaves constants that are not used
+    options.log_severity_level = 3  # show errors only, because skl2onnx leaves unused constants
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     found = session.run(None, {"X": rows.astype(np.float32) if _rounds_table(estimator) else rows})[_find_result(model)]
     differences = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))

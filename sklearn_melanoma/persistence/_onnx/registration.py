@@ -1,6 +1,6 @@
 """Converters of this package's estimators, registered with skl2onnx.
 
-With them, skl2onnx converts estimators of scikit-learn that hold such an estimator, as stacked classifiers do.
+With them, skl2onnx can convert estimators of scikit-learn that hold such an estimator, for example stacked classifiers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ESTIMATORS = (
 
 
 def register_converters() -> None:
-    """Register the converters; a second time changes nothing."""
+    """Register the converters; a second call has no effect."""
     skl2onnx = import_converter()
     for kind in _ESTIMATORS:
         options = {"zipmap": [True, False]} if hasattr(kind, "predict") else None

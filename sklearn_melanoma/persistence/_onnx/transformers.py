@@ -27,12 +27,12 @@ def add_transformer(graph: Graph, step: Any, x: str) -> str:
     step : transformer, "passthrough" or None
         The transformer.
     x : str
-        Table that goes in.
+        Input table.
 
     Returns
     -------
     str
-        Table that comes out.
+        Output table.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def interpolate(graph: Graph, x: str, knots: Array, values: Array) -> str:
     x : str
         Table with `n_columns` columns.
     knots : ndarray of shape (n_columns, n_knots)
-        Ascending positions. Where some coincide, the function has the value of the last one.
+        Ascending positions. If some coincide, the function has the value of the last one.
     values : ndarray of shape (n_knots,)
         Values at the knots.
 
@@ -112,7 +112,7 @@ def _add_quantile_transformer(graph: Graph, step: QuantileTransformer, x: str) -
             f"{step.output_distribution!r}. ONNX has no inverse of the normal distribution."
         )
     quantiles, references = step.quantiles_, step.references_
-    # At repeated quantiles, the mean of the first and the last rank.
+    # At repeated quantiles, the rank is the mean of the first and the last rank.
     last = interpolate(graph, x, quantiles.T, references)
     first = interpolate(graph, graph.add("Neg", x), -quantiles[::-1].T, -references[::-1])
     ranks = graph.add("Mul", graph.add("Sub", last, first), 0.5)

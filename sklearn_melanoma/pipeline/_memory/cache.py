@@ -27,11 +27,12 @@ from sklearn_melanoma.pipeline._memory.store import CachedRow, RowStore
 
 T = TypeVar("T")
 
-#: Maximum bytes of rows held in this process: 25 000 images with all features. Other rows are read from the store.
+#: Maximum size of the rows held in this process, in bytes: 25 000 images with all features. Other rows are read from
+#: the store.
 MAX_HELD = 64 * 2**20
 
-_OVERHEAD = 300  # bytes that a row takes in addition to its numbers, and a file in addition to its path
-_RETRY = 60.0  # seconds until a store that failed is used again
+_OVERHEAD = 300  # bytes of a row without its numbers, and of a file without its path
+_RETRY = 60.0  # seconds until a failed store is used again
 _JUST_WRITTEN = 2 * 10**9  # ns: two writes within this time may have equal time stamps; FAT counts in 2 s
 
 
@@ -42,10 +43,10 @@ class _ProcessCache:
     """
 
     def __init__(self) -> None:
-        self.rows: dict[bytes, dict[bytes, CachedRow]] = {}  # by steps key and image key
+        self.rows: dict[bytes, dict[bytes, CachedRow]] = {}  # rows by steps key and image key
         self.files: dict[str, tuple[FileStamp, bytes]] = {}  # stamp and digest by path
         self.size = 0
-        self.off_until = 0.0  # of time.monotonic: the store failed and is not used before
+        self.off_until = 0.0  # time.monotonic from which a failed store is used again
 
     def add_rows(self, steps_key: bytes, rows: dict[bytes, CachedRow]) -> None:
         self._grow(sum(row.numbers.nbytes + _OVERHEAD for row in rows.values()))
@@ -75,7 +76,7 @@ class RowCache:
     Attributes
     ----------
     problem : str or None
-        Why the store could not be used.
+        Reason why the store could not be used.
     """
 
     def __init__(self, folder: PathLike):
@@ -87,11 +88,11 @@ class RowCache:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Release all claims. Threads of joblib that still ask for images after an error then get no rows."""
+        """Release all claims. Threads of joblib may still request images after an error; they then get no rows."""
         with self._lock:
             self._closed = True
             if self._store is not None:
-                with suppress(Exception):  # of a damaged file
+                with suppress(Exception):  # error of a damaged file
                     self._store.close()
 
     def clear(self) -> None:
@@ -143,7 +144,7 @@ class RowCache:
     def claim_images(
         self, prefix_key: bytes, steps_keys: Sequence[bytes], image_keys: Collection[bytes]
     ) -> tuple[dict[bytes, dict[bytes, CachedRow]], set[bytes]]:
-        """Return rows that other processes have added meanwhile, and the images that this call has claimed."""
+        """Return rows that other processes have added in the meantime, and the images that this call has claimed."""
         result = self._use_store(lambda store: store.claim_images(prefix_key, steps_keys, list(image_keys)))
         if result is None:
             return {}, set(image_keys)
@@ -195,7 +196,7 @@ class RowCache:
                 if self._store is None:
                     self._store = RowStore(self.folder, versions())
             return use(self._store)
-        except Exception as error:  # a damaged file can raise any
+        except Exception as error:  # a damaged file can raise any exception
             if not self._closed:
                 self.problem = _describe_problem(error)
                 self._held.off_until = time.monotonic() + _RETRY
@@ -203,13 +204,13 @@ class RowCache:
 
 
 def is_unchanged(file: tuple[str, FileStamp]) -> bool:
-    """Tell whether a file still has its stamp: another process may write to it while it is measured."""
+    """Return whether a file still has its stamp; another process may write to it while it is measured."""
     path, stamp = file
     return stamp_file(path) == stamp
 
 
 def _describe_problem(error: Exception) -> str:
-    """Return what is wrong with the store, and what to do if its file is damaged."""
+    """Return a description of the error of the store, with advice if its file is damaged."""
     if isinstance(error, OSError | sqlite3.OperationalError):  # the disk is full, another process writes, ...
         return str(error)
     reason = str(error) if isinstance(error, sqlite3.Error) else f"{type(error).__name__}: {error}"

@@ -23,18 +23,18 @@ from sklearn_melanoma._lesion import Lesion
 #: Parameters that change how rows are computed, but not their values.
 IGNORED_PARAMETERS = frozenset({"n_jobs", "verbose", "batch_size", "on_error", "memory"})
 
-# Attributes that scikit-learn sets, and that are neither parameters nor learned.
+# Attributes that scikit-learn sets; they are neither parameters nor learned.
 _BOOKKEEPING = frozenset({"_sklearn_output_config", "_metadata_request", "_transformers_feature_names_out"})
 
 _VERSIONED = ("sklearn_melanoma", "sklearn", "skimage", "scipy", "numpy", "PIL")
 
-# Recent processors have instructions for SHA-256: it takes half the time of BLAKE2b.
+# Recent processors have instructions for SHA-256, so it takes half the time of BLAKE2b.
 _hash = hashlib.sha256
 _SIZE = 16  # bytes of a key: 10^12 images or pipelines collide with a probability of 10^-15
 
 
 def versions() -> str:
-    """Return the versions that a row depends on. Processors may differ in the last digit."""
+    """Return the versions and the kind of processor that a row depends on. Processors may differ in the last digit."""
     return repr([platform.machine(), *(getattr(sys.modules.get(name), "__version__", None) for name in _VERSIONED)])
 
 
@@ -79,7 +79,7 @@ class _DigestPickler(pickle.Pickler):
             return tuple, ((value.dtype.str, value.shape, value.tobytes()),)
         if hasattr(value, "get_params"):
             state = {name: attribute for name, attribute in vars(value).items() if _affects_rows(name)}
-            state |= getattr(value, "_get_cached_state", dict)()  # of a step that uses a file
+            state |= getattr(value, "_get_cached_state", dict)()  # state of a step that uses a file
             return tuple, ((type(value), sorted(state.items())),)
         return NotImplemented
 
@@ -89,7 +89,7 @@ def _affects_rows(name: str) -> bool:
 
 
 def _describe_code(value: Any) -> Iterator[Any]:
-    """Yield the name of a class or function and the version of its package, or its code if there is no version."""
+    """Yield the name of a class or function, and the version of its package, or its code if there is no version."""
     yield from (value.__module__, value.__qualname__)
     package = str(value.__module__).partition(".")[0]
     version = getattr(sys.modules.get(package), "__version__", None)
@@ -125,11 +125,11 @@ class FileStamp(NamedTuple):
 
     size: int
     modified: int  # ns
-    changed: int  # ns; of the directory entry: it also changes when the time of modification is set back
+    changed: int  # ns; time of the directory entry, which also changes when the time of modification is set back
 
 
 def stamp_file(path: str) -> FileStamp | None:
-    """Return the stamp of a file, or None if its reader refuses it.
+    """Return the stamp of a file, or None if its reader would raise an error.
 
     Reading a pipe might never end, and a digest of a file of terabytes would take hours.
     """
@@ -163,7 +163,7 @@ def identify_image(image: Any) -> ImageIdentity:
     """Return the identity of an image. Files are not opened; pixels are read."""
     try:
         if is_url(image):
-            return ImageIdentity(None, None)  # checking whether it changed costs as much as reading it
+            return ImageIdentity(None, None)  # a check for changes costs as much as reading it
         if isinstance(image, str | os.PathLike):
             path = image if type(image) is str else str(os.fsdecode(image))
             return ImageIdentity(path if path.startswith(os.sep) else os.path.abspath(path), None)

@@ -19,7 +19,7 @@ from sklearn_melanoma.pipeline._memory.keys import digest_steps
 from sklearn_melanoma.pipeline._memory.store import CachedRow
 from sklearn_melanoma.pipeline._rows import compute_rows, has_plain_rows, split_union
 
-_PAUSES = (0.01, 0.5)  # first and longest pause, in seconds, before it looks again for rows of other processes
+_PAUSES = (0.01, 0.5)  # first and longest pause, in seconds, before the next search for rows of other processes
 
 
 class NotCacheableError(Exception):
@@ -27,7 +27,7 @@ class NotCacheableError(Exception):
 
 
 class CachedOutcome(Outcome):
-    """Results of all images of one call: cached rows if possible, and computed rows, which are added to the cache.
+    """Results of all images of one call: cached rows if possible; other rows are computed and added to the cache.
 
     The members of a plain FeatureUnion are cached separately.
 
@@ -67,7 +67,7 @@ class CachedOutcome(Outcome):
         try:
             self._image_keys, self._files = self._cache.get_image_keys(self.images)
             self._rows = self._cache.find_rows(list(self._members), self._image_keys)
-        except BaseException:  # of the user's sequence of images
+        except BaseException:  # error of the user's sequence of images
             self._cache.close()
             raise
         return self
@@ -87,16 +87,16 @@ class CachedOutcome(Outcome):
         return next(iter(self._find_pending()), len(self.images))
 
     def _find_pending(self) -> list[int]:
-        if not self._rows:  # not entered: the user's sequence of images raised an error
+        if not self._rows:  # the user's sequence of images raised an error
             return list(range(len(self.images)))
         first, *others = self._rows.values()
         complete = first.keys() if not others else first.keys() & set.intersection(*map(set, others))
         return [i for i, key in enumerate(self._image_keys) if key not in complete and i not in self._uncached]
 
     def rounds(self, batch_size: int) -> Iterator[Iterable[Batch]]:
-        """Yield batches of images without all rows that no other process has claimed, until all images have them.
+        """Yield batches of images with missing rows that no other process has claimed, until all images have all rows.
 
-        Between rounds, no image is claimed. Processes that wait for each other can therefore not deadlock.
+        Between rounds, no image is claimed. So processes that wait for each other can't deadlock.
         """
         pause, longest = _PAUSES
         while n_pending := self.n_pending:
@@ -164,7 +164,7 @@ class CachedOutcome(Outcome):
         Raises
         ------
         NotCacheableError
-            If the members of a union return different dtypes: a table has both, but an array of all rows has not.
+            If the members of a union return different dtypes. A table can have both, but an array of all rows can't.
         """
         positions = range(self.n_done)
         rows = [[self._get_row(position, key) for position in positions] for key in self._steps_keys]

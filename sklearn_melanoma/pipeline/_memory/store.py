@@ -1,4 +1,4 @@
-"""Store of feature rows in one SQLite file that processes use together."""
+"""Store of feature rows in one SQLite file for several processes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MAX_BYTES = 2**30
 #: Seconds after which a claim expires. The owner renews its claims while it works.
 LEASE = 10.0
 
-_FILE = "rows-3.sqlite"  # increase the number when the tables below change
+_FILE = "rows-3.sqlite"  # increase this number when the tables below change
 _TIMEOUT = 20.0  # seconds to wait for another process that writes
 _USED_INTERVAL = 3600  # seconds between two updates of the time of last use
-_CHUNK = 500  # old versions of SQLite accept 999 values in one statement
+_CHUNK = 500  # old versions of SQLite accept at most 999 values in one statement
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS rows (steps_key BLOB, image_key BLOB, dtype TEXT, numbers BLOB,
     without_lesion INTEGER, checksum INTEGER, version INTEGER, last_used INTEGER, PRIMARY KEY (steps_key, image_key))
@@ -49,9 +49,9 @@ class RowStore:
     """Open SQLite file of cached rows.
 
     Every method may raise `sqlite3.Error` or `OSError`, and any other exception if the file is damaged. Each record has
-    a checksum: a damaged one counts as missing.
+    a checksum; a damaged record counts as missing.
 
-    A row has two keys: the steps key is the digest of the steps that compute it, the image key is the digest of its
+    A row has two keys. The steps key is the digest of the steps that compute it, and the image key is the digest of its
     image. A claim reserves an image for one store while its rows are computed.
 
     Parameters
@@ -147,7 +147,7 @@ class RowStore:
         Returns
         -------
         found : dict of dict of CachedRow
-            Rows that were added meanwhile, by steps key and image key.
+            Rows that were added in the meantime, by steps key and image key.
         claimed : set of bytes
             Image keys with missing rows that this store has claimed.
         """
@@ -161,8 +161,8 @@ class RowStore:
                 "INSERT OR IGNORE INTO claims VALUES (?, ?, ?, ?)",
                 [(prefix_key, image_key, self._owner, now + LEASE) for image_key in missing],
             )
-            # An image is left to another store only if that store has a valid claim. A claim that was lost by damage
-            # would otherwise be waited for without end.
+            # An image is left to another store only if that store has a valid claim. Otherwise, this store would wait
+            # forever for a claim that was lost by damage.
             claimed = set(missing)
             for chunk, marks in _split_chunks(missing):
                 sql = f"""SELECT image_key FROM claims WHERE prefix_key = ? AND owner != ?
@@ -215,7 +215,7 @@ class RowStore:
     def _evict_rows(self) -> bool:
         """Delete a fifth of the rows: rows of other versions first, then the least recently used."""
         with self._transaction():
-            self._db.execute("DELETE FROM files")  # reading the images once restores it
+            self._db.execute("DELETE FROM files")  # reading the images once restores these rows
             deleted = self._db.execute(
                 """DELETE FROM rows WHERE (steps_key, image_key) IN (
                 SELECT steps_key, image_key FROM rows ORDER BY version = ?, last_used
@@ -232,7 +232,7 @@ class RowStore:
 
     def _renew_claims(self) -> None:
         while not self._closing.wait(LEASE / 5):
-            with suppress(sqlite3.Error), self._transaction():  # if it fails, others compute the rows again
+            with suppress(sqlite3.Error), self._transaction():  # if this fails, other processes compute the rows again
                 expires = time.time() + LEASE
                 self._db.execute("UPDATE claims SET expires = ? WHERE owner = ?", (expires, self._owner))
 
