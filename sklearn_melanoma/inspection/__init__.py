@@ -1,4 +1,4 @@
-"""Displays of results: borders, feature importances, contributions, label efficiency and a report of images."""
+"""Displays of borders, feature importances, contributions and label efficiency, and a report of images."""
 
 from sklearn_melanoma.inspection._borders import BorderDisplay
 from sklearn_melanoma.inspection._contribution_display import ContributionDisplay

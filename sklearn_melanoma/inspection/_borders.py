@@ -27,7 +27,7 @@ from sklearn_melanoma.metrics import mask_jaccard
 if TYPE_CHECKING:
     import pandas as pd
 
-FOUND_COLOR = "#ffd400"  # both contrast with skin and pigment, and with each other for color-blind people
+FOUND_COLOR = "#ffd400"  # both contrast with skin and pigment, and color-blind people can distinguish them
 TRUE_COLOR = "#00b4ff"
 
 
@@ -39,7 +39,7 @@ class BorderDisplay:
     Parameters
     ----------
     lesions : sequence of Lesion
-        Images with the found masks; without a mask, no border is drawn.
+        Images with the masks of a segmenter; without a mask, no border is drawn.
     true_masks : sequence of ndarray of shape (height, width), dtype bool, optional
         True masks, at the size of the lesions' images; None for missing ones.
 
@@ -59,7 +59,7 @@ class BorderDisplay:
     Raises
     ------
     ValueError
-        If there are more or fewer true masks than lesions, or one has another shape than its image.
+        If there are more or fewer true masks than lesions, or a mask has another shape than its image.
 
     Examples
     --------
@@ -118,8 +118,8 @@ class BorderDisplay:
         X : sequence of Lesion
             Images with the found masks.
         y : sequence of masks, optional
-            True masks as arrays or paths, at the size of the image or another size in the same proportions;
-            None for missing ones.
+            True masks as arrays or paths, at the size of the image or at another size with the same proportions. None
+            for missing ones.
         n_columns : int, default=4
             Images per row.
 
@@ -150,16 +150,16 @@ class BorderDisplay:
     def from_suspects(
         cls, table: pd.DataFrame, images: Any, masks: Any, *, n_images: int = 12, n_columns: int = 4
     ) -> Self:
-        """Draw the worst suspect masks, and the masks that are proposed instead.
+        """Draw the worst suspect masks, and the proposed masks.
 
         Parameters
         ----------
         table : DataFrame
             Table of :func:`~sklearn_melanoma.model_selection.find_suspect_masks`.
         images : sequence of images
-            The images that the table was made of.
+            The images of the table.
         masks : sequence of masks
-            The masks that the table was made of.
+            The masks of the table.
         n_images : int, default=12
             Largest number of images. Those with the lowest Jaccard index come first.
         n_columns : int, default=4
@@ -173,8 +173,8 @@ class BorderDisplay:
         Raises
         ------
         ValueError
-            If the table has not one row for each image and mask, with the position as index, or names other files; or a
-            mask can't be read or is not of its image.
+            If the table does not have one row for each image and mask, with the position as index. If it names other
+            files. If a mask can't be read or has other proportions than its image.
         """
         images, masks = check_images(images, name="images"), check_masks(masks, name="masks")
         _check_length(len(images), len(masks), "images", "masks")
@@ -253,7 +253,7 @@ def _check_length(n_images: int, n_masks: int, images: str, masks: str) -> None:
 
 
 def _check_table(table: Any, images: Sequence[Any]) -> None:
-    """Raise an error if a table is not one of suspect masks, or not one of these images."""
+    """Raise an error if a table is not a table of suspect masks, or has other images."""
     missing = {"image", "color_jaccard", "place_jaccard", "suspect", "proposed"}.difference(
         getattr(table, "columns", ())
     )
@@ -277,7 +277,7 @@ def _check_table(table: Any, images: Sequence[Any]) -> None:
 
 
 def _fit_mask(mask: NDArray[np.bool_], lesion: Lesion) -> NDArray[np.bool_]:
-    """Resize a mask to the image of a lesion; refuse other proportions, which are those of another image."""
+    """Resize a mask to the image of a lesion; raise an error for other proportions, since it is for another image."""
     height, width = lesion.source_shape
     factor = max(mask.shape) / max(height, width)
     if max(abs(mask.shape[0] - height * factor), abs(mask.shape[1] - width * factor)) > 1:

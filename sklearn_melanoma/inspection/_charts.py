@@ -24,9 +24,9 @@ def draw_histogram(edges: Array, counts: NDArray[np.intp], threshold: float | No
     counts : ndarray of shape (n_kinds, n_bins)
         Numbers of images of each kind.
     threshold : float or None
-        Marked by a line.
+        Threshold, which is marked by a line.
     names : sequence of str
-        The kinds.
+        Names of the kinds.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def draw_roc(points: Array, operating: tuple[float, float] | None) -> str:
     points : ndarray of shape (n_points, 2)
         False and true positive rates.
     operating : tuple of float, optional
-        Those at the threshold.
+        Rates at the threshold.
 
     Returns
     -------

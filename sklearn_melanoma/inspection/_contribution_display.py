@@ -22,20 +22,20 @@ RAISES_COLOR, LOWERS_COLOR = "#c8553d", "#3d7ea6"  # they also differ in lightne
 
 
 class ContributionDisplay:
-    """Why a linear model gave its score to an image: what each criterion of dermatologists adds to it.
+    """Contribution of each criterion of dermatologists to the score of a linear model for one image.
 
     Make one with :meth:`from_estimator`.
 
     Parameters
     ----------
     features : DataFrame
-        One row for each feature, indexed by name: its ``criterion``; its ``value``; its ``contribution``; and its
-        ``percentile`` among the training images, NaN if the model does not know it. All columns of a
+        One row for each feature, indexed by name. The columns are ``criterion``, ``value``, ``contribution``, and
+        ``percentile`` among the training images (NaN if the model does not know it). All columns of a
         :class:`~sklearn_melanoma.features.FisherVectorEncoder` are one row, "learned patterns", without a value.
     intercept : float
         Score of an image whose contributions are all 0. With standardized features, it is an average image.
     class_name : str, default="the positive class"
-        The class for which the contributions speak.
+        The explained class. Positive contributions suggest this class.
 
     Attributes
     ----------
@@ -52,15 +52,15 @@ class ContributionDisplay:
 
     See Also
     --------
-    make_report : The same for many images, as a page.
-    sklearn_melanoma.features.feature_directions : The criterion of each feature.
+    make_report : Page with the contributions for many images. sklearn_melanoma.features.feature_directions : The
+    criterion of each feature.
 
     Notes
     -----
     The contribution of a feature is its weight times its value, as the classifier sees it. For standardized features,
-    this is the difference from an average training image. A calibrated model is explained before the calibration; if
-    it was calibrated in folds, the mean of the folds is explained. Correlated features share contributions, so look at
-    whole criteria first.
+    this is the difference from an average training image. A calibrated model is explained before the calibration. If it
+    was calibrated in folds, the mean of the folds is explained. The contribution of correlated features is divided
+    among them, so look at whole criteria first.
 
     Examples
     --------
@@ -95,11 +95,11 @@ class ContributionDisplay:
         ----------
         model : estimator
             A fitted pipeline of images that ends in a linear classifier, or a search, threshold or calibration around
-            one.
+            such a pipeline.
         image : path, array, PIL image or Lesion
             One image. For a model that takes a table, a table with one row.
         pos_label : label, optional
-            The class to explain. Defaults to the positive class, or to the predicted one if there is none.
+            The class to explain. Defaults to the positive class, or to the predicted class if there is no positive one.
         ax : matplotlib.axes.Axes, optional
             Where to draw. By default, in a figure of its own.
 

@@ -20,7 +20,7 @@ from sklearn_melanoma.inspection._models import (
     is_linear,
 )
 
-OTHER = "other"  # the criterion of features without one
+OTHER = "other"  # criterion of features that have none
 
 
 class Contributions(NamedTuple):
@@ -47,7 +47,7 @@ class Contributions(NamedTuple):
     scaled: Array
 
     def merge_learned(self) -> Contributions:
-        """Return the same with the columns of Fisher vectors as one feature, which has no value."""
+        """Return the same contributions, with the columns of Fisher vectors as one feature without a value."""
         features = merge_learned(self.names)
         if LEARNED not in features:
             return self
@@ -80,8 +80,8 @@ def compute_contributions(
     Returns
     -------
     Contributions or None
-        None if the model is not linear: if the contributions do not add up to its decision function. A calibrated
-        model is explained before the calibration.
+        The contributions. None if the model is not linear, because the contributions do not add up to its decision
+        function. A calibrated model is explained before the calibration.
     """
     if not all(is_linear(part.classifier) for part in parts):
         return None
@@ -121,19 +121,21 @@ def _name_columns(before: Any, scaled: Any, names: list[str]) -> list[str]:
 
 
 def find_criteria(names: Sequence[str], patient_columns: Sequence[str] = ()) -> list[str]:
-    """Return the criterion of each feature: of dermatologists, a column of the patient, "learned patterns" or "other".
+    """Return the criterion of each feature.
 
     Parameters
     ----------
     names : sequence of str
         Names of features.
     patient_columns : sequence of str
-        Columns of the patient. A feature belongs to one if it has its name, or begins with it and ``_``.
+        Columns of the patient. A feature belongs to a column if it has the same name, or begins with this name and
+        ``_``.
 
     Returns
     -------
     list of str
-        One criterion for each name.
+        One criterion for each name: a criterion of dermatologists, a column of the patient, "learned patterns" or
+        "other".
     """
     known = feature_directions()["criterion"]
     criteria = []
@@ -172,7 +174,7 @@ def add_by_criterion(values: Array, criteria: Sequence[str]) -> tuple[list[str],
 
 
 def rank_values(values: Array) -> Array:
-    """Return the percentile of each value in its column: the fraction of values below it, and half of the equal ones.
+    """Return the percentile of each value in its column: the fraction of values below it plus half of the equal ones.
 
     Parameters
     ----------

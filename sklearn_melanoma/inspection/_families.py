@@ -14,7 +14,7 @@ from sklearn_melanoma.features import (
 )
 
 _RADIOMICS = "radiomics"
-# The transformer that makes each family.
+# Transformer of each family.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "morphology": MorphologyFeatures.FEATURES,
     "color": ColorFeatures.FEATURES + ColorFeatures.EXTRA_FEATURES,
@@ -22,7 +22,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ABCD": AbcdFeatures.FEATURES,
     _RADIOMICS: RadiomicsFeatures.FEATURES,
 }
-# FisherVectorEncoder and NetworkEncoder have up to thousands of columns, and one alone says nothing. They count as one.
+# FisherVectorEncoder and NetworkEncoder have up to thousands of columns, and a single column has no meaning. All of
+# them count as one feature.
 LEARNED = "learned patterns"
 _LEARNED_PREFIXES = ("fisher_", "embedding_")
 
@@ -33,7 +34,7 @@ def is_learned(name: str) -> bool:
 
 
 def merge_learned(columns: Sequence[str]) -> dict[str, list[int]]:
-    """Return the positions of the columns of each feature by its name; those that were learned are one, the last."""
+    """Return the positions of the columns of each feature by its name; learned columns are one feature, the last."""
     features = {name: [position] for position, name in enumerate(columns) if not is_learned(name)}
     learned = [position for position, name in enumerate(columns) if is_learned(name)]
     return features | ({LEARNED: learned} if learned else {})
@@ -45,7 +46,7 @@ def find_family(name: str) -> str:
     for family, names in FAMILIES.items():
         if own in names or own.removesuffix("_mm2").removesuffix("_mm") in names:
             return family
-    if own.partition("_")[2] in FAMILIES[_RADIOMICS]:  # after the channel, or "original" in tables of PyRadiomics
+    if own.partition("_")[2] in FAMILIES[_RADIOMICS]:  # follows the channel, or "original" in tables of PyRadiomics
         return _RADIOMICS
     return LEARNED if name == LEARNED or is_learned(name) else "other"
 
@@ -62,7 +63,7 @@ def check_names(names: Sequence[Any]) -> list[str]:
 
 
 def assign_families(names: list[str], families: Mapping[str, str] | None) -> list[str]:
-    """Return the family of each feature; `families` takes precedence over those of the package."""
+    """Return the family of each feature; `families` takes precedence over the families of the package."""
     families = {} if families is None else families
     unknown = sorted(set(families) - set(names))
     if unknown:

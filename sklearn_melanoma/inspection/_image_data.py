@@ -1,4 +1,4 @@
-"""Records, features and quality of images, which are read and segmented once."""
+"""Records, features and quality of images. Each image is read and segmented once."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class ImageData:
-    """Records of images, and the features and quality of those that could be read.
+    """Records of all images, and features and quality of readable images.
 
     Parameters
     ----------
     X : sequence of images, or DataFrame
         Input of the model.
     model : ImageModel, optional
-        A fitted classifier of images, whose steps read, segment and measure them. By default, images without a mask are
+        A fitted classifier of images. Its steps read, segment and measure them. By default, images without a mask are
         segmented, and there are no features.
     thumbnails : bool, default=True
         Whether to keep thumbnails.
     n_jobs : int, optional
-        Number of processes. Defaults to that of the model.
+        Number of processes. Defaults to the number of the model.
 
     Attributes
     ----------

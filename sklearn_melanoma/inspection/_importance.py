@@ -22,7 +22,7 @@ from sklearn_melanoma.model_selection._labels import check_classes_without_unlab
 
 
 class FeatureImportanceDisplay:
-    """Permutation importances of the features of a fitted classifier, one by one and in families.
+    """Permutation importances of single features and of families of features.
 
     Make one with :meth:`from_estimator` or :meth:`from_importances`.
 
@@ -55,9 +55,9 @@ class FeatureImportanceDisplay:
     Notes
     -----
     Each transformer in :mod:`sklearn_melanoma.features` with a list of names makes a family: "morphology", "color",
-    "texture" and "ABCD". All columns of a :class:`~sklearn_melanoma.features.FisherVectorEncoder` are one feature and a
-    family, "learned patterns". All others are in "other". The suffix of a unit (``_mm``, ``_mm2``) and the name of a
-    step before ``__`` are ignored.
+    "texture" and "ABCD". All columns of a :class:`~sklearn_melanoma.features.FisherVectorEncoder` are one feature, and
+    also a family, "learned patterns". All other columns are in "other". The suffix of a unit (``_mm``, ``_mm2``) and
+    the name of a step before ``__`` are ignored.
 
     Examples
     --------
@@ -123,18 +123,18 @@ class FeatureImportanceDisplay:
         y : array-like of shape (n_samples,)
             True labels, -1 for unlabeled samples.
         groups : array-like of shape (n_samples,), optional
-            Lesion or patient of each sample. The samples of a group share a weight of 1. By default, each sample is
-            a group.
+            Lesion or patient of each sample. Each group counts once: the weights of its samples have the sum 1. By
+            default, each sample is a group.
         n_repeats : int, default=10
             Number of permutations.
         scoring : str or callable, default="roc_auc"
             One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against
-            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class. With several samples of a group, it must
-            take `sample_weight`.
+            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, it must
+            accept `sample_weight`.
         pos_label : label, optional
-            Label of the positive class, for a `scoring` by name. Defaults to what the classifier says, else to 1 or
-            True for the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two
-            classes, it is scored against the rest.
+            Label of the positive class, for a `scoring` by name. Defaults to the positive class of the classifier, else
+            to 1 or True for the labels 0 and 1, or False and True. It must be given for two other labels. With more
+            than two classes, it is scored against the rest.
         random_state : int, RandomState instance or None, default=None
             Seed of the permutations. Pass an int to get the same ones each time.
         n_jobs : int, optional
@@ -154,9 +154,9 @@ class FeatureImportanceDisplay:
         sklearn.exceptions.NotFittedError
             If `estimator` is not fitted.
         ValueError, TypeError
-            If nothing is labeled, the columns have no names, `X`, `y` and `groups` differ in length, the score does not
-            suit the number of classes, it takes no weights and groups have several samples, or the positive class can't
-            be determined.
+            If nothing is labeled, the columns have no names, or `X`, `y` and `groups` differ in length. If the score
+            does not suit the number of classes, or accepts no weights although groups have several samples. If the
+            positive class can't be determined.
         ImportError
             If matplotlib is not installed.
         """
@@ -264,7 +264,7 @@ class FeatureImportanceDisplay:
             if set(of_families) != set(family_of):
                 raise ValueError(
                     f"family_importances must hold the families {sorted(set(family_of))}, got {sorted(of_families)}. "
-                    "Pass families to say which feature belongs to which."
+                    "Pass families to assign features to them."
                 )
         return cls(rows, names, family_of, family_importances=of_families, score_name=score_name).plot(
             max_features=max_features

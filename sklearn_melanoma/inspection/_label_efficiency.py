@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LabelEfficiencyDisplay:
-    """Scores by number of labels, as one curve with its interval for each classifier.
+    """Curves of the score by number of labels, with intervals, for one or more classifiers.
 
     Make one with :meth:`from_estimators`, or from existing scores.
 
@@ -41,7 +41,7 @@ class LabelEfficiencyDisplay:
 
     See Also
     --------
-    sklearn_melanoma.model_selection.summarize_efficiency : The same as a table, with differences.
+    sklearn_melanoma.model_selection.summarize_efficiency : Means, intervals and differences as a table.
     sklearn.model_selection.LearningCurveDisplay : Scores by number of samples.
 
     Examples
@@ -78,7 +78,7 @@ class LabelEfficiencyDisplay:
         ----------
         estimators : mapping of str to classifier, or classifier
             Classifiers by their names in the legend. A single classifier has the name of its class. Each must know -1
-            as a missing label; others go into :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
+            as a missing label. Wrap others in :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`.
         X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
             Input of the classifiers.
         y : array-like of shape (n_samples,)
@@ -140,7 +140,7 @@ class LabelEfficiencyDisplay:
         self.figure_ = self.ax_.figure
         self.summary_ = summarize_efficiency(self.scores)
         numbers = sorted(set(self.scores["labels_per_class"]))
-        # Evenly spaced: the step from 0 to 5 is as long as the step from 10 to 25.
+        # The ticks are evenly spaced: the step from 0 to 5 is as long as the step from 10 to 25.
         places = {number: place for place, number in enumerate(numbers)}
         for name, rows in self.summary_.groupby(level="estimator", sort=False):
             x = [places[number] for number in rows.index.get_level_values("labels_per_class")]

@@ -1,4 +1,4 @@
-"""Parts of a fitted model: its image steps, the model of the feature table, its threshold, its linear classifiers."""
+"""Parts of a fitted model: image steps, classifier of rows, threshold and linear classifiers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label
 
-# Attribute with the classifier inside, for estimators that only forward to it, by the name of their class. They are
-# recognized by name, because modules of inspection don't import those of semi_supervised.
+# Attribute with the classifier inside, by the name of the class, for estimators that only forward to it. The classes
+# are recognized by name, because modules of inspection don't import modules of semi_supervised.
 _FORWARDERS = {
     "FixedThresholdClassifier": ("estimator_", "estimator"),  # the second one if it was not fitted itself
     "TunedThresholdClassifierCV": ("estimator_",),
@@ -35,7 +35,7 @@ class ImageModel(NamedTuple):
     """A fitted classifier of images, in two parts."""
 
     images: Any  # the image pipeline, from images to rows of features
-    tabular: Any  # the same classifier for rows of features; it shares all fitted parts
+    tabular: Any  # the same classifier for rows of features, with the same fitted parts
 
     @property
     def steps(self) -> list[Any]:
@@ -66,10 +66,10 @@ class TablePart(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """How a model decides: by which label, score and threshold."""
+    """Positive label, score and threshold with which a model decides."""
 
     classes: list[Any]
-    pos_label: Any  # None if there are more than two classes, and none was named
+    pos_label: Any  # None for more than two classes without a named one
     method: str  # predict_proba or decision_function
     threshold: float | None  # None if there is no positive class
 
@@ -80,8 +80,8 @@ def split_model(model: Any) -> ImageModel:
     Parameters
     ----------
     model : estimator
-        A :class:`~sklearn.pipeline.Pipeline` whose first step is an image pipeline, or a calibrated, frozen,
-        thresholded or searched one.
+        A :class:`~sklearn.pipeline.Pipeline` whose first step is an image pipeline, or a calibration, threshold, search
+        or :class:`~sklearn.frozen.FrozenEstimator` around it.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def split_model(model: Any) -> ImageModel:
     TypeError
         If the image steps can't be found.
     ValueError
-        If copies of the model in a calibrated classifier have image steps that learned different things.
+        If a calibrated classifier has copies of the model whose image steps learned from different images.
     """
     if not hasattr(model, "fit") or isinstance(model, type) or not is_classifier(model):
         raise TypeError(f"model must be a fitted classifier of images, got {model!r}.")
@@ -117,7 +117,7 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
         if hasattr(images, "batch_size") and get_tags(images).input_tags.string:
             pipelines.append(images)
             return model[list(model.named_steps).index(name) + 1 :]
-    elif attribute := find_inner(model):  # first, because it has the attributes of the estimator inside
+    elif attribute := find_inner(model):  # this check is first, because it has the attributes of the estimator inside
         fitted = copy(model)
         vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)
         return fitted
@@ -163,17 +163,17 @@ def find_decision(model: Any, pos_label: Any = None) -> Decision:
     model : estimator
         A fitted classifier.
     pos_label : label, optional
-        The positive class. Defaults to what the classifier says.
+        The positive class. Defaults to the positive class of the classifier.
 
     Returns
     -------
     Decision
-        With the threshold of the model, else 0.5 for a probability and 0 for a decision function.
+        The decision. Its threshold is that of the model, else 0.5 for a probability and 0 for a decision function.
 
     Raises
     ------
     ValueError
-        If `pos_label` is none of the classes, or nothing says which of two classes is the positive one.
+        If `pos_label` is not one of the classes, or the positive one of two classes can't be determined.
     """
     classes = np.asarray(model.classes_).tolist()
     positive = get_pos_label(model) if pos_label is None else pos_label
@@ -202,7 +202,7 @@ def _turn(threshold: float, method: str) -> float:
 
 
 def _walk(model: Any) -> Iterator[Any]:
-    """Yield a model and the estimators inside it to which it forwards."""
+    """Yield a model and the estimators inside it, as far as each forwards to the next."""
     while model is not None:
         yield model
         attribute = find_inner(model)
@@ -250,14 +250,14 @@ def find_parts(model: Any) -> list[TablePart]:
 
 
 def _list_steps(transformer: Any) -> list[Any]:
-    """Return the transformers inside a pipeline, one after the other; a transformer is its only step."""
+    """Return the transformers inside a pipeline, one after the other; for a transformer, itself."""
     if isinstance(transformer, Pipeline):
         return [step for _, each in list_steps(transformer) for step in _list_steps(each)]
     return [transformer]
 
 
 def is_linear(classifier: Any) -> bool:
-    """Return whether a fitted classifier has one row of weights for each class, or one in all for two classes."""
+    """Return whether a fitted classifier has a row of weights for each class, or a single row for two classes."""
     if not all(hasattr(classifier, name) for name in ("classes_", "coef_", "intercept_", "decision_function")):
         return False
     n_classes = len(classifier.classes_)
@@ -267,7 +267,7 @@ def is_linear(classifier: Any) -> bool:
 
 
 def drop_unknown_names(estimator: Any, table: Any) -> Any:
-    """Return an array if the estimator was fitted to one, as those inside a self-training are."""
+    """Return an array if the estimator was fitted to one, like the estimator inside a self-training."""
     return table if hasattr(estimator, "feature_names_in_") else np.asarray(table)
 
 
@@ -282,7 +282,7 @@ def is_calibrated(model: Any) -> bool:
 
 
 def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | None:
-    """Compare rows of features with the images of `fit`, as far as the model keeps their distribution.
+    """Compare rows of features with the distribution of the training images, if the model keeps it.
 
     Parameters
     ----------
@@ -294,9 +294,9 @@ def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | 
     Returns
     -------
     tuple or None
-        The fraction of features outside the range of the training images, of shape (n_samples,), and the percentiles
-        among them, of shape (n_samples, n_features), NaN for a block of learned features. None without a
-        :class:`~sklearn.preprocessing.QuantileTransformer` of all other columns.
+        First, the fraction of features outside the range of the training images, of shape (n_samples,). Second, the
+        percentiles among the training images, of shape (n_samples, n_features), NaN for a block of learned features.
+        None without a :class:`~sklearn.preprocessing.QuantileTransformer` of all other columns.
     """
     for step in part.transformers:
         if isinstance(step, QuantileTransformer):

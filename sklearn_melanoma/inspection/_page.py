@@ -1,4 +1,4 @@
-"""Page of a report: its data as compact JSON, its tables, and the HTML around them."""
+"""Page of a report: data as compact JSON, tables and HTML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sklearn_melanoma.inspection._thumbnails import PATH_SCALE, THUMBNAIL_SIDE
 if TYPE_CHECKING:
     import pandas as pd
 
-N_STRONGEST = 3  # features of a card
+N_STRONGEST = 3  # number of features on a card
 
 
 def import_jinja2() -> Any:
@@ -38,7 +38,7 @@ def import_jinja2() -> Any:
 
 
 def render_page(data: ReportData, summary: Summary, names: list[str], metadata: pd.DataFrame | None, title: str) -> str:
-    """Return the report as one HTML file that needs no other.
+    """Return the report as one HTML file without external files.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def render_page(data: ReportData, summary: Summary, names: list[str], metadata: 
     summary : Summary
         Their summary.
     names : list of str
-        Name of each image, also of unreadable ones.
+        Name of each image, including unreadable ones.
     metadata : DataFrame or None
         One row for each image that could be read.
     title : str
@@ -59,14 +59,14 @@ def render_page(data: ReportData, summary: Summary, names: list[str], metadata: 
         The page. All texts of the user are escaped.
     """
     jinja2 = import_jinja2()
-    from markupsafe import Markup  # of Jinja2: text that is HTML already
+    from markupsafe import Markup  # class of Jinja2 for text that is already HTML
 
-    # Autoescaping covers all texts, and the filter tojson the data.
+    # Autoescaping covers all texts, and the filter tojson covers the data.
     loader = jinja2.PackageLoader("sklearn_melanoma.inspection", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     script, style = (loader.get_source(environment, name)[0] for name in ("report.js", "report.css"))
-    # The browser runs no other script than this one.
+    # The browser runs only this script.
     digest = b64encode(sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html").render(
         title=title,
@@ -155,7 +155,7 @@ def _format_interval(row: Any) -> str:
 
 
 def make_payload(data: ReportData, names: list[str], metadata: pd.DataFrame | None) -> dict[str, Any]:
-    """Return what the script of the page needs, with short keys: there may be thousands of images."""
+    """Return the data for the script of the page, with short keys, because there may be thousands of images."""
     flags = [flag for flag in RULES if flag in data.flags]
     criteria, sums = data.by_criterion
     strongest = _list_strongest(data)
@@ -197,7 +197,7 @@ def make_payload(data: ReportData, names: list[str], metadata: pd.DataFrame | No
 
 
 def name_decision(data: ReportData) -> str:
-    """Return what the contributions add up to."""
+    """Return the name of the sum of the contributions."""
     if data.is_calibrated:
         return "score before calibration"
     return "log-odds" if data.decision.method == "predict_proba" and len(data.decision.classes) == 2 else "linear score"

@@ -16,7 +16,7 @@ from sklearn_melanoma.inspection._families import check_names
 
 
 def split_at_table(estimator: Any, X: Any, rows: NDArray[np.intp]) -> tuple[Any, list[str], Any]:
-    """Return the feature table of some samples, the names of its columns, and the part of `estimator` that takes it."""
+    """Return the feature table of some samples, its column names, and the part of `estimator` that takes the table."""
     if _is_table(X):
         X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
     else:
@@ -26,7 +26,7 @@ def split_at_table(estimator: Any, X: Any, rows: NDArray[np.intp]) -> tuple[Any,
     while not _is_table(X) or (hasattr(X, "columns") and find_image_columns(X)):
         if not isinstance(estimator, Pipeline) or n_steps >= len(estimator) - 1:
             raise TypeError(
-                "X must be a table, or what a fitted Pipeline makes one of, got neither for "
+                "X must be a table, or the input of a fitted Pipeline that makes one, got neither for "
                 f"{type(estimator).__name__}. Pass a DataFrame; of a search, pass its best_estimator_."
             )
         X = estimator[n_steps : n_steps + 1].transform(X)
@@ -75,7 +75,7 @@ def _score_rows(
     permuted = {}
     for position in np.flatnonzero(is_permuted[set_of]):
         name, rows = table.columns[position], row_numbers[:, set_of[position]]
-        # Column by column, to keep their types. The arrays have no index by which pandas would align them.
+        # The columns are set one by one, to keep their types. Arrays have no index, so pandas does not align them.
         permuted[name] = table[name].array.take(rows) if hasattr(table, "iloc") else table[name].gather(rows)
     table = table.assign(**permuted) if hasattr(table, "iloc") else table.with_columns(**permuted)
     return scorer(estimator, table, y, **weights)

@@ -20,8 +20,8 @@ from sklearn_melanoma.segmentation._watershed import MASK_SIDE
 
 # Standard deviation of the finer of two Gaussian filters, as a fraction of the longest side: one pixel of 384.
 _FINE = 0.0026
-# Edges are the pixels with the largest 5 % of the gradients. The sharpest tenth of them tells the focus: one hair in
-# focus is enough, whereas the border of a lesion may be blurred in any image.
+# Edges are the pixels with the largest 5 % of the gradients. The sharpest tenth of them shows the focus. One hair in
+# focus is enough, because the border of a lesion may be blurred in any image.
 _EDGES, _SHARPEST = 0.95, 0.9
 # A lesion touches the frame if it is nearer than this fraction of the longest side.
 _NEAR = 0.005
@@ -30,14 +30,14 @@ _NEAR = 0.005
 class Rule(NamedTuple):
     """Rule of a quality flag: it is set if a number exceeds a limit."""
 
-    number: str  # column of the number
+    number: str  # name of the number
     limit: float
-    text: str  # what the flag means, for readers
+    text: str  # meaning of the flag, for readers
 
 
 RULES = {
     "no_lesion": Rule("no_lesion", 0, "no lesion found"),
-    # A chord of half the diameter cuts 3 % off a disk.
+    # A chord of half the diameter cuts off 3 % of a disk.
     "cut_by_frame": Rule("frame_contact", 0.5, "lesion cut by the frame"),
     # Lines of a pigment network and hairs are 0.4 to 1.5 % of the longest side wide. This blur hides the finer ones.
     "out_of_focus": Rule("blur", 0.005, "out of focus"),
@@ -46,7 +46,7 @@ RULES = {
     "frame": Rule("frame_fraction", 0.105, "wide frame or dark corners"),
     # Slivers at the rim of a dark surround have the color of stickers, too, but are smaller.
     "sticker": Rule("sticker_fraction", 0.01, "sticker, ruler card or ink"),
-    # 2 % of unseen images are beyond it, if they are from the same source as at least 60 training images.
+    # 2 % of unseen images exceed it, if they are from the same source as at least 60 training images.
     "far_from_training": Rule("beyond_training", 0.1, "far from the training data"),
 }
 
@@ -81,7 +81,7 @@ def measure_quality(lesion: Lesion) -> dict[str, float]:
 
 
 def find_field(image: NDArray[np.uint8]) -> tuple[Mask, Mask]:
-    """Find the pixels inside uniform frames and the dark surround of a lens, and those of them without stickers or ink.
+    """Find the pixels inside uniform frames and the dark surround of a lens, with and without stickers and ink.
 
     Parameters
     ----------
@@ -91,12 +91,12 @@ def find_field(image: NDArray[np.uint8]) -> tuple[Mask, Mask]:
     Returns
     -------
     field, without_stickers : ndarray of shape (height, width), dtype bool
-        True inside. The second is False on stickers, cards and ink that reach the frame, too.
+        True inside. `without_stickers` is also False on stickers, cards and ink that reach the frame.
     """
     box = find_content(image)
     inner = image[box]
     field, without_stickers = np.zeros((2, *image.shape[:2]), dtype=bool)
-    # At the size at which the segmenter searches them.
+    # The artifacts are searched at the size of the segmenter.
     small = shrink(inner, MASK_SIDE)
     for found, artifacts in ((field, find_surround(small)), (without_stickers, find_artifacts(small))):
         found[box] = True if artifacts is None else ~_enlarge(artifacts, inner.shape[:2])
@@ -109,7 +109,7 @@ def _enlarge(mask: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def measure_frame_contact(mask: Mask, field: Mask) -> float:
-    """Measure along which length a lesion touches the frame, in diameters of a disk with its area.
+    """Measure the length along which a lesion touches the frame, in diameters of a disk with its area.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def measure_frame_contact(mask: Mask, field: Mask) -> float:
     Returns
     -------
     float
-        0 without contact. A disk cut in half has 1.4: its diameter, over that of a disk with half the area.
+        0 without contact. A disk cut in half has 1.4: its diameter over the diameter of a disk with half the area.
     """
     reach = max(round(_NEAR * max(mask.shape)), 1)
     rim = field & ~ndi.binary_erosion(field, np.ones((3, 3)))

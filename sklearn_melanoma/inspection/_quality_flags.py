@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 
 def quality_flags(images: Any, *, model: Any = None, n_jobs: int | None = None) -> pd.DataFrame:
-    r"""Find images whose features may mislead: cut lesions, blur, hair, frames, stickers, unreadable files.
+    r"""Find images with unreliable features: cut lesions, blur, hair, frames, stickers, unreadable files.
 
     Parameters
     ----------
     images : sequence of images, or DataFrame
         Paths, arrays, PIL images or lesions. With a `model` that takes a table, this table.
     model : estimator, optional
-        A fitted pipeline of images, or a search, threshold or calibration around one. Its steps read and segment the
-        images, and `far_from_training` is added if it knows the range of its training images. By default,
+        A fitted pipeline of images, or a search, threshold or calibration around it. Its steps read and segment the
+        images. The flag `far_from_training` is added if the model knows the range of its training images. By default,
         :class:`~sklearn_melanoma.segmentation.WatershedSegmenter` segments the images that have no mask.
     n_jobs : int, optional
-        Number of processes. Defaults to that of the model.
+        Number of processes. Defaults to the number of the model.
 
     Returns
     -------
     DataFrame
-        One row for each image, with its path or position as index. The first columns are the flags, True for an image
-        to look at; then come the numbers that they follow from, and `error`, the reason why an image could not be
-        read, else an empty string.
+        One row for each image, with its path or position as index. The first columns are the flags, which are True for
+        an image to check. The next columns are the numbers behind the flags. The last column, `error`, is the reason
+        why an image could not be read, else an empty string.
 
     Raises
     ------
@@ -66,10 +66,10 @@ def quality_flags(images: Any, *, model: Any = None, n_jobs: int | None = None) 
     =====================  =============================================================================
 
     The blur is estimated from the gradients after filters of two widths [1]_. It was above 0.005 in none of 100 images
-    of PH² and of 300 of ISIC 2017, and in 3 % of 300 of HAM10000, which were only 200 pixels wide. After a Gaussian
-    blur of 1 % of the longest side, it was above 0.005 in all of them. `beyond_training` was at most 0.1 for 98 % of
-    unseen images from the same source as at least 60 training images. It was above for 6 to 85 % of images from other
-    sources.
+    of PH² and 300 images of ISIC 2017. It was above 0.005 in 3 % of 300 images of HAM10000, which were only 200 pixels
+    wide. After a Gaussian blur of 1 % of the longest side, it was above 0.005 in all of them. `beyond_training` was at
+    most 0.1 for 98 % of unseen images from the same source as at least 60 training images. It was above 0.1 for 6 to 85
+    % of images from other sources.
 
     References
     ----------

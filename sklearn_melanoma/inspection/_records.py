@@ -1,4 +1,4 @@
-"""Records of images: features, quality and thumbnail of each image, which is read and segmented once."""
+"""Records of images: features, quality and thumbnail. Each image is read and segmented once."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sklearn_melanoma.inspection._thumbnails import make_thumbnail, trace_border
 
 
 class Record(NamedTuple):
-    """What is kept of one image; of an unreadable one, the error alone."""
+    """Record of one image; an unreadable image only has the error."""
 
     source: str | None
     error: str | None = None
-    row: Array | None = None  # of features, if the steps make one
+    row: Array | None = None  # row of features, if the steps make one
     quality: dict[str, float] = {}  # noqa: RUF012
     skin_ita: float = np.nan
     shape: tuple[int, ...] = (1, 1)  # of the image
@@ -58,7 +58,7 @@ class ImageRecorder(ImageTransformer):
         try:
             lesions, row = self._run_steps(image)
         except (ValueError, TypeError, OSError) as error:
-            if element_of_error(error) is None:  # not about the image
+            if element_of_error(error) is None:  # this error is not about the image
                 raise
             return Record(source_name(image), error=str(rebase_error(error, position)))
         return self._make_record(lesions[0], lesions[-1], row)
@@ -75,7 +75,7 @@ class ImageRecorder(ImageTransformer):
         return lesions, row
 
     def _make_record(self, first: Lesion, last: Lesion, row: Array | None) -> Record:
-        # The image as it was read, before a step removed hair or changed colors.
+        # The original image, before a step removed hair or changed colors.
         shown = last
         if first.image is not last.image and first.image.shape == last.image.shape:
             shown = first.with_mask(last.mask)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Report on images; :func:`make_report` makes it. A notebook shows it.
+    """Report of images, made by :func:`make_report` and shown by notebooks.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Report:
     Attributes
     ----------
     results : DataFrame or None
-        Output of :func:`~sklearn_melanoma.metrics.score_report` on the labeled images; None without labels of two
+        Output of :func:`~sklearn_melanoma.metrics.score_report` for the labeled images; None without labels of two
         classes.
     results_by : dict of str to DataFrame
         Results for each value of a column of metadata, and for each skin tone.
@@ -61,10 +61,11 @@ class Report:
     def table(self) -> pd.DataFrame:
         """Numbers of each image, with its path or position as index.
 
-        Columns: ``score``, that of the positive class, or of the predicted one if there is none; ``prediction``;
-        ``label``, missing for unlabeled images; for more than two classes ``probability_<class>``; the quality flags
-        and numbers of :func:`quality_flags`; ``skin_ita`` and ``skin_tone``; for a linear model
-        ``contribution_<criterion>`` and ``intercept``; and ``error``, the reason why an image could not be read.
+        ``score`` is the score of the positive class, or of the predicted class if there is no positive one.
+        ``prediction`` follows, then ``label``, which is missing for unlabeled images. More than two classes have
+        ``probability_<class>``. Next are the quality flags and numbers of :func:`quality_flags`, ``skin_ita`` and
+        ``skin_tone``. A linear model has ``contribution_<criterion>`` and ``intercept``. ``error`` is the reason why an
+        image could not be read.
         """
         import pandas as pd
 
@@ -86,7 +87,7 @@ class Report:
 
     @cached_property
     def html(self) -> str:
-        """The page, a complete HTML file that needs no other file and no network."""
+        """The page, a complete HTML file that needs no other files and no network."""
         return render_page(self._data, self._summary, self._names, self._metadata, self._title)
 
     def save(self, path: PathLike) -> None:
@@ -105,7 +106,7 @@ class Report:
         Path(path).write_text(self.html, encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        # Scripts of the page run in the frame, apart from those of the notebook.
+        # Scripts of the page run in the frame, separately from the scripts of the notebook.
         page = escape(self.html)
         return (
             f'<iframe srcdoc="{page}" sandbox="allow-scripts allow-modals" title="{escape(self._title)}" '
@@ -131,48 +132,49 @@ def make_report(
     """Make a report of a model's predictions, with an explanation of each.
 
     The page has a summary and a card for each image. A card shows the border and the score. It explains the score by
-    the contribution of each criterion, the features that moved it most, the most similar labeled lesions, and quality
-    flags. The page can be sorted, filtered, searched and printed.
+    the contribution of each criterion, the features with the largest contributions, the most similar labeled lesions,
+    and quality flags. The page can be sorted, filtered, searched and printed.
 
     Parameters
     ----------
     model : estimator
-        A fitted pipeline of images, as :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline` makes it, or a search,
-        threshold or calibration around one.
+        A fitted pipeline of images, for example from :func:`~sklearn_melanoma.pipeline.make_melanoma_pipeline`, or a
+        search, threshold or calibration around it.
     images : sequence of images, or DataFrame
-        Paths, arrays, PIL images or lesions; or the table that the model takes. Each image is read once. The report
-        lists images that can't be read.
+        Paths, arrays, PIL images or lesions. For a model of tables, a table. Each image is read once. The report lists
+        images that can't be read.
     y : array-like of shape (n_images,), optional
-        Labels, -1 for unlabeled images. They give the results, and the similar lesions. The results are too optimistic
-        if the model was fitted to these images.
+        Labels, -1 for unlabeled images. They are needed for the results and for the similar lesions. The results are
+        too good if the model was fitted to these images.
     metadata : DataFrame with n_images rows, optional
-        Columns to show and to search, such as age and site. Columns with 2 to 12 different values make groups, for
-        which the results are given. For a number, pass ranges, as :func:`pandas.cut` makes them. Defaults to the other
-        columns of the table that the model takes.
+        Columns to show and to search, such as age and site. Columns with 2 to 12 different values make groups, and each
+        group gets its own results. For numbers, pass ranges, as :func:`pandas.cut` makes them. Defaults to the other
+        columns of the table, for a model of tables.
     groups : array-like of shape (n_images,), optional
-        Lesion or patient of each image. Results and intervals count groups, and an image is not similar to others of
-        its group.
+        Lesion or patient of each image. Results and intervals count groups. Images of the same group are not shown as
+        similar lesions.
     pos_label : label, optional
-        Label of the positive class. Defaults to what the classifier says, else to 1 or True for the labels 0 and 1, or
-        False and True. More than two classes need none: then the predicted class is explained.
+        Label of the positive class. Defaults to the positive class of the classifier, else to 1 or True for the labels
+        0 and 1, or False and True. For more than two classes, it can be left out; then the predicted class is
+        explained.
     threshold : float, optional
-        Lowest score that counts as positive, for a model of two classes. Defaults to that of the model, else to 0.5 for
-        a probability.
+        Lowest score that counts as positive, for a model of two classes. Defaults to the threshold of the model, else
+        to 0.5 for a probability.
     title : str, default="Lesion report"
         Title of the page.
 
     Returns
     -------
     Report
-        A notebook shows it, ``save(path)`` writes it, and ``table`` holds its numbers.
+        The report. A notebook shows it, ``save(path)`` writes it, and ``table`` holds its numbers.
 
     Raises
     ------
     TypeError
         If the image steps of `model` can't be found, or `metadata` is not a DataFrame.
     ValueError
-        If `y`, `metadata` or `groups` do not fit the images, a label is not a class of the model, or the positive class
-        can't be determined.
+        If `y`, `metadata` or `groups` do not fit the images. If a label is not a class of the model, or the positive
+        class can't be determined.
     NotFittedError
         If the model is not fitted.
     ImportError
@@ -186,11 +188,11 @@ def make_report(
 
     Notes
     -----
-    Contributions are exact for linear classifiers, and left out for others: the contributions and the intercept add up
-    to the decision function. The percentile of a feature is among the images of the report. Similar lesions are the
-    nearest images with a label in `y`, by Euclidean distance between the features as the classifier sees them. The
-    images of the training are not among them, because a model does not keep them. Skin tones follow from the individual
-    typology angle. Dermoscopic images are not calibrated, so they are approximate.
+    Contributions are exact for linear classifiers: the contributions and the intercept add up to the decision function.
+    They are left out for other classifiers. The percentile of a feature is among the images of the report. Similar
+    lesions are the nearest images with a label in `y`, by Euclidean distance between the features as the classifier
+    sees them. The training images are not among them, because a model does not keep them. Skin tones follow from the
+    individual typology angle. Dermoscopic images are not calibrated, so they are approximate.
 
     Examples
     --------
@@ -209,7 +211,7 @@ def make_report(
     >>> with TemporaryDirectory() as folder:
     ...     report.save(Path(folder, "report.html"))
     """
-    import_jinja2()  # raises before the images are read
+    import_jinja2()  # raises an error before the images are read
     parts, decision = split_model(model), find_decision(model, pos_label)
     if threshold is not None:
         if len(decision.classes) > 2 or isinstance(threshold, bool) or not np.isfinite(threshold):
@@ -235,7 +237,7 @@ def make_report(
 
 
 def name_images(sources: list[str | None]) -> list[str]:
-    """Return a name for each image: its path below the folder that holds all of them, or its position.
+    """Return a name for each image: its path in the common folder of all images, or its position.
 
     Parameters
     ----------

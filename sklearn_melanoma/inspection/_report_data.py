@@ -33,7 +33,7 @@ class ReportData(ImageData):
     model : ImageModel
         A fitted classifier of images.
     decision : Decision
-        How it decides.
+        Its positive label, score and threshold.
     labels : ndarray of shape (n_images,), dtype int
         Number of the class of each image, -1 for unlabeled images.
     groups : ndarray of shape (n_images,), optional
@@ -69,7 +69,7 @@ class ReportData(ImageData):
 
     @cached_property
     def score(self) -> Array:
-        """Score of the positive class; without one, that of the predicted class."""
+        """Score of the positive class; without a positive class, the score of the predicted class."""
         return self.scores.max(axis=1) if self.positive is None else self.scores[:, self.positive]
 
     @cached_property
@@ -93,7 +93,7 @@ class ReportData(ImageData):
 
     @cached_property
     def contributions(self) -> Contributions | None:
-        """Contributions to the score of the positive, or predicted, class; None if the model is not linear."""
+        """Contributions to the score of the positive (or predicted) class; None if the model is not linear."""
         return None if self._explained is None else self._explained.merge_learned()
 
     @cached_property
@@ -137,7 +137,7 @@ def find_neighbors(
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features)
-        The rows. Those with NaN have no neighbors and are none.
+        The rows. Rows with NaN have no neighbors, and are not neighbors of others.
     labeled : ndarray of shape (n_rows,), dtype bool
         Rows that may be neighbors.
     asking : ndarray of shape (n_rows,), dtype bool

@@ -1,4 +1,4 @@
-"""Summary of a report: counts, results with intervals, curves, results by groups of images."""
+"""Summary of a report: counts, results with intervals, curves, and results by groups of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_GROUPS = 12
 _BY_ROWS = ("ROC AUC", "sensitivity", "specificity", "prevalence")
 _AT_THRESHOLD = ("balanced accuracy", "sensitivity", "specificity")
-_N_BINS = 20  # of the histogram of scores
+_N_BINS = 20  # bins of the histogram of scores
 _MAX_POINTS = 200  # of the ROC curve
 
 # Lower limits of the individual typology angle, in degrees, and the names of the skin tones.
@@ -121,9 +121,9 @@ def _report(data: ReportData, by: Any = None) -> pd.DataFrame | None:
     score, cut = (value if is_probability else expit(value) for value in (data.score, data.decision.threshold or 0.0))
     report = score_report(data.truth, score, threshold=float(cut), groups=data.groups, by=by)
     unknown: tuple[str, ...] = ()
-    if data.decision.threshold is None:  # one of many classes is predicted where it is the most probable
+    if data.decision.threshold is None:  # with many classes, a class is predicted if it is the most probable
         unknown += _AT_THRESHOLD
-    if not is_probability:  # the order of the scores counts, not their size
+    if not is_probability:  # only the order of the scores counts
         report, unknown = report.assign(predicted=np.nan), (*unknown, "Brier", "positive at")
     return report[~report.index.get_level_values(-1).str.startswith(unknown)] if unknown else report
 

@@ -15,7 +15,7 @@ THUMBNAIL_SIDE = 192
 MAX_BYTES = 6000
 # Units of a path per pixel of the thumbnail: the card shows it at up to twice its size.
 PATH_SCALE = 4
-_TOLERANCE = 0.5  # largest distance of the simplified border from the border, in pixels of the thumbnail
+_TOLERANCE = 0.5  # largest distance of the simplified border from the original one, in pixels of the thumbnail
 
 
 def make_thumbnail(image: NDArray[np.uint8]) -> bytes:
@@ -39,7 +39,7 @@ def make_thumbnail(image: NDArray[np.uint8]) -> bytes:
             picture.save(file, format="JPEG", quality=quality, optimize=True)
             if file.tell() <= MAX_BYTES:
                 return file.getvalue()
-        picture = picture.reduce(2)  # noise at all scales
+        picture = picture.reduce(2)  # for images with noise at all scales
 
 
 def trace_border(mask: Mask) -> str:

@@ -186,7 +186,7 @@ class RowCache:
         return {path: digest for path, (_, digest) in known.items()}
 
     def _use_store(self, use: Callable[[RowStore], T]) -> T | None:
-        """Call a function with the store. If that fails, record why, disable the store for a while, return None."""
+        """Call a function with the store. If it fails, record why, disable the store for a while, return None."""
         if time.monotonic() < self._held.off_until:
             return None
         try:
