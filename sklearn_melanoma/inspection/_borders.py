@@ -272,7 +272,7 @@ def _check_table(table: Any, images: Sequence[Any]) -> None:
         if isinstance(path, str) and name is not None and os.path.basename(path) != os.path.basename(name):
             raise ValueError(
                 f"images[{position}] must be the image of row {position} of the table, {path!r}, got {name!r}. Pass "
-                "the images in the order that the table was made of."
+                "the images in the order of the table."
             )
 
 
