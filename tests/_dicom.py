@@ -1,4 +1,4 @@
-"""DICOM files in the forms that devices and archives write, and broken ones."""
+"""DICOM files as devices and archives write them, and broken ones."""
 
 import warnings
 
@@ -25,7 +25,7 @@ from tests._hostile import saved, spot
 DERMOSCOPIC = "1.2.840.10008.5.1.4.1.1.77.1.7"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
-#: Attributes that identify a patient. None of them may come out of a file.
+#: Attributes that identify a patient. A loader must not return any of them.
 IDENTITY = {
     "PatientName": "Zwiebelmann^Kunigunde",
     "PatientID": "PID-4711-SECRET",
@@ -85,7 +85,7 @@ def dicom(
             data.PixelData = value + bytes(len(value) % 2)
         data["PixelData"].VR = "OB" if bits == 8 else "OW"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some values are meant to be wrong
+        warnings.simplefilter("ignore")  # some values are wrong on purpose
         for name, value in attributes.items():
             if value is not None:
                 setattr(data, name, value)
@@ -97,7 +97,7 @@ def dicom(
 def bare(*arguments: object, SOPClassUID: str | None = DERMOSCOPIC, **attributes: object) -> bytes:
     """Return a DICOM file without preamble and meta information, as old archives write it."""
     data = dicom(*arguments, **attributes)
-    length = int.from_bytes(data[140:144], "little")  # of the meta information after this number
+    length = int.from_bytes(data[140:144], "little")  # length of the meta information after this number
     data = data[144 + length :]
     return data if SOPClassUID else data[data.index(b"\x08\0\x18\0") :]
 
@@ -129,7 +129,7 @@ def jpeg(**options: object) -> bytes:
 
 
 def plain_jpeg(image: Image.Image) -> bytes:
-    """Return a JPEG of the levels as they are, without a marker of its colors."""
+    """Return a JPEG of unchanged levels, without a marker of its colors."""
     data = saved(Image.merge("YCbCr", image.split()), "JPEG", quality=95, subsampling=0)
     return data[:2] + data[20:]  # without the segment of JFIF
 

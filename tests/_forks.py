@@ -1,4 +1,4 @@
-"""Runs of code in processes of their own that start at once: each is forked from a process that has imported all."""
+"""Runs of code in separate processes that start quickly, because the process they are forked from has imported all."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ for line in sys.stdin:
 def fork_processes(code: str) -> Iterator[Callable[..., object]]:
     """Yield a function that calls the function `run` of some code, each time in a new process.
 
-    Arguments and results are what JSON can hold. It is an error if the process fails, is killed or takes two minutes.
+    Arguments and results must have types of JSON. It is an error if the process fails, is killed or takes two minutes.
     """
     command = [sys.executable, "-c", _SERVE, code, str(TIMEOUT)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:

@@ -55,7 +55,7 @@ def bmp(width: int, height: int, body: bytes = b"", *, bits: int = 24, compressi
 
 
 def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", *, following: int = 0) -> bytes:
-    """Return a TIFF with one page, from tags (tag, type, number of values, value or offset) and the data after them."""
+    """Return a TIFF with one page, from tags (tag, type, number of values, value or offset) and data after the tags."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", following) + data
 
@@ -172,7 +172,7 @@ def _with(mode: str, **info: object) -> Image.Image:
 
 
 def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield names and makers of files that must give an image."""
+    """Yield names and makers of files that can be read."""
 
     def plain(image: Callable[[], Image.Image], kind: str, **options: object) -> Callable[[], bytes]:
         return lambda: saved(image(), kind, **options)
@@ -242,7 +242,7 @@ def _sound() -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def _broken() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield names and makers of files that must be refused."""
+    """Yield names and makers of files that must raise an error."""
     yield "empty.jpg", bytes
     for name, text in {
         "text.jpg": "no image\n" * 200,

@@ -13,7 +13,7 @@ def write_network(path: Path, signature: str, nodes: str, *, weights: str = "", 
     """Write a network in the text format of ONNX, such as `"float[N, 3, 8, 8] x) => (float[N, 1, 8, 8] y"`."""
     text = f'<ir_version: {ir}, opset_import: ["": {opset}]> network ({signature}) <{weights}> {{ {nodes} }}'
     network = onnx.parser.parse_model(text)
-    for tensor in network.graph.initializer:  # as bytes, which can be moved to other files
+    for tensor in network.graph.initializer:  # bytes can be moved to other files
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
     path.write_bytes(network.SerializeToString())
     return path

@@ -39,7 +39,7 @@ def _ellipse(height, width, center, radii):
 def _draw(height=96, width=128, *, center=(0, 0), radii=(0.16, 0.22), skin=SKIN, spot=SPOT, noise=2.0, seed=0):
     """Draw one spot on skin and return image and mask.
 
-    Center and radii are fractions of the longest side; the center is relative to the middle of the image.
+    Center and radii are fractions of the longest side. The center is relative to the middle of the image.
     """
     distance = _ellipse(height, width, center, radii)
     inside = np.clip(0.5 - distance, 0, 1)[:, :, np.newaxis]

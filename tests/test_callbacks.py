@@ -190,7 +190,7 @@ def test_all_tasks_end_after_failing_image(data, recorder, n_jobs):
     pipeline = make_feature_pipeline(n_jobs=n_jobs).set_callbacks(recorder)
     with parallel_config("threading"), pytest.raises(OSError, match=r"X\[5\] \('gone.jpg'\)"):
         pipeline.fit_transform(images)
-    # With several workers, the first error ends the work, even if the batch before is not done.
+    # With several workers, the first error ends the work, even if the previous batch is not finished.
     n_begun = recorder.count("begin ImagePipeline batch")
     assert n_begun == 2 if n_jobs == 1 else 1 <= n_begun <= 2
     assert recorder.events() == expect_events("fit-transform", *["batch"] * n_begun)
@@ -298,7 +298,8 @@ def test_reports_batches_in_search(data, recorder, tmp_path, memory, n_jobs):
     without = clone(search).set_params(estimator__features__memory=None)
     expected = without.fit(data.images, data.target).cv_results_["mean_test_score"]
     search.set_callbacks(recorder).fit(data.images, data.target)
-    # Two candidates in two folds of five images, which are two batches. The best one on ten images, which are three.
+    # Two candidates in two folds of five images, which are two batches. Then the best one on ten images, which are
+    # three.
     assert recorder.count("begin ImagePipeline fit-transform") == 5
     assert recorder.count("begin ImagePipeline batch") == 2 * 2 * 2 + 3
     assert not recorder.find_unpaired()

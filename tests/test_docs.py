@@ -48,7 +48,7 @@ def page_params() -> list[object]:
 def run_block(code: str, line: int, page: Path, namespace: dict[str, object]) -> None:
     """Run one block. For a session with prompts, compare the output too."""
     if not code.startswith(">>>"):
-        # The empty lines make the line numbers of a traceback those of the page.
+        # With the empty lines, the line numbers of a traceback are those of the page.
         exec(compile("\n" * line + code, page, "exec"), namespace)
         return
     session = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line)
@@ -59,7 +59,7 @@ def run_block(code: str, line: int, page: Path, namespace: dict[str, object]) ->
 
 
 def set_quick_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make images small and training short where the code does not say otherwise: it takes half the time."""
+    """Make images small and training short, unless the code sets these options: this halves the time."""
     monkeypatch.setitem(make_lesions.__kwdefaults__, "image_size", (96, 128))
     monkeypatch.setitem(PixelPerceptron.__init__.__kwdefaults__, "min_steps", 50)
 
@@ -68,7 +68,7 @@ def set_quick_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", page_params())
 def test_page_runs(page, tmp_path, monkeypatch):
     text = page.read_text("utf-8")
-    if ">>>" not in text:  # the output is that of the true defaults
+    if ">>>" not in text:  # the output is for the true defaults
         set_quick_defaults(monkeypatch)
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}

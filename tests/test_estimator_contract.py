@@ -1,4 +1,4 @@
-"""Contract tests, which run on every public estimator of images, also on new ones."""
+"""Contract tests, run on every public estimator of images, including new ones."""
 
 import atexit
 import importlib
@@ -47,8 +47,8 @@ from sklearn_melanoma.segmentation import (
 )
 from tests._networks import write_encoder, write_segmentation
 
-# Packages whose estimators take tables, and other such estimators. scikit-learn's own suite tests all but BlockScaler,
-# which needs named columns.
+# Packages whose estimators take tables, and other estimators of tables. scikit-learn's own suite tests all of them
+# except BlockScaler, which needs named columns.
 TABULAR = {"semi_supervised"}
 TABULAR_ESTIMATORS = {BlockScaler, PatientRelative}
 
@@ -60,7 +60,7 @@ atexit.register(ROWS.cleanup)
 NETWORKS = TemporaryDirectory(prefix="networks")
 atexit.register(NETWORKS.cleanup)
 
-# Constructor arguments, for required ones and for those that change the kind of output.
+# Constructor arguments that are required or change the kind of output.
 ARGUMENTS = {
     "ImagePipeline": [
         {"steps": [("read", ImageReader()), ("segment", WatershedSegmenter())], "batch_size": 2},
@@ -140,7 +140,7 @@ every_of_masks = pytest.mark.parametrize(
 
 @pytest.fixture
 def estimator(request, monkeypatch):
-    """Return a clone of the estimator; those that learn from masks get the masks of the watershed."""
+    """Return a clone of the estimator; an estimator that learns from masks gets the masks of the watershed."""
     if isinstance(request.param, LEARNERS):
         fit = type(request.param).fit
 
@@ -642,7 +642,7 @@ def test_error_from_thread_names_position(step, forty, position):
 
 
 def test_error_from_process_names_position(forty):
-    step = MorphologyFeatures(n_jobs=2)  # one is enough: joblib starts new processes after an error, for seconds
+    step = MorphologyFeatures(n_jobs=2)  # one is enough, because joblib needs seconds for new processes
     X = [*forty[:35], "gone.png", *forty[36:]]
     with pytest.raises(FileNotFoundError, match=r"^X\[35\] \('gone\.png'\): could not open") as caught:
         step.transform(X)

@@ -1,4 +1,4 @@
-"""The rule for labels: -1 alone means "unlabeled", and nothing else becomes a label silently."""
+"""The rule for labels: only -1 means "unlabeled", and other missing values raise an error."""
 
 import numpy as np
 import pandas as pd

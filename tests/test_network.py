@@ -325,7 +325,7 @@ def test_levels_are_normalized_as_in_torchvision(path, lesions, monkeypatch):
     open_network(path)._described.clear()
     mean, std = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.6, 0.7])
     white = np.full((40, 40, 3), (255, 102, 0), dtype=np.uint8)
-    white[0, 0] = 254  # else the image is a frame
+    white[0, 0] = 254  # otherwise the image would be a frame
     NetworkSegmenter(path, mean=mean, std=std).transform([white])
     image = fed[-1]
     assert (image.shape, image.dtype) == ((1, 3, 32, 32), np.float32)

@@ -24,7 +24,7 @@ BACKENDS = ["sequential", "threading", "loky", "at the end"]
 
 
 class AtTheEndBackend(ThreadingBackend):
-    """Backend that returns results at the end, like those of Ray and multiprocessing."""
+    """Backend that returns results at the end, like the backends of Ray and multiprocessing."""
 
     supports_return_generator = False
 

@@ -18,7 +18,7 @@ from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:No lesion was found"),
-    # scikit-learn warns of a column that is constant in all labeled rows; it is selected last
+    # scikit-learn warns about a column that is constant in all labeled rows; it is selected last
     pytest.mark.filterwarnings("ignore:Features .* are constant"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in divide"),
 ]

@@ -1,4 +1,4 @@
-"""Tests of what all commands have in common: errors, outputs that exist, interrupts, help."""
+"""Tests of behavior that all commands have in common: errors, existing outputs, interrupts, help."""
 
 import errno
 import importlib
@@ -157,7 +157,7 @@ def test_folder_that_can_not_be_made(run, monkeypatch):
 
 
 def interrupt_after(n_calls, error, monkeypatch):
-    """Raise an error when the rows of a later chunk are to be written."""
+    """Raise an error before the rows of a later chunk are written."""
     write = pd.DataFrame.to_csv
     calls = []
 

@@ -52,7 +52,7 @@ def test_demo_prints_results_and_writes_figure(folder, tmp_path):
         "not a medical",
     ):
         assert words in result.output
-    assert " ± " not in result.output  # an interval of two repeats says nothing
+    assert " ± " not in result.output  # an interval of two repeats is useless
     with Image.open(output) as figure:
         assert figure.size[0] > 500
 

@@ -24,7 +24,7 @@ CLASSES = ("basal cell carcinoma", "melanoma", "nevus")
 
 @pytest.fixture(scope="module")
 def trained(template, tmp_path_factory):
-    """Return a folder with a table of diagnoses and the model of them, and what the command printed."""
+    """Return a folder with a table of diagnoses and its model, and the output of the command."""
     place = tmp_path_factory.mktemp("diagnoses")
     shutil.copytree(template, place, dirs_exist_ok=True)
     table = pd.read_csv(place / "labels.csv")
@@ -43,7 +43,7 @@ def trained(template, tmp_path_factory):
 
 @pytest.fixture
 def printed(trained, place):
-    """Copy the model and its table to the working folder, and return what the training printed."""
+    """Copy the model and its table to the working folder, and return the output of the training."""
     for name in ("three.skops", "three.md", "diagnoses.csv"):
         shutil.copy(trained[0] / name, place)
     return trained[1]
@@ -139,7 +139,7 @@ def test_code_does_the_same(run, printed, capsys):
 
 
 def run_twice(run, command):
-    """Return what a command writes, and what the code that it shows writes."""
+    """Return the output of a command, and the output of the code that it shows."""
     run(*command)
     first = Path(command[4]).read_text(encoding="utf-8")
     exec(compile(run(*command, "--show-code").stdout, "code", "exec"), {})

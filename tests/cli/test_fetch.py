@@ -21,7 +21,7 @@ def run(*arguments, exit_code=0, **options):
 
 @pytest.fixture
 def downloads(monkeypatch):
-    """Replace the download of a file by one that makes it, and return the names of the files."""
+    """Replace the download of a file by a function that makes it, and return the names of the files."""
     names = []
 
     def fetch_file(remote, folder, progress=None):

@@ -13,7 +13,7 @@ from sklearn_melanoma.features import MorphologyFeatures
 pytestmark = pytest.mark.filterwarnings("ignore:y contains no unlabeled samples")
 LABELED = ["images", "--labels", "labels.csv", "-j", 1, "--features", "survey"]
 TRAIN = ["train", *LABELED, "-o", "new.skops"]
-# Names that only the library has.
+# Names that occur only in the library.
 PARAMETERS = re.compile(
     r"\b((label|group|image)_column|n_jobs|on_error|mm_per_pixel|melanoma=|melanoma with|sources|pos_label|DataFrame)"
 )

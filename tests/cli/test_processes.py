@@ -1,4 +1,4 @@
-"""Tests of each command as a process of its own."""
+"""Tests of each command in its own process."""
 
 import os
 import shutil
@@ -73,7 +73,7 @@ def test_ctrl_c_keeps_what_is_done(place):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, also to the worker processes
+    os.killpg(process.pid, signal.SIGINT)  # also to the worker processes, like a terminal
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     n_rows = len(pd.read_csv("table.part.csv"))

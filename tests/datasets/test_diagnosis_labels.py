@@ -36,5 +36,5 @@ def test_classes_of_a_model():
         -1,
     ]
     assert read_diagnoses(["nv", "bcc", "wart", "?"], ["naevus", "other"]).tolist() == ["naevus", "other", "other", -1]
-    # Two classes of one diagnosis: only their own words are sure.
+    # If two classes are the same diagnosis, only their own words are certain.
     assert read_diagnoses(["melanoma", "mel"], ["mel", "melanoma in situ"]).tolist() == ["melanoma", "mel"]

@@ -1,4 +1,4 @@
-"""Loader of DICOM files: folders, DICOMDIR, attributes, and what must not leave the files."""
+"""Loader of DICOM files: folders, DICOMDIR, attributes, and privacy of patients."""
 
 import os
 import re

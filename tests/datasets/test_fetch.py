@@ -331,7 +331,7 @@ def test_too_little_space_is_seen_before_the_download(server, tmp_path, monkeypa
         make_zip(f"ISIC-2017_Training_Data/{'a' * 300}.jpg"),
         make_zip("ISIC-2017_Training_Data/a", "ISIC-2017_Training_Data/a/b.jpg"),
     ],
-    # Without names, the content of the archives would be one. It holds the time.
+    # Without different names, the archives would have the same content. The content holds the time.
     ids=["parent", "inner-parent", "root", "drive", "backslash", "link", "long", "file-and-folder"],
 )
 def test_archive_out_of_its_folder(server, tmp_path, monkeypatch, archive):

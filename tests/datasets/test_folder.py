@@ -6,7 +6,7 @@ from PIL import Image
 
 from sklearn_melanoma.datasets import load_folder
 
-# Most tests label a part of the images, or none; tests of the warnings catch them themselves.
+# Most tests label some of the images, or none. Tests of the warnings catch them themselves.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*images have no row"),
     pytest.mark.filterwarnings("ignore:.*rows name no image"),

@@ -135,7 +135,7 @@ def test_melanoma_gives_values_a_meaning(load, melanoma, expected):
     ("melanoma", "values"), [(2, [2, 1, 2]), ({2: 1, 1: 0}, [2.0, 1.0, 2.0]), ("+", ["+", "-", "+"])]
 )
 def test_melanoma_takes_numbers_and_signs(load, melanoma, values):
-    other = -1 if melanoma == "+" else 0  # a minus alone means unknown
+    other = -1 if melanoma == "+" else 0  # a single minus means unknown
     assert get_targets(load(values, melanoma=melanoma)) == [1, other, 1]
 
 
@@ -225,7 +225,7 @@ def test_columns_of_the_isic_archive(load):
     flags = ["malignant", "malignant", "benign", "indeterminate", "indeterminate", "malignant", "benign", ""]
     assert get_targets(load({"benign_malignant": flags, **ARCHIVE})) == ARCHIVE_TARGET
     renamed = {name.replace("diagnosis", "iddx"): values for name, values in ARCHIVE.items()}
-    target = ["1", "1", "0", "0", "0", "1", "0", "0"]  # of ISIC 2024: malignant
+    target = ["1", "1", "0", "0", "0", "1", "0", "0"]  # a column of ISIC 2024: malignant
     assert get_targets(load({"target": target, **renamed}))[:7] == [1, 0, 0, 0, 0, 1, 0]
 
 
@@ -295,8 +295,8 @@ def test_numbers_that_another_column_contradicts_raise(load, flags, words, shown
 @pytest.mark.parametrize(
     "words",
     [
-        ["melanoma", "nevus", "nevus", "melanoma"],  # before the biopsy, so that some differ
-        ["none", "melanoma", "melanoma", "?"],  # of the family
+        ["melanoma", "nevus", "nevus", "melanoma"],  # diagnosis before the biopsy, so some differ
+        ["none", "melanoma", "melanoma", "?"],  # diseases in the family
         ["melanoma", "foo", "nevus", "bar"],
     ],
 )

@@ -1,4 +1,4 @@
-"""Rules of all loaders: which parameters errors name, and when missing labels give a warning."""
+"""Rules of all loaders: parameters in errors, and warnings about missing labels."""
 
 import inspect
 import re

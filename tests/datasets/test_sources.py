@@ -34,7 +34,7 @@ def test_folder_holds_images_without_masks(place):
 
 
 def test_counts_images_of_formats_that_are_not_read(place):
-    for name in ("d.heic", "E.JP2", "clinic/f.gif", "a.heif"):  # a.jpg is the last one, converted
+    for name in ("d.heic", "E.JP2", "clinic/f.gif", "a.heif"):  # the last image is converted to a.jpg
         (place / "data" / name).write_bytes(b"x")
     with pytest.warns(UserWarning, match=r"^3 images in 'data' are left out, such as 'E.JP2': their formats") as caught:
         assert names(find_images("data")) == ["a.jpg", "b.png", "clinic/a.jpg", "clinic/c.tif"]

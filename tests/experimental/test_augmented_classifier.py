@@ -84,7 +84,7 @@ def given_to(classifier, data, y, **options):
 
 
 def augmented_rows(lesions, n_augmentations, seed):
-    """Return the features of the first copies of all lesions, those of the second, and so on."""
+    """Return the features of the first copies of all lesions, then of the second copies, and so on."""
     rows = AugmentedFeatures(ColorFeatures(), n_augmentations, seed).transform(lesions)
     return rows.reshape(len(lesions), n_augmentations, -1).swapaxes(0, 1)
 

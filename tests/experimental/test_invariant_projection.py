@@ -92,7 +92,8 @@ def test_brightness_is_removed(make_lesion):
 
 
 def test_invariance_to_quarter_turns_and_mirror(lesions):
-    # Without color features: their rounding errors would be amplified. Those of the Fisher vectors are smaller.
+    # Color features are left out, because their rounding errors would be amplified. Errors of Fisher vectors are
+    # smaller.
     encoder = FisherVectorEncoder(n_gaussians=2, n_components=4, n_patches=500, random_state=0)
     union = FeatureUnion([("morphology", MorphologyFeatures()), ("fisher", encoder)])
     projection = InvariantProjection(union, n_components=5, random_state=0).fit(lesions)

@@ -119,7 +119,7 @@ def test_every_feature_has_a_direction():
     assert list(directions.index) == [name for family in families for name in family.FEATURES] + ["age"]
     assert directions.index.is_unique
     assert set(directions["direction"]) == {-1, 0, 1}
-    # A feature has a source if and only if its direction is known.
+    # A feature has a source if its direction is known, and only then.
     assert ((directions["source"] != "") == (directions["direction"] != 0)).all()
     meanings = directions.groupby("direction")["meaning"].unique().map(list).to_dict()
     assert meanings == {-1: ["less means worse"], 0: ["unknown"], 1: ["more means worse"]}

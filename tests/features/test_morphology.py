@@ -171,7 +171,7 @@ def test_spans_are_less_biased_than_between_centers_or_corners():
     centers = np.sqrt(np.mean(np.square(np.subtract(errors, 0.5)), axis=0))
     corners = np.sqrt(
         np.mean(np.square(np.add(errors, 0.5)), axis=0)
-    )  # at least: corners are 1 to 1.41 pixels farther apart than centers
+    )  # a lower limit: corners are 1 to 1.41 pixels farther apart than centers
     assert (ours < 0.35).all()
     assert (ours < np.minimum(centers, corners)).all()
 

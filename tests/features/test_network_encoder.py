@@ -46,8 +46,8 @@ def test_row_is_nan_without_a_lesion(lesions, path, region):
     ("mask", "square"),
     [
         ((slice(40, 50), slice(30, 50)), (slice(31, 59), slice(26, 54))),
-        ((slice(0, 10), slice(80, 100)), (slice(0, 28), slice(72, 100))),  # moved to be inside
-        ((slice(0, 90), slice(10, 20)), (slice(0, 90), slice(0, 100))),  # cut at the image
+        ((slice(0, 10), slice(80, 100)), (slice(0, 28), slice(72, 100))),  # moved into the image
+        ((slice(0, 90), slice(10, 20)), (slice(0, 90), slice(0, 100))),  # cut off at the side of the image
     ],
 )
 def test_square_around_the_lesion(mask, square):

@@ -24,7 +24,7 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 
 class OnePatient(PatientRelative):
-    """PatientRelative that takes all rows for one patient where there are no groups, as in scikit-learn's checks."""
+    """PatientRelative for which all rows are of one patient without groups, as in scikit-learn's checks."""
 
     def fit(self, X, y=None, groups=None):
         return super().fit(X, y, groups=np.zeros(_num_samples(X)) if groups is None else groups)
@@ -43,10 +43,10 @@ def test_scikit_learn_checks(estimator, check):
 
 @pytest.fixture
 def cohort():
-    """Return features, labels and patients: 30 patients with four lesions, of which one stands out in every third."""
+    """Return features, labels and patients: 30 patients with four lesions. In every third, one lesion is different."""
     random = np.random.default_rng(0)
     patients = np.repeat([f"patient {i}" for i in range(30)], 4)
-    typical = np.repeat(random.normal(0, 10, 30), 4)  # differs more between patients than lesions do within one
+    typical = np.repeat(random.normal(0, 10, 30), 4)  # differs more between patients than within a patient
     y = np.zeros(120, dtype=int)
     y[::12] = 1
     X = pd.DataFrame({"area": typical + random.normal(0, 1, 120) + 8 * y, "hue": random.normal(0, 1, 120)})
@@ -149,7 +149,7 @@ def test_in_pipelines_with_metadata_routing(cohort):
         assert list(model["classify"].feature_names_in_) == ["area", "hue", "area_relative", "hue_relative"]
         scores = model.predict_proba(X, groups=patients)[:, 1]
         assert scores[y == 1].min() > np.quantile(scores[y == 0], 0.9)
-        if parse_version(sklearn.__version__) >= parse_version("1.7"):  # before, `score` gets no groups
+        if parse_version(sklearn.__version__) >= parse_version("1.7"):  # in earlier versions, `score` gets no groups
             options = {"cv": GroupKFold(5), "params": {"groups": patients}, "error_score": "raise"}
             alone = cross_val_score(LogisticRegression(), X, y, **options)
             assert cross_val_score(model, X, y, **options).mean() > alone.mean() + 0.02

@@ -183,7 +183,7 @@ def test_textures_of_the_phantom():
 
 
 def test_first_order_of_the_phantom():
-    volume = gray_lesion(PHANTOM.reshape(-1, 5))  # these features do not depend on where the pixels are
+    volume = gray_lesion(PHANTOM.reshape(-1, 5))  # these features do not depend on the positions of the pixels
     found = measure_one(volume, features="firstorder", bin_width=1)
     found["firstorder_Kurtosis"] -= 3
     assert found.pop("firstorder_TotalEnergy") == found["firstorder_Energy"]

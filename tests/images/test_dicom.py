@@ -1,4 +1,4 @@
-"""Images in DICOM files: pixels, scale, errors and what must not come out of them."""
+"""Images in DICOM files: pixels, scale, errors and privacy of patients."""
 
 import builtins
 import re
@@ -148,9 +148,9 @@ def test_scale(tmp_path, attributes, expected):
     path = write(tmp_path, dicom(rgb(), **attributes))
     (lesion,) = ImageReader(max_side=32).fit_transform([path])
     assert lesion.mm_per_pixel == (None if expected is None else pytest.approx(expected))
-    assert lesion.scale == 2  # mm_per_pixel is of the source
+    assert lesion.scale == 2  # mm_per_pixel refers to the source
     (lesion,) = ImageReader(mm_per_pixel=0.5).fit_transform([path])
-    assert lesion.mm_per_pixel == 0.5  # what the user says goes before the file
+    assert lesion.mm_per_pixel == 0.5  # the user's value has priority over the file
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Tests with broken and malicious files.
 
-Each file gives an image, or a ValueError or OSError that names it. Batches can skip it.
+Each file is read as an image, or raises a ValueError or OSError that names it. Batches can skip it.
 """
 
 import os
@@ -156,7 +156,7 @@ def test_decoder_errors_name_file(files, tmp_path, monkeypatch, kind, method):
     (tmp_path / "image.png").write_bytes(files["plain.png"])
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile." + method, fail, raising=False)
     message = read_or_refuse(read_image, tmp_path / "image.png")
-    # Pillow takes some of these errors for a sign of another format when it opens a file.
+    # When Pillow opens a file, it treats some of these errors as a sign of another format.
     assert "of a kind" in message or method == "_open"
 
 

@@ -286,7 +286,7 @@ def test_channels_first(make_image):
             ImageReader().transform(X)
 
 
-# Masks in the place of diagnoses, and the other way round
+# Masks passed as diagnoses, and diagnoses passed as masks
 
 
 @pytest.mark.parametrize("y", [[0, 1], np.array([0, 1]), ["melanoma", "nevus"], [-1, 1]])

@@ -1,4 +1,4 @@
-"""Tests of `read_mask` and `write_mask`: what is a mask, and what is refused."""
+"""Tests of `read_mask` and `write_mask`: masks, and files that are not masks."""
 
 import re
 import struct
@@ -335,7 +335,7 @@ def test_palette_of_two_colors():
     image = Image.fromarray(BLOB.astype(np.uint8))
     image.putpalette([0, 0, 0, 128, 0, 0])
     np.testing.assert_array_equal(read_mask(reopen(image)), BLOB)
-    image.putpalette([255, 255, 255, 0, 0, 0])  # white where it is not lesion: as the colors say
+    image.putpalette([255, 255, 255, 0, 0, 0])  # white outside the lesion, as in the colors
     with pytest.warns(UserWarning, match="covers the whole rim"):
         np.testing.assert_array_equal(read_mask(reopen(image)), ~BLOB)
 

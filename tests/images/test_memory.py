@@ -1,4 +1,4 @@
-"""Peak memory of reading large and padded files, each in a process of its own.
+"""Peak memory of reading large and padded files, each in its own process.
 
 The files are padded with zeros, which take no space on most disks.
 """
@@ -50,7 +50,7 @@ def read_in_process():
 
 
 def write_file(path, *parts):
-    """Write bytes, and as many zeros as a number says."""
+    """Write bytes, and zeros for a number."""
     with open(path, "wb") as file:
         for part in parts:
             if isinstance(part, int):
@@ -80,7 +80,7 @@ def pad_png(side, kind, size, *, n=1, after=True):
 
 
 def tail_png(side):
-    """Return a PNG whose only chunk of pixels goes on after the pixels."""
+    """Return a PNG whose only chunk of pixels continues after the pixels."""
     data = rgb_png(side)
     start = data.index(b"IDAT")
     pixels = data[start + 4 : -16]

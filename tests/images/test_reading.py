@@ -198,7 +198,7 @@ def test_float_tiff(tmp_path):
 # Orientation
 
 
-# Functions from an upright image to its order in the file, per EXIF orientation.
+# For each EXIF orientation, the function from an upright image to its order in the file.
 LYING = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],

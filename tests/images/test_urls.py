@@ -328,7 +328,7 @@ class Sockets(AbstractFileSystem):
 
 
 class ConnectsFirst(Sockets):
-    """Store that reads when it is created, as stores of archives do."""
+    """Store that reads when it is created, like stores of archives."""
 
     protocol = "first"
 
@@ -387,7 +387,7 @@ class AnswerError(Exception):
 )
 def test_reason_of_missing_files(monkeypatch, cause, reason):
     def fail(url, limit, deadline):
-        raise FileNotFoundError(url) from cause  # as fsspec does
+        raise FileNotFoundError(url) from cause  # like fsspec
 
     monkeypatch.setattr("sklearn_melanoma._io.files._fetch_url", fail)
     url = "memory://gone.png"
@@ -407,7 +407,7 @@ def test_reads_from_http_no_more_than_limit(png, status, announced):
             content = png if self.path == "/one.png" else bytes(5_000_000)
             self.send_response(status)
             self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Range", "bytes 0-99/100")  # a lie
+            self.send_header("Content-Range", "bytes 0-99/100")  # a wrong length
             if announced or self.path == "/one.png":
                 self.send_header("Content-Length", len(content))
             self.end_headers()

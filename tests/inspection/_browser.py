@@ -22,7 +22,7 @@ def find_chromium():
 
 
 class Page:
-    """A page in a browser of its own, with all that it logged and requested."""
+    """A page in its own browser, with its log and its requests."""
 
     def __init__(self, executable, folder, *, width=1300, height=900, dark=False):
         (child_in, self._out), (self._in, child_out) = os.pipe(), os.pipe()
@@ -58,7 +58,7 @@ class Page:
         return self
 
     def __exit__(self, *exception):
-        os.close(self._out)  # Chromium ends when its pipe does
+        os.close(self._out)  # Chromium ends when its pipe is closed
         os.close(self._in)
         self._process.wait(TIMEOUT)
 
@@ -111,12 +111,12 @@ class Page:
 
     @property
     def requests(self):
-        """Addresses that the page asked for."""
+        """Addresses that the page requested."""
         sent = (event for event in self.events if event["method"] == "Network.requestWillBeSent")
         return [event["params"]["request"]["url"] for event in sent]
 
     def save_screenshot(self, path, *, height=None):
-        """Save what is visible as PNG, or the page down to a height."""
+        """Save the visible part, or the page down to a height, as PNG."""
         clip = {}
         if height is not None:
             width = self.run("document.documentElement.clientWidth")

@@ -1,4 +1,4 @@
-"""Small models of synthetic images, which the tests of contributions and reports share."""
+"""Small models of synthetic images, used by the tests of contributions and reports."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from sklearn_melanoma.datasets import make_lesions
 
 @pytest.fixture(scope="session")
 def lesions():
-    """Return 40 synthetic lesions; the first 30 are those of `model`."""
+    """Return 40 synthetic lesions; `model` is fitted to the first 30."""
     return make_lesions(40, image_size=(96, 128), hair=0.2, random_state=0)
 
 

@@ -1,4 +1,4 @@
-"""Contributions add up to the decision function of linear models; parts of models are found."""
+"""Tests that contributions add up to the decision function of linear models, and of parts of models."""
 
 import sys
 
@@ -41,7 +41,7 @@ from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier, Lab
 
 @pytest.fixture(scope="module")
 def rows():
-    """Return a table of 60 rows of three classes; the first two are those of a binary problem."""
+    """Return a table of 60 rows of three classes; the first two classes are the binary problem."""
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], 20)
     X = pd.DataFrame(rng.normal(size=(60, 4)) + y[:, np.newaxis], columns=["area", "solidity", "a_std", "hue"])
@@ -120,7 +120,7 @@ def test_other_models_have_no_contributions(classifier, rows):
 @pytest.mark.parametrize(
     "classifier",
     [
-        SVC(kernel="linear"),  # its three rows of weights are for pairs of classes
+        SVC(kernel="linear"),  # the three rows of weights are for pairs of classes
         make_pipeline(StandardScaler(), SVC(kernel="linear")),
         CalibratedClassifierCV(SVC(kernel="linear"), cv=2),
     ],
@@ -177,7 +177,7 @@ def wrap(kind, lesions, model):
     if kind == "pipeline":
         return model
     if kind == "threshold":
-        return FixedThresholdClassifier(FrozenEstimator(model), threshold=0.3)  # as load_model returns it
+        return FixedThresholdClassifier(FrozenEstimator(model), threshold=0.3)  # like a model from load_model
     if kind == "calibrated":
         return CalibratedClassifierCV(FrozenEstimator(model)).fit(X, y)
     if kind == "calibrated in folds":

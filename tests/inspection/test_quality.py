@@ -48,7 +48,7 @@ def draw_image(blur=0.0, lines=True):
     [((144, 192), 0), ((0, 192), np.sqrt(2)), ((0, 0), 2), ((144, 192 + 192 - 66), 0)],
 )
 def test_contact_of_disks(center, expected):
-    # Half a disk has the diameter of sqrt(1/2) of that of the disk; a quarter has two radii along the frame.
+    # The disk with half the area has sqrt(1/2) of the diameter; a quarter of a disk has two radii along the frame.
     contact = measure_frame_contact(draw_disk(*center, 60), ALL)
     assert contact == pytest.approx(expected, abs=0.12)
     assert (contact > RULES["cut_by_frame"].limit) == (expected > 0.5)

@@ -33,7 +33,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u
 
 
 class CountingImages(Sequence):
-    """A sequence of images that counts how often each is asked for."""
+    """A sequence of images that counts the accesses to each."""
 
     def __init__(self, images):
         self.images = images

@@ -1,4 +1,4 @@
-"""The page of a report in headless Chromium: it renders, sorts, filters and escapes, and asks for nothing."""
+"""The page of a report in headless Chromium: it renders, sorts, filters and escapes, and requests nothing."""
 
 import contextlib
 import tempfile
@@ -117,7 +117,7 @@ def test_several_classes_without_a_positive_one(lesions, tmp_path):
     model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, y)
     report = make_report(model, lesions.images, y)
     report.save(tmp_path / "report.html")
-    score = report.table["score"].to_numpy().round(4)  # as in the page
+    score = report.table["score"].to_numpy().round(4)  # as on the page
     with open_page(tmp_path / "report.html") as page:
         choose(page, "sort", "least certain first")
         assert list_cards(page) == list(np.argsort(score, kind="stable"))
@@ -196,7 +196,7 @@ def test_phone(path, dark):
 
 
 def test_contrast_of_texts(path):
-    # WCAG AA asks for 4.5 for text.
+    # WCAG AA requires 4.5 for text.
     measure = """
     (() => {
       const style = getComputedStyle(document.documentElement);
@@ -222,7 +222,7 @@ def test_three_classes_and_thousands_of_images(lesions, tmp_path):
     model = make_melanoma_pipeline("survey", LogisticRegression()).fit(images, y)
     path = tmp_path / "report.html"
     page_text = make_report(model, images, y).html
-    # The same cards many times: the browser gets as many as a large report has.
+    # The same cards are repeated, so that the browser gets as many as in a large report.
     start = page_text.index('"items":[') + len('"items":[')
     end = page_text.index("}]}</script>", start) + 1
     items = page_text[start:end]

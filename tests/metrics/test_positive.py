@@ -1,4 +1,4 @@
-"""Which class is the positive one, by parameter, by classifier or by the labels."""
+"""The positive class, by parameter, by classifier or by the labels."""
 
 import numpy as np
 import pytest

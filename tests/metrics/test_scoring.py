@@ -24,7 +24,7 @@ HALF = np.array([[1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool)
 
 
 class Threshold(BaseEstimator):
-    """Segments the pixels darker than `level`."""
+    """Segmenter of the pixels darker than `level`."""
 
     def __init__(self, level=0.5):
         self.level = level

@@ -58,7 +58,7 @@ def test_labels_of_different_groups_come_first():
 @pytest.mark.parametrize("scoring", ["roc_auc", "accuracy", make_scorer(accuracy_score)])
 def test_groups_count_once(data, scoring):
     X, y = data
-    prior = PriorLogisticRegression(np.array([1.0, 0, 0, 0, 0]), classes=(0, 1))  # without labels always the same
+    prior = PriorLogisticRegression(np.array([1.0, 0, 0, 0, 0]), classes=(0, 1))  # without labels, always the same
     options = {"labels_per_class": (0,), "n_repeats": 3, "random_state": 0, "scoring": scoring}
     several = np.repeat(np.arange(180), np.arange(180) % 4 + 1)
     expected = label_efficiency(prior, X, y, groups=np.arange(180), **options)
@@ -179,7 +179,7 @@ def test_words_score_like_numbers(data, methods, scoring, kind):
     assert scores["score"].between(0, 1).all()
     said = {"ridge": PriorLogisticRegression(classes=("nevus", "melanoma")), "plain": methods["plain"]}
     pd.testing.assert_frame_equal(label_efficiency(said, X, words, **options), scores)
-    # The draws differ, since the classes are in another order, but both are scores of the melanomas.
+    # The draws differ, because the classes are in another order, but both are scores of the melanomas.
     assert scores["score"].mean() == pytest.approx(expected["score"].mean(), abs=0.15)
 
 

@@ -38,7 +38,7 @@ def model():
 
 
 def write_file(path, entries, *, kind=ZIP_DEFLATED, **info):
-    """Write a file with a valid digest; a number of an entry stands for as many zeros."""
+    """Write a file with a valid digest; a number as entry means this number of zeros."""
     with ZipFile(path, "w", kind, compresslevel=1) as archive:
         archive.comment = _file._SEAL + bytes(64)
         for name, content in {_file.INFO: json.dumps({**INFO, **info}), **entries}.items():
@@ -71,7 +71,7 @@ def double(kind, depth):
 
 
 def double_flat(depth):
-    """Return the same nodes, one after the other instead of nested."""
+    """Return the same nodes in a row instead of nested."""
     items = [node("list", [], 1)]
     items += [node("list", [{"__id__": number - 1}, {"__id__": number - 1}], number) for number in range(2, depth)]
     return node("list", items)
@@ -367,7 +367,7 @@ def test_loaded_model_has_no_memory(path, tmp_path):
     holder.extra_ = np.array([Pipeline([("inner", inner)], memory="here"), None], dtype=object)
     union = FeatureUnion([("images", images), ("holder", holder)])
     model = Pipeline([("union", union), ("last", LogisticRegression())], memory=str(tmp_path / "top"))
-    with_memory = skops.io.dumps(model)  # as another program could
+    with_memory = skops.io.dumps(model)  # as another program could write it
     _file.write_model_file(path, json.dumps(INFO), with_memory)
     again = load_model(path)
     found = dict(again["union"].transformer_list)

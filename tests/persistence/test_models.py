@@ -320,7 +320,7 @@ def test_threshold_for_the_other_class_is_refused(word_model, lesions, path):
     again = save_and_load(whole.set_params(pos_label="melanoma"), path)
     np.testing.assert_array_equal(again.predict(lesions.images), whole.predict(lesions.images))
     assert read_model_info(path).pos_label == "melanoma"
-    save_model(whole.set_params(pos_label="nevus"), path)  # the user says so
+    save_model(whole.set_params(pos_label="nevus"), path)  # the user allows it
     assert read_model_info(path).pos_label == "nevus"
 
 
@@ -627,7 +627,7 @@ def test_untrusted_types_are_rejected_before_anything_runs(module, name, path, t
 
 def test_loads_a_trusted_function(path):
     make_file(path, with_node({"__class__": "exp", "__module__": "numpy", "__loader__": "FunctionNode"}))
-    assert load_model(path, trusted=("numpy.exp",)).func is np.exp  # skops 0.15 does not trust it by itself
+    assert load_model(path, trusted=("numpy.exp",)).func is np.exp  # skops 0.15 does not trust it
 
 
 def test_user_types_are_trusted_by_name(lesions, path):

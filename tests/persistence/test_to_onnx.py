@@ -53,11 +53,11 @@ COLUMNS = ["area", "asymmetry", "hue", "constant", "empty", "fisher_0", "fisher_
 
 @pytest.fixture(scope="module")
 def table():
-    """Rows with missing, repeated and constant numbers, columns without any, and a block of learned features."""
+    """Rows with missing, repeated and constant numbers, an empty column, and a block of learned features."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(80, 7)) + (np.arange(80) % 3)[:, np.newaxis] / 2
     rows[::7, 0], rows[:, 3], rows[:, 4] = np.nan, 2.0, np.nan
-    rows[:, 2] = rows[:, 2].round().clip(-1, 1)  # also the lowest and the highest are repeated
+    rows[:, 2] = rows[:, 2].round().clip(-1, 1)  # the lowest and the highest are repeated, too
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -91,7 +91,7 @@ def read_metadata(exported):
 
 
 def check_same(model, table, **options):
-    """Check that an exported model predicts as the model does, also beyond the range of its training."""
+    """Check that an exported model and the model have the same predictions, also beyond the range of the training."""
     rows = pd.concat([table, 3 * table - 2, table / 10], ignore_index=True)
     label, scores = run(to_onnx(model, **options), rows)
     if hasattr(model, "predict_proba"):
@@ -101,7 +101,7 @@ def check_same(model, table, **options):
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
     differs = label != model.predict(rows)
-    if scores.shape[1] > 1:  # classes whose probabilities are equal but for the last digit
+    if scores.shape[1] > 1:  # classes whose probabilities differ only in the last digit
         differs &= np.diff(np.sort(scores)[:, -2:]).ravel() > 1e-9
     assert not differs.any()
 
@@ -155,7 +155,7 @@ def test_calibrated_classifiers(table, method, n_classes):
     labels = make_labels(n_classes)
     fitted = make_table_model(PriorLogisticRegression()).fit(table, labels)
     check_same(CalibratedClassifierCV(FrozenEstimator(fitted), method=method).fit(table, labels), table)
-    if method != "temperature":  # of probabilities, and averaged over folds
+    if method != "temperature":  # calibration of probabilities, and averaged over folds
         trees = make_table_model(RandomForestClassifier(5, max_depth=3, random_state=0))
         model = CalibratedClassifierCV(trees, method=method, cv=2).fit(table, labels)
         rows = 2 * table

@@ -70,7 +70,7 @@ def sent(monkeypatch):
 
 @pytest.fixture
 def no_reading_here(monkeypatch):
-    """Make it an error to open an image in this process."""
+    """Raise an error if an image is opened in this process."""
 
     def refuse(path, limit):
         raise AssertionError(f"{path} was opened by the main process")
@@ -89,7 +89,7 @@ def test_workers_read_paths_and_return_the_same_rows(features_and_rows, paths, d
     np.testing.assert_array_equal(found.to_numpy(), rows.to_numpy())  # bit for bit
     assert found.equals(rows)
     assert len(sent) == len(paths) / BATCH_SIZE
-    # Tasks hold paths and steps, no images: one image takes 30 kB.
+    # Tasks hold paths and steps, but no images: one image takes 30 kB.
     assert max(map(len, sent)) < 10_000 < os.path.getsize(paths[0])
 
 

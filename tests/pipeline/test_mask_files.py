@@ -61,7 +61,7 @@ def test_positions_count_in_the_whole_sequence(files, make_image):
     masks = [os.path.join(os.path.dirname(masks[0]), f"{i}.png") for i in range(21)]
     with pytest.raises(ValueError, match=r"X\[20\] \('"):
         write_masks(WatershedSegmenter(), images, masks)
-    assert len(os.listdir(os.path.dirname(masks[0]))) == 16  # those of the first batch are kept
+    assert len(os.listdir(os.path.dirname(masks[0]))) == 16  # masks of the first batch are kept
 
 
 def test_pipelines_of_image_steps(files):

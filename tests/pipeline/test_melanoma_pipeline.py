@@ -1,4 +1,4 @@
-"""make_melanoma_pipeline with any classifier and with few labels: unlabeled is never a class."""
+"""make_melanoma_pipeline with any classifier and with few labels: -1 is never a class."""
 
 import pickle
 
@@ -233,7 +233,7 @@ def test_score_leaves_out_unlabeled_images(lesions, few, make):
 def test_score_in_plain_cross_validation_leaves_out_unlabeled_rows(table, few):
     model = make_melanoma_pipeline()[1:]
     scores = cross_val_score(model, table, few, cv=2)
-    assert scores.min() > 0.5  # -1 is never predicted: with it, at most 0.4 could be right
+    assert scores.min() > 0.5  # -1 is never predicted; if it were, at most 0.4 could be right
 
 
 def test_weights_of_scores(table, few):

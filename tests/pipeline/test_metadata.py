@@ -63,7 +63,7 @@ def measure(X, columns, *, new=None):
     return features.transform(X if new is None else new).iloc[:, 3:]
 
 
-# What comes out
+# # Output
 
 
 def test_columns_follow_the_features_of_the_images(X, lesions):
@@ -145,7 +145,7 @@ def test_containers_of_the_output(X, few):
     assert type(model.set_output(transform="polars")[:-1].transform(X)) is pl.DataFrame
 
 
-# Where the images are
+# # The column of images
 
 
 def test_any_kind_of_image_is_found(X, lesions, tmp_path):
@@ -182,7 +182,7 @@ def test_images_are_named_if_there_are_two_columns(X, few, lesions):
     np.testing.assert_array_equal(named.iloc[::-1, :3], make_survey()["features"].fit_transform(X).iloc[:, :3])
 
 
-# What a column holds
+# # Values of columns
 
 
 @pytest.mark.parametrize("missing", [np.nan, None, pd.NA, "unknown", "", " NaN ", pd.NaT])
@@ -245,7 +245,7 @@ def test_a_column_without_values_is_ignored(X):
     assert list(table.columns) == ["age"]
 
 
-# Whatever takes a pipeline
+# # Functions that take a pipeline
 
 
 def test_search_and_cross_validation(X, few):

@@ -576,7 +576,7 @@ def test_fit_with_few_labels(fitted, lesions, few_labels):
     assert scores.shape == (40, 2)
     np.testing.assert_allclose(scores.sum(axis=1), 1)
     assert fitted.classes_.tolist() == [0, 1]
-    labeled = few_labels != -1  # scores of the unlabeled ones vary between versions
+    labeled = few_labels != -1  # scores of unlabeled images vary between versions
     assert roc_auc_score(few_labels[labeled], scores[labeled, 1]) > 0.75
 
 

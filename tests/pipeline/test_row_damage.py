@@ -1,4 +1,4 @@
-"""Damaged files of the row cache: rows are recomputed, and one warning at most tells of it."""
+"""Damaged files of the row cache: rows are recomputed, with at most one warning."""
 
 import os
 import sqlite3
@@ -43,7 +43,7 @@ def make_pipeline(memory, **options):
 
 
 def transform(memory, images):
-    """Return the rows, and the warnings but the one about the image without a lesion."""
+    """Return the rows, and the warnings except the one about the image without a lesion."""
     row_cache._HELD.clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -104,7 +104,7 @@ def check_damaged_files(folder, images, stored, seeds, monkeypatch):
         for file in folder.iterdir():
             file.unlink()
         (folder / FILE).write_bytes(damage(content, np.random.default_rng(seed)))
-        for _ in range(2):  # the second time, with what the first left behind
+        for _ in range(2):  # the second time, with the file that the first call left
             rows, messages = transform(folder, images)
             np.testing.assert_array_equal(rows, expected, err_msg=f"seed {seed}")
             assert len(messages) <= 1, seed
@@ -271,7 +271,7 @@ def test_exception_of_a_sequence_comes_through(tmp_path, images, error):
 
 
 class Mixed(Raising):
-    """Step whose rows have another dtype than those of the other features."""
+    """Step whose rows have another dtype than the other features."""
 
     def transform(self, X):
         super().transform(X)

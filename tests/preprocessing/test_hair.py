@@ -251,7 +251,7 @@ def test_rejects_invalid_image(function):
 
 @pytest.mark.real_data
 def test_hair_of_real_images(real_data):
-    """Three images have thick hair; the others have none but a network, globules or a rough surface."""
+    """Three images have thick hair. The others have no hair, but a network, globules or a rough surface."""
     paths = {Path(path).stem: path for path in load_ph2(real_data("ph2")).images}
     covered = {name: detect_hair(read_image(path, max_side=384)).mean() for name, path in paths.items()}
     assert all(covered[name] > 0.08 for name in ("IMD101", "IMD375", "IMD305"))

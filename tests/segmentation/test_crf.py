@@ -121,7 +121,7 @@ def test_blurred_border_moves_to_edge(edge):
     np.testing.assert_array_equal(refined > 0.5, np.arange(60) >= np.full((40, 1), 30))
     assert refined[20, 29] < 0.2
     assert refined[20, 30] > 0.8
-    # Smoothness alone does not depend on colors.
+    # The smoothness kernel does not depend on colors.
     alone = refine_probability(image, off, appearance_weight=0, smoothness_weight=3)
     np.testing.assert_array_equal(alone > 0.5, off > 0.5)
 
@@ -296,7 +296,7 @@ def test_choose_refined_region_keeps_largest_overlapping():
     likely[9, 8] = False  # a hole
     likely[2:4, 2:12] = True  # beside it
     likely[10, 13:15] = True  # on it, but smaller
-    likely[:, 20:] = True  # larger, elsewhere
+    likely[:, 20:] = True  # larger, at another place
     expected = np.zeros_like(mask)
     expected[6:14, 6:12] = True
     np.testing.assert_array_equal(choose_refined_region(likely, mask), expected)

@@ -90,7 +90,7 @@ def test_content_of_frames_of_known_widths():
     assert find_content(framed) == (
         slice(8, 67),
         slice(5, 84),
-    )  # and the line at the edge, which is blurred by resizing
+    )  # and the line at the edge, because resizing blurs it
 
 
 @pytest.mark.parametrize("make", [WatershedSegmenter, SegmenterSelector])

@@ -40,7 +40,7 @@ def test_scikit_learn_checks(estimator, check):
 
 @pytest.fixture
 def pixels():
-    """Return pixels of 30 images, in which the second class lies above a threshold of its own image's mean."""
+    """Return pixels of 30 images; the second class lies above a threshold at the mean of its own image."""
     random = np.random.default_rng(0)
     images = np.repeat(np.arange(30), 40)
     X = random.normal(size=(1200, 6)).astype(np.float32)
@@ -178,7 +178,7 @@ def test_warm_start_goes_on(pixels):
 
 
 def test_early_stopping_keeps_the_best_pass(pixels):
-    """Labels that cannot be predicted: what is learned by heart makes the loss of the other images grow."""
+    """Labels that can't be predicted: memorizing them increases the loss of the other images."""
     X, _, images = pixels
     y = np.random.default_rng(4).uniform(size=1200) < 0.4
     options = {"layer_sizes": (32,), "dropout": 0, "learning_rate": 0.02, "max_iter": 40, "min_steps": 1}
@@ -188,7 +188,7 @@ def test_early_stopping_keeps_the_best_pass(pixels):
     best = int(np.argmax(model.validation_scores_))
     assert model.n_iter_ == len(model.validation_scores_) == best + 4 < 40
 
-    # Which images were left out shows in the loss of the weights that were kept.
+    # The loss of the kept weights shows which images were left out.
     random = np.random.RandomState(0)
     start_network(X, (32,), random)
     rows = np.isin(images, random.permutation(30)[:6])
@@ -315,7 +315,7 @@ def test_segments(data, fitted):
 
 
 def test_frozen_classifier_learns_the_style_of_a_few_masks(data, fitted):
-    """The classifier stays as it is; the threshold is that of the new masks."""
+    """The classifier does not change; the threshold is fitted to the new masks."""
     wide = [ndi.binary_dilation(mask, iterations=3) for mask in data.masks]
     other = PixelClassifierSegmenter(estimator=FrozenEstimator(fitted.estimator_), prior_masks=0, random_state=0)
     other.fit(data.images[12:18], wide[12:18])

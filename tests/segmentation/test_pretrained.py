@@ -1,4 +1,4 @@
-"""Tests of the segmenter that comes with the package."""
+"""Tests of the pretrained segmenter in the package."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_weights_from_a_file(data, tmp_path):
     perceptron = read.estimator_.estimator
     assert perceptron.layer_sizes == (6, 4)
     rows = np.random.default_rng(0).normal(size=(40, perceptron.n_features_in_))
-    assert perceptron.partial_fit(rows, rows[:, 0] > 0).n_iter_ == 1  # it can go on learning
+    assert perceptron.partial_fit(rows, rows[:, 0] > 0).n_iter_ == 1  # it can continue to learn
 
 
 @pytest.mark.real_data
@@ -78,5 +78,5 @@ def test_twenty_masks_of_real_images(segmenter, real_data, load, name, step, flo
     fitted = clone(segmenter).fit(images[:20], masks[:20])
     score = fitted.score(images[20::2], masks[20::2])
     assert score >= floor
-    if name == "ham10000":  # drawn wider than by the watershed
+    if name == "ham10000":  # drawn wider than the masks of the watershed
         assert score > WatershedSegmenter().score(images[20::2], masks[20::2]) + 0.01

@@ -180,7 +180,7 @@ def test_rejects_invalid_parameters(data, arguments):
 
 @pytest.fixture(scope="module")
 def many():
-    """Return lesions with masks, more of them than are sent to a process together."""
+    """Return lesions with masks, more than are sent to a process at once."""
     return WatershedSegmenter().transform(make_lesions(21, image_size=(48, 64), random_state=0).images)
 
 
@@ -200,7 +200,7 @@ parallel_segmenters = pytest.mark.parametrize(
 def test_parallel_equals_serial(many, segmenter):
     alone = clone(segmenter).set_params(n_jobs=None).fit(many[:6], [lesion.mask for lesion in many[:6]])
     parallel = deepcopy(alone).set_params(n_jobs=2)
-    with parallel_config("loky", inner_max_num_threads=1):  # as many threads of BLAS as in the tests
+    with parallel_config("loky", inner_max_num_threads=1):  # the same number of threads of BLAS as in the tests
         lesions, masks = parallel.transform(many), parallel.predict(many)
     assert len(lesions) == len(masks) == len(many)
     for lesion, mask, expected in zip(lesions, masks, alone.transform(many), strict=True):

@@ -99,7 +99,7 @@ def test_mask_has_shape_of_image(image, channel, even_light, margin):
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_flat_images_with_boxes(data):
-    """Images of screens and cards have large areas of one color, random arrays have not."""
+    """Images of screens and cards have large areas of one color; random arrays don't."""
     shape = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
     image = np.full((*shape, 3), data.draw(st.integers(0, 255)), np.uint8)
     for _ in range(data.draw(st.integers(0, 4))):

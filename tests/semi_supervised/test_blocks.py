@@ -13,7 +13,7 @@ LABELS = np.array([1, 0, 0, 1, 0, 1] + [-1] * 34)
 
 @pytest.fixture(scope="module")
 def table():
-    """Return standardized features beside a block with a mean and a length of its own."""
+    """Return standardized features and a block with its own mean and length."""
     random = np.random.default_rng(0)
     own = random.normal(size=(40, 4))
     own = (own - own.mean(axis=0)) / own.std(axis=0)
@@ -23,7 +23,7 @@ def table():
 
 
 def test_block_has_its_variance_of_the_log_odds(table):
-    """Drawn from the prior, both parts of the log-odds have the same variance on average over the samples."""
+    """With weights from the prior, both parts of the log-odds have the same mean variance over the samples."""
     scaled = scale_blocks({"fisher_": 1.0}, list(table.columns), table.to_numpy()).apply(table.to_numpy())
     np.testing.assert_allclose(scaled[:, :4], table.iloc[:, :4])
     np.testing.assert_allclose(scaled[:, 4:].mean(axis=0), 0, atol=1e-12)

@@ -41,7 +41,7 @@ def make_diagnoses(n_per_class=5, seed=0, distance=2.0):
 
 
 def keep_labels(few, **counts):
-    """Return labels with these numbers of them for some classes."""
+    """Return labels, with the given numbers of labels for some classes."""
     kept = few.copy()
     for label, count in counts.items():
         kept[np.flatnonzero(few == label)[count:]] = -1
@@ -228,7 +228,7 @@ def test_class_without_a_label_gets_no_pseudo_labels(number, table):
     model = [BalancedSelfTrainingClassifier(prior), CoTrainingClassifier(prior, views)][number].fit(table, labels)
     without, own = np.array([3, 6]), model.estimator_
     np.testing.assert_allclose(own.coef_[without], own.prior_coef_[without])
-    assert abs(own.coef_ - clone(prior).fit(table, labels).coef_).max() > 1e-3  # pseudo-labels of the others
+    assert abs(own.coef_ - clone(prior).fit(table, labels).coef_).max() > 1e-3  # pseudo-labels of the other classes
     assert model.predict_proba(table).shape == (300, 7)
 
 

@@ -18,7 +18,7 @@ PRIOR = np.linspace(0.2, 1, N_FEATURES)
 
 
 def draw(n_samples, truth, seed=0):
-    """Draw standardized features that share a common cause, as those of lesions do, and labels by true weights."""
+    """Draw standardized features with a common cause, like features of lesions, and labels by true weights."""
     random = np.random.default_rng(seed)
     X = 0.6 * random.normal(size=(n_samples, 1)) + 0.8 * random.normal(size=(n_samples, N_FEATURES))
     return X, (random.uniform(size=n_samples) < expit(X @ truth)).astype(int)

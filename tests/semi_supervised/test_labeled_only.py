@@ -1,4 +1,4 @@
-"""LabeledOnlyClassifier: what it leaves out and passes on, and which classifiers need it."""
+"""LabeledOnlyClassifier: samples left out, arguments passed on, and classifiers that need it."""
 
 import pickle
 
@@ -416,7 +416,7 @@ def test_number_as_prevalence_is_that_of_the_positive_class(data):
     prior = PriorLogisticRegression(classes=("nevus", "melanoma"))
     model = BalancedSelfTrainingClassifier(prior, prevalence=0.1).fit(X, words)
     named = BalancedSelfTrainingClassifier(prior, prevalence={"melanoma": 0.1}).fit(X, words)
-    assert model.prevalence_ == named.prevalence_ == pytest.approx(0.9)  # of classes_[1], the nevus
+    assert model.prevalence_ == named.prevalence_ == pytest.approx(0.9)  # probability of classes_[1], the nevus
     np.testing.assert_array_equal(model.predict_proba(X), named.predict_proba(X))
 
 

@@ -61,7 +61,7 @@ def test_two_classes_are_the_binary_correction(n_features):
 
 @pytest.mark.parametrize("n_classes", [2, 3, 7])
 def test_penalty_is_that_of_a_class_against_the_mean_of_the_others(n_classes):
-    """One label of each class moves it, relative to the mean of the others, by the same step for any number of them."""
+    """One label of each class moves the class, relative to the mean of the others, by the same step for any number."""
     rng = np.random.default_rng(0)
     penalty, labels = 1e6, np.arange(n_classes)
     X = rng.normal(size=(n_classes, 3))
@@ -143,7 +143,7 @@ def test_class_without_labels_keeps_its_prior(data):
     np.testing.assert_array_equal(model.coef_[unlabeled], prior_alone.coef_[unlabeled])
     np.testing.assert_array_equal(model.intercept_[unlabeled], 0)
     assert abs(model.coef_ - prior_alone.coef_).max() > 0.1
-    # Labels of two classes say nothing about the odds of the others.
+    # Labels of two classes contain no information about the odds of the others.
     labeled = [model.classes_.tolist().index(label) for label in ("bcc", "mel")]
     assert model.intercept_[labeled].sum() == pytest.approx(0, abs=1e-9)
 
@@ -334,7 +334,7 @@ def test_misspelled_diagnoses_are_named(rows):
     named = dict(zip(labels, ["nevus", "other", "melanoma"], strict=True))
     again = PriorLogisticRegression("literature", classes=named).fit(rows, [-1] * 50)
     np.testing.assert_array_equal(again.coef_, model.coef_)
-    beside = PriorLogisticRegression("literature", classes=labels[1:]).fit(rows, [-1] * 50)  # all are "other" then
+    beside = PriorLogisticRegression("literature", classes=labels[1:]).fit(rows, [-1] * 50)  # then all are "other"
     assert beside.diagnoses_ == {"basal cel carcinoma": "other", "melanoma": "melanoma"}
     by_name = PriorLogisticRegression({"melanoma": {"area": 1}}, classes=labels).fit(rows, [-1] * 50)
     assert by_name.diagnoses_ == {}
