@@ -51,7 +51,7 @@ def load_isic_2020(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_isic_2017`, without masks and with these differences:
 
         - `split` is "training" or "test". Test images have no diagnosis.
-        - - `diagnosis` is the diagnosis of the table, such as "melanoma" or "nevus". Most benign lesions have only
+        - `diagnosis` is the diagnosis of the table, such as "melanoma" or "nevus". Most benign lesions have only
           "benign".
         - `groups` are the patients. Duplicates in the list are in one group, even if their patients differ.
 
