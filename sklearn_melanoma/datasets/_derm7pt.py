@@ -37,7 +37,7 @@ def load_derm7pt(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_ham10000`, with these differences:
 
         - `masks` is None.
-        - - `diagnosis` is the diagnosis of the table, such as "melanoma (in situ)" or "clark nevus".
+        - `diagnosis` is the diagnosis of the table, such as "melanoma (in situ)" or "clark nevus".
         - `groups` are the cases. Each has one dermoscopic image.
         - `frame` has the seven-point checklist, and the path of the clinical image of the case in ``images``.
         - `split` is "training", "validation" or "test", or None if not all images are in a split.

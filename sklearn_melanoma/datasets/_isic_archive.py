@@ -35,7 +35,7 @@ def load_isic_archive(folder: PathLike | None = None) -> Bunch:
         The fields of :func:`load_ham10000`, with these differences:
 
         - `masks` is None.
-        - - `target` is -1 without a diagnosis, or if the diagnosis could be melanoma or not, such as "Malignant" alone.
+        - `target` is -1 without a diagnosis, or if the diagnosis could be melanoma or not, such as "Malignant" alone.
         - `diagnosis` is the most specific one of the columns ``diagnosis_1`` to ``diagnosis_5``, or of the columns of
           older versions, ``diagnosis`` and ``benign_malignant``.
         - `groups` are the patients, else the lesions, else the images.

@@ -73,8 +73,8 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
 
     These classifiers know -1 as a missing label and need no wrapper:
 
-    - - classifiers of this package, and all classifiers with an attribute ``accepts_unlabeled = True``,
-    - - classifiers of :mod:`sklearn.semi_supervised` and of ``sslearn.wrapper``,
+    - classifiers of this package, and all classifiers with an attribute ``accepts_unlabeled = True``,
+    - classifiers of :mod:`sklearn.semi_supervised` and of ``sslearn.wrapper``,
     - :class:`~sklearn.frozen.FrozenEstimator`, which is not fitted,
     - a :class:`~sklearn.pipeline.Pipeline` that ends in one of them, and a search, such as
       :class:`~sklearn.model_selection.GridSearchCV`, over one of them with
