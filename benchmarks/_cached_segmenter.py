@@ -13,7 +13,7 @@ from sklearn_melanoma.segmentation._pixel_features import PixelDescription
 
 
 class CachedSegmenter(PixelClassifierSegmenter):
-    """Pixel classifier that describes each image once, since all models of a benchmark have the same features."""
+    """Pixel classifier that describes each image once, because all models of a benchmark have the same features."""
 
     known: dict[Any, PixelDescription] = {}  # noqa: RUF012 (shared on purpose)
 

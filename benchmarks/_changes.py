@@ -16,7 +16,7 @@ from sklearn_melanoma.images import read_image, read_mask
 #: Numbers that replace bytes of a header.
 NUMBERS = (b"\0", b"\xff", b"\0\0", b"\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
 
-#: Probability of each change. Changes that move no other byte are more frequent: they get furthest into a decoder.
+#: Probability of each change. Changes that do not move other bytes are more frequent, because decoders read farther.
 CHANGES = {
     "flip": 0.35,
     "number": 0.2,
@@ -97,7 +97,7 @@ def find_outcome(entry: str, path: str, *, strict: bool = False) -> str:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore")
-        # These are about the content of a sound file.
+        # Warnings about the content of a valid file.
         content = (
             "No lesion was found|.* covers the whole rim of the image|.* pages or frames with different images|"
             "The scale of .* is ignored"

@@ -37,7 +37,7 @@ Makers = dict[str, Callable[[], bytes]]
 
 @cache
 def build_corpus() -> dict[str, bytes]:
-    """Return small files by name: first the files that hold an image, then the files that hold none."""
+    """Return small files by name: first files with an image, then files without one."""
     parts = (
         *(_encode_plain(kind) for kind in SUFFIXES),
         _encode_modes(),
@@ -54,7 +54,7 @@ def build_corpus() -> dict[str, bytes]:
 
 
 def list_large_files() -> Makers:
-    """Return makers of the costliest files that are read, and of some that are rejected, by name."""
+    """Return makers of the costliest readable files, and of some rejected files, by name."""
     return _list_large_uncompressed() | _list_large_compressed() | _list_extreme() | _list_padded() | list_large_dicom()
 
 
@@ -170,7 +170,7 @@ def _encode_variants() -> NamedFiles:
 
 
 def _list_other_content() -> NamedFiles:
-    """Yield files that hold something else than an image of a supported format."""
+    """Yield files without an image of a supported format."""
     yield "empty.jpg", b""
     yield "text.jpg", b"no image\n" * 200
     yield "svg.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"

@@ -1,4 +1,4 @@
-"""Damage of masks, of the kinds that volunteers, programs and mixed-up files cause."""
+"""Damage of masks, as by volunteers, programs and mixed-up files."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ KINDS = ("border", "ellipse", "shift", "other lesion")
 
 
 def damage_masks(masks: Sequence[Mask], fraction: float, seed: int) -> tuple[list[Mask], NDArray[np.object_]]:
-    """Damage a fraction of masks, with the kinds in turn.
+    """Damage a fraction of masks, with each kind in turn.
 
     Parameters
     ----------
     masks : sequence of ndarray of shape (height, width), dtype bool
         True masks.
     fraction : float
-        Fraction that is damaged.
+        Fraction of masks to damage.
     seed : int
-        Seed of the choice and of the amount.
+        Seed of the choice of masks and of the amount of damage.
 
     Returns
     -------
     masks : list of ndarray
         The masks, some damaged.
     kinds : ndarray of shape (n_masks,), dtype object
-        One of `KINDS`, or "" for masks that are unchanged.
+        One of `KINDS`, or "" for unchanged masks.
     """
     rng = np.random.default_rng(seed)
     damaged, kinds = list(masks), np.full(len(masks), "", dtype=object)
@@ -52,7 +52,7 @@ def damage_masks(masks: Sequence[Mask], fraction: float, seed: int) -> tuple[lis
 
 
 def _move_border(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Move the border out or in by 10 to 20 % of the root of the area."""
+    """Move the border outwards or inwards by 10 to 20 % of the root of the area."""
     distance = ndi.distance_transform_edt(mask) - ndi.distance_transform_edt(~mask)
     step = rng.uniform(0.1, 0.2) * np.sqrt(mask.sum())
     tight = distance > step
@@ -60,7 +60,7 @@ def _move_border(mask: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _draw_ellipse(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Draw a rough ellipse: that of the mask's moments, with axes, center and direction off."""
+    """Draw a rough ellipse: the ellipse of the mask's moments, with wrong axes, center and direction."""
     points = np.argwhere(mask)
     center = points.mean(axis=0) + rng.normal(0, 0.08 * np.sqrt(len(points)), 2)
     variances, directions = np.linalg.eigh(np.cov(points.T) + np.eye(2))

@@ -38,7 +38,7 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_images: int | None
     Returns
     -------
     dict
-        The data sets by name, or `SYNTHETIC` alone without `data`. They hold images, masks, target and groups.
+        The data sets by name, or only `SYNTHETIC` without `data`. They hold images, masks, target and groups.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def load_sets(data: Path | None, names: Sequence[str], *, max_images: int | None
 
 
 def save_images(images: Sequence[Any], folder: Path) -> list[str]:
-    """Return the paths of images. Images that come from no file are saved in a folder as JPEG."""
+    """Return the paths of images. Images without a file are saved in a folder as JPEG."""
     paths = []
     for position, image in enumerate(images):
         path = image if isinstance(image, str | Path) else folder / f"{position}.jpg"
@@ -89,7 +89,7 @@ def describe_sets(sets: dict[str, Bunch]) -> list[str]:
 
 
 def _draw_images(lesions: Bunch, size: int) -> Bunch:
-    """Return images drawn at random within melanomas and others, or all if there are no more than asked for."""
+    """Return images drawn at random within melanomas and others, or all images if there are not more."""
     if len(lesions.images) <= size:
         return lesions
     chosen = resample(

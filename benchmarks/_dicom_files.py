@@ -19,7 +19,7 @@ PLAIN, DEFLATED, RLE = f"{SHORT}.1", f"{SHORT}.1.99", f"{SHORT}.5"
 JPEG, JPEG_LOSSLESS, JPEG_LS, JPEG_2000 = (f"{SHORT}.4.{number}" for number in (50, 70, 80, 90))
 SYNTAXES = (SHORT, PLAIN, DEFLATED, f"{SHORT}.2", RLE, JPEG, JPEG_LOSSLESS, JPEG_LS, JPEG_2000, f"{SHORT}.4.100")
 
-_LARGE_SIDE = 9459  # of the largest square that is read
+_LARGE_SIDE = 9459  # side of the largest square that is read
 
 #: Bytes of the files before their pixels, without a palette or a color profile.
 N_HEADER = 500
@@ -30,7 +30,7 @@ NUMBER_TAGS = tuple(
 )
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 9, 11, 12, 15, 16, 17, 32, 47, 48, 49, 63, 64, 65, 255, 256, 9459, 32_768, 65_535)
 
-#: Texts that replace those of a tag: the number of frames, the colors, the spacing and the transfer syntax.
+#: Texts that replace the text of a tag: the number of frames, the colors, the spacing and the transfer syntax.
 TEXTS = {
     (0x0028, 0x0008): ("1", "2", "0", "-1", "1e9", "x", ""),
     (0x0028, 0x0004): (
@@ -43,7 +43,7 @@ TEXTS = {
 
 
 def has_pydicom() -> bool:
-    """Return whether pydicom is installed, which reads and builds DICOM files."""
+    """Return whether pydicom, which reads and builds DICOM files, is installed."""
     return find_spec("pydicom") is not None
 
 
@@ -59,7 +59,7 @@ def build_dicom(pixels: Any, colors: str = "RGB", *, syntax: str = PLAIN, **attr
     syntax : str
         UID of the transfer syntax.
     **attributes
-        Other attributes, by keyword. They replace those that follow from the pixels.
+        Other attributes, by keyword. They replace attributes that follow from the pixels.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def build_dicom(pixels: Any, colors: str = "RGB", *, syntax: str = PLAIN, **attr
         "PixelRepresentation": 0,
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some attributes are meant to be wrong
+        warnings.simplefilter("ignore")  # some attributes are wrong on purpose
         for keyword, value in (form | attributes).items():
             setattr(content, keyword, value)
         content.PixelData = encapsulate([pixels]) if isinstance(pixels, bytes) else pixels.tobytes()
@@ -167,7 +167,7 @@ def encode_runs(levels: np.ndarray) -> bytes:
 
 
 def _encode_row(row: bytes) -> bytes:
-    """Return a row in runs of up to 128 bytes that differ, or that are equal."""
+    """Return a row in runs of up to 128 bytes that are all different or all equal."""
     if len(set(row)) == 1:
         return b"".join(bytes([257 - min(128, len(row) - at), row[0]]) for at in range(0, len(row), 128))
     return b"".join(bytes([len(row[at : at + 128]) - 1]) + row[at : at + 128] for at in range(0, len(row), 128))

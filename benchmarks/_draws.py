@@ -1,4 +1,4 @@
-"""Random draws of held-out lesions and of the few labels to learn from."""
+"""Random draws of held-out lesions and of a few labels to learn from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Draw(NamedTuple):
     rest : ndarray of shape (n_rest,)
         Positions of the images to learn from.
     held_out : ndarray of shape (n_held_out,)
-        Positions of the images to score on; all of them have a label.
+        Positions of the images to score; all of them have a label.
     labels : ndarray of shape (n_rest,)
         Labels of `rest`, -1 = unlabeled.
     weights : ndarray of shape (n_held_out,)
@@ -40,10 +40,10 @@ class Draw(NamedTuple):
 
 
 def draw_few_labels(lesions: Bunch, n_per_class: int, seed: int) -> Draw | None:
-    """Hold out a third of the lesions with all their images, and keep a few labels per class of the others.
+    """Hold out a third of the lesions with all their images, and keep a few labels per class of the other lesions.
 
-    `sklearn_melanoma.model_selection` repeats a draw until it has enough labels. Here such draws are missing, and the
-    report gives their number.
+    `sklearn_melanoma.model_selection` repeats a draw until it has enough labels. Here, draws without enough labels are
+    left out, and the report gives their number.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def draw_few_labels(lesions: Bunch, n_per_class: int, seed: int) -> Draw | None:
 
 
 def draw_few_diagnoses(diagnoses: NDArray[Any], groups: NDArray[Any], n_per_class: int, seed: int) -> Draw | None:
-    """Hold out a third of the lesions, and keep a few labels per diagnosis of the others, or all if it has fewer.
+    """Hold out a third of the lesions, and keep a few labels per diagnosis of the others, or all if there are fewer.
 
     Returns
     -------

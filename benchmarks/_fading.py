@@ -1,4 +1,4 @@
-"""How a prior yields to labels: the default beside a prior of fixed strength and labels alone, up to many labels."""
+"""Influence of a prior with few to many labels: the default, a prior of fixed strength, and labels only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.metrics import mean_interval
 
 LABELS_PER_CLASS = (1, 3, 5, 10, 25, 50, 100, 200, 500)
-#: Where the labels come from: the images, or weights that the prior knows nothing of, or the opposite of the prior.
+#: Source of the labels: the images, random weights that are independent of the prior, or the opposite of the prior.
 TRUTHS = ("images", "random weights", "reversed prior")
-DRAWS = 10  # with up to 500 labels, draws differ less than with few
+DRAWS = 10  # with up to 500 labels, draws differ less than with few labels
 
 NOTE = (
     "*Fixed*: `alpha=1`. *Random weights*, *reversed prior*: the features of the images with labels drawn from a "
@@ -43,7 +43,7 @@ COLUMNS = {
 
 
 def make_truth(table: pd.DataFrame, target: NDArray[Any], truth: str) -> NDArray[Any]:
-    """Return the labels of the images, or labels that contradict the prior."""
+    """Return the labels of the images, or labels by other weights."""
     if truth == "images":
         return target
     random = np.random.default_rng(0)
@@ -55,13 +55,13 @@ def make_truth(table: pd.DataFrame, target: NDArray[Any], truth: str) -> NDArray
 
 
 def score_draw(lesions: Bunch, table: pd.DataFrame, n_per_class: int, seed: int) -> list[float] | None:
-    """Return the AUC of the default, of the fixed prior and of labels alone."""
+    """Return the AUC of the default, of the fixed prior and of labels only."""
     drawn = draw_few_labels(lesions, n_per_class, seed)
     if drawn is None:
         return None
     scores = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few images to scale by, labels that contradict the prior
+        warnings.simplefilter("ignore")  # few images for the scaling, labels that contradict the prior
         for method in ("evidence", 1.0, None):
             tail, rest = make_melanoma_pipeline()[1:], table.iloc[drawn.rest]
             if method is None:

@@ -75,7 +75,7 @@ def score_draw(
     if drawn is None:
         return None
     classes = np.unique(diagnoses)
-    # Label spreading takes no strings. Numbers keep the order of the names.
+    # Label spreading accepts no strings. Numbers keep the order of the names.
     labels = np.array([-1 if label == -1 else np.searchsorted(classes, label) for label in drawn.labels])
 
     def run(fit: Callable[..., Any], table: pd.DataFrame) -> list[float]:

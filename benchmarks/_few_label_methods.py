@@ -15,7 +15,7 @@ from sslearn.wrapper import CoTraining, TriTraining
 from benchmarks._draws import Labels
 from benchmarks._tables import FAMILIES
 
-# Fits the pipeline after its features on the table and the labels of the images to learn from; returns a classifier.
+# Function that fits a pipeline without its feature step to a table and labels, and returns a classifier.
 Fit = Callable[[Pipeline, pd.DataFrame, Labels], Any]
 
 
@@ -30,14 +30,14 @@ def fit_pipeline(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
 
 
 def fit_labels_alone(tail: Pipeline, table: pd.DataFrame, labels: Labels) -> Any:
-    """Fit a logistic regression on the labeled images alone."""
+    """Fit a logistic regression on the labeled images only."""
     labeled = labels != -1
     own = np.array(labels[labeled].tolist())  # strings without -1 among them need no dtype object
     return tail.set_params(classify=make_logistic_regression()).fit(table[labeled], own)
 
 
 def replace_classifier(classifier: Callable[[], Any]) -> Fit:
-    """Return a function that fits another classifier in place of the pipeline's own, on all images."""
+    """Return a function that fits another classifier instead of the pipeline's own, on all images."""
     return lambda tail, table, labels: tail.set_params(classify=classifier()).fit(table, labels)
 
 
@@ -65,5 +65,5 @@ METHODS: dict[str, Fit] = {
     "co-training": fit_co_training,
 }
 
-#: Those that learn from labels of more than two classes.
+#: Methods that learn from labels of more than two classes.
 MULTICLASS = (PIPELINE, "labels alone", "labels, all images scale", "self-training", "label spreading")

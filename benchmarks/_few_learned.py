@@ -1,4 +1,4 @@
-"""The pipeline with learned features beside the default and its peers, with few labels and with all."""
+"""The pipeline with learned features, the default and its peers, with few labels and with all labels."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def add_learned(table: pd.DataFrame, segmented: list[Lesion], rest: NDArray[np.i
 
 
 def make_peer(n_columns: int) -> Any:
-    """Return the classifier of simple features and of those of the network."""
+    """Return the classifier of simple features and of the features of the network."""
     classifier = LogisticRegression(C=1 / n_columns, class_weight="balanced", max_iter=1000)
     imputer = SimpleImputer(keep_empty_features=True)
     return make_pipeline(imputer, StandardScaler(), LabeledOnlyClassifier(classifier))

@@ -51,7 +51,7 @@ def build_png(
 def build_bmp(
     width: int, height: int, body: bytes = b"", *, bits: int = 24, compression: int = 0, palette: int = 0
 ) -> bytes:
-    """Return a BMP with a gray palette of some length and these bytes of pixels."""
+    """Return a BMP with a gray palette of some length and the given bytes of pixels."""
     start = 54 + 4 * palette
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 0, 0, palette, 0)
     gray = b"".join(bytes((level, level, level, 0)) for level in range(palette))

@@ -1,4 +1,4 @@
-"""Uniform frames around real images, and black lesions at the rim of a round field of view: loss of accuracy."""
+"""Loss of accuracy by uniform frames around real images, and by black lesions at the rim of a field of view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of masks: the loss of Jaccard index by kind of error, by place and by cause."""
+"""Errors of masks: the loss of Jaccard index by kind of error, by position and by cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 
 KINDS = ("none found", "wrong place", "too small", "too large")
 BANDS = (0.0, 0.5, THRESHOLD, 0.8, 1.0)
-WRONG_PLACE = 0.2  # fraction of the smaller mask that lies in the other one, below which the place is wrong
+WRONG_PLACE = 0.2  # the position is wrong below this fraction of the smaller mask that is in the other mask
 
 NOT_INSPECTED = "not inspected"
 
@@ -56,18 +56,18 @@ class MaskError:
 def compare_masks(
     position: int, image: str, truth: NDArray[np.bool_], found: NDArray[np.bool_], *, melanoma: bool
 ) -> MaskError:
-    """Compare the found mask of an image with the true one."""
+    """Compare the predicted mask of an image with the true one."""
     frame = (truth[0], truth[-1], truth[:, 0], truth[:, -1])
     kind = classify_error(truth, found)
     return MaskError(position, image, mask_jaccard(truth, found), kind, any(map(np.any, frame)), melanoma)
 
 
 def classify_error(truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> str:
-    """Return the kind that most of the error belongs to, one of `KINDS`."""
+    """Return the kind of the largest part of the error, one of `KINDS`."""
     n_true, n_found, n_both = (int(np.count_nonzero(mask)) for mask in (truth, found, truth & found))
     if n_found == 0:
         return "none found"
-    # The fraction is that of the smaller mask: a core inside a large lesion is in the right place, but too small.
+    # The fraction refers to the smaller mask: a core inside a large lesion is at the right position, but too small.
     if n_both < WRONG_PLACE * min(n_true, n_found):
         return "wrong place"
     return "too small" if n_true > n_found else "too large"
@@ -117,7 +117,7 @@ def sum_by_cause(worst: Sequence[MaskError], find_cause: Callable[[str], str]) -
 
 
 def compute_loss_fraction(part: Sequence[MaskError], errors: Sequence[MaskError]) -> float:
-    """Return the fraction of the loss that a part of the images has."""
+    """Return the fraction of the loss for a part of the images."""
     return _sum_losses(part) / _sum_losses(errors)
 
 

@@ -1,4 +1,4 @@
-"""Methods that learn from masks: fitted on random masks, scored on the images of all other lesions."""
+"""Methods that learn from masks, fitted to random masks and scored on the images of all other lesions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def score_learners(
 ) -> Iterator[Learned]:
     """Fit methods on draws of masks and score them on the images of all other lesions.
 
-    A method in `sample` is scored on those of its images alone.
+    A method in `sample` is scored only on its images there.
     """
     for repeat in range(repeats):
         learned, others = images.draw_masks(n_masks, repeat)
@@ -54,7 +54,7 @@ def score_learners(
 def fit_learners(
     learners: Mapping[str, MakeLearner], images: MaskedImages, learned: NDArray[np.intp]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the methods fitted on the images at some positions, and the seconds that each took."""
+    """Return the methods fitted to the images at some positions, and the seconds for each."""
     sources, masks = [images.images[i] for i in learned], [images.masks[i] for i in learned]
     fitted: dict[str, Any] = {}
     seconds: dict[str, float] = {}
@@ -97,7 +97,7 @@ def summarize_learned(runs: Sequence[Learned], references: Mapping[str, Scores |
 
 
 def _average_melanomas(runs: Sequence[Learned]) -> dict[str, Any]:
-    """Return the entries of a record on melanomas: means over the draws of masks, None if a draw left none to score."""
+    """Return the entries of a record on melanomas: means over the draws of masks, None if a draw has none to score."""
     draws = [summarize_melanomas(run.scores.jaccard, run.scores.melanomas) for run in runs]
     if any(draw["melanoma_jaccard"] is None for draw in draws):
         return dict.fromkeys(draws[0])

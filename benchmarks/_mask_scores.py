@@ -19,10 +19,10 @@ from benchmarks._timing import time_call
 from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores, mean_interval
 
-THRESHOLD = 0.65  # ISIC 2018: below, a mask would have to be drawn again
+THRESHOLD = 0.65  # limit of ISIC 2018, below which a mask would have to be drawn again
 CHUNK = 32  # images between two steps of the progress bar
 
-# A mean over all images is mostly one over nevi.
+# Most images show nevi, so melanomas have their own columns.
 MELANOMA_COLUMNS = {
     "melanomas: mean Jaccard (95 %)": interval("melanoma_jaccard"),
     "melanomas: under 0.65": number("melanoma_fraction_under", ".0%"),
@@ -31,7 +31,7 @@ MELANOMA_COLUMNS = {
 
 @dataclass(frozen=True)
 class MaskedImages:
-    """The images of a data set that have a true mask, and which of them are known to show a melanoma."""
+    """The images of a data set that have a true mask, and whether they are known to show a melanoma."""
 
     images: list[Any]
     masks: list[Any]
@@ -55,7 +55,7 @@ class MaskedImages:
         return np.sort(np.random.default_rng([0]).permutation(len(self))[:size])
 
     def draw_masks(self, count: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the positions of some random images to learn from, and those of the images of all other lesions."""
+        """Return the positions of some random images to learn from, and of the images of all other lesions."""
         # With the seed of `draw_sample`, the first draw would be the same images.
         learned = np.random.default_rng([1, seed]).permutation(len(self))[:count]
         return learned, np.flatnonzero(~np.isin(self.groups, self.groups[learned]))
@@ -68,7 +68,7 @@ class MaskedImages:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one method on each image; NaN on the images that it did not segment.
+    """Scores of one method on each image; NaN for images that it did not segment.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Scores:
 
 
 def summarize_melanomas(jaccard: NDArray[np.float64], melanomas: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the entries of a record on the scored melanomas alone, None if there are none."""
+    """Return the entries of a record on the scored melanomas only; None if there are none."""
     values = jaccard[melanomas & ~np.isnan(jaccard)]
     if not len(values):
         return {"melanoma_jaccard": None, "melanoma_fraction_under": None}

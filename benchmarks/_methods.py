@@ -1,4 +1,4 @@
-"""Segmentation methods of the benchmarks; each line here is a row in their tables."""
+"""Segmentation methods of the benchmarks; each line is a row in their tables."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ class Segmenter(Protocol):
         """Return a mask at the size of its image for every image."""
 
 
-# Makes an unfitted method that learns from masks. Its argument holds the methods above it in the table, fitted on the
-# same masks, so it can build on them: `lambda fitted: make_pipeline(FrozenEstimator(fitted["..."]), ...)`.
+# Function that makes an unfitted method that learns from masks. Its argument holds the methods above it in the table,
+# fitted to the same masks, so that it can use them: `lambda fitted: make_pipeline(FrozenEstimator(fitted["..."]),
+# ...)`.
 MakeLearner = Callable[[Mapping[str, Any]], Any]
 
 
 def switch_off(segmenter: type[Any], values: Mapping[str, Any]) -> dict[str, Segmenter]:
-    """Return a segmenter for each parameter, with this parameter alone at the value that switches it off."""
+    """Return a segmenter for each parameter, with only this parameter switched off."""
     return {f"`{name}={value!r}`": segmenter(**{name: value}) for name, value in values.items()}
 
 
@@ -79,7 +80,7 @@ LEARNERS: dict[str, MakeLearner] = {
     "random forest on pixels (scikit-image)": lambda fitted: ForestSegmenter(),
 }
 
-# Over 100 ms per image: scored on a sample of the images.
+# Methods that take over 100 ms per image; they are scored on a sample of the images.
 SLOW = {
     "`SegmenterSelector()`, the vote",
     "`SegmenterSelector()`",
@@ -91,11 +92,11 @@ SLOW = {
     "random forest on pixels (scikit-image)",
 }
 
-# `OURS` with one part off at a time.
+# `OURS` with one part switched off at a time.
 VARIANTS: dict[str, Segmenter] = switch_off(
     WatershedSegmenter,
     {"channel": "gray", "even_light": False, "leave_out_artifacts": False, "level": None, "margin": 0.005},
 )
 
-# The same for methods that learn: each method with its variants.
+# The same for methods that learn: variants of each method.
 LEARNED_VARIANTS: dict[str, dict[str, MakeLearner]] = {}

@@ -1,4 +1,4 @@
-"""Features of a network that was trained on ImageNet: what many would try first."""
+"""Features of a network that was trained on ImageNet, a common first attempt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def compute_network_features(lesions: Sequence[Lesion], *, progress: Progress, d
     lesions : sequence of Lesion
         Their masks are not used.
     progress : Progress
-        Where to show the progress.
+        Display of the progress.
     description : str
         Text of the progress bar.
 

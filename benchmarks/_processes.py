@@ -1,4 +1,4 @@
-"""Measurements in a Python process of their own. This module imports nothing large.
+"""Measurements in a separate Python process. This module imports nothing large.
 
 A new process starts with the peak memory of its parent, so the parent must stay small.
 """
@@ -50,7 +50,7 @@ def call_in_new_process(function: str, *arguments: Any) -> Any:
     """Call a function of this module in a new Python process. Arguments and result are sent as JSON."""
     code = (
         "import json, sys; from benchmarks import _processes; "
-        "result, sys.stdout = sys.stdout, sys.stderr; "  # messages are for the user
+        "result, sys.stdout = sys.stdout, sys.stderr; "  # standard error shows messages to the user
         f"json.dump(_processes.{function}(*json.load(sys.stdin)), result)"
     )
     run = subprocess.run(
@@ -65,7 +65,7 @@ def call_in_new_process(function: str, *arguments: Any) -> Any:
 
 
 def list_paths_in_new_process(data: Path | None, folder: str) -> dict[str, list[str]]:
-    """Return what `list_paths` returns. The data sets are loaded in another process."""
+    """Return the result of `list_paths`. The data sets are loaded in another process."""
     return call_in_new_process("list_paths", None if data is None else os.fspath(data.absolute()), folder)
 
 

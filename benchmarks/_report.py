@@ -26,7 +26,7 @@ DRAWS_NOTE = (
     "set. Differences are paired."
 )
 LESIONS_NOTE = "In all scores, a lesion counts once, whatever its number of images."
-SYNTHETIC = "synthetic"  # name of the images that `make_lesions` draws where there are no real ones
+SYNTHETIC = "synthetic"  # name of the images from `make_lesions`, which are used without real images
 SYNTHETIC_NOTE = (
     "**No real images were given.** These are synthetic images of `make_lesions`; their scores say nothing about "
     "real images."
@@ -99,7 +99,7 @@ def write_report(
     folder : Path
         Folder for both files.
     packages : sequence of str
-        Distributions to record the versions of, besides `PACKAGES`.
+        Distributions whose versions are recorded, in addition to `PACKAGES`.
     """
     command, setting = _rebuild_command(name), describe_environment(packages)
     where = f"{setting['cpu']}, {setting['cores']} cores, {setting['system']}"

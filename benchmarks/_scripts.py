@@ -1,4 +1,4 @@
-"""Scripts from a file to three features with OpenCV or scikit-image alone, after their watershed tutorials."""
+"""Scripts from a file to three features, only with OpenCV or scikit-image, after their watershed tutorials."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Features = tuple[float, float, float]
 
 
 def opencv_script(path: str) -> Features:
-    """Return area, perimeter over that of the minimum enclosing circle, and maximum span of the hull.
+    """Return the area, the perimeter over that of the minimum enclosing circle, and the maximum span of the hull.
 
-    Up to the watershed it follows https://docs.opencv.org/4.x/d3/db4/tutorial_py_watershed.html.
+    Up to the watershed, it follows https://docs.opencv.org/4.x/d3/db4/tutorial_py_watershed.html.
     """
     image = cv2.imread(path)
     gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (5, 5), 0)
@@ -45,7 +45,7 @@ def opencv_script(path: str) -> Features:
 
 
 def skimage_script(path: str) -> Features:
-    """Return area, perimeter over that of the circle with the maximum span as diameter, and maximum span.
+    """Return the area, the perimeter over that of the circle with the maximum span as diameter, and the maximum span.
 
     The watershed follows https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_watershed.html.
     scikit-image has no minimum enclosing circle.

@@ -1,4 +1,4 @@
-"""Segmenters written with scikit-image or OpenCV, as peers in the benchmarks."""
+"""Segmenters with scikit-image or OpenCV, for comparison in the benchmarks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ThresholdSegmenter(PeerSegmenter):
     channel : {"gray", "blue"}
         Channel of the gray levels; gray is Pillow's luma.
     threshold : callable
-        Takes the smoothed gray levels and returns the threshold; the lesion is darker.
+        Function from the smoothed gray levels to the threshold; the lesion is darker.
     """
 
     def __init__(self, channel: str = "blue", threshold: Callable[[NDArray[np.floating]], float] = threshold_otsu):
@@ -73,7 +73,7 @@ class ThresholdSegmenter(PeerSegmenter):
 
 
 class ChanVeseSegmenter(PeerSegmenter):
-    """Morphological Chan–Vese: a border that starts at Otsu's mask and separates two regions of even level.
+    """Morphological Chan–Vese: a border that starts at Otsu's mask and separates two regions with even levels.
 
     The 35 steps and the smoothing of 3 are those of
     https://scikit-image.org/docs/stable/auto_examples/segmentation/plot_morphsnakes.html.
@@ -97,13 +97,13 @@ class RandomWalkerSegmenter(PeerSegmenter):
         """Return the pixels from which the walker reaches the seed of the lesion first."""
         smooth, start = start_with_otsu(image)
         seeds = place_seeds(start)
-        if np.unique(seeds).size < 3:  # no open pixels, or seeds of one kind only
+        if np.unique(seeds).size < 3:  # no undecided pixels, or seeds of one kind only
             return start
         return random_walker(smooth / 255, seeds, beta=1000, mode="cg_j", tol=1e-4, prob_tol=1e-2) == 1
 
 
 class WatershedScript(PeerSegmenter):
-    """Watershed of scikit-image's gallery: markers from the ends of the histogram, flooded on the Sobel gradient.
+    """Watershed of scikit-image's gallery: markers from both ends of the histogram, flooded on the Sobel gradient.
 
     It follows https://scikit-image.org/docs/stable/auto_examples/applications/plot_coins_segmentation.html. The gallery
     sets the two levels by eye. Here they are the mean levels of the two sides of Otsu's threshold.
@@ -190,10 +190,10 @@ def start_with_otsu(image: NDArray[np.uint8]) -> tuple[NDArray[np.floating], Mas
 
 
 def place_seeds(mask: Mask) -> NDArray[np.int8]:
-    """Return 1 well inside a mask, 2 well outside and 0 near its border, where the method decides."""
+    """Return 1 well inside a mask, 2 well outside and 0 near its border; the method decides about pixels of 0."""
     radius = np.sqrt(max(int(np.count_nonzero(mask)), 1) / np.pi)
     seeds = np.zeros(mask.shape, dtype=np.int8)
-    # Otsu's border usually lies inside that of the experts, so the open zone is wider outside.
+    # Otsu's border usually lies inside the border of experts, so the undecided zone is wider outside.
     seeds[ndi.distance_transform_edt(mask) > 0.1 * radius] = 1
     seeds[ndi.distance_transform_edt(~mask) > 0.2 * radius] = 2
     return seeds
@@ -202,7 +202,7 @@ def place_seeds(mask: Mask) -> NDArray[np.int8]:
 def keep_region(pixels: Mask) -> Mask:
     """Keep the most likely lesion region, by place and size, and fill its holes.
 
-    Pixels count less the nearer they lie to the frame, because the largest region is often a dark corner. The largest
+    Pixels near the frame have a lower weight, because the largest region is often a dark corner. Choosing the largest
     region would lower the mean Jaccard index of Otsu on blue by 0.03 to 0.06.
     """
     labels, count = ndi.label(pixels)

@@ -13,7 +13,7 @@ from skimage.measure import regionprops
 from sklearn_melanoma.features import measure_morphology
 
 Mask = NDArray[np.bool_]
-# The name of the distribution, and a function that returns the number of features and the common ones by name.
+# Name of the distribution, and a function that returns the number of features and the common features by name.
 Peer = tuple[str, Callable[[Mask], tuple[int, dict[str, float]]]]
 
 # All but the area and the solidity are lengths.

@@ -1,4 +1,4 @@
-"""Simple features written with scikit-image, the baseline of the benchmark of features."""
+"""Simple features with scikit-image, the baseline of the benchmark of features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summaries of scores: intervals and quartiles as the reports show them."""
+"""Summaries of scores: intervals and quartiles for the reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bootstrap_interval(
 ) -> list[float]:
     """Return a score and its 95 % percentile interval over draws of whole groups of images, within strata.
 
-    The intervals of `sklearn_melanoma.metrics` are for two classes only. This one also holds for counts.
+    The intervals of `sklearn_melanoma.metrics` are for two classes only. This one is also for counts.
     """
     random = np.random.default_rng(0)
     units = [_split_by_group(np.flatnonzero(strata == stratum), groups) for stratum in np.unique(strata)]

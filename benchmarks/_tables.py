@@ -17,7 +17,7 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 
 CHUNK = 64  # images between two steps of the progress bar
 
-# The families of features that need no images to learn from.
+# Families of features that do not learn from images.
 FAMILIES = {
     "morphology": MorphologyFeatures(),
     "color": ColorFeatures(),
@@ -35,11 +35,11 @@ def segment_images(images: Sequence[Any], *, progress: Progress, description: st
 def compute_table(
     images: Sequence[Any], features: str = "all", *, n_jobs: int = 1, progress: Progress, description: str
 ) -> pd.DataFrame:
-    """Return the table of features that `make_melanoma_pipeline` computes; NaN where no lesion is found."""
+    """Return the table of features that `make_melanoma_pipeline` computes; NaN if no lesion is found."""
     step = make_melanoma_pipeline(features, n_jobs=n_jobs)["features"]
     starts = range(0, len(images), CHUNK)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="No lesion was found")  # the reports give their number
+        warnings.filterwarnings("ignore", message="No lesion was found")  # the reports give the number of these images
         parts = [
             step.fit_transform(images[start : start + CHUNK])
             for start in progress.track(starts, description=description)

@@ -33,14 +33,14 @@ def time_call(function: Callable[..., Any], *arguments: Any, **options: Any) -> 
 def find_least_time(
     function: Callable[[], Any], *, rounds: int = 1, budget: float = 0.0, clock: Callable[[], float] = perf_counter
 ) -> float:
-    """Return the least time of several calls.
+    """Return the shortest time of several calls.
 
     Parameters
     ----------
     function : callable
         Called without arguments.
     rounds : int, default=1
-        Least number of calls.
+        Smallest number of calls.
     budget : float, default=0
         Seconds; calls are repeated until they are used up.
     clock : callable, default=perf_counter
@@ -67,10 +67,10 @@ def time_methods(
     rounds: int,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the milliseconds of each method on each image, the least of all rounds.
+    """Return the milliseconds of each method on each image, the shortest time of all rounds.
 
-    The methods take turns, and each processes all images in its turn. A method that follows another one on the same
-    image would find the processor's caches full of the other's data. Each round starts with another method.
+    The methods take turns, and each processes all images in its turn. If two methods followed each other on the same
+    image, the second would find the data of the first in the processor's caches. Each round starts with another method.
     """
     import numpy as np
 

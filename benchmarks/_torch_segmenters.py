@@ -26,7 +26,7 @@ _LEARNING_RATE = 3e-3
 
 
 class UNet(nn.Module):
-    """U-Net [1] with batch normalization, an eighth of its channels, one level less and a first stride of 2.
+    """U-Net [1] with batch normalization, an eighth of the channels, one level less and a first stride of 2.
 
     [1] O. Ronneberger, P. Fischer, T. Brox: U-Net. MICCAI, 234-241, 2015.
     """
@@ -52,7 +52,7 @@ class UNet(nn.Module):
 
 
 class AtrousNet(nn.Module):
-    """Atrous convolutions at a quarter of the size, as in DeepLab v1 [1], which a conditional random field follows.
+    """Atrous convolutions at a quarter of the size, as in DeepLab v1 [1], for use with a conditional random field.
 
     [1] L.-C. Chen, G. Papandreou, I. Kokkinos, K. Murphy, A. L. Yuille: Semantic image segmentation with deep
     convolutional nets and fully connected CRFs. ICLR, 2015.
@@ -88,7 +88,7 @@ class TorchSegmenter:
     Parameters
     ----------
     make_network : callable
-        Returns an untrained network, from (batch, 3, 128, 128) to logits of shape (batch, 1, 128, 128).
+        Function that returns an untrained network, from (batch, 3, 128, 128) to logits of shape (batch, 1, 128, 128).
     path : Path
         File to which the network is exported.
     """

@@ -35,10 +35,10 @@ from sklearn_melanoma.metrics import mask_jaccard, mean_interval
 from sklearn_melanoma.preprocessing import ColorNormalizer, HairRemover, detect_hair
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
-# Change of the Jaccard index from which a mask counts as changed.
+# Smallest change of the Jaccard index for which a mask counts as changed.
 CHANGED = 0.01
 
-# Fraction of an image covered by hair, below which there is little hair.
+# There is little hair below this fraction of an image.
 LITTLE_HAIR = 0.01
 
 WITHOUT_ARTIFACTS = {"hair": 0.0, "vignette": 0.0, "ruler": 0.0}
@@ -102,7 +102,7 @@ class Case:
     artifact : str
         Name of the artifact in the table.
     options : dict
-        Arguments of `make_lesions` that draw it.
+        Arguments of `make_lesions` that draw the artifact.
     step : str
         Name of the step in the table.
     without, with_step : estimator
@@ -254,7 +254,7 @@ def main(
 ) -> None:
     """Measure the loss of accuracy by each artifact, and the gain by the step against it."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
-    sets.pop(SYNTHETIC, None)  # synthetic images have a table of their own
+    sets.pop(SYNTHETIC, None)  # synthetic images have their own table
     with progress_bar() as progress:
         records, cast = run_synthetic(synthetic, (288, 384), progress), run_cast(synthetic, progress)
         sections = [

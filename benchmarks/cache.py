@@ -1,4 +1,4 @@
-"""Parameter search with cached feature rows (``memory=``): time beside one pass and the classifier's own time."""
+"""Parameter search with cached feature rows (``memory=``): time relative to one pass and the classifier's own time."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ measure_seconds = partial(find_least_time, clock=process_time)
 
 
 def forget_rows() -> None:
-    """Empty the rows that this process holds, as in a new process."""
+    """Delete the rows that this process holds, as in a new process."""
     row_cache._HELD.clear()
 
 
 def make_search(
     features: str, X: Any, target: Any, *, classifier: Any, grid: dict[str, Any], folder: str | None = None
 ) -> Callable[[], Any]:
-    """Return a search over parameters of a classifier, on images or on the table that they make."""
+    """Return a search over parameters of a classifier, on images or on their table."""
     model = make_melanoma_pipeline(features, clone(classifier), memory=folder)
     if isinstance(classifier, DummyClassifier):
         model.set_params(impute="passthrough", scale="passthrough")
@@ -88,7 +88,7 @@ def make_search(
 def time_search(
     name: str, features: str, paths: Sequence[str], target: Any, *, candidates: int, rounds: int
 ) -> dict[str, Any]:
-    """Time a search over parameters of the classifier, with images and with the table that they make.
+    """Time a search over parameters of the classifier, with images and with their table.
 
     The time added by images is measured with a classifier that takes no time. The difference of two searches with a
     real classifier would be lost in the noise of a shared machine.

@@ -1,4 +1,4 @@
-"""Damaged masks: how many are found, and what segmenters learn from them as they are, without, and corrected."""
+"""Damaged masks: detection, and learning from all masks, without suspect masks, or from corrected masks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def run_set(name: str, images: MaskedImages, *, repeats: int, progress: Progress
 
 
 def run_draw(images: MaskedImages, n_masks: int, fraction: float, seed: int) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return what is found among one draw of damaged masks, and the scores of what is learned from them."""
+    """Return the suspects among one draw of damaged masks, and the scores of segmenters that learn from the masks."""
     learned, others = images.draw_masks(n_masks, seed)
     scored = np.random.default_rng(seed).permutation(others)[:N_SCORED]
     sources, groups = [images.images[i] for i in learned], images.groups[learned]
@@ -94,7 +94,7 @@ def run_draw(images: MaskedImages, n_masks: int, fraction: float, seed: int) -> 
 def describe_suspects(
     suspect: NDArray[np.bool_], kinds: NDArray[np.object_], true: list[Any], given: list[Any], corrected: list[Any]
 ) -> dict[str, Any]:
-    """Return how many damaged masks are suspect, and how good the masks are before and after correction."""
+    """Return the number of damaged masks that are suspect, and the quality of the masks before and after correction."""
     damaged = kinds != ""
     return {
         "suspect": suspect.mean(),
@@ -122,7 +122,7 @@ def main(
     repeats: RepeatsOption = 5,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Find damaged masks and learn from them."""
+    """Find damaged masks, and learn from them."""
     loaded = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     sections = []
     with progress_bar() as progress:

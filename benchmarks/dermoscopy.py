@@ -28,7 +28,7 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.features import AbcdFeatures
 
 COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
-MIN_FRACTION = 0.02  # of the lesion, from which `abcd_colors` counts a color
+MIN_FRACTION = 0.02  # smallest fraction of the lesion for which `abcd_colors` counts a color
 
 INTRO = (
     "Computed on the masks of `WatershedSegmenter()` of images read by `ImageReader()`. Brackets: 95 % percentile "
@@ -173,7 +173,7 @@ def score_without_labels(name: str, table: pd.DataFrame, lesions: Bunch) -> list
 
 
 def compare_with_experts(table: pd.DataFrame, experts: pd.DataFrame) -> list[Section]:
-    """Return the tables that compare with the experts. An image without a lesion counts as one without findings."""
+    """Return the tables of comparisons with the experts. An image without a lesion counts as without findings."""
     known = table.assign(abcd_asymmetry=table["abcd_asymmetry"].fillna(0), abcd_colors=table["abcd_colors"].fillna(1))
     counts, colors = compare_counts(known, experts), compare_colors(table, experts)
     return [

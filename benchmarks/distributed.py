@@ -103,11 +103,11 @@ def start_ray() -> Iterator[ListWorkers]:
 
 @contextmanager
 def start_loky() -> Iterator[ListWorkers]:
-    """Start nothing: joblib starts its processes when it needs them."""
+    """Do nothing, because joblib starts its processes when it needs them."""
     yield partial(find_children, "Loky")
 
 
-# Options of joblib for each backend: the number of workers, and how often Ray repeats the task of a killed worker.
+# Options of joblib for each backend: the number of workers, and the number of times that Ray repeats a lost task.
 OPTIONS: dict[str, dict[str, Any]] = {
     "loky": {"n_jobs": WORKERS},
     "ray": {"n_jobs": WORKERS, "ray_remote_args": {"max_restarts": 3, "max_task_retries": 3}},
@@ -153,7 +153,7 @@ def measure_speed(way: str, paths: list[str], rounds: int) -> dict[str, list[Run
     """Run one process and another backend in turn on the same images, several times."""
     backends = {ALONE: "sequential", way: WAYS[way][0]}
     for backend in backends.values():
-        transform_with(backend, paths[:64])  # lets the workers import their modules
+        transform_with(backend, paths[:64])  # in this call, the workers import their modules
     runs: dict[str, list[Run]] = {name: [] for name in backends}
     for _ in range(rounds):
         for name, backend in backends.items():

@@ -82,7 +82,7 @@ def read_causes(path: Path) -> dict[tuple[str, str], str]:
 
 
 def name_image(image: Any, position: int) -> str:
-    """Return the name of an image's file without suffix, or its position if it comes from no file."""
+    """Return the name of an image's file without suffix, or its position if it has no file."""
     return Path(image).stem if isinstance(image, str | os.PathLike) else str(position)
 
 
@@ -99,7 +99,7 @@ def prepare_method(method: str, images: MaskedImages) -> tuple[Segmenter, Sequen
 def find_errors(
     segmenter: Segmenter, images: MaskedImages, positions: Sequence[int], progress: Progress, description: str
 ) -> list[MaskError]:
-    """Segment images and compare each mask with the true one, worst first."""
+    """Segment images and compare each mask with the true one; the worst comes first."""
     errors = []
     for position in progress.track(positions, description=description):
         image, truth = images.images[position], read_mask(images.masks[position])

@@ -1,4 +1,4 @@
-"""Melanoma classification with all labels: each family of features beside simple features, and their cost."""
+"""Melanoma classification with all labels: families of features, compared with simple features, and their cost."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SETS: dict[str, Sequence[str]] = {
     WITH_RADIOMICS: [*FAMILIES, RADIOMICS],
     NETWORK: [NETWORK],
 }
-C = 0.03  # the same for all rows; the default of scikit-learn, 1, hardly restricts so many weights
+C = 0.03  # the same for all rows; scikit-learn's default, 1, hardly restricts so many weights
 DEFAULT_C = 1.0
 COST_IMAGES, COST_ROUNDS = 40, 5
 RADIOMICS_FEATURES = RadiomicsFeatures(channels=("gray", "lightness", "a", "b"), n_bins=32)
@@ -135,7 +135,7 @@ def replace_masks(segmented: Sequence[Lesion], masks: Sequence[Any]) -> list[Les
 
 
 def compute_rows(segmented: Sequence[Lesion], *, progress: Progress, description: str) -> Rows:
-    """Return the rows of every family of features, of the simple and the learned ones, and of PyRadiomics' features."""
+    """Return the rows of every family of features, of simple and learned features, and of PyRadiomics' features."""
     rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (SIMPLE, *FAMILIES)}
     for lesion in progress.track(segmented, description=description):
         rows[SIMPLE].append(compute_simple_features(lesion))
@@ -224,7 +224,7 @@ def count_columns(rows: Rows, name: str) -> int:
 
 
 def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[Any]) -> Section:
-    """Return the table of times: each family alone on a lesion without earlier results, and all of them."""
+    """Return the table of times: each family on a lesion without earlier results, and all families together."""
 
     def transform(families: Sequence[BaseEstimator], lesion: Lesion) -> None:
         fresh = lesion.with_mask(lesion.mask)

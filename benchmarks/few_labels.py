@@ -1,4 +1,4 @@
-"""Melanoma classification with 0 to 25 labels per class: our pipelines beside scikit-learn and sslearn."""
+"""Melanoma classification with 0 to 25 labels per class: our pipelines, scikit-learn and sslearn."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LOST_NOTE = "Images in which no lesion was found, with imputed features: {n_lost
 AGE = "pipeline with age"
 # Contradictory labels need no large data set.
 FADING = {"isic2017": TRUTHS, "ham10000": TRUTHS[:1]}
-LEAST_IMAGES = 15  # of the rarest of several diagnoses, so that each fold has some
+LEAST_IMAGES = 15  # smallest number of images of a diagnosis, so that each fold has some
 
 SCORES: dict[str, Callable[..., float]] = {
     "auc": roc_auc_score,
@@ -96,7 +96,7 @@ def score_draw(
         return [each(truth, probability, sample_weight=drawn.weights) for each in SCORES.values()]
 
     with warnings.catch_warnings():
-        # Label spreading gives the first two, co-training the third, and a fit to six images the last.
+        # Label spreading gives the first two warnings, co-training the third, and a fit to six images the last.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)
         for message in ("Poolsize", "n_quantiles"):

@@ -24,7 +24,7 @@ from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, 
 from benchmarks._timing import measure_peak_memory, time_call
 
 MAX_SECONDS, MAX_MEGABYTES = 5, 1000  # limits for a file
-MAX_ADDRESSES = 6 << 30  # bytes of addresses for a process, which protect the machine
+MAX_ADDRESSES = 6 << 30  # bytes of addresses for a process, to protect the machine
 TIMEOUT, LARGE_TIMEOUT = 20, 60  # wall seconds after which a process is killed
 FILES_PER_PROCESS = 200
 
@@ -71,7 +71,7 @@ FILE_COLUMNS = {
 
 
 def prepare_process() -> None:
-    """Limit the memory of a process, and import what the first file would have to wait for."""
+    """Limit the memory of a process, and import modules, so that the first file does not wait for them."""
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESSES, MAX_ADDRESSES))
     with TemporaryDirectory() as folder:
@@ -135,12 +135,12 @@ def read_large_file(name: str, path: Path, entry: str) -> dict[str, Any]:
 
 
 def read_large_files() -> Iterator[dict[str, Any]]:
-    """Yield the outcomes of the largest files. Each is read in a process of its own, one after the other."""
+    """Yield the outcomes of the largest files. Each is read in its own process, one after the other."""
     with TemporaryDirectory() as folder:
         for name in list_large_files():
             path = Path(folder, "image.jpg")
             written = call_in_pool(write_large_file, [(name, path)], 1, 1, LARGE_TIMEOUT)
-            yield from filter(None, written)  # holds errors only
+            yield from filter(None, written)  # standard error holds errors only
             calls = [(name, path, entry) for entry in list(ENTRIES)[:3]]
             yield from call_in_pool(read_large_file, calls, 1, 1, LARGE_TIMEOUT)
 
@@ -161,7 +161,7 @@ def call_in_pool(
 
 
 def is_bad(record: dict[str, Any]) -> bool:
-    """Return whether a file failed: by its outcome, its time or its memory."""
+    """Return whether a file failed by its outcome, its time or its memory."""
     return record["outcome"][0] == "!" or record["seconds"] > MAX_SECONDS or record["peak_mb"] > MAX_MEGABYTES
 
 

@@ -1,8 +1,8 @@
 """Robustness: search for broken files with Atheris, guided by the lines of Python code that they reach.
 
 Atheris works on Linux and macOS: ``pip install atheris``. It follows the Python code of Pillow and of this package, not
-the decoders in C. The exit code is 0 when the time is over. It is another one at the first file that crashes, ends in
-an error that is not allowed, or takes over 5 s or 1 GB. That file is kept.
+the decoders in C. The exit code is 0 when the time is over. It is not 0 if a file crashes, ends in an error that is not
+allowed, or takes over 5 s or 1 GB. The first such file is kept.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(
     options = [f"-seed={seed}", f"-artifact_prefix={keep}/", "-print_final_stats=1"]
     warnings.simplefilter("ignore")
     atheris.Setup([sys.argv[0], *limits, *options, str(corpus)], read_bytes)
-    atheris.Fuzz()  # does not return
+    atheris.Fuzz()  # this call does not return
 
 
 if __name__ == "__main__":

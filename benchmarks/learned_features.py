@@ -43,14 +43,14 @@ from sklearn_melanoma.metrics import mean_interval
 from sklearn_melanoma.pipeline import BlockScaler
 
 LABELS_PER_CLASS = (5, 10, 50)
-MIN_HELD_OUT = 5  # per class; with fewer, the AUC varies too much between repeats
+MIN_HELD_OUT = 5  # smallest number of images per class; with fewer, the AUC varies too much between repeats
 BASELINE = "hand-made"
 N_HANDMADE = sum(len(family.FEATURES) for family in FAMILIES.values())
 FISHER = "Fisher vectors"
 BOTH = f"{BASELINE} + {FISHER}"
-# The parameter C of the regression for each set of features. For the hand-made features, it is that of `features`. The
-# others were not tuned: the Fisher vectors are divided by one number, by which their rows are as long as the hand-made
-# ones, and get the same C.
+# The parameter C of the regression for each set of features. For the hand-made features, it is the C of the benchmark
+# `features`. The others were not tuned: the Fisher vectors are divided by one number, so that their rows are as long as
+# the hand-made ones, and get the same C.
 METHODS = {
     BASELINE: 0.03,
     FISHER: 0.03,
@@ -86,19 +86,19 @@ Rows = NDArray[np.float64]
 
 
 class Copies(NamedTuple):
-    """Lesions with their augmented copies and hand-made features; the last copy of each is only scored on."""
+    """Lesions with their augmented copies and hand-made features; the last copy of each is only for scoring."""
 
     lesions: list[list[Lesion]]
     rows: Rows
 
 
 def make_copies(lesions: list[Lesion]) -> Copies:
-    """Return each lesion, the copies to learn from and one copy to score on.
+    """Return each lesion, the copies to learn from and one copy for scoring.
 
     The copies are drawn once for all repeats. So the benchmark builds the projection from the parts of
     `InvariantProjection`.
     """
-    n_copies = InvariantProjection(None).n_augmentations + 1  # the last one is scored on
+    n_copies = InvariantProjection(None).n_augmentations + 1  # the last one is for scoring
     random = np.random.RandomState(0)
     copies = [[lesion, *(augment_lesion(lesion, random) for _ in range(n_copies))] for lesion in lesions]
     rows = np.stack([FeatureUnion(list(FAMILIES.items())).fit_transform(several) for several in copies])
@@ -166,7 +166,7 @@ def fit_regression(rows: Rows, labels: NDArray[Any], strength: float, scaler: An
 
 
 def name_columns(rows: Rows) -> pd.DataFrame:
-    """Return a table, in which the columns after the hand-made ones are named as a block of Fisher vectors."""
+    """Return a table in which the columns after the hand-made ones are named as a block of Fisher vectors."""
     return pd.DataFrame(rows, columns=[f"{'fisher_' if i >= N_HANDMADE else ''}{i}" for i in range(rows.shape[1])])
 
 

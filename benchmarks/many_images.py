@@ -14,7 +14,7 @@ from benchmarks._processes import call_in_new_process, list_paths_in_new_process
 from benchmarks._report import RESULTS, Section, fill_in, number, progress_bar, synthetic_note, write_report
 
 COUNTS = (1000, 10_000, 100_000)
-MAX_SPREAD = 0.1  # of the peaks, relative to the lowest
+MAX_SPREAD = 0.1  # largest spread of the peaks, relative to the lowest
 
 INTRO = (
     "Peak memory (`ru_maxrss`) of a fresh Python process that runs "

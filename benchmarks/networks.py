@@ -1,4 +1,4 @@
-"""Segmentation by neural networks from ONNX files, beside segmenters without a network, from 20 to 600 masks."""
+"""Segmentation by neural networks from ONNX files and by segmenters without a network, from 20 to 600 masks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def make_learners(folder: Path) -> dict[str, MakeLearner]:
 
 
 def split_images(images: MaskedImages, n_scored: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the positions of random images to score, and those of images of other lesions in random order."""
+    """Return the positions of random images to score, and of images of other lesions in random order."""
     order = np.random.default_rng([2]).permutation(len(images))
     scored = order[: min(n_scored, len(images) // 2)]
     return scored, order[~np.isin(images.groups[order], images.groups[scored])]
@@ -118,7 +118,7 @@ def main(
     scored: Annotated[int, typer.Option(min=2, help="Number of images of each data set that are scored.")] = 200,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Compare neural networks with segmenters that need none, by the number of masks."""
+    """Compare neural networks with segmenters without a network, by the number of masks."""
     loaded = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     with progress_bar() as progress:
         sections = [

@@ -1,4 +1,4 @@
-"""Segmentation learned from the masks of several data sets, on other lesions of them and on a set that was left out."""
+"""Segmentation learned from the masks of several data sets, on their other lesions and on another data set."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from sklearn_melanoma.segmentation import (
 from sklearn_melanoma.segmentation._pixel_samples import make_trees
 
 FOLDS = 3
-N_OWN = 20  # masks of the new set, or of the set's held-out lesions, from which the threshold is found
-WATERSHED_WEIGHT = 0.3  # in the blend of pooled masks
+N_OWN = 20  # masks for the threshold, of the new set or of held-out lesions
+WATERSHED_WEIGHT = 0.3  # in the average of pooled masks
 WATERSHED, TREES, PERCEPTRON = "`WatershedSegmenter()`", "extremely randomized trees", "perceptron"
 STYLE = f"perceptron, threshold of {N_OWN} masks of the set"
 PRETRAINED = "`load_pretrained_segmenter()`"
@@ -88,7 +88,7 @@ def score(segmenter: Any, images: MaskedImages, positions: NDArray[np.intp]) -> 
 def score_fitted(
     fitted: Mapping[str, Any], images: MaskedImages, positions: NDArray[np.intp], repeats: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the scores on some images of one data set: of fitted segmenters, and of the last one's classifier."""
+    """Return the scores on some images of one data set, for fitted segmenters and for the last one's classifier."""
     methods = {WATERSHED: WatershedSegmenter(), **fitted}
     scores = {name: score(segmenter, images, positions) for name, segmenter in methods.items()}
     classifier = FrozenEstimator(list(fitted.values())[-1].estimator_)

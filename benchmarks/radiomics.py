@@ -77,7 +77,7 @@ def find_reason() -> str | None:
         import_module("radiomics")
     except ImportError as error:
         return str(error)
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL)  # it logs the correlation of two features at each call
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL)  # PyRadiomics logs a correlation at each call
     return None
 
 
@@ -112,7 +112,7 @@ def measure_with_pyradiomics(
 
 
 def measure_differences(lesions: Sequence[Lesion], setting: str) -> dict[str, float]:
-    """Return the greatest relative difference of each class."""
+    """Return the largest relative difference of each class."""
     channel, parameters, peer_parameters = SETTINGS[setting]
     radiomics = RadiomicsFeatures(channels=channel, **parameters)
     names = list(radiomics.get_feature_names_out())

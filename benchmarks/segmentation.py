@@ -1,4 +1,4 @@
-"""Segmentation: Jaccard index and time of our segmenters beside methods of scikit-image and OpenCV."""
+"""Segmentation: Jaccard index and time of our segmenters and of methods of scikit-image and OpenCV."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _score_learners(
 ) -> dict[tuple[str, int], list[Learned]]:
     """Return the scores of the fitted methods by method and number of masks, one for each draw.
 
-    Variants are fitted on the largest number of masks alone.
+    Variants are fitted on the largest number of masks only.
     """
     runs = defaultdict(list)
     for n_masks in images.mask_counts:
@@ -160,7 +160,7 @@ def main(
     n_jobs: JobsOption = 1,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Compare found masks with those of experts."""
+    """Compare predicted masks with masks of experts."""
     sets = load_sets(data, ("ph2", "isic2017", "ham10000"), max_images=max_images)
     sections = []
     with progress_bar() as progress:

@@ -1,4 +1,4 @@
-"""Serving a saved model: start-up of a process beside scikit-learn's imports, and time per image."""
+"""Serving a saved model: start-up time of a process relative to scikit-learn's imports, and time per image."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ IMAGE_COLUMNS = {
 @contextmanager
 def start_process(arguments: Sequence[str], bytecode: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
     """Start Python, wait until it prints "ready", and yield the process with the seconds that this took."""
-    # One thread, and compiled bytecode in a folder, whatever the settings of the user.
+    # One thread, and compiled bytecode in a folder, with any settings of the user.
     settings = {"PYTHONPYCACHEPREFIX": bytecode, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | settings
     start = perf_counter()
@@ -132,7 +132,7 @@ def time_starts(model: str, bytecode: str, *, rounds: int, progress: Progress) -
 
 
 def time_images(model: str, bytecode: str, paths: Sequence[str], start_up: float) -> dict[str, Any]:
-    """Return the time of the example's answer to each image, given one at a time, the least of some passes."""
+    """Return the time of the example's answer to each image, given one at a time: the shortest of some passes."""
     milliseconds = np.empty((PASSES, len(paths)))
     before = _read_child_seconds()
     with start_process([str(EXAMPLE), model], bytecode) as (started, _):
@@ -144,7 +144,7 @@ def time_images(model: str, bytecode: str, paths: Sequence[str], start_up: float
                 print(path, file=started.stdin, flush=True)
                 answer = started.stdout.readline().rstrip("\n").split("\t")
                 times[position] = (perf_counter() - start) * 1e3
-                float(answer[1])  # raises if the answer is an error message
+                float(answer[1])  # raises an error if the answer is an error message
         started.communicate()
     width, height = max(Image.open(path).size for path in paths)
     return {

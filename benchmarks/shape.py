@@ -1,4 +1,4 @@
-"""Morphology features on outlines of known size: error and time beside other programs."""
+"""Morphology features on outlines of known size: error and time compared with other programs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def measure_errors(peers: dict[str, Peer], *, places: int, progress: Progress) -
 
 
 def measure_times(peers: dict[str, Peer], *, progress: Progress) -> list[dict[str, Any]]:
-    """Return the milliseconds of each program for all its features, the least of several calls."""
+    """Return the milliseconds of each program for all its features, the shortest of several calls."""
     task = progress.add_task("time", total=len(SIDES) * len(peers))
     keep_freed_memory()
     records: dict[str, dict[str, Any]] = {name: {"program": name, "features": float("nan")} for name in PEERS}

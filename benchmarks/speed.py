@@ -1,4 +1,4 @@
-"""Speed from a JPEG file to three features, beside the usual OpenCV and scikit-image scripts."""
+"""Speed from a JPEG file to three features, compared with the usual OpenCV and scikit-image scripts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def make_methods() -> dict[str, Callable[[str], Any]]:
 
 
 def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
-    """Save images as JPEGs of one width, at quality 90 and 4:2:0 as cameras do."""
+    """Save images as JPEGs of one width, at quality 90 and 4:2:0, like cameras."""
     paths = []
     for position, source in enumerate(images):
         image = Image.fromarray(read_image(source))
@@ -92,7 +92,7 @@ def write_jpegs(images: Sequence[Any], width: int, folder: Path) -> list[str]:
 
 
 def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str, Any]:
-    """Return the milliseconds of each stage, the least of all rounds, as quartiles over images."""
+    """Return the milliseconds of each stage, the shortest of all rounds, as quartiles over images."""
     steps = make_melanoma_pipeline(features)["features"].named_steps
     seconds = np.full((len(STAGES), len(paths)), np.inf)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Transfer to another data set with 0 to 25 labels per class: models of old images beside learning anew."""
+"""Transfer to another data set with 0 to 25 labels per class: models of old images, and new models."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 LABELS_PER_CLASS = (0, 5, 10, 25)
 HALVED = "ham10000"  # `transfer_pipeline` was chosen on its even half
-OLD_LABELS = 20  # number of labels that all old images together count as, where they are added to the new ones
+OLD_LABELS = 20  # weight of all old images, as a number of labels, if they are added to the new ones
 INFORMATIVE = 0.1  # difference of a column's AUC from 0.5
 
 INTRO = (
@@ -85,7 +85,7 @@ class OldModel:
         return cls(model[:-1].transform(table), target, model)
 
 
-# Fits a model of tables, from the old model and the table and labels of the new images to learn from.
+# Function that fits a model of tables, from the old model and the table and labels of the new images.
 Fit = Callable[[OldModel, pd.DataFrame, Labels], Any]
 
 
