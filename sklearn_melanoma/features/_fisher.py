@@ -206,7 +206,8 @@ def encode(patches: Patches, mixture: Mixture) -> Floats:
     ----------
     patches : Patches
         Patches of one scale.
-    mixture : Mixture Mixture of the same scale.
+    mixture : Mixture
+        Mixture of the same scale.
 
     Returns
     -------

@@ -52,8 +52,8 @@ class ContributionDisplay:
 
     See Also
     --------
-    make_report : Page with the contributions for many images. sklearn_melanoma.features.feature_directions : The
-    criterion of each feature.
+    make_report : Page with the contributions for many images.
+    sklearn_melanoma.features.feature_directions : The criterion of each feature.
 
     Notes
     -----

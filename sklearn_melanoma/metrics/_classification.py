@@ -66,9 +66,10 @@ def threshold_at_sensitivity(
         Fraction of the unseen positive samples that should be at or above the threshold, above 0 and up to 1.
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False and
-        True; it must be given for other labels. groups : array-like of shape (n_samples,), optional Lesion or patient
-        of each sample. Each group counts once, for any number of samples. A group with both classes counts once in each
-        class. By default, each sample is a group.
+        True; it must be given for other labels.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample. Each group counts once, for any number of samples. A group with both classes
+        counts once in each class. By default, each sample is a group.
 
     Returns
     -------

@@ -29,8 +29,10 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
         Function of the true and the predicted mask that returns a number, such as
         :func:`~sklearn_melanoma.metrics.mask_jaccard`.
 
-        Returns ------- ndarray of shape (n_images,), dtype float64 One score for each image, NaN for images without a
-        true mask.
+    Returns
+    -------
+    ndarray of shape (n_images,), dtype float64
+        One score for each image, NaN for images without a true mask.
 
     Raises
     ------

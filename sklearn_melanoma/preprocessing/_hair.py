@@ -81,7 +81,9 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     TypeError
         If the dtype of `image` is not one of an image.
 
-        See Also -------- remove_hair : Replace the detected hair.
+    See Also
+    --------
+    remove_hair : Replace the detected hair.
 
     Notes
     -----

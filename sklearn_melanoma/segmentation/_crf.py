@@ -66,8 +66,9 @@ def refine_probability(
         Probability that each pixel belongs to the lesion, 0 to 1.
     appearance_weight : float, default=1.0
         Weight of the neighbors of the same color. If all of them agree, they change the log-odds of a pixel by this
-        weight. smoothness_weight : float, default=1.0 Weight of the neighbors of any color. If all of them agree, they
-        change the log-odds of a pixel by this weight.
+        weight.
+    smoothness_weight : float, default=1.0
+        Weight of the neighbors of any color. If all of them agree, they change the log-odds of a pixel by this weight.
     appearance_radius : float, default=0.1
         Standard deviation of the appearance kernel in position, as a fraction of the longest side.
     color_radius : float, default=5.0
