@@ -80,7 +80,7 @@ class Network:
     channels_last : bool
         Whether the input has the shape (batch, height, width, 3), rather than (batch, 3, height, width).
     size : tuple of (int or None)
-        Height and width of the input; None where the network takes any size.
+        Height and width of the input; None if the network takes any size.
     outputs : list of str
         Names of the outputs.
 

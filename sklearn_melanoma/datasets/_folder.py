@@ -81,9 +81,9 @@ def load_folder(
     masks : path, optional
         Folder of masks. A mask has the name of its image, optionally followed by
         ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to the
-        folder ``masks`` in `folder` or beside it. Without such a folder, two kinds of files are masks: files in
-        subfolders with a name for masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``), and files beside
-        the images with one of these endings. Superpixels and masks of dermoscopic attributes are ignored.
+        folder ``masks`` in `folder` or beside it. Without such a folder, files in subfolders with a name for masks are
+        masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``). Files beside the images with one of these
+        endings are masks, too. Superpixels and masks of dermoscopic attributes are ignored.
     image_column : str, optional
         Column with the paths in `folder`, file names, or names without suffix of the images. Defaults to the column
         whose values match the most images. A name that differs in case or in its Unicode form matches if no other name

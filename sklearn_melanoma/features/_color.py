@@ -203,9 +203,9 @@ class Colors(LesionFeatures):
         """Number of pixels, sums of deviations and of squared deviations, of shape (7, 8, 3, 3, 4, 3).
 
         The next axes are the sector, and the side of the major axis and of the minor axis (0 behind, 1 on it, 2 ahead).
-        The last axes are the zone and the band inside the border: 0 outside both bands, 1 in the band that is as wide
-        as the ring, 2 in the narrow band too. Parts of the lesion are compared by adding up these sums, which is faster
-        than another pass over the pixels.
+        The last axes are the zone and the band inside the border. The band is 0 outside both bands, 1 in the band that
+        is as wide as the ring, and 2 in the narrow band. Parts of the lesion are compared by adding up these sums,
+        which is faster than another pass over the pixels.
         """
         crop = self.crop
         moments = crop.morphology.moments

@@ -26,16 +26,15 @@ def out_of_fold_scores(
     pos_label: Any = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Score each labeled sample by a copy of a classifier that saw neither its label nor its group.
+    """Score each labeled sample by a copy of a classifier that learned neither from its label nor from its group.
 
-    Like :func:`~sklearn.model_selection.cross_val_predict`, which can't handle missing labels.
+    This is similar to :func:`~sklearn.model_selection.cross_val_predict`, which can't handle missing labels.
 
     Parameters
     ----------
     estimator : classifier
-        With `predict_proba` or `decision_function`, and it must know -1 as a missing label, if there is any
-        (:class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier` makes that of others). Copies of it are
-        fitted.
+        A classifier with `predict_proba` or `decision_function`. If labels are missing, it must know -1 as a missing
+        label. Wrap others in :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`. Copies of it are fitted.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the classifier.
     y : array-like of shape (n_samples,)
@@ -45,10 +44,10 @@ def out_of_fold_scores(
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample, never in training and test at once.
     pos_label : label, optional
-        Label of the positive class, such as ``"melanoma"``. Defaults to what the classifier says, as
-        :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes` does, else to 1 or True for
-        the labels 0 and 1, or False and True. Other labels of two classes need it. Of more than two classes, it chooses
-        the scores of one class against the rest.
+        Label of the positive class, such as ``"melanoma"``. Defaults to the positive class of the classifier, if it
+        defines one, like :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes`. Else it
+        defaults to 1 or True for the labels 0 and 1, or False and True. It must be given for two other labels. With
+        more than two classes, it chooses the scores of one class against the rest.
     n_jobs : int, optional
         Number of processes.
 
@@ -56,19 +55,19 @@ def out_of_fold_scores(
     -------
     ndarray of shape (n_samples,) or (n_samples, n_classes)
         Probability of the positive class, or the decision function, higher for the positive class; NaN for unlabeled
-        samples. Of more than two classes without `pos_label`, the scores of all, in the order of the sorted labels. If
-        several splits score a sample, the mean.
+        samples. For more than two classes without `pos_label`, the scores of all classes, in the order of the sorted
+        labels. If several splits score a sample, the mean of its scores.
 
     Raises
     ------
     ValueError
-        Before any fit: if a class has fewer labels than there are folds, a missing label is not -1, nothing says which
-        of two classes is the positive one, `cv` splits by groups and there are none, or `estimator` is a search whose
-        `cv` treats -1 as a class. After a fit: if the classifier treats -1 as a class.
+        Before any fit, in these cases. A class has fewer labels than there are folds, or a missing label is not -1. The
+        positive one of two classes can't be determined. `cv` splits by groups, but there are none. `estimator` is a
+        search whose `cv` treats -1 as a class. After a fit, if the classifier treats -1 as a class.
 
     See Also
     --------
-    sklearn_melanoma.metrics.threshold_at_sensitivity : Choosing a decision threshold for the scores.
+    sklearn_melanoma.metrics.threshold_at_sensitivity : Choose a decision threshold for the scores.
     sklearn_melanoma.metrics.score_report : Results with intervals.
 
     Examples
@@ -89,7 +88,7 @@ def out_of_fold_scores(
     check_consistent_length(X, y)
     classes = np.unique(y[labeled].tolist()).tolist()
     if len(classes) <= 2 or pos_label is not None:
-        find_pos_label(classes, pos_label, estimator=clone(estimator))  # raises before any fit
+        find_pos_label(classes, pos_label, estimator=clone(estimator))  # raises an error before any fit
     splits = list(SemiSupervisedSplit(cv).split(X, y, groups))
     if not labeled.all():
         check_search_split(estimator)

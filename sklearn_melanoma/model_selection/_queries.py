@@ -15,7 +15,8 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._validation.labels import find_labeled
 
-# The distances of all pairs are in memory. Beyond this number of samples, the most confident are left out.
+# Largest number of samples, because the distances of all pairs are in memory. If there are more, the most confident are
+# left out.
 _MAX_SAMPLES = 3000
 
 
@@ -24,14 +25,14 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
 
     Each sample is weighted by the uncertainty of the model. The samples are chosen one after the other, so that the
     weighted distance of all samples to the nearest chosen one becomes small. Uncertainty alone would choose the same
-    kind of lesion repeatedly, and diversity alone would choose outliers. Labels help more in rounds: label ten
-    samples, fit again, choose again.
+    kind of lesion repeatedly, and diversity alone would choose outliers. Labels help more in rounds: label ten samples,
+    fit again, choose again.
 
     Parameters
     ----------
     model : classifier or Pipeline
-        Fitted, with `predict_proba`. With a pipeline, samples are compared by the input of its last step. A threshold
-        around it has no effect.
+        Fitted model with `predict_proba`. For a pipeline, samples are compared by the input of its last step. A
+        threshold around it has no effect.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the model. Its features should be on one scale.
     n : int
@@ -55,8 +56,8 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     The samples are sorted by the difference between the probabilities of their two most probable classes. Sample
     :math:`r` of :math:`N`, counted from 0, has the weight :math:`w_r = 1 - r / N`. Each choice lowers
     :math:`\sum_r w_r d_r` as far as possible, with :math:`d_r` the Euclidean distance to the nearest chosen sample.
-    This is the first step of k-medoids, weighted. With more than 3 000 unlabeled samples, only the 3 000 most uncertain
-    are used.
+    This is the first step of k-medoids, weighted. If there are more than 3 000 unlabeled samples, only the 3 000 most
+    uncertain ones are used.
 
     References
     ----------
@@ -121,7 +122,7 @@ def _transform_samples(model: Pipeline, X: Any) -> tuple[Any, NDArray[np.bool_] 
 
 
 def _count_patient_columns(step: Any) -> int:
-    """Return the number of the last columns of a table that are those of the patient, known also without a lesion."""
+    """Return the number of the last columns of a table that describe the patient; they are known without a lesion."""
     categories = getattr(step, "categories_", None)
     values = categories.values() if isinstance(categories, dict) else ()
     return sum(1 if found is None else len(found) for found in values)

@@ -31,8 +31,8 @@ def find_suspect_masks(
 
     Two models predict the mask of each image. Both learn from the masks of other images. One uses the color and texture
     of pixels, the other uses their position relative to masks found without labels. A mask is suspect under two
-    conditions: the models agree with each other as well as two experts do (Jaccard index of at least 0.8), and the mask
-    has a Jaccard index under 0.65 with both.
+    conditions. The models agree with each other as well as two experts do (Jaccard index of at least 0.8). The mask has
+    a Jaccard index under 0.65 with both.
 
     Parameters
     ----------

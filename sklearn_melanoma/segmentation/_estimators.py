@@ -99,8 +99,9 @@ class WatershedSegmenter(Segmenter):
     Parameters
     ----------
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Channel of gray levels. Pigment has the highest contrast in blue. "auto" chooses one of the first four channels
-        for each image: the one whose threshold separates it best. The ratios depend on color only, and not on shadows.
+        Channel of gray levels. Pigment has the highest contrast in blue. For each image, "auto" chooses among the first
+        four channels the channel whose threshold separates it best. The ratios depend on color only, and not on
+        shadows.
     even_light : bool, default=True
         Whether to divide the gray levels by the slowly varying light before the threshold.
     leave_out_artifacts : bool, default=True

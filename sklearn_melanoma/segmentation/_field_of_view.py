@@ -27,8 +27,8 @@ _DEEPEST = 0.45
 # Frames of different colors may lie inside each other. The area inside them has some texture; a flat area is a drawing.
 _MAX_FRAMES = 3
 
-# Largest root mean square error of the circle that fits the rim of a lens, and the length by which the circle is moved
-# inwards over the gradual transition to the surround. Both are fractions of the longest side.
+# Largest root mean square error of the circle that fits the rim of a lens. Length by which the circle is moved inwards
+# over the gradual transition to the surround. Both are fractions of the longest side.
 _FIT, _TRANSITION = 0.012, 0.03
 
 

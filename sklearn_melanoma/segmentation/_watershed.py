@@ -73,8 +73,8 @@ def segment_watershed(
     image : array-like of shape (height, width, 3)
         Image, of any size; gray, RGBA, uint16, float in 0..1 and bool work as well.
     channel : {"blue", "green", "red", "gray", "blue/red", "green/red", "auto"}, default="blue"
-        Channel of gray levels. "auto" chooses one of the first four channels: the one that Otsu's threshold separates
-        best. The ratios depend on color only, and not on shadows.
+        Channel of gray levels. "auto" chooses, among the first four channels, the channel that Otsu's threshold
+        separates best. The ratios depend on color only, and not on shadows.
     even_light : bool, default=True
         Whether to divide the gray levels by the slowly varying light.
     leave_out_artifacts : bool, default=True

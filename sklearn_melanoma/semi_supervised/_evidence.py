@@ -11,7 +11,7 @@ from sklearn_melanoma._typing import Array
 from sklearn_melanoma.semi_supervised._logistic import Correction
 from sklearn_melanoma.semi_supervised._softmax import MultinomialCorrection
 
-# Probability that a prior is wrong for the images at hand.
+# Probability that a prior is wrong for the given images.
 _MISTAKE = 0.05
 # Standard deviation of the logarithm of the right strength; its mean is 0, the strength 1.
 _SPREAD = 0.5

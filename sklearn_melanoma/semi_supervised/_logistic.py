@@ -17,8 +17,8 @@ MAX_STEPS = 100
 # Newton's method stops at this expected decrease of the loss, relative to the loss. It still takes the last step, which
 # squares the error.
 TOLERANCE = 1e-10
-# Smallest curvature. Confident predictions have almost no curvature, by which steps are divided. A step that is too
-# long because of this is halved.
+# Smallest curvature. Steps are divided by the curvature, which is almost 0 for confident predictions. A step that is
+# too long because of this limit is halved.
 LEAST_CURVATURE = 1e-12
 # Up to this number of columns, a Newton step takes milliseconds, also if there are fewer samples than columns. With
 # more columns, steps in the products of samples need fewer operations, for up to twice as many samples as columns.

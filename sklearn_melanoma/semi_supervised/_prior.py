@@ -104,8 +104,8 @@ def read_class_priors(
     Parameters
     ----------
     prior : mapping, DataFrame, array-like or fitted linear model
-        One of these: a mapping from class to numbers by name, a table with a column for each class, an array of shape
-        (n_classes, n_features), or a model of the same classes, which may be the end of a pipeline.
+        A mapping from class to numbers by name, a table with a column for each class, an array of shape (n_classes,
+        n_features), or a model of the same classes. The model may be the end of a pipeline.
     names : sequence of str or None
         Names of the features, if they have any.
     n_features : int
