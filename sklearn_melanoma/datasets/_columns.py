@@ -193,8 +193,8 @@ def _name_different_images(table: Table, names: ImageNames, first: str, second: 
 def find_class_folders(images: Sequence[Path], root: Path, rule: Rule | None) -> LabelColumns | None:
     """Return the names of the folders that are classes, the deepest first, or None.
 
-    At one depth, either all names of folders are in the vocabulary, or none is: then no folder is a class. Codes of two
-    letters could be initials of patients. These and words such as "other" need a clearer name beside them.
+    At each depth, either all folders are classes, or none is. They are classes if their names are in the vocabulary.
+    Codes of two letters could be initials of patients. These and words such as "other" need a clearer name beside them.
     """
     folders = [image.relative_to(root).parent.parts for image in images]
     values: dict[str, list[str]] = {}

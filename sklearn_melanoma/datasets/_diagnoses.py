@@ -31,7 +31,7 @@ _PATTERNS = {
     "dermatofibroma": r"dermatofibrom(as?)?|(fibrous )?histio(cytoma|zytom)",
     "vascular lesion": r"vascular|venous|h?a?e?mangiom(as?|es?)?|angiom(as?|es?)?|angiokeratomas?|pyogenic granuloma"
     r"|h?a?emorrh?ag\w+|telangiectas\w+|h?a?ematomas?|na?evus flammeus",
-    REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # these nevi have no melanocytes
+    REST: r"(epidermal|sebaceous|organoid) na?ev(us|i)|na?ev(us|i) sebac\w+",  # these nevi are not melanocytic
     "nevus": r"na?ev(us|i|os?)|navi|navus|navuszellnav(us|i)|moles?|muttermale?|leberfleck",
 }
 _CODES = {code: name for name, codes in DIAGNOSES.items() for code in (name, *codes)}

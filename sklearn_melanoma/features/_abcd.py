@@ -28,7 +28,8 @@ _VISIBLE_CONTRAST = 10.0
 # The rule counts structureless areas if they cover more than a tenth of the lesion. It counts dots, globules and
 # streaks if there are more than two.
 _STRUCTURELESS, _FEW = 0.1, 2
-# A network is present if dark lines cover this fraction of the lesion; streaks, if they cover it of the rim.
+# A network is present if dark lines cover this fraction of the lesion. Streaks are present if dark lines cover this
+# fraction of the rim.
 _LINES = 0.1
 
 

@@ -66,9 +66,9 @@ def transfer_pipeline(
 
     Notes
     -----
-    Between all tested data sets, the transferred model was better than a model from few labels only. It was better than
-    the prior directions only if both sets were of the same kind. :doc:`/benchmarks/transfer` has the numbers and the
-    limits. Images of the same kind need no transfer.
+    Between all tested data sets, the transferred model was better than learning from few labels alone. If both sets
+    were of the same kind, it was also better than the prior directions alone. :doc:`/benchmarks/transfer` has the
+    numbers and the limits. Images of the same kind need no transfer.
 
     Examples
     --------
