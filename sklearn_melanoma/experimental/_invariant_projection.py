@@ -59,10 +59,11 @@ class InvariantProjection(LearnedFeatures):
     Notes
     -----
     The columns are standardized. :math:`B` is the covariance of the lesions' mean rows, and :math:`S` is the covariance
-    of the copies around them. The directions maximize :math:`v^T B v / v^T W v`, where :math:`W = (1 - \alpha) S +
-    \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and :math:`v^T W v = 1`. This is contrastive
-    learning in closed form: copies of one image are pulled together, and different images are pushed apart. The columns
-    are `invariant_0` …. Do not standardize them: the first ones matter more.
+    of the copies around them. The directions maximize :math:`v^T B v / v^T W v`, where
+    :math:`W = (1 - \alpha) S + \alpha \, \mathrm{tr}(S)/d \; I` with the shrinkage :math:`\alpha`, and
+    :math:`v^T W v = 1`. This is contrastive learning in closed form: copies of one image are pulled together, and
+    different images are pushed apart. The columns are `invariant_0` …. Do not standardize them: the first ones matter
+    more.
 
     `fit` needs at least two lesions with a mask, and at least `n_components` features. It ignores lesions that were not
     found; their rows are NaN.

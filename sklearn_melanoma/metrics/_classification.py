@@ -191,10 +191,10 @@ def score_report(
         probability, for rows whose value is the fraction of positive samples. ``n`` is the number of groups. The
         samples of a group may be in several ranges of probability. For the probabilities of more than two classes
         without `pos_label`, the rows are others. ``macro ROC AUC`` is the mean AUC of each class against the rest, and
-        ``balanced accuracy`` is the mean sensitivity. The next rows are ``accuracy`` and ``log loss``, then ``ROC AUC
-        of``, ``sensitivity of`` and ``prevalence of`` each class. With `by`, the index has two levels: the value of
-        `by` ("missing" if there is none) and the row. If all samples of a value have the same label, its AUCs are NaN.
-        With two classes, its balanced accuracy and its Brier score are then NaN, too.
+        ``balanced accuracy`` is the mean sensitivity. The next rows are ``accuracy`` and ``log loss``, then
+        ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class. With `by`, the index has two levels: the
+        value of `by` ("missing" if there is none) and the row. If all samples of a value have the same label, its AUCs
+        are NaN. With two classes, its balanced accuracy and its Brier score are then NaN, too.
 
     Raises
     ------

@@ -36,9 +36,9 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     prevalence : float or mapping from label to float, default=None
         The fraction of a class among the unlabeled samples, between 0 and 1. A float is the fraction of the positive
         class of `estimator`, if it defines one, like :class:`PriorLogisticRegression` with `classes`. Else it is the
-        fraction of the larger of two numeric labels. For other labels, a mapping names the class, as in ``{"melanoma":
-        0.1}``. For more than two classes, a mapping names all classes; its sum is 1. None estimates the prevalence, but
-        only roughly. Pass the prevalence if you know it.
+        fraction of the larger of two numeric labels. For other labels, a mapping names the class, as in
+        ``{"melanoma": 0.1}``. For more than two classes, a mapping names all classes; its sum is 1. None estimates the
+        prevalence, but only roughly. Pass the prevalence if you know it.
     pseudo_weight : float, default=10.0
         Upper bound of the total weight of all pseudo-labels, as a number of labels. With 0, pseudo-labels are not used.
         Only the probabilities are then shifted to the prevalence.

@@ -31,9 +31,10 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
         A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted, one for each view
         and one for all columns.
     views : mapping from str to sequence of str or of int
-        At least two views by name, each with the names or positions of its columns, such as ``{"morphology":
-        MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column are ignored, but
-        each view needs at least one column. `area` and `max_span` also match the columns `area_mm2` and `max_span_mm`.
+        At least two views by name, each with the names or positions of its columns, such as
+        ``{"morphology": MorphologyFeatures.FEATURES, "color": ColorFeatures.FEATURES}``. Names that match no column are
+        ignored, but each view needs at least one column. `area` and `max_span` also match the columns `area_mm2` and
+        `max_span_mm`.
     label_noise : float, default=0.1
         Expected fraction of wrong labels, from 0 to below 1. It counts as much as ten labels, and the labels correct
         it. With 0, no label loses weight.

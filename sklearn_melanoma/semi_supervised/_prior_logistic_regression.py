@@ -138,19 +138,21 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     ``prior=None``, the result is that of scikit-learn's ``LogisticRegression(C=1/λ)``.
 
     With more than two classes, each class has a weight vector :math:`w_k` and a prior :math:`\mu_k`. The weights
-    minimize the log-loss of the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus :math:`\frac{K}{2 (K - 1)}
-    \lambda \sum_k |w_k - \mu_k|^2`, where :math:`K` is the number of classes that have labels. The score of a class
-    minus the mean score of the others then has the prior variance :math:`1/\text{alpha}` for any :math:`K`. For two
-    classes, the result is the same as above. Classes without labels keep their prior weights.
+    minimize the log-loss of the multinomial model :math:`p_k \propto e^{x^T w_k + b_k}` plus
+    :math:`\frac{K}{2 (K - 1)} \lambda \sum_k |w_k - \mu_k|^2`, where :math:`K` is the number of classes that have
+    labels. The score of a class minus the mean score of the others then has the prior variance :math:`1/\text{alpha}`
+    for any :math:`K`. For two classes, the result is the same as above. Classes without labels keep their prior
+    weights.
 
     Without labels, or with labels of one class only, :math:`w = \mu` is best, with any intercept or an infinite one.
     Then only the prior predicts, with the intercept 0 or the intercept of the `prevalence`. Labels of one class only
     have no effect, so there is a warning.
 
-    With "evidence", the candidates are the prior and no prior, each with alpha 1, 1/2, 1/4 … 1/32. No prior has the
-    probability 0.05. Alpha has a log-normal probability around 1, with the standard deviation 0.5 of the logarithm. The
-    candidate with the highest posterior probability is used. The marginal likelihood is Laplace's approximation. With
-    more than two classes, the mean curvature of a sample is used for all of its directions.
+    With "evidence", the candidates are the prior and no prior, each with alpha 1, 1/2, 1/4 … 1/32. The candidates
+    without a prior have the probability 0.05. Alpha has a log-normal probability around 1, with the standard deviation
+    0.5 of the logarithm. The candidate with the highest posterior probability is used. The marginal likelihood is
+    Laplace's approximation. With more than two classes, the mean curvature of a sample is used for all of its
+    directions.
 
     In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, where :math:`L_k` is the sum of the
     log-losses of its score at the best intercept. Without labels of two classes, all priors have the same weight. If
