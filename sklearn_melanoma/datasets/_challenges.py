@@ -41,6 +41,7 @@ class TablePlace(NamedTuple):
     paths: tuple[str, ...]  # the first existing one counts; {folder} is the folder of images
     columns: tuple[str, ...]  # required columns; the first one names the images
     header: bool = True  # a table without a header has exactly these columns
+    has_lesions: bool = False  # whether it says which images show the same lesion
 
 
 class Split(NamedTuple):
@@ -113,6 +114,12 @@ def load_challenge(
     )
     if advice := _advise_labels(data, dataset, [part.truth for part in parts if part.files]):
         warn_user(describe_unlabeled(repr(str(root)), advice))
+    elif missing := [name for part in parts if part.files for name in part.missing]:
+        warn_user(
+            f"{str(root)!r} lacks the table {missing[0]!r} with the lesions of the images, so each image is a group of "
+            f"its own. Images of one lesion can be divided by a split. Put the table there, or download it by "
+            f"{dataset.fetch_call}."
+        )
     return data
 
 
@@ -148,6 +155,7 @@ class _Part(NamedTuple):
     frame: pd.DataFrame
     truth: Table | str | None  # table of diagnoses; its name if it is missing; None if the split has none
     n_without_image: int
+    missing: list[str]  # tables of lesions that do not exist
 
 
 def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequence[str]], ending: str) -> _Part | None:
@@ -162,7 +170,8 @@ def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequenc
         ending=ending,
     )
     truth = _read_table(root, folder, split.truth) if split.truth else None
-    tables = [truth, *(_read_table(root, folder, place) for place in split.metadata)]
+    others = [_read_table(root, folder, place) for place in split.metadata]
+    tables = [truth, *others]
     for table in filter(None, tables):
         if files and files.keys().isdisjoint(table.cells(KEY)):
             raise ValueError(
@@ -179,6 +188,11 @@ def _load_split(root: Path, split: Split, read_labels: Callable[[Table], Sequenc
         _join_tables(list(files), [table for table in tables if table is not None]),
         truth or (split.truth and split.truth.paths[0]),
         len(labels.keys() - files.keys()),
+        [
+            place.paths[0]
+            for place, table in zip(split.metadata, others, strict=True)
+            if place.has_lesions and not table
+        ],
     )
 
 

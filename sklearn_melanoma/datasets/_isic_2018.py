@@ -26,7 +26,13 @@ SPLITS = {
             truth=TablePlace(
                 (f"{truth}/{truth}.csv", f"{truth}.csv"), ("image", "MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
             ),
-            metadata=(TablePlace((f"ISIC2018_Task3_{official}_LesionGroupings.csv",), ("image", "lesion_id")),),
+            metadata=(
+                TablePlace(
+                    (f"ISIC2018_Task3_{official}_LesionGroupings.csv",),
+                    ("image", "lesion_id"),
+                    has_lesions=split == TRAINING,
+                ),
+            ),
         )
         for official, split in OFFICIAL
         for truth in [f"ISIC2018_Task3_{official}_GroundTruth"]
@@ -71,7 +77,7 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
     Warns
     -----
     UserWarning
-        As in :func:`load_isic_2017`, for task 3.
+        As in :func:`load_isic_2017`, for task 3. Also if the table of lesions is missing.
 
     See Also
     --------

@@ -17,7 +17,7 @@ SPLITS = tuple(
             (f"ISIC_2019_{official}_GroundTruth.csv",),
             ("image", "MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"),
         ),
-        metadata=(TablePlace((f"ISIC_2019_{official}_Metadata.csv",), ("image",)),),
+        metadata=(TablePlace((f"ISIC_2019_{official}_Metadata.csv",), ("image",), has_lesions=split == TRAINING),),
     )
     for official, split in (("Training", TRAINING), ("Test", TEST))
 )
@@ -56,7 +56,7 @@ def load_isic_2019(folder: PathLike | None = None) -> Bunch:
     Warns
     -----
     UserWarning
-        As in :func:`load_isic_2017`.
+        As in :func:`load_isic_2017`. Also if the table with the lesions is missing.
 
     See Also
     --------

@@ -134,18 +134,21 @@ def _find_role(parts: Sequence[str]) -> bool | None:
 def _is_mask_beside(path: Path, beside: set[str]) -> bool:
     """Return whether a file among images is a mask.
 
-    ``x_segmentation`` is always a mask, and so is ``x_mask`` beside ``x``. Any other mask must have one channel.
+    ``x_segmentation`` is always a mask, and so is ``x_mask`` beside ``x``. Any other mask must have one channel, or two
+    colors in a lossless format.
     """
     stem = strip_mask_ending(path.stem)
     if stem == path.stem:
         return False
-    return bool(_SURE_MASK.search(path.stem)) or _fold(stem) in beside or _has_one_channel(path)
+    return bool(_SURE_MASK.search(path.stem)) or _fold(stem) in beside or _looks_like_mask(path)
 
 
-def _has_one_channel(path: Path) -> bool:
+def _looks_like_mask(path: Path) -> bool:
     try:
         with Image.open(path) as image:
-            return image.mode in ("1", "L", "P", "LA")
+            if image.mode in ("1", "L", "P", "LA"):
+                return True
+            return image.format != "JPEG" and len(image.getcolors(2) or ()) == 2
     except (OSError, ValueError, Image.DecompressionBombError):
         return False  # reading the image raises an error
 

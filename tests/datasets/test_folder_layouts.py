@@ -146,6 +146,18 @@ def test_color_image_with_an_ending_of_masks_is_an_image_where_it_fits_none(tmp_
     assert len(load_folder(tmp_path).images) == 2
 
 
+def test_masks_in_rgb_in_folders_of_their_own(tmp_path):
+    image = np.zeros((8, 8, 3), np.uint8)
+    mask = image.copy()
+    image[..., 0], mask[2:5, 2:5] = np.arange(8), 255
+    for name, pixels in (("a/a_dermoscopic/a.bmp", image), ("a/a_lesion/a_lesion.bmp", mask)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / name)
+    lesions = load_folder(tmp_path)
+    assert get_paths(lesions.images, tmp_path) == ["a/a_dermoscopic/a.bmp"]
+    assert get_paths(lesions.masks, tmp_path) == ["a/a_lesion/a_lesion.bmp"]
+
+
 @pytest.mark.parametrize("folder", ["labels", "gt", "seg"])
 def test_folder_that_may_hold_masks_holds_images_without_others_of_these_names(tmp_path, folder):
     put(tmp_path / folder / "a.jpg")

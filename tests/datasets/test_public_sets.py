@@ -145,6 +145,13 @@ def test_isic_2018_task_3(isic_2018):
     assert list(data.frame["diagnosis_confirm_type"][:2]) == ["histopathology"] * 2
 
 
+def test_isic_2018_without_the_table_of_lesions(isic_2018):
+    (isic_2018 / "ISIC2018_Task3_Training_LesionGroupings.csv").unlink()
+    with pytest.warns(UserWarning, match=r"lacks the table 'ISIC2018_Task3_Training_Lesion.* fetch_isic"):
+        lesions = load_isic_2018(isic_2018)
+    assert len(set(lesions.groups)) == len(lesions.images)
+
+
 def test_isic_2018_invalid(isic_2018):
     with pytest.raises(ValueError, match=r"task must be 1 \(borders\) or 3 \(diagnoses\), got 2"):
         load_isic_2018(isic_2018, task=2)
