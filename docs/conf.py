@@ -70,6 +70,7 @@ examples = {
         "patient_metadata",
     ],
     "evaluation": ["threshold", "calibration", "importance", "report"],
+    "deployment": ["caching", "dask", "save_and_serve"],
 }
 # Scripts in gallery run during the build. Reference pages link to the examples that use a name.
 sphinx_gallery_conf = {
