@@ -306,7 +306,9 @@ def _stamp(path: str, rule: str) -> tuple[int, ...]:
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{rule}, but {path!r} does not exist. Check the path.") from None
+        raise FileNotFoundError(
+            f"{rule}, but {path!r} does not exist. Set `path` to the place of the file, also in a loaded model."
+        ) from None
     except ValueError:  # a null character
         raise ValueError(f"{rule}, which can't be a path. Check the path.") from None
     if not stat.S_ISREG(status.st_mode):

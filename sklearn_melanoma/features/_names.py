@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import ClassVar, Self
 
 import numpy as np
@@ -42,19 +43,26 @@ def check_names(
     known_sets = ", ".join(map(repr, sets))
     if isinstance(features, str):
         if features not in sets:
-            raise ValueError(
-                f"features must be {known_sets} or a list of names, got {features!r}. "
-                f"For one feature, pass [{features!r}]."
-            )
+            advice = _suggest(features, sets).rstrip() or f"For one feature, pass [{features!r}]."
+            raise ValueError(f"features must be {known_sets} or a list of names, got {features!r}. {advice}")
         return tuple(sets[features])
     if not isinstance(features, list | tuple) or not all(isinstance(name, str) for name in features):
         raise TypeError(f"features must be {known_sets} or a list of names, got {features!r}.")
     unknown = [name for name in features if name not in known]
     if unknown:
-        raise ValueError(f"features must be known names, got {unknown!r}. Known are {', '.join(known)}.")
+        raise ValueError(
+            f"features must be known names, got {unknown!r}. {_suggest(unknown[0], known)}Known are {', '.join(known)}."
+        )
     if not features or len(set(features)) < len(features):
         raise ValueError(f"features must hold at least one name, each of them once, got {features!r}.")
     return tuple(features)
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is most similar to a name, or an empty text if none is."""
+    by_folded = {each.casefold(): each for each in known}
+    similar = get_close_matches(name.casefold(), by_folded, 1)
+    return f"Did you mean {by_folded[similar[0]]!r}? " if similar else ""
 
 
 def check_nonempty_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:

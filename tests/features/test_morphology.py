@@ -370,6 +370,8 @@ def test_empty_mask_raises(function):
     [
         (["area", "roundness"], ValueError, r"got \['roundness'\]. Known are area, perimeter_ratio"),
         ("area", ValueError, r"For one feature, pass \['area'\]"),
+        ("Survey", ValueError, r"got 'Survey'. Did you mean 'survey'\?$"),
+        (["Solidty"], ValueError, r"got \['Solidty'\]. Did you mean 'solidity'\? Known are area"),
         ([], ValueError, "at least one name"),
         (["area", "area"], ValueError, "each of them once"),
         (3, TypeError, "or a list of names, got 3"),
