@@ -85,13 +85,13 @@ def load_dicom(
         If an argument has the wrong type.
     ValueError
         If there is no DICOM file with an image, a file is not a DICOMDIR, or a DICOMDIR names a file outside its
-        folder. In the cases of :func:`load_folder`, too.
+        folder. Errors of :func:`load_folder` can occur, too.
 
     Warns
     -----
     UserWarning
         If headers can't be read or files of a DICOMDIR are missing. If no image is labeled, although `labels` are
-        given. In the cases of :func:`load_folder`, too.
+        given. Warnings of :func:`load_folder` can occur, too.
 
     Notes
     -----

@@ -82,8 +82,8 @@ class MetadataPipeline(ImagePipeline):
         ------
         ValueError, TypeError
             If `X` is not a table, lacks a column, or does not have one column of images. If a column holds neither
-            numbers nor texts, or both. If a column has the name of a feature. In the cases of :class:`ImagePipeline`,
-            too.
+            numbers nor texts, or both. If a column has the name of a feature. Errors of :class:`ImagePipeline` can
+            occur, too.
 
         Warns
         -----
