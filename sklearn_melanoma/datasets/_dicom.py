@@ -40,8 +40,9 @@ def load_dicom(
     """Load the images of a folder of DICOM files, or of a DICOMDIR, with attributes of the patients.
 
     Files are recognized by their content, so they need no suffix. Damaged files that end in ``.dcm`` or ``.dicom`` stay
-    in `images`. A warning counts them, and reading them raises an error. Names, ids, dates and other attributes that
-    identify patients stay in the files.
+    in `images`, and reading them raises an error. A warning counts the files whose header can't be read. Pixels are not
+    read here, so pixels that end early give no warning. Names, ids, dates and other attributes that identify patients
+    stay in the files.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def choose_files(dataset: DataSet, parts: Collection[str] | None, splits: Collec
         unknown = [each for each in given if each not in offered]
         if unknown or not given:
             raise ValueError(
-                f"{name} must be of {', '.join(map(repr, offered))} for {dataset.title}, got "
+                f"{name} must be one of {', '.join(map(repr, offered))} for {dataset.title}, got "
                 f"{', '.join(map(repr, unknown)) or 'none'}. Leave out {name} for all."
             )
     return [

@@ -16,7 +16,8 @@ def lesion_boxes(lesions: Sequence[Lesion], *, margin: float = 0.1) -> NDArray[n
     """Return a box around each lesion, in pixels of its source image.
 
     Detectors learn from such boxes, and promptable segmenters take them as prompts. The order is that of torchvision
-    (``"xyxy"``), Segment Anything and YOLO. COCO has width and height instead of the last two.
+    (``"xyxy"``) and Segment Anything. COCO has width and height instead of the last two. Label files of YOLO have a
+    class, the center, width and height, as fractions of the image. The user guide shows both conversions.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def test_code_does_the_same(downloads, tmp_path):
         (
             ["isic2017", "--part", "photos"],
             1,
-            "--part must be of 'images', 'masks', 'tables' for ISIC 2017, got 'photos'",
+            "--part must be one of 'images', 'masks', 'tables' for ISIC 2017, got 'photos'",
         ),
         (["ham10000", "--split", "test"], 1, "--split must be left out for HAM10000, which has none, got ['test']"),
     ],

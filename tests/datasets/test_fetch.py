@@ -183,10 +183,10 @@ def test_parts_and_splits(server, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"parts": ["pictures"]}, ValueError, "parts must be of 'images', 'masks', 'tables' .*, got 'pictures'"),
-        ({"parts": []}, ValueError, "parts must be of .*, got none"),
+        ({"parts": ["pictures"]}, ValueError, "parts must be one of 'images', 'masks', 'tables' .*, got 'pictures'"),
+        ({"parts": []}, ValueError, "parts must be one of .*, got none"),
         ({"parts": "images"}, TypeError, "parts must be a collection of str, got 'images'"),
-        ({"splits": ["train"]}, ValueError, "splits must be of 'training', 'validation', 'test' .*, got 'train'"),
+        ({"splits": ["train"]}, ValueError, "splits must be one of 'training', 'validation', 'test' .*, got 'train'"),
     ],
 )
 def test_invalid_options(tmp_path, options, error, message):
