@@ -85,8 +85,8 @@ features.fit_transform(lesions).round(1)
 
 boxes = lesion_boxes(lesions, margin=0.1)
 
-figure = Figure(figsize=(8, 3.4), layout="constrained")
-for axes, lesion, (left, top, right, bottom) in zip(figure.subplots(2, 4).flat, lesions, boxes, strict=True):
+figure = Figure(figsize=(5, 3.8), layout="constrained")
+for axes, lesion, (left, top, right, bottom) in zip(figure.subplots(2, 2).flat, lesions[:4], boxes[:4], strict=True):
     axes.imshow(lesion.image)
     axes.contour(lesion.mask, levels=[0.5], colors="w", linewidths=1)
     axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, color="C1"))
@@ -94,5 +94,7 @@ for axes, lesion, (left, top, right, bottom) in zip(figure.subplots(2, 4).flat, 
 temporary.cleanup()
 
 # %%
-# **What to look at:** each box is a little wider than the white border of its lesion. :doc:`/guide/images` says which
-# DICOM files are read, and when a pixel spacing is a scale.
+# **What to look at:** each box is a little wider than the white border of its lesion.
+#
+# **Next:** :doc:`../few_labels/plot_patient_metadata` uses the age and sex of the patients. :doc:`/guide/images` tells
+# which DICOM files are read, and when a pixel spacing is a scale.
