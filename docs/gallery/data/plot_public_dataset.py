@@ -91,14 +91,18 @@ report.loc[["ROC AUC", "sensitivity", "specificity"]].round(2)
 # The picture shows each score with its 95 % interval. Each group counts once.
 
 shown = report.loc[["ROC AUC", "balanced accuracy", "sensitivity", "specificity"]]
-figure = Figure(figsize=(6, 2.2), layout="constrained")
+figure = Figure(figsize=(5, 2), layout="constrained")
 axes = figure.subplots()
 axes.hlines(shown.index, shown["low"], shown["high"], color="C0")
 axes.plot(shown["value"], shown.index, "o", color="C0")
+axes.margins(y=0.15)
 axes.invert_yaxis()
 axes.set(xlim=(0, 1), xlabel="score and 95 % interval")
 temporary.cleanup()
 
 # %%
 # **What to look at:** the width of the intervals. 24 labels can't distinguish a good classifier from a slightly better
-# one. :doc:`/guide/datasets` lists the public data sets and their loaders.
+# one.
+#
+# **Next:** :doc:`/guide/datasets` lists the public data sets and their loaders.
+# :doc:`../few_labels/plot_label_efficiency` compares classifiers by the number of labels.
