@@ -2,8 +2,8 @@
 Segment a folder of images
 ==========================
 
-This example segments all images of a folder without any label. It saves the masks, puts three features of each lesion
-into a table, and finds the images to check by eye.
+This example segments all images of a folder, without any mask to learn from. It saves the masks, and finds the images
+to check by eye.
 """
 
 # %%
@@ -16,87 +16,82 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sklearn_melanoma.datasets import load_folder, make_lesions
+from sklearn_melanoma.datasets import find_images, make_lesions, name_masks
 from sklearn_melanoma.features import MorphologyFeatures
 from sklearn_melanoma.inspection import BorderDisplay
 from sklearn_melanoma.metrics import mask_jaccard, mask_scores
+from sklearn_melanoma.pipeline import write_masks
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 temporary = TemporaryDirectory()
 folder = Path(temporary.name)
-for name in ("images", "masks"):
-    (folder / name).mkdir()
+(folder / "images").mkdir()
 
 synthetic = make_lesions(12, random_state=0)
 for number, image in enumerate(synthetic.images):
     Image.fromarray(image).save(folder / "images" / f"{number:02d}.png")
-    Image.fromarray(synthetic.masks[number]).save(folder / "masks" / f"{number:02d}_mask.png")
 
-diagnoses = pd.Series(synthetic.diagnosis, index=[f"{number:02d}" for number in range(12)])
-data = load_folder(folder / "images", labels=diagnoses)
-print(len(data.images), "images, the first one is", Path(data.images[0]).name)
+paths = find_images(folder / "images")
+print(len(paths), "images, the first one is", Path(paths[0]).name)
 
 # %%
 # Segment the images
 # ------------------
 #
 # The segmenter takes the paths. It returns one :class:`~sklearn_melanoma.Lesion` per image, with the image and its
-# mask.
+# mask. The border is drawn in yellow.
 
 segmenter = WatershedSegmenter()
-lesions = segmenter.fit_transform(data.images)
-display = BorderDisplay.from_lesions(lesions, data.masks)
+lesions = segmenter.fit_transform(paths)
+display = BorderDisplay.from_lesions(lesions[:4], n_columns=2)
 
 # %%
-# Yellow borders were found, blue borders are true. The number is the Jaccard index of the two masks: 1 for equal masks,
-# 0 for masks without a common pixel.
-#
 # Save the masks
 # --------------
-
-found = folder / "found"
-found.mkdir()
-masks = segmenter.predict(data.images)
-for path, mask in zip(data.images, masks, strict=True):
-    Image.fromarray(mask).save(found / Path(path).name)
-print(len(list(found.iterdir())), "masks saved")
-
-# %%
-# Compute features
-# ----------------
 #
-# Each lesion becomes one row with three features: the area in pixels, the perimeter divided by that of the smallest
-# circle around the lesion, and the largest diameter in pixels.
+# :func:`~sklearn_melanoma.pipeline.write_masks` writes one PNG file per image, at the size of the image. White pixels
+# are the lesion. For thousands of images, this call is enough: it has only a few images in memory at a time.
 
-features = MorphologyFeatures("survey").set_output(transform="pandas")
-table = features.fit_transform(lesions)
-table.round(2)
+written = write_masks(segmenter, paths, name_masks(paths, folder / "masks"))
+written.index = [Path(path).stem for path in paths]
+written["mask"] = [Path(path).name for path in written["mask"]]
+written.head()
 
 # %%
 # Find the images to check
 # ------------------------
 #
-# With true masks, the Jaccard index shows which masks are poor. Without true masks, unusual features do: a very small
-# area or a very long border is often a wrong mask.
+# Unusual features often mean a wrong mask. Three features are enough here: the area in pixels, the perimeter divided by
+# that of the smallest circle around the lesion, and the largest diameter in pixels.
 
-scores = mask_scores(data.masks, masks, mask_jaccard)
+features = MorphologyFeatures("survey").set_output(transform="pandas")
+table = features.fit_transform(lesions)
+table.index = written.index
+table.round(2)
 
-figure = Figure(figsize=(7, 3.5), layout="constrained")
+# %%
+# The true masks show which masks are poor: the Jaccard index is 1 for equal masks, and 0 for masks without a common
+# pixel.
+
+scores = mask_scores(synthetic.masks, [lesion.mask for lesion in lesions], mask_jaccard)
+print(f"mean Jaccard index {np.mean(scores):.2f}, lowest {np.min(scores):.2f}")
+
+figure = Figure(figsize=(5, 3.2), layout="constrained")
 axes = figure.subplots()
 points = axes.scatter(table["area"], table["perimeter_ratio"], c=scores, s=60, vmin=0.5, vmax=1)
-for number, (x, y) in enumerate(zip(table["area"], table["perimeter_ratio"], strict=True)):
-    axes.annotate(f"{number:02d}", (x, y), xytext=(5, 5), textcoords="offset points")
+for name, x, y in zip(table.index, table["area"], table["perimeter_ratio"], strict=True):
+    axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points")
 axes.set(xlabel="area in pixels", ylabel="perimeter_ratio")
+axes.margins(0.1)
 figure.colorbar(points, label="Jaccard index")
-
-print(f"mean Jaccard index {np.mean(scores):.2f}, lowest {np.min(scores):.2f}")
 temporary.cleanup()
 
 # %%
-# **What to look at:** the images with the lowest Jaccard index in the first figure. Check what went wrong there, for
-# example hair, a dark corner or a pale lesion, before you use the features. :doc:`/guide/segmentation` explains the
-# steps, and :doc:`plot_choose_segmenter` compares segmenters.
+# **What to look at:** the points that are far from the others. Look at these images, for example for hair, a dark
+# corner or a pale lesion, before you use their features.
+#
+# **Next:** :doc:`plot_choose_segmenter` compares segmenters by a few masks. :doc:`../features/plot_feature_table`
+# computes all features. :doc:`/guide/segmentation` explains the steps.
