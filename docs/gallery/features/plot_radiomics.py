@@ -3,7 +3,7 @@ Radiomics features in a table
 =============================
 
 This example computes the 2-D features of PyRadiomics for color images, without PyRadiomics. It draws the gray levels
-behind them, and saves the table under the names that PyRadiomics uses.
+that they are computed from, and saves the table under the names of PyRadiomics.
 """
 
 # %%
@@ -42,19 +42,19 @@ table[["shape2D_Sphericity", "gray_firstorder_Mean", "gray_glcm_Contrast", "blue
 # Draw the gray levels
 # --------------------
 #
-# The texture classes see gray levels, not values. All levels of the blue channel are drawn here for two bin widths.
+# Texture features are computed from gray levels. The picture shows those of the blue channel for two bin widths.
 
 lesion = lesions[0]
 blue = np.ma.masked_array(lesion.image[..., 2], ~lesion.mask)[lesion.box]
 
-figure = Figure(figsize=(8, 2.8), layout="constrained")
+figure = Figure(figsize=(5, 2.2), layout="constrained")
 axes = figure.subplots(1, 3)
 axes[0].imshow(lesion.image[lesion.box])
-axes[0].set_title("image")
+axes[0].set_title("image", fontsize="medium")
 for panel, width in zip(axes[1:], (25, 5), strict=True):
     levels = blue // width - blue.min() // width + 1
     panel.imshow(levels, interpolation="nearest")
-    panel.set_title(f"blue, width {width}: {levels.max()} levels")
+    panel.set_title(f"bin width {width}:\n{levels.max()} levels", fontsize="medium")
 for panel in axes:
     panel.set(xticks=[], yticks=[])
 
@@ -74,5 +74,7 @@ print(len(columns), "columns, such as", columns[0], "and", columns[-1])
 
 # %%
 # **What to look at:** the number of gray levels. Texture features change with it, so compare only tables that were made
-# with the same bin width. :doc:`/guide/radiomics` lists all names, and the differences from the reference values of the
-# Image Biomarker Standardisation Initiative.
+# with the same bin width.
+#
+# **Next:** :doc:`plot_feature_table` computes the features of this package. :doc:`/guide/radiomics` lists all names,
+# and the differences from PyRadiomics.
