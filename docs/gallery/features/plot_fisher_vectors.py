@@ -1,9 +1,9 @@
 """
-Learn features without labels
-=============================
+Fisher vectors: features learned without labels
+===============================================
 
-This example learns what small patches of lesions look like, draws it, and compares a model with and without these
-features.
+This example learns from images without labels what small patches of lesions look like. It draws the learned patches,
+and uses them as features of a model.
 """
 
 # %%
@@ -43,15 +43,15 @@ print(*encoder.transform(lesions).shape, sep=" × ")
 #
 # The mean of a Gaussian has 24 principal components. Undoing their computation gives cosine coefficients, and the
 # inverse cosine transform gives the logarithms of levels. Their mean was left out, so all patches get the same color.
-# Here the contrast is doubled.
+# Here the contrast is doubled. Each row shows the six patches with the largest weights at one scale.
 
 COLOR = np.array([166, 112, 84])
 down, across = np.indices((6, 6))
 kept = (down + across > 0) & (down + across <= 4) & (np.maximum(down, across) <= 3)
 
-figure = Figure(figsize=(8, 3.6), layout="constrained")
-for row, (scale, mixture) in zip(figure.subplots(3, 8), zip((20, 40, 80), encoder.mixtures_, strict=True), strict=True):
-    order = np.argsort(-mixture.weights)
+figure = Figure(figsize=(5, 2.9), layout="constrained")
+for row, (scale, mixture) in zip(figure.subplots(3, 6), zip((20, 40, 80), encoder.mixtures_, strict=True), strict=True):
+    order = np.argsort(-mixture.weights)[:6]
     values = mixture.center + mixture.means[order] @ np.linalg.pinv(mixture.components)
     coefficients = np.zeros((len(order), 3, 6, 6))
     coefficients[:, :, kept] = values.reshape(len(order), 3, -1)
@@ -60,7 +60,7 @@ for row, (scale, mixture) in zip(figure.subplots(3, 8), zip((20, 40, 80), encode
     for axes, patch, weight in zip(row, patches, mixture.weights[order], strict=True):
         axes.imshow(patch)
         axes.set(xticks=[], yticks=[])
-        axes.set_title(f"{100 * weight:.0f} %", fontsize="small")
+        axes.set_title(f"{weight:.0%}", fontsize="medium")
     row[0].set_ylabel(f"scale {scale}")
 
 # %%
@@ -88,6 +88,8 @@ display = ContributionDisplay.from_estimator(models["learned"], synthetic.images
 
 # %%
 # **What to look at:** the mean patches. The Gaussians with the largest weights describe smooth skin and pigment, the
-# others edges that differ in strength and color. All edges point the same way, because each patch is mirrored and
-# transposed into one orientation. Scores on synthetic images say nothing about real lesions:
+# others edges that differ in strength and color. All edges have the same direction, because each patch is mirrored and
+# transposed into one orientation.
+#
+# **Next:** :doc:`../evaluation/plot_report` explains scores. :doc:`/guide/fisher_vectors` lists the options, and
 # :doc:`/benchmarks/features` has the results on real images.
