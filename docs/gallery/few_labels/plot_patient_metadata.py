@@ -1,6 +1,6 @@
 """
-Use the age and sex of the patient
-==================================
+Patient metadata: add the age and sex
+=====================================
 
 This example fits a classifier to images and to a table of patients, in which some ages are missing. It then compares
 the scores with and without the table. The ages are made up.
@@ -28,14 +28,7 @@ from sklearn_melanoma.pipeline import make_melanoma_pipeline
 temporary = TemporaryDirectory()
 folder = Path(temporary.name)
 
-synthetic = make_lesions(
-    60,
-    image_size=(144, 192),
-    melanoma_fraction=0.4,
-    hair=0,
-    vignette=0,
-    random_state=1,
-)
+synthetic = make_lesions(60, image_size=(120, 160), melanoma_fraction=0.4, hair=0, vignette=0, random_state=1)
 paths = [str(folder / f"{number:02d}.png") for number in range(60)]
 for path, image in zip(paths, synthetic.images, strict=True):
     Image.fromarray(image).save(path)
@@ -79,15 +72,15 @@ weights[["age", "sex_female", "sex_male"]].round(3)
 ages = np.arange(10, 91, 10)
 scores = np.array([model.predict_proba(patients.assign(age=float(age)))[:, 1] for age in ages])
 
-figure = Figure(figsize=(7, 3.2), layout="constrained")
+figure = Figure(figsize=(5, 3.2), layout="constrained")
 axes = figure.subplots()
 for number in range(0, 60, 3):
     is_melanoma = synthetic.target[number] == 1
     axes.plot(ages, scores[:, number], color="C3" if is_melanoma else "C7", lw=1)
 axes.plot([], [], color="C3", label="melanoma")
 axes.plot([], [], color="C7", label="other")
-axes.set(xlabel="age of the patient", ylabel="probability of melanoma", ylim=(0, 1))
-axes.legend()
+axes.set(xlabel="age of the patient", ylabel="probability of melanoma", ylim=(0, 1.05))
+axes.legend(loc="upper left", ncols=2)
 
 # %%
 # The gain by the table
@@ -99,6 +92,7 @@ methods = {
     "image, age and sex": model,
     "image alone": make_melanoma_pipeline(columns=[], memory=rows),
 }
+figure = Figure(figsize=(5, 3.2), layout="constrained")
 display = LabelEfficiencyDisplay.from_estimators(
     methods,
     patients,
@@ -106,9 +100,13 @@ display = LabelEfficiencyDisplay.from_estimators(
     labels_per_class=(0, 3, 10),
     n_repeats=6,
     random_state=0,
+    ax=figure.subplots(),
 )
 temporary.cleanup()
 
 # %%
 # **What to look at:** the lines rise with the age, but a lesion that looks harmless stays low at any age. The curves
-# show the gain on these made-up ages. :doc:`/benchmarks/few_labels` has the results on real images.
+# show the gain on these made-up ages.
+#
+# **Next:** :doc:`/guide/metadata` also compares the lesions of a patient with each other. :doc:`/benchmarks/few_labels`
+# has the results on real images.
