@@ -1,6 +1,6 @@
 """
-How many labels are needed?
-===========================
+Label efficiency: how many labels are needed?
+=============================================
 
 This example draws the AUC of three classifiers against the number of labels. It hides most labels of labeled images,
 and repeats this with other labels. Do the same with your own images before you label more of them.
