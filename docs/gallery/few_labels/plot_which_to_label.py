@@ -2,8 +2,8 @@
 Choose the images to label next
 ===============================
 
-This example asks which images an expert should label next. It chooses images that differ from each other, and on which
-the model is uncertain. It then adds labels in rounds.
+This example chooses the images that an expert should label next (active learning): images that differ from each other,
+and on which the model is uncertain. It then adds labels in rounds.
 """
 
 # %%
@@ -80,5 +80,5 @@ axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 # **What to look at:** whether the probabilities of the chosen images are far from 0 and 1. A lesion at which the model
 # is certain is chosen only if few others look like it.
 #
-# **Next:** on synthetic images, chosen labels are not better than random ones. :doc:`/guide/labels` tells what they
-# gain on real images.
+# **Next:** on synthetic images, chosen labels are not better than random ones. :doc:`/benchmarks/few_labels` has the
+# gain on real images. :doc:`/guide/labels` explains the choice.
