@@ -1,6 +1,6 @@
 """
-Check and correct the probabilities
-===================================
+Calibration: check and correct the probabilities
+================================================
 
 This example checks whether probabilities are right: of images with a probability of 30 %, three of ten should be
 melanomas. Often they are too high, because melanomas are rare and labels are balanced. The prevalence corrects this.
@@ -10,7 +10,7 @@ melanomas. Often they are too high, because melanomas are rare and labels are ba
 # Balanced labels, rare melanomas
 # -------------------------------
 #
-# Half of the 40 labeled images show a melanoma. Of the 160 unseen images, one in eight does.
+# Half of the 40 labeled images show a melanoma. Only one in eight of the 160 unseen images does.
 
 from matplotlib.figure import Figure
 from sklearn.calibration import CalibrationDisplay
