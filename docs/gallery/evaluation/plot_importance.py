@@ -1,6 +1,6 @@
 """
-Which features does a model use?
-================================
+Feature importance: which features does a model use?
+====================================================
 
 This example finds a shortcut: the melanomas were photographed in warmer light, and the model has learned the light. The
 importances of its features show this. A second model does without the color of the skin.
