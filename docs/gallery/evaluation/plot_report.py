@@ -1,16 +1,17 @@
 """
-A report of predictions
-=======================
+Make a report of predictions
+============================
 
-Make a page that shows why a model gave its scores, and which images to look at.
+This example makes a page that opens in any browser. It shows each image with its border, its score and the reasons for
+the score. Flags mark images of poor quality.
 """
 
 # %%
 # A model and unseen images
 # -------------------------
 #
-# The images here are synthetic. Ten of the first 30 have a label. The last 12 are new to the model, and one more is
-# missing.
+# The images here are synthetic. Ten of the first 30 have a label. The last 12 are new to the model. The file of one
+# more is missing.
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
@@ -22,8 +23,8 @@ model = make_melanoma_pipeline().fit(data.images[:30], hide_labels(data.target[:
 images, labels = [*data.images[30:], "missing.jpg"], [*data.target[30:], -1]
 
 # %%
-# Which images to look at
-# -----------------------
+# Which images to check
+# ---------------------
 #
 # The flags have simple rules, which :func:`~sklearn_melanoma.inspection.quality_flags` describes.
 
@@ -50,4 +51,6 @@ make_report(model, images, labels, title="Twelve synthetic lesions")
 
 # %%
 # **What to look at:** sort the cards by "wrong predictions first". Is the border right? Is there a quality flag? Which
-# criterion moved the score? :doc:`/guide/report` explains the cards.
+# criterion moved the score?
+#
+# **Next:** :doc:`/guide/report` explains the cards.
