@@ -92,7 +92,7 @@ def find_suspect_masks(
     >>> import numpy as np
     >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.model_selection import find_suspect_masks
-    >>> lesions = make_lesions(10, image_size=(96, 128), random_state=0)
+    >>> lesions = make_lesions(10, image_size=(96, 128), random_state=2)
     >>> masks = list(lesions.masks)
     >>> masks[3] = np.roll(masks[3], 30, axis=1)
     >>> table = find_suspect_masks(lesions.images, masks, cv=3, random_state=0)
