@@ -85,6 +85,9 @@ temporary.cleanup()
 # %%
 # Compare the times
 # -----------------
+#
+# With all rows in the cache, a fit takes only the time of the classifier. Without a cache, the search would take more
+# than ten times as long as the first fit.
 
 figure = Figure(figsize=(5, 3), layout="constrained")
 axes = figure.subplots()

@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             upload = Image.open(BytesIO(self.rfile.read(int(self.headers["Content-Length"]))))
             row = predict_images(loaded, [upload]).iloc[0]
-            status, answer = 200, {"score": row["score"], "positive": bool(row["positive"])}
+            status, answer = 200, {"score": round(row["score"], 3), "positive": bool(row["positive"])}
         except (OSError, ValueError) as error:
             status, answer = 422, {"error": str(error)}
         self.send_response(status)
