@@ -49,7 +49,7 @@ def test_missing_file_raises(tmp_path, lesions):
     for missing in (tmp_path / "gone.onnx", tmp_path / "gone" / "network.onnx"):
         for method in ("fit", "transform", "predict"):
             with pytest.raises(
-                FileNotFoundError, match=r"^path must lead to an ONNX file, got .*does not exist\. Check"
+                FileNotFoundError, match=r"^path must lead to an ONNX file, got .*does not exist\. Set `path`"
             ):
                 getattr(make_segmenter(missing), method)(lesions)
 
