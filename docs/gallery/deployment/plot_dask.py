@@ -40,7 +40,7 @@ for path, image in zip(paths, synthetic.images, strict=True):
 # ``Client(n_workers=2, threads_per_worker=1)`` under ``if __name__ == "__main__":``.
 
 features = make_melanoma_pipeline()["features"].set_params(batch_size=6, on_error="skip")
-client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None)
+client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0")
 with client, joblib.parallel_config("dask"):
     client.get_task_stream()  # record from here on
     table = features.transform(paths)
