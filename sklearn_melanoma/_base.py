@@ -65,6 +65,12 @@ def list_steps(pipeline: Any) -> list[tuple[str, Any]]:
     return [(name, step) for name, step in pipeline.steps if step is not None and step != "passthrough"]
 
 
+def split_first_step(pipeline: Any) -> tuple[Any, Any]:
+    """Return the first step of a pipeline, and the pipeline of the steps after it."""
+    name, first = list_steps(pipeline)[0]
+    return first, pipeline[list(pipeline.named_steps).index(name) + 1 :]
+
+
 def tag_image_input(tags: Tags) -> Tags:
     """Declare in the tags that the input is a sequence of images (arrays or paths), and that no target is needed."""
     tags.input_tags.one_d_array = True

@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import list_steps, tag_image_input
+from sklearn_melanoma._base import list_steps, split_first_step, tag_image_input
 from sklearn_melanoma._callbacks import FitTask
 from sklearn_melanoma._sklearn_compat import (
     CallbackSupportMixin,
@@ -267,8 +267,8 @@ def _starts_from_images(model: Any) -> bool:
 
 def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: int, seed: int) -> list[Any]:
     """Return one table for each copy, with one row for each image, from the fitted steps before the classifier."""
-    name, features = list_steps(head)[0]
-    after, features = head[list(head.named_steps).index(name) + 1 :], features[:]
+    features, after = split_first_step(head)
+    features = features[:]  # its steps are replaced
     *before, transformer = [step for _, step in list_steps(features)]
     steps = [*before, AugmentedFeatures(transformer, n_augmentations, seed)]
     features.steps = [(str(number), step) for number, step in enumerate(steps)]

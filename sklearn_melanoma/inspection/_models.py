@@ -15,7 +15,7 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._base import list_steps
+from sklearn_melanoma._base import list_steps, split_first_step
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label
 
@@ -113,10 +113,10 @@ def _take_out_images(model: Any, pipelines: list[Any]) -> Any:
     """Return the model without its image steps, which are appended to `pipelines`; nothing fitted is copied."""
     if isinstance(model, Pipeline):
         check_is_fitted(model)
-        name, images = list_steps(model)[0]
+        images, tabular = split_first_step(model)
         if hasattr(images, "batch_size") and get_tags(images).input_tags.string:
             pipelines.append(images)
-            return model[list(model.named_steps).index(name) + 1 :]
+            return tabular
     elif attribute := find_inner(model):  # this check is first, because it has the attributes of the estimator inside
         fitted = copy(model)
         vars(fitted)[attribute] = _take_out_images(getattr(model, attribute), pipelines)

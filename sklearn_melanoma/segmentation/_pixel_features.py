@@ -16,7 +16,7 @@ from sklearn_melanoma._validation import check_image
 from sklearn_melanoma.segmentation._artifacts import erase_dark_lines, find_artifacts
 from sklearn_melanoma.segmentation._light import flatten_light
 from sklearn_melanoma.segmentation._refine import fill_bays
-from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, blur, choose_region
+from sklearn_melanoma.segmentation._regions import CHANNELS, MIN_CONTRAST, binarize, blur, choose_region, smooth_levels
 from sklearn_melanoma.segmentation._watershed import MASK_SIDE, segment_watershed
 
 # Longest side, in pixels, at which pixels are described. The probability is smooth, so its level sets can be
@@ -159,7 +159,7 @@ def _prepare_image(image: NDArray[np.uint8], hairless: NDArray[np.uint8]) -> _Wo
     artifacts = find_artifacts(image)
     visible = np.ones(image.shape[:2], dtype=bool) if artifacts is None or artifacts.all() else ~artifacts
     channels = np.moveaxis(hairless, 2, 0).astype(np.float32)
-    levels = blur(channels, 0.008 * side)
+    levels = smooth_levels(channels)
     flat = np.log(np.maximum(flatten_light(levels, artifacts), np.float32(1e-3)))
     return _WorkingImage(levels, np.log(channels + 1), flat, artifacts, visible, side)
 

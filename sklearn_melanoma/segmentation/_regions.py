@@ -101,7 +101,7 @@ def make_channel(colors: Colors, channel: str, artifacts: NDArray[np.bool_] | No
 
 
 def smooth_levels(levels: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Smooth a channel by a Gaussian."""
+    """Smooth a channel, or a stack of channels, by a Gaussian."""
     return blur(levels, SMOOTHING * max(levels.shape))
 
 

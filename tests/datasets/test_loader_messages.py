@@ -24,6 +24,7 @@ from sklearn_melanoma.datasets import (
     match_table,
 )
 from tests._dicom import dicom, rgb
+from tests._files import write
 
 PARAMETERS = re.compile(r"\b(labels|masks|image_column|label_column|group_column|melanoma(?= with|=)|sources|folder)\b")
 PATHS = re.compile(r"'[^']*'|the folder\b")
@@ -35,11 +36,6 @@ def put(root, *names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 6)).save(path)
-
-
-def write(root, name, text):
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_text(text)
 
 
 def check_advice(function, message):

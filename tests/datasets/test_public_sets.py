@@ -16,20 +16,13 @@ from sklearn_melanoma.datasets import (
     load_isic_archive,
     load_pad_ufes_20,
 )
+from tests._files import write
 
 
 def put(root, *names):
     """Make empty files; the loaders list images and do not read them."""
     for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-
-def write(root, name, text):
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+        write(root, name)
 
 
 def get_names(paths):
