@@ -83,7 +83,7 @@ axes.legend(loc="lower right")
 # Write a prior of your own
 # -------------------------
 #
-# A dictionary names features and their weights. A positive weight speaks for melanoma. Only the relations of the
+# A dictionary names features and their weights. A positive weight suggests melanoma. Only the relations of the
 # weights count.
 
 own = PriorLogisticRegression({"asymmetry_major": 2, "n_colors": 1, "solidity": -1}, classes=(0, 1))
