@@ -188,18 +188,23 @@ def _find_rim(dark: Mask) -> _Circle | None:
 
 def _keep_parts(mask: Mask, places: tuple[list[int], list[int]]) -> Mask:
     """Return the connected parts of a mask that hold at least one of some pixels."""
-    parts, _ = ndi.label(mask)
-    return np.isin(parts, parts[places]) & mask
+    parts, n_parts = ndi.label(mask)
+    kept = np.zeros(n_parts + 1, dtype=bool)
+    kept[parts[places]] = True
+    kept[0] = False  # the background
+    return kept[parts]
 
 
 def _list_hull_points(mask: Mask) -> Array:
     """Return the first and last pixels of the rows and columns of a mask that lie on its convex hull."""
-    points = []
-    for pixels, order in ((mask, 1), (mask.T, -1)):
-        lines = np.flatnonzero(pixels.any(axis=1))
-        ends = pixels[lines].argmax(axis=1), pixels.shape[1] - 1 - pixels[lines][:, ::-1].argmax(axis=1)
-        points += [np.column_stack([lines, end][::order]) for end in ends]
-    candidates = np.unique(np.concatenate(points), axis=0).astype(np.float64)
+    height, width = mask.shape
+    ends = np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    ends[rows, mask[rows].argmax(axis=1)] = True
+    ends[rows, width - 1 - mask[rows, ::-1].argmax(axis=1)] = True
+    ends[mask[:, columns].argmax(axis=0), columns] = True
+    ends[height - 1 - mask[::-1, columns].argmax(axis=0), columns] = True
+    candidates = np.argwhere(ends).astype(np.float64)
     try:
         sides = ConvexHull(candidates).equations
     except QhullError:  # all points are on one line

@@ -276,8 +276,8 @@ def join_parts(dark: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np
     large[0] = False
     if not large.any():
         return region
-    near = np.unique(labels[grow_by_disk(region, _NEAR * np.sqrt(area))])
-    parts = large & np.isin(np.arange(n_parts + 1), near)
+    near = np.bincount(labels[grow_by_disk(region, _NEAR * np.sqrt(area))], minlength=n_parts + 1) > 0
+    parts = large & near
     if not parts.any():
         return region
     joined = fill_bays(region | parts[labels], _NEAR)
