@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,14 @@ def name_label_options(
         "group_column": group_column,
         "melanoma": {} if diagnoses else melanoma or None,  # {} needs no melanoma
     }
+
+
+def check_label_options(labels: Path | None, options: Mapping[str, Any]) -> None:
+    """Raise an error if options describe a table of labels that is not given."""
+    if labels is None and any(options.values()):
+        raise typer.BadParameter(
+            "--label-column, --group-column and --melanoma need --labels, the table they describe."
+        )
 
 
 def has_diagnoses(classes: Sequence[Any] | None) -> bool:

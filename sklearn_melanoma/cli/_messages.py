@@ -36,6 +36,10 @@ _PARTS = tuple(
         (r"^memory=", "--memory "),
         (r"^table must", "--columns must"),
         (r"^n must", "--number must"),
+        (
+            "or pass smaller groups, such as lesions",
+            "or name smaller groups by --group-column, such as the column of lesions or that of images",
+        ),
         (r"^(y|y_true) must", "The labels must"),
         (r"^columns must", "The columns of the patient must"),
         (r"^columns of numbers must", "Those columns of the patient that are numbers must"),

@@ -17,6 +17,7 @@ from sklearn_melanoma.cli._code import (
 )
 from sklearn_melanoma.cli._inputs import (
     add_columns,
+    check_label_options,
     choose_labels,
     has_diagnoses,
     list_paths,
@@ -65,6 +66,7 @@ def write_report(
     classes = read_model_info(model).classes
     diagnoses = labels is not None and has_diagnoses(classes)
     options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
+    check_label_options(labels, options)
     if show_code:
         _print_code(model, images, output, labels, options, columns, n_jobs, name_report(classes))
         return

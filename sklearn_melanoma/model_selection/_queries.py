@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_melanoma._base import list_steps
+from sklearn_melanoma._validation.groups import encode_groups
 from sklearn_melanoma._validation.labels import find_labeled
 
 # Largest number of samples, because the distances of all pairs are in memory. If there are more, the most confident are
@@ -20,7 +21,9 @@ from sklearn_melanoma._validation.labels import find_labeled
 _MAX_SAMPLES = 3000
 
 
-def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) -> NDArray[np.intp]:
+def which_to_label(
+    model: Any, X: Any, n: int, *, y: ArrayLike | None = None, groups: ArrayLike | None = None
+) -> NDArray[np.intp]:
     r"""Choose the samples whose labels would help most: uncertain and diverse ones.
 
     Each sample is weighted by the uncertainty of the model. The samples are chosen one after the other, so that the
@@ -38,8 +41,12 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     n : int
         Number of samples to choose.
     y : array-like of shape (n_samples,), optional
-        Labels, -1 for unlabeled samples. Labeled samples are not chosen. Images without a lesion, and skipped images,
-        are not chosen either: all their features are missing.
+        Labels, -1 for unlabeled samples. Labeled samples are not chosen. By default, all samples count as unlabeled,
+        also those that the model was fitted to. Images without a lesion, and skipped images, are not chosen either: all
+        their features are missing.
+    groups : array-like of shape (n_samples,), optional
+        Lesion or patient of each sample. At most one sample of each group is chosen, and none of a group that has a
+        label. By default, each sample is a group.
 
     Returns
     -------
@@ -49,7 +56,8 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     Raises
     ------
     ValueError
-        If there are fewer than `n` unlabeled samples, or a missing label is not -1.
+        If there are fewer than `n` unlabeled samples, or groups without a label. If a missing label is not -1, or a
+        group is missing.
 
     Notes
     -----
@@ -57,7 +65,7 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     :math:`r` of :math:`N`, counted from 0, has the weight :math:`w_r = 1 - r / N`. Each choice lowers
     :math:`\sum_r w_r d_r` as far as possible, with :math:`d_r` the Euclidean distance to the nearest chosen sample.
     This is the first step of k-medoids, weighted. If there are more than 3 000 unlabeled samples, only the 3 000 most
-    uncertain ones are used.
+    uncertain ones are used. With groups, the samples of groups without a label are the :math:`N` samples.
 
     References
     ----------
@@ -65,6 +73,7 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn_melanoma.model_selection import hide_labels, which_to_label
     >>> from sklearn_melanoma.semi_supervised import PriorLogisticRegression
@@ -73,6 +82,13 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
     >>> model = PriorLogisticRegression().fit(X, few)
     >>> model.predict_proba(X[which_to_label(model, X, 4, y=few)])[:, 1].round(1)
     array([0.5, 0.8, 0.4, 0.3])
+
+    Two images of each patient:
+
+    >>> patients = np.arange(200) // 2
+    >>> chosen = which_to_label(model, X, 90, y=few, groups=patients)
+    >>> len(set(patients[chosen])), set(patients[chosen]) & set(patients[few >= 0])
+    (90, set())
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"n must be an int of at least 1, got {n!r}.")
@@ -87,26 +103,34 @@ def which_to_label(model: Any, X: Any, n: int, *, y: ArrayLike | None = None) ->
             "CalibratedClassifierCV(classifier)."
         )
     rows = check_array(X)
-    check_consistent_length(rows, y)
-    unlabeled = np.flatnonzero(measured & (np.ones(len(rows), bool) if y is None else ~find_labeled(y)))
-    if len(unlabeled) < n:
-        raise ValueError(
-            f"n must be at most the number of unlabeled samples with features, {len(unlabeled)}, got {n}. "
-            "Ask for fewer, or add unlabeled samples."
-        )
-    ascending = np.sort(model.predict_proba(X)[unlabeled], axis=1)
-    most_uncertain = np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")
-    unlabeled = unlabeled[most_uncertain[: max(_MAX_SAMPLES, n)]]
-    weights = 1 - np.arange(len(unlabeled)) / len(unlabeled)
-    distances = euclidean_distances(rows[unlabeled])
-    nearest = np.full(len(unlabeled), distances.max())
+    codes = np.arange(len(rows)) if groups is None else encode_groups(groups)
+    check_consistent_length(rows, y, codes)
+    labeled = np.zeros(len(rows), bool) if y is None else find_labeled(y)
+    free = np.flatnonzero(measured & ~np.isin(codes, codes[labeled]))
+    if (n_free := len(np.unique(codes[free]))) < n:
+        counted, advice = "unlabeled samples with features", "or add unlabeled samples"
+        if groups is not None:
+            counted, advice = "groups with features and without a label", "or pass smaller groups, such as lesions"
+        raise ValueError(f"n must be at most the number of {counted}, {n_free}, got {n}. Ask for fewer, {advice}.")
+    ascending = np.sort(model.predict_proba(X)[free], axis=1)
+    free = free[np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")]
+    firsts = np.sort(np.unique(codes[free], return_index=True)[1])  # the most uncertain sample of each group
+    free = free[np.union1d(firsts[:n], np.arange(min(_MAX_SAMPLES, len(free))))]
+    return free[_choose_medoids(rows[free], codes[free], n)]
+
+
+def _choose_medoids(rows: NDArray[Any], codes: NDArray[np.intp], n: int) -> list[int]:
+    """Return the positions of `n` rows of different groups, chosen one by one; earlier rows weigh more."""
+    weights = 1 - np.arange(len(rows)) / len(rows)
+    distances = euclidean_distances(rows)
+    nearest = np.full(len(rows), distances.max())
     chosen: list[int] = []
     for _ in range(n):
         gains = weights @ np.maximum(nearest[:, np.newaxis] - distances, 0)
-        gains[chosen] = -1
+        gains[np.isin(codes, codes[chosen])] = -1
         chosen.append(int(gains.argmax()))
         nearest = np.minimum(nearest, distances[chosen[-1]])
-    return unlabeled[chosen]
+    return chosen
 
 
 def _transform_samples(model: Pipeline, X: Any) -> tuple[Any, NDArray[np.bool_] | bool]:

@@ -97,7 +97,8 @@ def test_report_suggestions_and_information(run, printed, monkeypatch):
     run("report", "three.skops", "images", "--labels", "diagnoses.csv", "-o", "r.html", "-j", 1)
     data, y = load()
     assert made[0][1]["y"].tolist() == y.tolist()
-    result = run("suggest", "three.skops", "images", "--labels", "diagnoses.csv", "-n", 3, "-j", 1)
+    arguments = ["--labels", "diagnoses.csv", "--group-column", "image"]
+    result = run("suggest", "three.skops", "images", *arguments, "-n", 3, "-j", 1)
     chosen = which_to_label(load_model("three.skops"), data.images, 3, y=y)
     assert result.stdout.splitlines() == [data.images[position] for position in chosen]
     assert "positive class: melanoma" in run("info", "three.skops").stdout

@@ -97,6 +97,40 @@ def test_suggestions_are_the_library_s(run):
     assert len(find_images("next.txt")) == 4
 
 
+def test_suggests_one_image_of_each_patient_without_labels(run):
+    table = pd.read_csv("labels.csv")
+    table.loc[np.arange(40) % 4 > 0, "diagnosis"] = "?"  # two images of each patient; every other patient has a label
+    table.rename(columns={"patient_id": "place"}).assign(person="all").to_csv("few.csv", index=False)
+    arguments = ["suggest", "model.skops", "images", "--labels", "few.csv", "-j", 1]
+    chosen = run(*arguments, "--group-column", "place", "-n", 10).stdout.splitlines()
+    numbers = [int(path[-6:-4]) for path in chosen]
+    assert sorted(number // 2 for number in numbers) == list(range(1, 20, 2))
+    data = load_images("images", labels="few.csv", group_column="place")
+    expected = which_to_label(load_model("model.skops"), data.images, 10, y=data.target, groups=data.groups)
+    assert chosen == [data.images[i] for i in expected]
+    result = run(*arguments, "--group-column", "place", "-n", 11, exit_code=1)
+    assert (
+        "--number must be at most the number of groups with features and without a label, 10, got 11" in result.stderr
+    )
+    result = run(*arguments, "-n", 30, exit_code=1)  # the column "person" is found by its name
+    assert "0, got 30. Ask for fewer, or name smaller groups by --group-column, such as" in result.stderr
+    assert len(run(*arguments, "--group-column", "image", "-n", 30).stdout.splitlines()) == 30
+    result = run(*arguments, "--group-column", "gone", exit_code=1)
+    assert "--group-column must be a column of 'few.csv'" in result.stderr
+    for command in (["suggest", "model.skops", "images"], ["report", "model.skops", "images", "-o", "r.html"]):
+        result = run(*command, "--group-column", "place", exit_code=2)
+        assert "--group-column and --melanoma need --labels" in result.stderr
+
+
+def test_warns_that_labeled_images_may_be_suggested(run):
+    expected = "images that have a label may be suggested. Name the table of labels by --labels"
+    assert expected in run("suggest", "model.skops", "images/", "-n", 2, "-j", 1).stderr
+    assert not run("suggest", "model.skops", "images/image0*.png", "-n", 2, "-j", 1).stderr
+    assert not run("suggest", "model.skops", "images", "--labels", "labels.csv", "-n", 2, exit_code=1).stderr.count(
+        expected
+    )
+
+
 def test_unreadable_images_are_not_suggested(run, broken):
     result = run("suggest", "model.skops", "images", "-n", 40, "-j", 1, "--on-error", "skip")
     assert len(result.stdout.splitlines()) == 40

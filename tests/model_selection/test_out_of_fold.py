@@ -260,6 +260,38 @@ def test_does_not_choose_labeled_samples(data):
             which_to_label(model, X, n)
 
 
+def test_chooses_one_sample_of_each_group_without_labels(data):
+    X, _, few = data
+    model = PriorLogisticRegression().fit(X, few)
+    groups = np.arange(len(X)) // 3
+    open_groups = set(groups) - set(groups[few != -1])
+    chosen = which_to_label(model, X, len(open_groups), y=few, groups=[f"patient {group}" for group in groups])
+    assert sorted(groups[chosen]) == sorted(open_groups)
+    np.testing.assert_array_equal(which_to_label(model, X, 5, y=few, groups=groups), chosen[:5])
+    np.testing.assert_array_equal(
+        which_to_label(model, X, 5, y=few, groups=np.arange(len(X))), which_to_label(model, X, 5, y=few)
+    )
+    assert len(set(groups[which_to_label(model, X, 20, groups=groups)])) == 20
+    with pytest.raises(
+        ValueError, match=f"number of groups with features and without a label, {len(open_groups)}, got"
+    ):
+        which_to_label(model, X, len(open_groups) + 1, y=few, groups=groups)
+    with pytest.raises(ValueError, match=r"groups\[1\] is missing"):
+        which_to_label(model, X, 5, groups=["a", None, *["b"] * (len(X) - 2)])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        which_to_label(model, X, 5, groups=groups[1:])
+
+
+def test_leaves_out_no_group_that_is_needed(data, monkeypatch):
+    X, _, few = data
+    model = PriorLogisticRegression().fit(X, few)
+    margin = np.abs(model.predict_proba(X)[:, 1] - 0.5)
+    groups = np.maximum(np.argsort(np.argsort(margin)) - 30, 0)  # the 31 most uncertain samples are one group
+    monkeypatch.setitem(which_to_label.__globals__, "_MAX_SAMPLES", 20)
+    chosen = which_to_label(model, X, 3, groups=groups)
+    assert sorted(groups[chosen]) == [0, 1, 2]
+
+
 def test_compares_the_input_of_the_last_pipeline_step(data):
     X, _, few = data
     frame = pd.DataFrame(X * [1, 1000, 1, 1, 1, 1], columns=list("abcdef"))
