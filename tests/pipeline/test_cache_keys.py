@@ -5,7 +5,8 @@ import pickle
 import subprocess
 import sys
 import textwrap
-from functools import partial
+from functools import cached_property, partial
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -89,6 +90,8 @@ BODIES = {
     "class method": "@classmethod\n    def measure(cls, X):\n        return {}",
     "static method": "@staticmethod\n    def measure(X):\n        return {}",
     "property": "@property\n    def measure(self):\n        return {}",
+    "cached property": "@cached_property\n    def measure(self):\n        return {}",
+    "constant": "limit = '{}'",
     "inner function": "def measure(self, X):\n        return (lambda x: {})(X)",
 }
 
@@ -96,14 +99,102 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_keys_include_code_of_user_classes(body):
     def define(code):
-        namespace = {"Base": type("Base", (TransformerMixin, BaseEstimator), {}), "__name__": "__main__"}
-        exec(f"class Step(Base):\n    calls = 0\n    {body.format(code)}", namespace)
+        base = type("Base", (TransformerMixin, BaseEstimator), {})
+        namespace = {"Base": base, "cached_property": cached_property, "__name__": "__main__"}
+        count = "def count(self):\n        type(self).calls += 1"
+        exec(f"class Step(Base):\n    calls = 0\n    {count}\n    {body.format(code)}", namespace)
         return namespace["Step"]()
 
     same = define("1 in {1, 2}")
-    type(same).calls = 5
+    same.count()  # a counter is no constant
     assert digest_steps([define("1 in {1, 2}")]) == digest_steps([same])
     assert digest_steps([define("1 in {1, 3}")]) != digest_steps([same])
+
+
+MODULE = """
+import numpy as np
+from functools import cache
+
+LIMIT = 0.25
+WEIGHTS = {"area": [1, 2], "colors": {"red", "blue"}}
+n_calls = 0
+
+def find_dark(levels):
+    return levels < LIMIT
+
+@cache
+def scale(n):
+    return find_dark(n) * 2
+
+class Step:
+    def transform(self, X):
+        global n_calls
+        n_calls += 1
+        return [[scale(x), helpers.measure(x), sum(w for w in WEIGHTS["area"])] for x in X]
+"""
+HELPERS = """
+def measure(x):
+    return x + 1
+
+def unused(x):
+    return x
+"""
+
+
+def make_step(module=MODULE, helpers=HELPERS):
+    """Return a step whose code is in a module of its own and uses another one."""
+    other = ModuleType("helpers")
+    exec(helpers, vars(other))
+    namespace = {"__name__": "own_steps", "helpers": other}
+    exec(module, namespace)
+    return namespace["Step"]()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("LIMIT = 0.25", "LIMIT = 0.3"),
+        ("levels <", "levels <="),
+        ("[1, 2]", "[1, 3]"),
+        ('"blue"', '"green"'),
+        ("* 2", "* 3"),
+    ],
+    ids=["constant", "function", "mapping", "set", "cached function"],
+)
+def test_keys_include_functions_and_constants_that_a_step_uses(change):
+    before = digest_steps([make_step()])
+    assert digest_steps([make_step()]) == before
+    assert digest_steps([make_step(MODULE.replace(*change))]) != before
+
+
+def test_keys_include_functions_of_other_modules_without_a_version():
+    before = digest_steps([make_step()])
+    assert digest_steps([make_step(helpers=HELPERS.replace("x + 1", "x + 2"))]) != before
+    assert digest_steps([make_step(helpers=HELPERS.replace("return x\n", "return 2 * x\n"))]) == before
+
+
+def test_counter_of_a_module_does_not_change_keys():
+    step = make_step()
+    before = digest_steps([step])
+    assert step.transform([1]) == [[0, 2, 3]]
+    assert type(step).transform.__globals__["n_calls"] == 1
+    assert digest_steps([step]) == before
+
+
+def test_keys_of_functions_that_call_each_other():
+    namespace = {"__name__": "own_steps"}
+    exec("def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)", namespace)
+    before = digest_steps([FunctionTransformer(namespace["even"])])
+    assert digest_steps([FunctionTransformer(namespace["even"])]) == before
+    exec("def odd(n): return n == 1", namespace)
+    assert digest_steps([FunctionTransformer(namespace["even"])]) != before
+
+
+def test_objects_that_cannot_be_compared_do_not_matter(tmp_path):
+    with (tmp_path / "log").open("w") as file:
+        namespace = {"__name__": "own_steps", "file": file}
+        exec("def write(X):\n    file.write('x')\n    return X", namespace)
+        assert digest_steps([FunctionTransformer(namespace["write"])])
 
 
 def test_keys_are_equal_in_other_processes_with_other_orders_of_sets():
@@ -112,9 +203,13 @@ def test_keys_are_equal_in_other_processes_with_other_orders_of_sets():
     from sklearn_melanoma import make_melanoma_pipeline
     from sklearn_melanoma.pipeline._memory.keys import digest_steps
 
+    NAMES = {"red", "green", "blue", "gray"}
+
     class Step(BaseEstimator):
+        names = {"mean", "std", "min", "max"}
+
         def transform(self, X):
-            return X in {"area", "max_span", "compactness", "solidity", "extent"}
+            return NAMES, X in {"area", "max_span", "compactness", "solidity", "extent"}
 
     print(digest_steps(make_melanoma_pipeline()["features"]._active()).hex())
     print(digest_steps([Step()]).hex())

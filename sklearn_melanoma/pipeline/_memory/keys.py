@@ -8,9 +8,8 @@ import pickle
 import platform
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from inspect import unwrap
-from types import CodeType, FunctionType, SimpleNamespace
+from collections.abc import Mapping, Sequence
+from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from PIL import ExifTags, Image
 from sklearn_melanoma._io.decoding import MAX_BYTES
 from sklearn_melanoma._io.files import is_url
 from sklearn_melanoma._lesion import Lesion
+from sklearn_melanoma.pipeline._memory.code import describe_code, describe_name
 
 #: Parameters that change how rows are computed, but not their values.
 IGNORED_PARAMETERS = frozenset({"n_jobs", "verbose", "batch_size", "on_error", "memory"})
@@ -69,12 +69,16 @@ class _DigestPickler(pickle.Pickler):
     def __init__(self, file: Any):
         super().__init__(file, protocol=5)
         self.fast = True  # otherwise, a repeated object is written as a reference to its first occurrence
+        # Classes and functions with their code already written, by identity. They may use each other.
+        self._described: dict[int, Any] = {}
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type | FunctionType):
             if value.__module__ == "builtins":
                 return NotImplemented
-            return tuple, (tuple(_describe_code(value)),)
+            describe = describe_name if id(value) in self._described else describe_code
+            self._described[id(value)] = value
+            return tuple, (tuple(describe(value)),)
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
             return tuple, ((value.dtype.str, value.shape, value.tobytes()),)
         if hasattr(value, "get_params"):
@@ -86,38 +90,6 @@ class _DigestPickler(pickle.Pickler):
 
 def _affects_rows(name: str) -> bool:
     return name not in IGNORED_PARAMETERS and name not in _BOOKKEEPING and "callback" not in name
-
-
-def _describe_code(value: Any) -> Iterator[Any]:
-    """Yield the name of a class or function, and the version of its package, or its code if there is no version."""
-    yield from (value.__module__, value.__qualname__)
-    package = str(value.__module__).partition(".")[0]
-    version = getattr(sys.modules.get(package), "__version__", None)
-    if "<" not in value.__qualname__ and (version is not None or package in sys.stdlib_module_names):
-        yield version
-    elif isinstance(value, FunctionType):
-        yield from (_summarize_code(value.__code__), value.__defaults__, value.__kwdefaults__)
-        yield [cell.cell_contents for cell in value.__closure__ or ()]
-    else:
-        yield value.__bases__
-        members = [(name, _unwrap_function(member)) for name, member in vars(value).items()]
-        yield [(name, _summarize_code(member.__code__)) for name, member in members if isinstance(member, FunctionType)]
-
-
-def _unwrap_function(member: Any) -> Any:
-    """Return the function below decorators and below scikit-learn's wrapper of `transform`."""
-    return unwrap(getattr(member, "__func__", getattr(member, "fget", member)))
-
-
-def _summarize_code(code: CodeType) -> Any:
-    """Return the content of a code object, without its file and line numbers."""
-    return code.co_code, code.co_names, code.co_varnames, [_summarize_constant(value) for value in code.co_consts]
-
-
-def _summarize_constant(constant: Any) -> Any:
-    if isinstance(constant, CodeType):
-        return _summarize_code(constant)
-    return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
 
 
 class FileStamp(NamedTuple):
