@@ -65,5 +65,5 @@ axes.set(xlabel="mean probability", ylabel="fraction of melanomas", xlim=(0, 1),
 axes.legend(loc="upper left")
 
 # %%
-# **Next:** :doc:`/guide/self_training` corrects the probabilities of any classifier, and estimates the prevalence if it
-# is unknown. With a known prevalence, choose the threshold anew: :doc:`plot_threshold`.
+# **Next:** :doc:`/guide/labels` has a section about calibration, with other ways to correct probabilities. Choose the
+# threshold after you have set the prevalence: :doc:`plot_threshold`.

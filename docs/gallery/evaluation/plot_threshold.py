@@ -28,6 +28,7 @@ synthetic = make_lesions(160, image_size=(120, 160), melanoma_fraction=0.4, hair
 model = make_melanoma_pipeline()
 table = model["features"].fit_transform(synthetic.images)
 rows, unseen = table[:100], table[100:]
+lesions = synthetic.groups[:100]  # the lesion of each image; here, each lesion has one image
 truth = synthetic.target[100:]
 labels = hide_labels(synthetic.target[:100], 25, random_state=0)
 
@@ -37,10 +38,10 @@ labels = hide_labels(synthetic.target[:100], 25, random_state=0)
 #
 # The model must not have seen the images that the threshold is chosen on.
 # :func:`~sklearn_melanoma.model_selection.out_of_fold_scores` scores each labeled image by a model that was fitted
-# without it.
+# without it. ``groups`` are the lesions: a model that has seen one image of a lesion does not score the others.
 
-scores = out_of_fold_scores(model[1:], rows, labels)
-found = threshold_at_sensitivity(labels, scores, sensitivity=0.95)
+scores = out_of_fold_scores(model[1:], rows, labels, groups=lesions)
+found = threshold_at_sensitivity(labels, scores, sensitivity=0.95, groups=lesions)
 print(f"threshold {found.threshold:.2f}, expected sensitivity {found.expected_sensitivity:.2f}")
 
 # %%
@@ -81,10 +82,11 @@ axes.legend(loc=(0.33, 0.03))
 # Report the result
 # -----------------
 #
-# The intervals show how little 60 images tell.
+# The intervals are wide, because there are only 60 unseen images.
 
 score_report(truth, probability, threshold=found.threshold).loc[["ROC AUC", "sensitivity", "specificity"]].round(2)
 
 # %%
 # **Next:** :doc:`plot_calibration` checks the probabilities, and :doc:`../deployment/plot_save_and_serve` saves the
-# threshold with the model. :doc:`/guide/labels` tells how the threshold is computed.
+# threshold with the model. :doc:`/guide/labels` explains how the threshold is computed. After a change of the
+# prevalence or the calibration, choose a new threshold.

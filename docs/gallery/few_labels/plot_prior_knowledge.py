@@ -83,10 +83,11 @@ axes.legend(loc="lower right")
 # Write a prior of your own
 # -------------------------
 #
-# A dictionary names features and their weights. A positive weight suggests melanoma. Only the relations of the
-# weights count.
+# A dictionary names features and their weights. A positive weight suggests melanoma. Only the ratios of the weights
+# count. To change the weights of the literature, start from ``feature_directions()["weight"]``. With
+# ``alpha="evidence"``, labels that contradict the prior can weaken or drop it, as in the default pipeline.
 
-own = PriorLogisticRegression({"asymmetry_major": 2, "n_colors": 1, "solidity": -1}, classes=(0, 1))
+own = PriorLogisticRegression({"asymmetry_major": 2, "n_colors": 1, "solidity": -1}, alpha="evidence", classes=(0, 1))
 fitted = make_melanoma_pipeline(classifier=own)[1:].fit(table, np.full(60, -1))
 print_auc("three features, no label", fitted)
 
