@@ -76,6 +76,13 @@ def train(
         float,
         typer.Option(min=0.01, max=1, help="Sensitivity for melanoma that the threshold should have on unseen images."),
     ] = 0.95,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Fraction of melanomas among unseen images. Default: scores assume the fraction among the labels, or "
+            "one half for the features of the survey.",
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     memory: Memory = None,
     n_jobs: Processes = 2,
@@ -86,10 +93,13 @@ def train(
     """Fit a model to labeled images, and report its results in cross-validation. Some images may be unlabeled."""
     column = list(dict.fromkeys(column or []))
     _check_options(output, column, columns)
+    _check_prevalence(prevalence, features, diagnoses=diagnoses)
     options = name_label_options(label_column, group_column, melanoma, diagnoses=diagnoses)
+    pipeline = {"columns": column or None, "memory": memory and str(memory), "n_jobs": n_jobs}
     if show_code:
-        pipeline = {"columns": column or None, "memory": memory and str(memory), "n_jobs": n_jobs}
-        _print_code(images, output, labels, columns, options, features, pipeline, sensitivity, folds, on_error)
+        _print_code(
+            images, output, labels, columns, options, features, pipeline, sensitivity, prevalence, folds, on_error
+        )
         return
     import_skops()
     card = output.with_suffix(".md")
@@ -102,8 +112,7 @@ def train(
     _check_columns(column, label_column, data)
     _check_folds(folds, target, data.groups)
     with TemporaryDirectory() if memory is None else nullcontext(memory) as cache:
-        model = make_melanoma_pipeline(features.value, columns=column or None, memory=cache, n_jobs=n_jobs)
-        model["features"].set_params(on_error=on_error.value)
+        model = _make_model(features, pipeline | {"memory": cache}, prevalence, on_error)
         inputs = add_columns(data.images, columns, model["features"], labels=data.frame)
         with note_memory(memory):
             problems = _fill_memory(_leave_out_learned(model["features"][:]), data.images, n_jobs)
@@ -118,12 +127,12 @@ def train(
             model.fit(X, y)
     summary = {
         "sources": [str(source) for source in images],
-        "images": len(y),
         **_count_labels(y),
         "groups": len(set(groups)),
         "skipped": len(kept) - len(y),
         "features": features.value,
         "columns": column,
+        **({} if prevalence is None else {"prevalence": prevalence}),
         "folds": folds,
         "label_mapping": dict(zip(data.diagnosis, target.tolist(), strict=True)) if diagnoses else data.label_mapping,
         "report": report.astype(object).where(report.notna(), None).to_dict("index"),
@@ -139,6 +148,23 @@ def _check_options(output: Path, column: list[str], columns: Path | None) -> Non
         raise typer.BadParameter(f"--output must not end in .md, which the model card does, got {str(output)!r}.")
     if columns is not None and not column:
         raise typer.BadParameter("--columns needs --column, the name of one of its columns to learn from.")
+
+
+def _check_prevalence(prevalence: float | None, features: ModelFeatures, *, diagnoses: bool) -> None:
+    """Raise an error if a fraction of melanomas is not one, or the classifier takes none."""
+    if prevalence is None:
+        return
+    if not 0 < prevalence < 1:
+        raise typer.BadParameter(
+            f"--prevalence must be above 0 and below 1, got {prevalence:g}. Divide percents by 100."
+        )
+    if features is ModelFeatures.SURVEY:
+        raise typer.BadParameter("--prevalence needs --features all or learned, got survey: its classifier takes none.")
+    if diagnoses:
+        raise typer.BadParameter(
+            "--prevalence is for models of melanoma against all others, got --diagnoses. Leave one of them out. In "
+            "Python, PriorLogisticRegression takes the fraction of each diagnosis."
+        )
 
 
 def _find_positive(target: NDArray[Any]) -> Any:
@@ -180,6 +206,14 @@ def _check_folds(folds: int, target: NDArray[Any], groups: NDArray[Any]) -> None
     SemiSupervisedSplit(folds).split(target, target, groups)  # raises
 
 
+def _make_model(features: ModelFeatures, pipeline: dict[str, Any], prevalence: float | None, on_error: OnError) -> Any:
+    model = make_melanoma_pipeline(features.value, **pipeline)
+    model["features"].set_params(on_error=on_error.value)
+    if prevalence is not None:
+        model["classify"].set_params(prevalence=prevalence)
+    return model
+
+
 def _score_folds(model: Any, X: Any, y: NDArray[Any], folds: int, groups: NDArray[Any], positive: Any) -> Any:
     """Return the scores of melanoma, or of each of several diagnoses, by models that did not learn from the image."""
     several = len(set(y.tolist()) - {-1}) > 2
@@ -207,7 +241,7 @@ def _count_labels(y: NDArray[Any]) -> dict[str, int]:
     n_unlabeled = counts.pop(-1, 0)
     names = {1: "melanomas", 0: "others"}
     of_class = {names.get(label) or str(label): count for label, count in counts.most_common()}
-    return of_class | {"unlabeled": n_unlabeled}
+    return {"images": len(y), **of_class, "unlabeled": n_unlabeled}
 
 
 def _leave_out_learned(features: ImagePipeline) -> ImagePipeline:
@@ -250,6 +284,7 @@ def _print_code(
     features: ModelFeatures,
     pipeline: dict[str, Any],
     sensitivity: float,
+    prevalence: float | None,
     folds: int,
     on_error: OnError,
 ) -> None:
@@ -275,6 +310,7 @@ def _print_code(
         format_columns(columns, column) or frame,
         f"model = make_melanoma_pipeline({features.value!r}{format_options(**pipeline)})",
         'model["features"].set_params(on_error="skip")' if on_error is OnError.SKIP else None,
+        None if prevalence is None else f'model["classify"].set_params(prevalence={prevalence})',
         f"scores = out_of_fold_scores(model, images, {y}, cv={folds}, groups=data.groups{of_class})",
         f"threshold = threshold_at_sensitivity({y}, scores, sensitivity={sensitivity}, groups=data.groups{of_class})",
         f"save_model(model.fit(images, {y}), {str(output)!r}, threshold=threshold{of_class})",

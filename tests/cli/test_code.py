@@ -82,6 +82,17 @@ def test_train(run):
     assert read_model_info("first.skops").threshold == read_model_info("third.skops").threshold
 
 
+def test_prevalence(run):
+    arguments = ["train", "images", "--labels", "labels.csv", "--prevalence", 0.05, "-j", 1]
+    arguments += ["--folds", 2, "--sensitivity", 0.5]
+    run(*arguments, "-o", "first.skops")
+    run_code(run, *arguments, "-o", "second.skops")
+    images = find_images(FEW)
+    first, second = load_model("first.skops"), load_model("second.skops")
+    assert first.estimator[-1].prevalence == 0.05
+    np.testing.assert_allclose(first.predict_proba(images), second.predict_proba(images))
+
+
 @pytest.mark.parametrize("options", [[], ["--columns", "labels.csv"]])
 def test_columns_of_the_patient(run, options):
     train = ["train", "images", "--labels", "labels.csv", "--features", "survey", "--column", "age", "-j", 1, *options]

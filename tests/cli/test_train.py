@@ -1,10 +1,12 @@
 """Tests of the command that fits a model."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import load_images
@@ -70,6 +72,33 @@ def test_values_of_melanoma_and_columns(run):
     summary = read_model_info("new/model.skops").summary
     assert (summary["melanomas"], summary["groups"]) == (20, 20)
     assert summary["label_mapping"] == {"bad": 1, "good": 0}
+
+
+def test_prevalence(run):
+    arguments = ["images", "--labels", "labels.csv", "-j", 1, "--folds", 2, "--sensitivity", 0.8]
+    run("train", *arguments, "-o", "half.skops")  # half of the labels are melanomas
+    run("train", *arguments, "-o", "rare.skops", "--prevalence", 0.05)
+    images = load_images("images", labels="labels.csv").images
+    half, rare = (load_model(name).predict_proba(images)[:, 1] for name in ("half.skops", "rare.skops"))
+    np.testing.assert_allclose(logit(rare) - logit(half), logit(0.05) - logit(0.5))
+    summary = read_model_info("rare.skops").summary
+    assert summary["prevalence"] == 0.05
+    assert "prevalence" not in read_model_info("half.skops").summary
+    assert "- prevalence: 0.05\n" in Path("rare.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--prevalence", 5], "--prevalence must be above 0 and below 1, got 5. Divide percents by 100"),
+        (["--prevalence", 0], "--prevalence must be above 0 and below 1, got 0"),
+        (["--prevalence", 0.1, "--features", "survey"], "--prevalence needs --features all or learned, got survey"),
+        (["--prevalence", 0.1, "--diagnoses"], "--prevalence is for models of melanoma against all others, got"),
+    ],
+)
+def test_prevalence_that_the_model_cannot_take(run, options, message):
+    result = run("train", "images", "--labels", "labels.csv", "-o", "new.skops", *options, exit_code=2)
+    assert message in result.stderr
 
 
 def test_few_labels_warn_of_the_sensitivity(run):
