@@ -119,11 +119,21 @@ def run_batch(batch: Batch, images: list[Any], on_error: str) -> BatchResult:
     )
 
 
+class _Inputs(list[Any]):
+    """Images of a batch. A table made from a plain list of files has their paths as its index.
+
+    A union joins tables by their index, and a transformer of the user does not know this one.
+    """
+
+
 def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
     """Return the output of the last step, and the indices of the images in which no lesion was found."""
     without_lesion: set[int] = set()
     for step in steps:
-        images = compute_rows(step, images) if step is steps[-1] and has_plain_rows(step) else step.transform(images)
+        if step is steps[-1] and has_plain_rows(step):
+            images = compute_rows(step, images)
+        else:
+            images = step.transform(_Inputs(images) if type(images) is list else images)
         if isinstance(images, list):
             without_lesion.update(
                 i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px

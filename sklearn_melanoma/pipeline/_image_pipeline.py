@@ -304,8 +304,14 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         self
             The pipeline itself.
         """
-        for step in self._active():
-            step.set_output(transform=transform)
+        for step in (steps := self._active()):
+            if hasattr(step, "set_output"):
+                step.set_output(transform=transform)
+            elif step is steps[-1]:  # an earlier step returns lesions, which fit no table
+                raise ValueError(
+                    f"steps must end with a transformer that has set_output, got {step!r}. Derive it from "
+                    "scikit-learn's TransformerMixin, and give it the method get_feature_names_out."
+                )
         return self
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn_melanoma._validation import check_images, source_name
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores, infer_pos_label
+from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._warnings import record_problems
 
@@ -108,7 +109,8 @@ def predict_images(
     ValueError, TypeError, OSError
         If an image can't be read, unless the image steps skip it.
     ValueError
-        If `pos_label` is not a class of the model, or the positive class can't be determined.
+        If `pos_label` is not a class of the model, the positive class can't be determined, or `threshold` is not a
+        finite number.
 
     See Also
     --------
@@ -155,7 +157,7 @@ def _score_images(model: Any, X: Any, threshold: Threshold | float | None, pos_l
     """Return the columns of scores and labels."""
     classes = np.asarray(model.classes_)
     labels = classes.tolist()
-    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+    cut = None if threshold is None else read_threshold(threshold)
     if len(labels) != 2:
         scores = np.asarray(model.predict_proba(X))
         columns = {f"score {label}": scores[:, column] for column, label in enumerate(labels)}

@@ -771,3 +771,73 @@ def test_lazy_images_are_asked_for_once(measured):
 
     assert list(pipeline.set_params(memory=None).transform(Lazy()).index) == [0, 1, 2]
     assert sorted(asked) == [0, 1, 2]
+
+
+# Steps of the user
+
+
+class MeanLevel(TransformerMixin, BaseEstimator):
+    """Own feature: the mean level of the lesion."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.array([[lesion.image[lesion.mask].mean()] for lesion in X])
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["mean_level"], dtype=object)
+
+
+class DarkSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Own segmenter, without `set_output`."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return [lesion.with_mask(lesion.image[..., 2] < 120) for lesion in ImageReader().transform(X)]
+
+
+@pytest.fixture
+def paths(images, tmp_path):
+    names = [tmp_path / f"{number}.png" for number in range(6)]
+    for name, image in zip(names, images, strict=False):
+        Image.fromarray(image).save(name)
+    return list(map(str, names))
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+def test_own_feature_beside_others_for_files(paths, container, n_jobs, tmp_path):
+    union = FeatureUnion(
+        [("known", MorphologyFeatures("survey")), ("own", MeanLevel())], verbose_feature_names_out=False
+    )
+    pipeline = make_survey_pipeline(batch_size=4, n_jobs=n_jobs).set_params(measure=union)
+    pipeline.set_output(transform=container)
+    table = pipeline.fit_transform(paths)
+    assert table.shape == (6, 4)
+    lesions = make_survey_pipeline()[:-1].transform(paths)
+    np.testing.assert_array_equal(np.asarray(table)[:, :3], make_survey_pipeline().transform(paths))
+    np.testing.assert_array_equal(np.asarray(table)[:, 3:], MeanLevel().transform(lesions))
+    cached = clone(pipeline).set_params(memory=tmp_path / "rows").set_output(transform=container)
+    for _ in range(2):
+        np.testing.assert_array_equal(cached.fit_transform(paths), table)
+    if container != "default":
+        assert list(table.columns) == [*SURVEY, "mean_level"]
+    if container == "pandas":
+        assert list(table.index) == paths
+
+
+def test_own_segmenter_without_set_output(paths):
+    pipeline = make_survey_pipeline().set_params(segment=DarkSegmenter()).set_output(transform="pandas")
+    assert list(pipeline.fit_transform(paths).columns) == SURVEY
+    model = make_melanoma_pipeline("survey").set_params(features__segment=DarkSegmenter())
+    assert list(model.set_output(transform="pandas")["features"].fit_transform(paths).columns) == SURVEY
+
+
+def test_last_step_without_set_output():
+    with pytest.raises(
+        ValueError, match=r"steps must end with a transformer that has set_output, got DarkSegmenter\(\)"
+    ):
+        make_survey_pipeline()[:1].set_params(read=DarkSegmenter()).set_output(transform="pandas")
