@@ -83,8 +83,8 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     return read_lesion(source, max_side=max_side).image
 
 
-def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any = None) -> NDArray[np.bool_]:
-    """Read a mask from a file, an array or a PIL image, at its own size.
+def read_mask(source: PathLike | ArrayLike | Image.Image | Lesion, *, lesion_label: Any = None) -> NDArray[np.bool_]:
+    """Read a mask from a file, an array or a PIL image at its own size, or from a lesion at the size of its source.
 
     A mask has two levels, 0 and the level of the lesion. Gray pixels of a resized border and the noise of a JPEG belong
     to the lesion above half of the largest level. Floats in 0..1 are probabilities with the threshold 0.5. An image, a
@@ -92,7 +92,7 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
 
     Parameters
     ----------
-    source : path, array-like or PIL.Image.Image
+    source : path, array-like, PIL.Image.Image or Lesion
         White (255), 1 or True on the lesion, in any format of :func:`read_image`. A file in
         colors must be gray, or have one color on black. With an alpha channel, either the
         colors or the alpha channel hold the mask.
@@ -108,8 +108,8 @@ def read_mask(source: PathLike | ArrayLike | Image.Image, *, lesion_label: Any =
     Raises
     ------
     ValueError
-        If the file can't be read, or the mask is not 2-D. If the mask has NaN, masked (``numpy.ma``) or negative
-        pixels, more than two levels, several colors or a background that is not 0.
+        If the file can't be read, the mask is not 2-D, or the lesion has none. If the mask has NaN, masked
+        (``numpy.ma``) or negative pixels, more than two levels, several colors or a background that is not 0.
     TypeError
         If `source` holds neither bools nor numbers, or `lesion_label` holds anything but integers.
     OSError
@@ -150,6 +150,10 @@ def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> N
         loaded = load_file(source)
     elif isinstance(source, Image.Image):
         loaded = load_pil(source)
+    elif isinstance(source, Lesion):
+        if source.mask is None:
+            raise ValueError(f"{name} must be a mask, got a Lesion without a mask. Segment it first.")
+        return resize_mask(source.mask, source.source_shape)
     else:
         mask = check_mask(source, name=name, lesion_label=lesion_label)
         _warn_missing_label(mask, lesion_label, name)

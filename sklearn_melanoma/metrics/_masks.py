@@ -269,6 +269,6 @@ def _check_pair(
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_pred must have the shape of y_true, {y_true.shape}, got {y_pred.shape}. "
-            "Bring the prediction to the size of the image that the true mask was drawn on."
+            "Pass a Lesion instead of its mask, or resize the prediction to the image that the true mask was drawn on."
         )
     return y_true, y_pred

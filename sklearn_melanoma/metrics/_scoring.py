@@ -24,7 +24,8 @@ def mask_scores(y_true: Any, y_pred: Any, metric: MaskMetric) -> NDArray[np.floa
     y_true : sequence of masks
         Arrays or paths; None or NaN for images without a true mask.
     y_pred : sequence of masks
-        Arrays or paths, in the same order and at the same sizes.
+        Arrays, paths or lesions, in the same order. Arrays and files must have the same sizes. The mask of a lesion is
+        resized to its source.
     metric : callable
         Function of the true and the predicted mask that returns a number, such as
         :func:`~sklearn_melanoma.metrics.mask_jaccard`.
@@ -73,7 +74,7 @@ def mean_mask_score(y_true: Any, y_pred: Any, metric: MaskMetric) -> float:
     y_true : sequence of masks
         Arrays or paths; None or NaN for images without a true mask.
     y_pred : sequence of masks
-        Arrays or paths, in the same order and at the same sizes.
+        Arrays, paths or lesions, as in :func:`mask_scores`.
     metric : callable
         Takes the true and the predicted mask and returns a number, such as
         :func:`~sklearn_melanoma.metrics.mask_jaccard`.
@@ -111,7 +112,9 @@ class MaskScorer:
             raise ValueError(f"X and y must have the same length, got {len(images)} and {len(masks)}.")
         positions = _find_masked(masks)
         # Only images with a true mask are segmented. With few masks this is much faster.
-        predicted = estimator.predict([images[position] for position in positions])
+        chosen = [images[position] for position in positions]
+        # A segmenter of the user may have no `predict`. Its lesions hold the masks.
+        predicted = estimator.predict(chosen) if hasattr(estimator, "predict") else estimator.transform(chosen)
         predictions = np.full(len(masks), None, dtype=object)
         for position, mask in zip(positions, predicted, strict=True):
             predictions[position] = mask
@@ -139,7 +142,8 @@ def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
     -------
     callable
         ``scorer(estimator, X, y)``, the mean of `metric` over the images in `X` with a mask in `y` (arrays or paths;
-        None or NaN for missing masks). Images without a mask are not segmented.
+        None or NaN for missing masks). Images without a mask are not segmented. An estimator without `predict` must
+        have `transform`, which returns lesions.
 
     See Also
     --------

@@ -9,6 +9,8 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
+from sklearn_melanoma import Lesion
+from sklearn_melanoma.images import read_mask
 from sklearn_melanoma.metrics import (
     make_mask_scorer,
     mask_jaccard,
@@ -161,6 +163,26 @@ class TestScorer:
     def test_lengths_differ(self, images, masks):
         with pytest.raises(ValueError, match="X and y must have the same length, got 12 and 11"):
             make_mask_scorer(mask_jaccard)(Threshold(), images, masks[1:])
+
+    def test_segmenter_without_predict(self, images, masks):
+        class Transforming:
+            def transform(self, X):
+                return [Lesion(np.zeros((*mask.shape, 3), np.uint8), mask) for mask in Threshold().predict(X)]
+
+        score = make_mask_scorer(mask_jaccard)
+        assert score(Transforming(), images, masks) == score(Threshold(), images, masks)
+
+
+def test_lesions_are_predictions(images, masks):
+    half = np.zeros((4, 6), dtype=bool)
+    half[:, :3] = True
+    whole = np.zeros((40, 60), dtype=bool)
+    whole[:, :30] = True
+    lesion = Lesion(np.zeros((4, 6, 3), dtype=np.uint8), half, source_shape=(40, 60))
+    assert mask_scores([whole, None], [lesion, lesion], mask_jaccard)[0] == mask_jaccard(whole, lesion) == 1
+    np.testing.assert_array_equal(read_mask(lesion), whole)
+    with pytest.raises(ValueError, match=r"y_pred\[0\]: mask must be a mask, got a Lesion without a mask"):
+        mask_scores([whole], [Lesion(lesion.image)], mask_jaccard)
 
 
 class TestMeanInterval:
