@@ -781,7 +781,8 @@ def test_new_process_predicts_the_same(saved, model, lesions, path, tmp_path):
 def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path):
     path.write_bytes(saved)
     Image.fromarray(lesions.images[0]).save(tmp_path / "first.png")
-    paths = [str(tmp_path / name) for name in ("first.png", "gone.png", "first.png")]
+    Image.new("RGB", (96, 64), (200, 150, 130)).save(tmp_path / "skin.png")
+    paths = [str(tmp_path / name) for name in ("first.png", "gone.png", "first.png", "skin.png")]
     script = Path(__file__).parents[2] / "docs" / "examples" / "serve.py"
     run = subprocess.run(
         [sys.executable, script, path], input="\n".join(paths), capture_output=True, text=True, check=True
@@ -791,6 +792,7 @@ def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path)
     found = f"{paths[0]}\t{model.predict_proba(paths[:1])[0, 1]:.6f}"
     assert answers[0] == answers[2] == found
     assert answers[1].startswith(f"{paths[1]}\tX[0] ('{paths[1]}'): could not open")
+    assert answers[3].startswith(f"{paths[3]}\tNo lesion was found in 1 of 1 images")
 
 
 def test_serve_example_answers_the_positive_class(word_model, lesions, path, tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ feature tells how far the dark pigment is from the center of the lesion.
 #
 # A step takes lesions and returns one row for each. :class:`~sklearn_melanoma.Lesion` has the image and the mask. The
 # distance is divided by the radius of a disk of the same area, so it does not depend on the size of the image.
+# ``get_feature_names_out`` gives the column its name.
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ class PigmentOffset(TransformerMixin, BaseEstimator):
 # ------------------------
 #
 # The step ``measure`` of the default pipeline computes all features. A :class:`~sklearn.pipeline.FeatureUnion` puts the
-# new column beside them. ``set_output`` gives the columns their names.
+# new column beside them. ``set_output`` makes a table, so that the classifier sees the names of all columns.
 
 synthetic = make_lesions(40, image_size=(144, 192), melanoma_fraction=0.5, hair=0, vignette=0, random_state=1)
 

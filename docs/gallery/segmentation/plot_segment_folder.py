@@ -74,9 +74,9 @@ table.round(2)
 
 # %%
 # The true masks show which masks are poor: the Jaccard index is 1 for equal masks, and 0 for masks without a common
-# pixel.
+# pixel. Each lesion has a smaller mask than its photograph. ``mask_scores`` resizes it to the photograph.
 
-scores = mask_scores(synthetic.masks, [lesion.mask for lesion in lesions], mask_jaccard)
+scores = mask_scores(synthetic.masks, lesions, mask_jaccard)
 print(f"mean Jaccard index {np.mean(scores):.2f}, lowest {np.min(scores):.2f}")
 
 figure = Figure(figsize=(5, 3.2), layout="constrained")
