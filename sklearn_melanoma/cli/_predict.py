@@ -32,7 +32,7 @@ from sklearn_melanoma.cli._outputs import TableWriter, check_table_path, prepare
 from sklearn_melanoma.cli._progress import iterate_chunks, show_spinner
 from sklearn_melanoma.inspection import make_report
 from sklearn_melanoma.inspection._page import import_jinja2
-from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.persistence import ModelInfo, read_model_info
 from sklearn_melanoma.pipeline import get_image_pipeline, predict_images
 
@@ -111,5 +111,4 @@ def _find_threshold(info: ModelInfo) -> dict[str, Any]:
     """Return the stored threshold of a model of more than two classes, which is not part of the model itself."""
     if len(info.classes or ()) < 3 or info.threshold is None:
         return {}
-    cut = info.threshold.threshold if isinstance(info.threshold, Threshold) else info.threshold
-    return {"threshold": cut, "pos_label": info.pos_label}
+    return {"threshold": read_threshold(info.threshold), "pos_label": info.pos_label}

@@ -232,8 +232,7 @@ def _evaluate(
     threshold = threshold_at_sensitivity(y, of_positive, sensitivity=sensitivity, pos_label=positive, groups=groups)
     if scores.ndim == 2:
         return threshold, score_report(y, scores, groups=groups)
-    cut = threshold.threshold
-    return threshold, score_report(y, scores, pos_label=positive, threshold=cut, groups=groups)
+    return threshold, score_report(y, scores, pos_label=positive, threshold=threshold, groups=groups)
 
 
 def _count_labels(y: NDArray[Any]) -> dict[str, int]:

@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_melanoma._base import set_index
@@ -18,6 +17,8 @@ from sklearn_melanoma.inspection._models import find_decision, split_model
 from sklearn_melanoma.inspection._page import import_jinja2, render_page
 from sklearn_melanoma.inspection._report_data import ReportData, number_labels
 from sklearn_melanoma.inspection._summary import name_skin_tones, summarize
+from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._threshold import read_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +127,7 @@ def make_report(
     metadata: pd.DataFrame | None = None,
     groups: ArrayLike | None = None,
     pos_label: Any = None,
-    threshold: float | None = None,
+    threshold: Threshold | float | None = None,
     title: str = "Lesion report",
 ) -> Report:
     """Make a report of a model's predictions, with an explanation of each.
@@ -157,7 +158,7 @@ def make_report(
         Label of the positive class. Defaults to the positive class of the classifier, else to 1 or True for the labels
         0 and 1, or False and True. For more than two classes, it can be left out; then the predicted class is
         explained.
-    threshold : float, optional
+    threshold : Threshold or float, optional
         Lowest score that counts as positive, for a model of two classes. Defaults to the threshold of the model, else
         to 0.5 for a probability.
     title : str, default="Lesion report"
@@ -214,12 +215,9 @@ def make_report(
     import_jinja2()  # raises an error before the images are read
     parts, decision = split_model(model), find_decision(model, pos_label)
     if threshold is not None:
-        if len(decision.classes) > 2 or isinstance(threshold, bool) or not np.isfinite(threshold):
-            raise ValueError(
-                f"threshold must be a finite number, for a model of two classes, got {threshold!r} for "
-                f"{len(decision.classes)} classes. Leave it out."
-            )
-        decision = decision._replace(threshold=float(threshold))
+        if len(decision.classes) > 2:
+            raise ValueError(f"threshold must be left out for {len(decision.classes)} classes, got {threshold!r}.")
+        decision = decision._replace(threshold=read_threshold(threshold))
     n_images = len(images) if parts.takes_table else len(check_images(images))
     labels = number_labels(y, n_images, decision.classes)
     if groups is not None:

@@ -1,6 +1,6 @@
 """Metrics of masks and of classification scores."""
 
-from sklearn_melanoma.metrics._classification import Threshold, score_report, threshold_at_sensitivity
+from sklearn_melanoma.metrics._classification import score_report, threshold_at_sensitivity
 from sklearn_melanoma.metrics._groups import average_by_group
 from sklearn_melanoma.metrics._masks import (
     mask_agreement,
@@ -17,6 +17,7 @@ from sklearn_melanoma.metrics._scoring import (
     mean_interval,
     mean_mask_score,
 )
+from sklearn_melanoma.metrics._threshold import Threshold
 
 __all__ = [
     "MeanInterval",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,31 +17,10 @@ from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.metrics._intervals import bootstrap_interval, roc_auc, weigh_samples, wilson_interval
 from sklearn_melanoma.metrics._multiclass import read_columns, select_labeled_rows, tabulate_classes
 from sklearn_melanoma.metrics._positive import find_pos_label
+from sklearn_melanoma.metrics._threshold import Threshold, read_threshold
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Threshold(NamedTuple):
-    """Decision threshold and its results.
-
-    Parameters
-    ----------
-    threshold : float
-        Lowest score that counts as positive.
-    sensitivity : float
-        Fraction of the positive samples at or above the threshold.
-    specificity : float
-        Fraction of the negative samples below the threshold.
-    expected_sensitivity : float
-        Expected sensitivity on unseen samples. It is lower, because the threshold is the score of one of the given
-        samples.
-    """
-
-    threshold: float
-    sensitivity: float
-    specificity: float
-    expected_sensitivity: float
 
 
 def threshold_at_sensitivity(
@@ -149,7 +128,7 @@ def score_report(
     y_probability: ArrayLike,
     *,
     pos_label: Any = None,
-    threshold: float = 0.5,
+    threshold: Threshold | float = 0.5,
     groups: ArrayLike | None = None,
     by: ArrayLike | None = None,
     n_bins: int = 5,
@@ -167,8 +146,9 @@ def score_report(
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False and
         True; it must be given for other labels. With more than two classes, all others are negative.
-    threshold : float, default=0.5
-        Lowest probability that counts as positive. It has no meaning for the probabilities of all classes.
+    threshold : Threshold or float, default=0.5
+        Lowest probability that counts as positive, such as the output of :func:`threshold_at_sensitivity`. It has no
+        meaning for the probabilities of all classes.
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample. Each group counts once: the weights of its samples have the sum 1. In the AUC,
         balanced accuracy, sensitivity and specificity, a group with several classes counts once in each. Intervals
@@ -243,14 +223,15 @@ def score_report(
 
     if n_bins < 1 or not 0 < confidence < 1:
         raise ValueError(f"n_bins must be at least 1 and confidence in 0..1, got {n_bins!r} and {confidence!r}.")
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be a probability, in 0..1, got {threshold!r}. Divide percents by 100.")
+    cut = read_threshold(threshold)
+    if not 0 <= cut <= 1:
+        raise ValueError(f"threshold must be a probability, in 0..1, got {cut:g}. Divide percents by 100.")
     names, y_probability = read_columns(y_true, y_probability, pos_label)
     truth: NDArray[Any]
     tabulate: Callable[..., pd.DataFrame]
     if names is None:
         truth, probability, kept = _select_scored(y_true, y_probability, pos_label, "y_probability")
-        tabulate = partial(_tabulate_scores, threshold=threshold, n_bins=n_bins, confidence=confidence)
+        tabulate = partial(_tabulate_scores, threshold=cut, n_bins=n_bins, confidence=confidence)
     else:
         truth, probability, kept = select_labeled_rows(y_true, y_probability, names)
         tabulate = partial(tabulate_classes, names=names, confidence=confidence)

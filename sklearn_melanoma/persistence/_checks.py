@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_melanoma._sklearn_compat import get_tuned_label
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.metrics._positive import find_pos_label, infer_pos_label
+from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.model_selection._labels import check_classes_without_unlabeled
 
 
@@ -74,10 +73,9 @@ def set_threshold(
     """
     positive = _find_positive(model, pos_label)
     if threshold is not None:
-        _check_threshold(model, threshold, positive)
+        cut = _check_threshold(model, threshold, positive)
         if len(model.classes_) == 2:
-            cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
-            model = FixedThresholdClassifier(FrozenEstimator(model), threshold=float(cut), pos_label=positive)
+            model = FixedThresholdClassifier(FrozenEstimator(model), threshold=cut, pos_label=positive)
     else:
         threshold = _get_threshold(model, positive)
     return model, threshold, positive
@@ -123,8 +121,8 @@ def _find_positive(model: Any, pos_label: Any) -> Any:
     return positive
 
 
-def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> None:
-    """Raise an error if the model can't have this threshold."""
+def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -> float:
+    """Return the threshold as a number; raise an error if the model can't have it."""
     if isinstance(model, FixedThresholdClassifier):
         raise ValueError("threshold must not be given for a FixedThresholdClassifier, which has one. Set it there.")
     classes = np.asarray(getattr(model, "classes_", ())).tolist()
@@ -135,11 +133,10 @@ def _check_threshold(model: Any, threshold: Threshold | float, pos_label: Any) -
             f"pos_label must name one of the classes {classes!r} for the threshold, got None. Pass it, such as "
             "pos_label='melanoma'."
         )
-    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
-    if isinstance(cut, bool) or not isinstance(cut, Real) or not isfinite(cut):
-        raise ValueError(f"threshold must be a finite number, got {cut!r}.")
+    cut = read_threshold(threshold)
     if hasattr(model, "predict_proba") and not 0 <= cut <= 1:
         raise ValueError(
             f"threshold must be a probability, in 0..1, because {type(model).__name__} has predict_proba, got {cut!r}. "
             "Divide percents by 100."
         )
+    return cut

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.persistence._models import ModelInfo
 
 # Parts of `summary` with their own section.
@@ -124,7 +125,7 @@ def _format_threshold(info: ModelInfo) -> str:
     threshold = info.threshold
     if threshold is None:
         return ""
-    cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+    cut = read_threshold(threshold)
     rule = f"A score of at least {cut:.4g} means the positive class."
     if len(info.classes or ()) > 2:
         rule = (

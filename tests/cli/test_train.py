@@ -32,7 +32,7 @@ def test_model_report_and_card_are_the_library_s(run):
     assert info.threshold == threshold
     assert info.summary["label_mapping"] == {"melanoma": 1, "nevus": 0}
     assert info.summary["groups"] == 20
-    report = score_report(data.target, scores, threshold=threshold.threshold, groups=data.groups)
+    report = score_report(data.target, scores, threshold=threshold, groups=data.groups)
     stored = pd.DataFrame(info.summary["report"]).T
     np.testing.assert_allclose(stored["value"].astype(float), report["value"])
     auc = report.loc["ROC AUC"]

@@ -26,7 +26,7 @@ from sklearn_melanoma.inspection._report import name_images
 from sklearn_melanoma.inspection._report_data import find_neighbors
 from sklearn_melanoma.inspection._summary import SKIN_TONES, name_skin_tones
 from sklearn_melanoma.inspection._thumbnails import MAX_BYTES, make_thumbnail, trace_border
-from sklearn_melanoma.metrics import score_report
+from sklearn_melanoma.metrics import Threshold, score_report
 from sklearn_melanoma.segmentation import WatershedSegmenter
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u2028'\"{{ 7 * 7 }}"
@@ -408,6 +408,11 @@ def test_bad_input_is_refused_before_an_image_is_read(options, error, message, m
     with pytest.raises(error, match=message):
         make_report(model, images, **options)
     assert images.reads == [0, 0]
+
+
+def test_threshold_as_it_was_found(lesions, model):
+    report = make_report(model, lesions.images[:2], threshold=Threshold(0.3, 0.95, 0.6, 0.9))
+    assert read_payload(report)["threshold"] == 0.3
 
 
 def test_threshold_needs_two_classes(three_classes, lesions):

@@ -309,6 +309,8 @@ TWICE = pd.DataFrame([["f", "m"], ["m", "f"]], columns=["sex", "sex"])
             {"threshold": 50},
             r"threshold must be a probability, in 0\.\.1, got 50\. Divide percents",
         ),
+        ([0, 1], [0.1, 0.2], {"threshold": "0.5"}, "threshold must be a finite number, got '0.5'. Pass one, or the"),
+        ([0, 1], [0.1, 0.2], {"threshold": np.nan}, "threshold must be a finite number, got nan"),
         ([0, 1, 1], [0.1, 0.2, 0.3], {"groups": ["a", None, "a"]}, r"groups\[1\] is missing, got None"),
         ([0, 1], [0.1, 0.2], {"confidence": 1}, "confidence in 0..1"),
         ([0, 1], [0.1], {}, "inconsistent numbers"),
@@ -317,6 +319,15 @@ TWICE = pd.DataFrame([["f", "m"], ["m", "f"]], columns=["sex", "sex"])
 def test_invalid_input(y, scores, options, message):
     with pytest.raises(ValueError, match=message):
         score_report(y, scores, **options)
+
+
+def test_threshold_as_it_was_found():
+    y, scores = [0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5]
+    found = threshold_at_sensitivity(y, scores, sensitivity=0.5)
+    assert found.threshold != 0.5
+    pd.testing.assert_frame_equal(
+        score_report(y, scores, threshold=found), score_report(y, scores, threshold=found.threshold)
+    )
 
 
 def test_masked_scores_are_missing():

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_melanoma._base import list_steps
 from sklearn_melanoma.inspection._models import find_inner, split_model
 from sklearn_melanoma.metrics import Threshold
+from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.persistence._checks import check_model, set_threshold
 from sklearn_melanoma.persistence._onnx.classifiers import DECISION, PROBABILITY, add_labels, add_scores, encode_labels
 from sklearn_melanoma.persistence._onnx.graph import IR_VERSION, Graph
@@ -55,7 +56,7 @@ def build_model(model: Any, *, threshold: Threshold | float | None, pos_label: A
         "classes": np.asarray(model.classes_).tolist(),
         "feature_names": names,
         "pos_label": positive,
-        "threshold": threshold.threshold if isinstance(threshold, Threshold) else threshold,
+        "threshold": None if threshold is None else read_threshold(threshold),
         "versions": get_versions(),
     }
     import_module("onnx.helper").set_model_props(exported, {key: json.dumps(information[key]) for key in information})
