@@ -67,6 +67,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             upload = Image.open(BytesIO(self.rfile.read(int(self.headers["Content-Length"]))))
             row = predict_images(loaded, [upload]).iloc[0]
+            if row["problem"]:  # such as "no lesion found"
+                raise ValueError(row["problem"])
             status, answer = 200, {"score": round(row["score"], 3), "positive": bool(row["positive"])}
         except (OSError, ValueError) as error:
             status, answer = 422, {"error": str(error)}
