@@ -142,6 +142,11 @@ def _decode_name(name: str) -> str:
 
 def locate_images(images: Sequence[PathLike]) -> tuple[list[Path], Path]:
     """Return the absolute paths of images and their common folder; a URL gets a path with its host and its parts."""
+    if isinstance(images, str | os.PathLike):
+        raise TypeError(
+            f"images must be a sequence of paths, got {os.fsdecode(images)!r}. Pass the images first, a single one in "
+            "a list."
+        )
     paths = []
     for image in images:
         name = os.fsdecode(image)
@@ -175,6 +180,8 @@ def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
 
     Raises
     ------
+    TypeError
+        If `images` is a single path.
     ValueError
         If the same image is given twice, or names differ in case only.
 
@@ -188,8 +195,6 @@ def name_masks(images: Sequence[PathLike], folder: PathLike) -> list[str]:
     >>> name_masks(["data/2023/a.jpg", "data/2024/a.jpg", "data/2024/a.png"], "masks")
     ['masks/2023/a_mask.png', 'masks/2024/a.jpg_mask.png', 'masks/2024/a.png_mask.png']
     """
-    if not len(images):
-        return []
     paths, root = locate_images(images)
     relative = [path.relative_to(root) for path in paths]
     stems = [str(path.with_suffix("")).casefold() for path in relative]
@@ -227,6 +232,8 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
 
     Raises
     ------
+    TypeError
+        If `images` is a single path, or `folder` is not a path.
     FileNotFoundError, NotADirectoryError
         If `folder` does not exist, or is a file.
     ValueError
@@ -252,8 +259,8 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
 
 def match_mask_folder(images: Sequence[PathLike], folder: PathLike, *, name: str) -> list[str | None]:
     """Find the masks of images in a folder; `name` is the name of the folder in errors."""
-    root_of_masks = check_folder(folder, name=name, hint="Check the spelling.")
     paths, root = locate_images(images)
+    root_of_masks = check_folder(folder, name=name, hint="Check the spelling.")
     given = sort_files(list_images(root_of_masks), root_of_masks)
     masks = sorted((*given.images, *given.masks))
     found = match_masks(paths, root, masks, root_of_masks)

@@ -71,17 +71,29 @@ def draw_few_labels(
     labeled = find_labeled(y)
     classes = np.unique(y[labeled].tolist())
     units, unit_of = np.unique(groups, return_inverse=True)
+    most = [0] * len(classes)  # labels of each class to train with, in the best draw with all classes in test
     for _ in range(_MAX_DRAWS):
         held_out = np.isin(unit_of, random.permutation(len(units))[: round(test_size * len(units))])
         train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out & labeled)
         label_order = [random.permutation(np.flatnonzero(y[train] == value)) for value in classes]
         label_order = [order[sort_by_repeats(unit_of[train[order]])] for order in label_order]
-        if min(map(len, label_order)) >= max(n_per_class, 1) and len(np.unique(y[test].tolist())) == len(classes):
-            return LabelDraw(train, test, label_order)
-    raise ValueError(
-        f"y must hold more than {n_per_class} labels per class, some of them in groups to hold out, got "
-        f"{ {value.item(): int(np.count_nonzero(y == value)) for value in classes} }. "
-        "Lower labels_per_class or test_size."
+        if len(np.unique(y[test].tolist())) == len(classes):
+            most = max(most, list(map(len, label_order)), key=min)
+            if min(most) >= max(n_per_class, 1):
+                return LabelDraw(train, test, label_order)
+    raise _make_draw_error(dict(zip(classes.tolist(), most, strict=True)), max(n_per_class, 1), test_size)
+
+
+def _make_draw_error(most: dict[Any, int], n_per_class: int, test_size: float) -> ValueError:
+    """Return the error if no draw is good; `most` are the training labels of each class in the best one."""
+    if not any(most.values()):
+        return ValueError(
+            f"y must hold labels of each class in several groups, got none of {_MAX_DRAWS} draws that holds out "
+            f"{test_size:.2g} of the groups with each class on both sides. Label more groups, or change test_size."
+        )
+    return ValueError(
+        f"y must leave {n_per_class} labels of each class after holding out {test_size:.2g} of the groups, got {most} "
+        f"in the best of {_MAX_DRAWS} draws. Lower labels_per_class or test_size, or label more groups."
     )
 
 

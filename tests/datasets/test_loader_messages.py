@@ -22,6 +22,7 @@ from sklearn_melanoma.datasets import (
     load_isic_archive,
     load_pad_ufes_20,
     match_table,
+    name_masks,
 )
 from tests._dicom import dicom, rgb
 from tests._files import write
@@ -131,6 +132,15 @@ def test_folder_of_masks(images):
         find_masks(["b.png"], images / "x")
     with pytest.raises(FileNotFoundError, match=r"^folder must be a folder that exists"):
         find_masks(["b.png"], images / "gone")
+
+
+@pytest.mark.parametrize("function", [find_masks, match_table, name_masks])
+def test_images_come_first(function, tmp_path):
+    for path in ("masks", tmp_path):
+        with pytest.raises(TypeError, match=r"^images must be a sequence of paths, got '.*'\. Pass the images first"):
+            function(path, ["a.png"] if function is not match_table else pd.Series({"a.png": 1}))
+    with pytest.raises(TypeError, match=r"^folder must be a path, got list"):
+        find_masks(["a.png"], [tmp_path])
 
 
 def test_dicom_takes_patients_from_the_files(tmp_path):

@@ -306,7 +306,14 @@ def test_does_not_change_other_files(data, methods, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels_per_class": (3, 90)}, r"more than 90 labels per class, .* got \{0: 87, 1: 93\}\. Lower"),
+        (
+            {"labels_per_class": (3, 80)},
+            r"leave 80 labels of each class after holding out 0\.33 of the groups, got \{0: [67]\d, 1: [56]\d\} in",
+        ),
+        (
+            {"groups": np.arange(180) // 179},
+            "y must hold labels of each class in several groups, got none of 100 draws",
+        ),
         ({"labels_per_class": ()}, "labels_per_class must hold ints"),
         ({"labels_per_class": (3, -1)}, "labels_per_class must hold ints"),
         ({"labels_per_class": (2.5,)}, "labels_per_class must hold ints"),
