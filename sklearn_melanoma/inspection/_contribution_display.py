@@ -39,7 +39,9 @@ class ContributionDisplay:
 
     Attributes
     ----------
-    features, intercept, class_name
+    features : DataFrame
+        The parameter, sorted by the absolute contribution, the largest first.
+    intercept, class_name
         The parameters.
     contributions : Series
         Sum of the contributions of each criterion, the largest first. Features without a criterion are in "other".
@@ -79,7 +81,8 @@ class ContributionDisplay:
     def __init__(self, features: pd.DataFrame, intercept: float, *, class_name: str = "the positive class"):
         import pandas as pd
 
-        self.features = features
+        order = np.argsort(-features["contribution"].abs(), kind="stable")
+        self.features = features.iloc[order]
         self.intercept = intercept
         self.class_name = class_name
         names, sums = add_by_criterion(features[["contribution"]].to_numpy().T, list(features["criterion"]))
@@ -111,7 +114,8 @@ class ContributionDisplay:
         Raises
         ------
         TypeError
-            If the model is not linear, or its image steps can't be found.
+            If the model is not linear, or its image steps can't be found. If `image` is a list of images, or no table
+            for a model that takes one.
         ValueError, OSError
             If the image can't be read, or no lesion is found in it.
         ImportError
@@ -121,6 +125,7 @@ class ContributionDisplay:
 
         check_matplotlib("ContributionDisplay")
         parts, decision = split_model(model), find_decision(model, pos_label)
+        _check_image(image, takes_table=parts.takes_table)
         data = ImageData(image if parts.takes_table else [image], parts, thumbnails=False)
         if len(data.records) != 1:
             raise ValueError(f"image must be a table with one row, got {len(data.records)}. Explain one at a time.")
@@ -183,11 +188,19 @@ class ContributionDisplay:
         ax.margins(x=0.15)
         ax.invert_yaxis()
         ax.set_xlabel(f"contribution to the score of {self.class_name}")
-        strongest = self.features.iloc[np.argsort(-self.features["contribution"].abs(), kind="stable")[:n_features]]
         lines = [f"score {self.decision:+.2f}, of which intercept {self.intercept:+.2f}"]
-        for name, row in strongest.iterrows():
+        for name, row in self.features.head(n_features).iterrows():
             place = "" if np.isnan(row["percentile"]) else f", above {row['percentile']:.0f} % of training images"
             value = "" if np.isnan(row["value"]) else f" {row['value']:.3g}"
             lines.append(f"{name}{value}{place}: {row['contribution']:+.2f}")
         ax.set_title("\n".join(lines), loc="left", fontsize="medium")
         return self
+
+
+def _check_image(image: Any, *, takes_table: bool) -> None:
+    """Raise an error if several images are given, or no table for a model that takes one."""
+    got = type(image).__name__
+    if takes_table and not hasattr(image, "columns"):
+        raise TypeError(f"image must be a table with one row, got {got}. Pass one row, such as X.iloc[[0]].")
+    if not takes_table and (isinstance(image, list | tuple) or hasattr(image, "iloc")):
+        raise TypeError(f"image must be one image, not a list, got {got}. Pass an element of it, such as images[0].")

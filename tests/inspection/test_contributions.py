@@ -307,15 +307,16 @@ def test_display_of_one_image(lesions, model, table):
     assert display.contributions.sum() + display.intercept == pytest.approx(display.decision)
     sums = display.features.groupby("criterion")["contribution"].sum()
     pd.testing.assert_series_equal(display.contributions.sort_index(), sums.sort_index(), check_names=False)
-    np.testing.assert_array_equal(display.features["value"], table.iloc[3])
+    pd.testing.assert_series_equal(display.features["value"][table.columns], table.iloc[3], check_names=False)
+    assert display.features["contribution"].abs().is_monotonic_decreasing
     assert display.features["percentile"].between(0, 100).all()
     labels = [text.get_text() for text in display.ax_.get_yticklabels()]
     assert labels == list(display.contributions.index)
     np.testing.assert_allclose([bar.get_width() for bar in display.ax_.patches], display.contributions)
     title = display.ax_.get_title(loc="left").splitlines()
-    strongest = display.features["contribution"].abs().idxmax()
     assert len(title) == 4
-    assert title[1].startswith(strongest)
+    for line, name in zip(title[1:], display.features.index, strict=False):
+        assert line.startswith(name)
     assert "of class 1" in display.ax_.get_xlabel()
 
 
@@ -363,6 +364,20 @@ def test_display_of_other_models(lesions):
 def test_display_needs_a_lesion(image, message, model):
     with pytest.raises(ValueError, match=message):
         ContributionDisplay.from_estimator(model, image)
+
+
+def test_display_takes_one_image(lesions, model):
+    for images in (["gone.jpg"], tuple(lesions.images[:2]), pd.Series(["gone.jpg"])):
+        message = rf"^image must be one image, not a list, got {type(images).__name__}\. Pass an element of it"
+        with pytest.raises(TypeError, match=message):
+            ContributionDisplay.from_estimator(model, images)
+    table = pd.DataFrame({"image": lesions.images[:30], "age": np.arange(30.0)})
+    of_tables = make_melanoma_pipeline("survey", LogisticRegression(), columns=["age"])
+    of_tables.fit(table, lesions.target[:30])
+    with pytest.raises(TypeError, match=r"^image must be a table with one row, got list\. Pass one row"):
+        ContributionDisplay.from_estimator(of_tables, lesions.images[:1])
+    with pytest.raises(ValueError, match=r"^image must be a table with one row, got 2"):
+        ContributionDisplay.from_estimator(of_tables, table[:2])
 
 
 def test_display_needs_matplotlib(lesions, model, monkeypatch):
