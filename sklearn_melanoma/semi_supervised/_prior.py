@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_melanoma._base import list_steps
+from sklearn_melanoma._validation.warn import warn_user
+from sklearn_melanoma.features import feature_directions
+
+# Similarity of a misspelled name to the right one, as by `difflib.SequenceMatcher.ratio`: 1 for equal names.
+_SIMILAR = 0.8
 
 # Endings of column names that do not change the direction: units, and endings of columns of ages in the ISIC Archive.
 _ENDINGS = ("_mm2", "_mm", "_approx", "_approximate")
@@ -205,7 +212,7 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
     Parameters
     ----------
     prior : mapping from str to number
-        Names that match no feature are ignored.
+        Names that match no feature are ignored, with a warning if they seem to be misspelled.
     names : sequence of str or None
         Names of the features.
 
@@ -232,7 +239,22 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
             f"prior must name at least one of the columns of X, got {asked}, but they are {there}. "
             "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False."
         )
-    return _check_numbers([0.0 if key is None else prior[key] for key in found])
+    weights = _check_numbers([0.0 if key is None else prior[key] for key in found])
+    _warn_of_misspelled_names([name for name, weight in prior.items() if weight and name not in found], names)
+    return weights
+
+
+def _warn_of_misspelled_names(unused: Sequence[str], columns: Sequence[str]) -> None:
+    """Warn about names of a prior that are similar to a column or to a feature of the package, but not equal."""
+    known = {*map(str, columns), *_list_known_features()}
+    for name in unused:
+        if name not in known and (similar := get_close_matches(str(name), known, 1, _SIMILAR)):
+            warn_user(f"prior names {name!r}, which is no column of X and has no effect. Did you mean {similar[0]!r}?")
+
+
+@cache
+def _list_known_features() -> frozenset[str]:
+    return frozenset(feature_directions().index)
 
 
 def find_name(name: str, known: Container[str]) -> str | None:

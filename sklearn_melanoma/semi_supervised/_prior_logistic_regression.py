@@ -38,6 +38,10 @@ from sklearn_melanoma.semi_supervised._rows import check_rows
 
 EVIDENCE = "evidence"
 
+# A standardized column has a standard deviation of 1. Columns scaled by other images, or by their median absolute
+# deviation, have one of a few units.
+_MAX_DEVIATION = 10.0
+
 
 class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression whose weights shrink to prior weights instead of to zero.
@@ -56,7 +60,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
           labels. 0 means other, and 1 means melanoma. Strings are read by their words: "nv", "Basal cell carcinoma",
           "other". `classes` names the diagnoses of other labels.
         - A mapping from names to numbers, or a pandas Series. It needs columns with names. At least one name must
-          match a column; others are ignored, and columns without a number get 0. `area` also matches `area_mm2`.
+          match a column; others are ignored, with a warning if they seem to be misspelled. Columns without a number
+          get 0. `area` also matches `area_mm2`.
         - An array of shape (n_features,).
         - A linear model with `coef_`, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. The other steps and
           the intercept are not used, so the columns must be scaled in the same way. Wrap the model in
@@ -240,7 +245,8 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         -----
         UserWarning
             If there are labels of one class only, which have no effect. If "evidence" drops the prior. If "literature"
-            reads words as "other" that may be misspelled diagnoses.
+            reads words as "other" that may be misspelled diagnoses. If names in a prior seem to be misspelled. If a
+            prior has weights of columns that are not standardized.
         ConvergenceWarning
             If the minimum was not reached.
         """
@@ -256,6 +262,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
         priors = self._read_priors(classes, diagnoses)
+        _warn_of_unscaled_columns(rows, priors * scaling.is_counted.reshape(-1, *[1] * (priors.ndim - 2)), names)
         if self.prior_scale is not None:
             # Two classes have one vector of weights, the difference of two halves.
             lengths = scaling.measure_priors(priors, rows, all_weights) * (2 if len(classes) > 2 else 1)
@@ -393,3 +400,19 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = not isinstance(self.prevalence, Real)
         return tags
+
+
+def _warn_of_unscaled_columns(rows: NDArray[np.float64], priors: NDArray[np.float64], names: Any) -> None:
+    """Warn if a column with a prior weight varies so much that it decides alone."""
+    columns = np.flatnonzero(priors.any(axis=(0, 2)[: priors.ndim - 1]))
+    if not len(columns) or not len(rows):
+        return
+    deviations = rows[:, columns].std(axis=0)
+    largest = int(deviations.argmax())
+    if deviations[largest] > _MAX_DEVIATION:
+        column = int(columns[largest])
+        warn_user(
+            f"X must hold standardized columns, got a standard deviation of {deviations[largest]:.3g} in column "
+            f"{column if names is None else names[column]!r}. Put a StandardScaler before the classifier, and fit "
+            "it on labeled and unlabeled samples."
+        )

@@ -91,6 +91,7 @@ def test_right_prior_helps(data):
     assert auc({"a": 1, "b": -1}) > auc(None) + 0.03
 
 
+@pytest.mark.filterwarnings("ignore:X must hold standardized columns")
 def test_separable_data_and_large_numbers():
     X = np.array([[-1e6, 0.0], [-1.1e6, 1.0], [1e6, 0.0], [1.2e6, 1.0]])
     model = PriorLogisticRegression([1, 0], alpha=1e-6).fit(X, [0, 0, 1, 1])
@@ -102,8 +103,28 @@ def test_separable_data_and_large_numbers():
 
 def test_warns_of_columns_that_are_not_standardized(data):
     X, y = data
-    with pytest.warns(ConvergenceWarning, match=r"not reached in 100 steps\. Standardize the columns"):
+    with (
+        pytest.warns(ConvergenceWarning, match=r"not reached in 100 steps\. Standardize the columns"),
+        pytest.warns(UserWarning, match=r"got a standard deviation of 9.78e\+11 in column 'a'\. Put a StandardScaler"),
+    ):
         PriorLogisticRegression([-1, 0, 0, 0]).fit(X * 1e12, y)
+    prior = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]])
+    with pytest.warns(UserWarning, match="standard deviation of 97.8 in column 0"):
+        PriorLogisticRegression(prior, classes=(0, 1, 2)).fit(X.to_numpy() * [100, 1, 1, 1], np.where(y == 1, 2, 0))
+    PriorLogisticRegression({"a": 1}).fit(X * [1, 100, 100, 100], y)  # columns without a prior weight
+
+
+def test_warns_of_misspelled_names(data):
+    X, y = data
+    X = X.set_axis(["asymmetry_major", "n_colors", "own_depth", "solidity"], axis=1)
+    right = PriorLogisticRegression({"n_colors": 1}).fit(X, y)
+    with pytest.warns(UserWarning, match="prior names 'n_colours'.* no effect. Did you mean 'n_colors'") as caught:
+        model = PriorLogisticRegression({"n_colours": 1, "n_colors": 1, "own_dpeth": 0}).fit(X, y)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(model.coef_, right.coef_)
+    with pytest.warns(UserWarning, match="Did you mean 'own_depth'"):
+        PriorLogisticRegression({"own_dpeth": 1, "n_colors": 1}).fit(X, y)
+    PriorLogisticRegression({"area": 1, "elsewhere": 1, "n_colors": 1}).fit(X, y)  # other columns, not misspelled
 
 
 def test_ignores_unlabeled_rows(data):
@@ -226,6 +247,7 @@ def test_columns_in_any_order(data):
     np.testing.assert_allclose(one.coef_, reordered.coef_[:, ::-1])
 
 
+@pytest.mark.filterwarnings("ignore:X must hold standardized columns")
 def test_names_with_units():
     lesions = WatershedSegmenter().transform(make_lesions(4, random_state=0).images)
     table = MorphologyFeatures(["area", "max_span", "eccentricity"]).set_output(transform="pandas").transform(lesions)
