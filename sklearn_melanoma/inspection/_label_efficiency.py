@@ -142,10 +142,13 @@ class LabelEfficiencyDisplay:
         numbers = sorted(set(self.scores["labels_per_class"]))
         # The ticks are evenly spaced: the step from 0 to 5 is as long as the step from 10 to 25.
         places = {number: place for place, number in enumerate(numbers)}
+        # The interval of a few scores can be wider than the range of a score such as the AUC.
+        limits = (0, 1) if self.scores["score"].between(0, 1).all() else (None, None)
         for name, rows in self.summary_.groupby(level="estimator", sort=False):
             x = [places[number] for number in rows.index.get_level_values("labels_per_class")]
             (line,) = self.ax_.plot(x, rows["mean"], marker="o", label=name)
-            self.ax_.fill_between(x, rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
+            low, high = (rows[bound].clip(*limits) for bound in ("low", "high"))
+            self.ax_.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
         self.ax_.set(xticks=range(len(numbers)), xticklabels=[str(number) for number in numbers])
         self.ax_.set(xlabel="labels per class", ylabel=self.score_name)
         self.ax_.legend(loc="lower right")

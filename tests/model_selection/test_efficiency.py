@@ -364,6 +364,13 @@ def test_display_shows_means_and_intervals(data, methods):
     assert elsewhere.ax_.get_ylabel() == "AUC"
 
 
+@pytest.mark.parametrize(("scores", "top"), [([0.9, 1.0], 1.0), ([-0.9, 1.0], 12.121)])
+def test_display_keeps_intervals_in_the_range_of_the_score(scores, top):
+    table = pd.DataFrame({"estimator": "a", "labels_per_class": 5, "repeat": [0, 1], "score": scores})
+    (band,) = LabelEfficiencyDisplay(table).plot().ax_.collections
+    assert band.get_datalim(band.axes.transData).y1 == pytest.approx(top, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [
