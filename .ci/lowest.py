@@ -9,5 +9,5 @@ project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
     if found := re.fullmatch(r"([\w.-]+)(?:\[\w+\])?>=([\d.]+)", requirement):
         print(f"{found[1]}=={found[2]}")
-# Asked for by old matplotlib, without a limit: newer ones call what it uses deprecated.
+# Old matplotlib needs pyparsing and sets no limit. Newer versions of pyparsing deprecate what it calls.
 print("pyparsing<3.3")

@@ -29,7 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-# The build needs no network. Where there is one, DOCS_ONLINE=1 links to the documentation of the libraries below.
+# The build needs no network. With a network, DOCS_ONLINE=1 adds links to the documentation of the libraries below.
 if os.environ.get("DOCS_ONLINE"):
     extensions.append("sphinx.ext.intersphinx")
     intersphinx_mapping = {
