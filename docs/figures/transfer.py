@@ -1,4 +1,4 @@
-"""One feature of images from two cameras, before and after it is scaled among each kind."""
+"""One feature of images from two cameras, before and after it is scaled relative to each kind."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,8 +21,10 @@ def draw() -> Figure:
     panels = figure.subplots(1, 3, sharey=True)
     scaled_as = {
         "as measured": tables,
-        "scaled among the old images": {name: scale.transform(table) for name, table in tables.items()},
-        "each scaled among its own images": {name: model[1:-1].fit_transform(table) for name, table in tables.items()},
+        "scaled relative to the old images": {name: scale.transform(table) for name, table in tables.items()},
+        "scaled relative to the same camera": {
+            name: model[1:-1].fit_transform(table) for name, table in tables.items()
+        },
     }
     classes = ("nevi", "C7"), ("melanomas", "C3")
     for axes, (title, found) in zip(panels, scaled_as.items(), strict=True):
