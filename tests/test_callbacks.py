@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_melanoma import _callbacks, _sklearn_compat, make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
@@ -389,7 +390,7 @@ def get_labels(data):
 
 def get_table(data):
     rows = make_feature_pipeline().fit_transform(data.images)
-    return pd.DataFrame(rows, columns=["a", "b", "c"]), data.target
+    return pd.DataFrame(StandardScaler().fit_transform(rows), columns=["a", "b", "c"]), data.target
 
 
 TREES = ExtraTreesClassifier(5, random_state=0)

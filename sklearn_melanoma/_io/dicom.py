@@ -140,8 +140,11 @@ def read_header(data: bytes, keywords: Iterable[str], *, max_reads: int = MAX_RE
                 stop_when=find_pixels,
                 specific_tags=list(tags.values()),  # type: ignore[arg-type]
             )
-        except RecursionError as error:
-            raise ValueError("its header has too many nested sequences") from error
+        except Exception as error:
+            # pydicom raises an OSError for any error during the reading of an item.
+            if isinstance(error, RecursionError) or isinstance(error.__context__, RecursionError):
+                raise ValueError("its header has too many nested sequences") from error
+            raise
         values = {keyword: found.get_item(tag).value for keyword, tag in tags.items() if tag in found}  # type: ignore
     sop_class = _decode_text(values.get("SOPClassUID")) or sop_class
     if is_bare and not sop_class:

@@ -202,6 +202,16 @@ def test_broken_file_gives_one_error(tmp_path, name):
     assert str(caught.value).startswith(f"could not read {str(path)!r}: ")
 
 
+@pytest.mark.parametrize("depth", range(12))
+def test_nested_sequences_at_any_depth_of_the_stack(tmp_path, depth):
+    def read(depth):
+        return read(depth - 1) if depth else read_image(path)
+
+    path = write(tmp_path, BROKEN["nested"][0]())
+    with pytest.raises(ValueError, match="too many nested sequences"):  # wherever the stack ends
+        read(depth)
+
+
 def test_number_of_header_entries_has_a_limit(tmp_path):
     data = dicom(rgb())
     start = data.index(b"\x08\0\x60\0CS")  # the modality
