@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from functools import cached_property, partial
+from threading import Lock
 from types import ModuleType
 
 import numpy as np
@@ -113,12 +114,32 @@ def test_keys_include_code_of_user_classes(body):
 
 MODULE = """
 import numpy as np
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial, partialmethod, wraps
+from pathlib import Path
+from threading import Lock
+
+@dataclass(frozen=True)
+class Config:
+    sigma: float
 
 LIMIT = 0.25
 WEIGHTS = {"area": [1, 2], "colors": {"red", "blue"}}
+WEIGHTS["itself"] = WEIGHTS
+CONFIG = Config(1.5)
+PATH = Path("first.npz")
+LOCK = Lock()
 n_calls = 0
 
+def scaled(factor):
+    def decorate(function):
+        @wraps(function)
+        def call(x):
+            return factor * function(x)
+        return call
+    return decorate
+
+@scaled(3)
 def find_dark(levels):
     return levels < LIMIT
 
@@ -127,10 +148,14 @@ def scale(n):
     return find_dark(n) * 2
 
 class Step:
+    power = staticmethod(partial(pow, 7))
+    add = partialmethod(max, 5)
+
     def transform(self, X):
         global n_calls
         n_calls += 1
-        return [[scale(x), helpers.measure(x), sum(w for w in WEIGHTS["area"])] for x in X]
+        with LOCK:
+            return [[scale(x), helpers.measure(x), WEIGHTS["area"], CONFIG.sigma, PATH.stem, self.power(2)] for x in X]
 """
 HELPERS = """
 def measure(x):
@@ -158,8 +183,26 @@ def make_step(module=MODULE, helpers=HELPERS):
         ("[1, 2]", "[1, 3]"),
         ('"blue"', '"green"'),
         ("* 2", "* 3"),
+        ("@scaled(3)", "@scaled(4)"),
+        ("factor *", "factor +"),
+        ("Config(1.5)", "Config(2.5)"),
+        ("first", "second"),
+        ("pow, 7", "pow, 8"),
+        ("max, 5", "max, 6"),
     ],
-    ids=["constant", "function", "mapping", "set", "cached function"],
+    ids=[
+        "constant",
+        "function",
+        "mapping",
+        "set",
+        "cached function",
+        "argument of a decorator",
+        "decorator",
+        "dataclass",
+        "path",
+        "partial function",
+        "partial method",
+    ],
 )
 def test_keys_include_functions_and_constants_that_a_step_uses(change):
     before = digest_steps([make_step()])
@@ -176,9 +219,48 @@ def test_keys_include_functions_of_other_modules_without_a_version():
 def test_counter_of_a_module_does_not_change_keys():
     step = make_step()
     before = digest_steps([step])
-    assert step.transform([1]) == [[0, 2, 3]]
+    assert step.transform([1]) == [[0, 2, [1, 2], 1.5, "first", 49]]
     assert type(step).transform.__globals__["n_calls"] == 1
     assert digest_steps([step]) == before
+
+
+def test_keys_distinguish_functions_with_equal_names():
+    def power(k):
+        return lambda X: [x**k for x in X]
+
+    one, two = power(1), power(2)
+
+    class Several(BaseEstimator):
+        def __init__(self, functions):
+            self.functions = functions
+
+    keys = [digest_steps([Several(each)]) for each in ([one, two, one], [one, two, two], [two, one, two], [one, one])]
+    assert len(set(keys)) == 4
+    assert digest_steps([Several([power(1), power(2)])]) == digest_steps([Several([one, two])])
+
+
+def test_keys_of_a_class_in_another_order():
+    namespace = {"__name__": "__main__"}
+    exec("class Step:\n    b = 1\n    a = 2\n    def g(self): return 1\n    def f(self): return 2", namespace)
+    before = digest_steps([namespace["Step"]()])
+    exec("class Step:\n    a = 2\n    b = 1\n    def f(self): return 2\n    def g(self): return 1", namespace)
+    assert digest_steps([namespace["Step"]()]) == before  # cloudpickle sorts the members
+
+
+def test_keys_of_a_long_chain_of_functions():
+    namespace = {"__name__": "own_steps", "f0": lambda x: x}
+    for number in range(2000):
+        exec(f"def f{number + 1}(x): return f{number}(x)", namespace)
+    assert digest_steps([FunctionTransformer(namespace["f2000"])])
+
+
+def test_closures_that_cannot_be_compared_raise_an_error():
+    def make(held):
+        return FunctionTransformer(lambda X: held and X)
+
+    assert digest_steps([make(np)])  # a module
+    with pytest.raises(TypeError, match="cannot pickle"):
+        digest_steps([make(Lock())])
 
 
 def test_keys_of_functions_that_call_each_other():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import os
 import pickle
 import platform
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from PIL import ExifTags, Image
 from sklearn_melanoma._io.decoding import MAX_BYTES
 from sklearn_melanoma._io.files import is_url
 from sklearn_melanoma._lesion import Lesion
-from sklearn_melanoma.pipeline._memory.code import describe_code, describe_name
+from sklearn_melanoma.pipeline._memory.code import describe_code
 
 #: Parameters that change how rows are computed, but not their values.
 IGNORED_PARAMETERS = frozenset({"n_jobs", "verbose", "batch_size", "on_error", "memory"})
@@ -59,26 +60,64 @@ def digest_steps(steps: Sequence[Any], before: bytes = b"") -> bytes:
         If a step holds something that can't be pickled.
     """
     digest = _hash(before + versions().encode())
-    _DigestPickler(SimpleNamespace(write=digest.update)).dump(list(steps))
+    pickler = _DigestPickler(digest.update, _Code())
+    pickler.dump(list(steps))
+    for value in pickler.code:  # a description can add more code to the end
+        pickler.dump(describe_code(value, pickler.digest, pickler.digest_or_type))
     return digest.digest()[:_SIZE]
 
 
-class _DigestPickler(pickle.Pickler):
-    """Pickler that writes equal objects as equal bytes. Its output can't be loaded."""
+class _Code(list[Any]):
+    """Classes and functions that a key depends on, in the order of their first appearance."""
 
-    def __init__(self, file: Any):
-        super().__init__(file, protocol=5)
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[int, int] = {}
+
+    def number(self, value: Any) -> int:
+        """Return the position of a class or function; append it if it is new."""
+        if id(value) not in self._numbers:
+            self._numbers[id(value)] = len(self)
+            self.append(value)
+        return self._numbers[id(value)]
+
+
+class _DigestPickler(pickle.Pickler):
+    """Pickler that writes equal objects as equal bytes. Its output can't be loaded.
+
+    Parameters
+    ----------
+    write : callable
+        Takes the output.
+    code : _Code
+        Gets the classes and functions of the pickled objects, which are written as their positions.
+    """
+
+    def __init__(self, write: Callable[[bytes], Any], code: _Code):
+        super().__init__(SimpleNamespace(write=write), protocol=5)
         self.fast = True  # otherwise, a repeated object is written as a reference to its first occurrence
-        # Classes and functions with their code already written, by identity. They may use each other.
-        self._described: dict[int, Any] = {}
+        self.code = code
+
+    def digest(self, value: Any) -> bytes:
+        """Return the digest of a value alone."""
+        digest = _hash()
+        _DigestPickler(digest.update, self.code).dump(value)
+        return digest.digest()[:_SIZE]
+
+    def digest_or_type(self, value: Any) -> bytes:
+        """Return the digest of a value, or of its type if the value can't be pickled."""
+        try:
+            return self.digest(value)
+        except Exception:
+            return self.digest(type(value))
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type | FunctionType):
-            if value.__module__ == "builtins":
+            if vars(builtins).get(value.__qualname__) is value:  # as `tuple`
                 return NotImplemented
-            describe = describe_name if id(value) in self._described else describe_code
-            self._described[id(value)] = value
-            return tuple, (tuple(describe(value)),)
+            return tuple, (("code", self.code.number(value)),)
+        if hasattr(type(value), "cache_info"):  # a function that `functools.cache` decorates
+            return tuple, (("cached", value.__wrapped__),)
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
             return tuple, ((value.dtype.str, value.shape, value.tobytes()),)
         if hasattr(value, "get_params"):
