@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._sklearn_compat import wrap_rows
 from sklearn_melanoma._validation import element_label, element_of_error, rebase_error, source_name
-from sklearn_melanoma.pipeline._rows import compute_rows, has_plain_rows
+from sklearn_melanoma.pipeline._rows import compute_rows, has_plain_rows, transform_by_position
 from sklearn_melanoma.pipeline._stack import Stack
 
 
@@ -119,13 +119,6 @@ def run_batch(batch: Batch, images: list[Any], on_error: str) -> BatchResult:
     )
 
 
-class _Inputs(list[Any]):
-    """Images of a batch. A table made from a plain list of files has their paths as its index.
-
-    A union joins tables by their index, and a transformer of the user does not know this one.
-    """
-
-
 def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
     """Return the output of the last step, and the indices of the images in which no lesion was found."""
     without_lesion: set[int] = set()
@@ -133,7 +126,7 @@ def _run_steps(steps: Sequence[Any], images: Any) -> tuple[Any, list[int]]:
         if step is steps[-1] and has_plain_rows(step):
             images = compute_rows(step, images)
         else:
-            images = step.transform(_Inputs(images) if type(images) is list else images)
+            images = transform_by_position(step, images)
         if isinstance(images, list):
             without_lesion.update(
                 i for i, x in enumerate(images) if isinstance(x, Lesion) and x.mask is not None and not x.area_px

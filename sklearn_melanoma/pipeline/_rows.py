@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,3 +31,31 @@ def has_plain_rows(step: Any) -> bool:
 def compute_rows(step: Any, images: Any) -> Array:
     """Return the rows of a transformer of features, or of a union of several, without the container of `set_output`."""
     return np.hstack([member._compute_rows(images) for member in split_union(step)])
+
+
+def transform_by_position(step: Any, images: Any, **params: Any) -> Any:
+    """Return the output of a step. A union joins the tables of its members by position instead of by their index."""
+    if isinstance(step, FeatureUnion):
+        step = copy(step)
+        step.transformer_list = [(name, _wrap_member(member)) for name, member in step.transformer_list]
+    return step.transform(images, **params)
+
+
+def _wrap_member(member: Any) -> Any:
+    return member if isinstance(member, str) else _ByPosition(member)
+
+
+@dataclass
+class _ByPosition:
+    """Member of a union whose tables have no index of their own: some have the paths of the images, others do not."""
+
+    member: Any
+
+    def transform(self, X: Any, **params: Any) -> Any:
+        rows = transform_by_position(self.member, X, **params)
+        return rows.reset_index(drop=True) if hasattr(rows, "reset_index") else rows
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "member":  # it is not set while this object is unpickled
+            raise AttributeError(name)
+        return getattr(self.member, name)

@@ -795,6 +795,16 @@ def test_serve_example_answers_each_image(saved, model, lesions, path, tmp_path)
     assert answers[3].startswith(f"{paths[3]}\tNo lesion was found in 1 of 1 images")
 
 
+def test_serve_example_answers_no_score_for_a_skipped_image(model, lesions, labels, path, monkeypatch, capsys):
+    save_model(clone(model).set_params(features__on_error="skip").fit(lesions.images, labels), path)
+    script = Path(__file__).parents[2] / "docs" / "examples" / "serve.py"
+    monkeypatch.setattr(sys, "argv", ["serve.py", str(path)])
+    monkeypatch.setattr(sys, "stdin", ["gone.png"])
+    with config_context(), warnings.catch_warnings():  # the script changes both
+        runpy.run_path(str(script))
+    assert capsys.readouterr().out.splitlines()[1].startswith("gone.png\tSkipped 1 of 1 images")
+
+
 def test_serve_example_answers_the_positive_class(word_model, lesions, path, tmp_path, monkeypatch, capsys):
     save_model(word_model, path, threshold=0.3)
     Image.fromarray(lesions.images[0]).save(tmp_path / "first.png")

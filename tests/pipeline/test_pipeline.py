@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from PIL import Image
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -827,6 +828,42 @@ def test_own_feature_beside_others_for_files(paths, container, n_jobs, tmp_path)
         assert list(table.columns) == [*SURVEY, "mean_level"]
     if container == "pandas":
         assert list(table.index) == paths
+
+
+class OwnRatio(TransformerMixin, BaseEstimator):
+    """Own feature whose table has an index: the paths of the images, or names of its own."""
+
+    def __init__(self, prefix=None):
+        self.prefix = prefix
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        lesions = list(X)
+        table = MorphologyFeatures(["area"]).set_output(transform="pandas").transform(lesions)
+        if self.prefix is not None:
+            table.index = [f"{self.prefix}{lesion.source}" for lesion in lesions]
+        return table.set_axis(["own_area"], axis=1)
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["own_area"], dtype=object)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize(
+    "own", [OwnRatio(), OwnRatio("own "), FeatureUnion([("inner", OwnRatio()), ("level", MeanLevel())])]
+)
+def test_tables_of_a_union_are_joined_by_position(paths, own, n_jobs):
+    members = [("known", MorphologyFeatures("survey")), ("own", own), ("none", "drop")]
+    union = FeatureUnion(members, verbose_feature_names_out=False, n_jobs=n_jobs)
+    pipeline = make_survey_pipeline().set_params(measure=union).set_output(transform="pandas")
+    with config_context(enable_metadata_routing=routing):
+        table = pipeline.fit_transform(paths)
+    assert list(table.index) == paths
+    assert len(table.columns) == len(pipeline.get_feature_names_out())
+    np.testing.assert_array_equal(table.iloc[:, 0], table.iloc[:, 3])
+    assert not table.isna().any(axis=None)
 
 
 def test_own_segmenter_without_set_output(paths):
