@@ -152,7 +152,7 @@ def load_mask(source: Any, *, name: str = "mask", lesion_label: Any = None) -> N
         loaded = load_pil(source)
     elif isinstance(source, Lesion):
         if source.mask is None:
-            raise ValueError(f"{name} must be a mask, got a Lesion without a mask. Segment it first.")
+            raise ValueError(f"{name} must hold pixels, got a Lesion without a mask. Segment it first.")
         return resize_mask(source.mask, source.source_shape)
     else:
         mask = check_mask(source, name=name, lesion_label=lesion_label)

@@ -269,6 +269,7 @@ def _check_pair(
     if y_true.shape != y_pred.shape:
         raise ValueError(
             f"y_pred must have the shape of y_true, {y_true.shape}, got {y_pred.shape}. "
-            "Pass a Lesion instead of its mask, or resize the prediction to the image that the true mask was drawn on."
+            "Pass a lesion made by `with_mask` instead of its mask, or resize the prediction to the image of the true "
+            "mask."
         )
     return y_true, y_pred

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from sklearn_melanoma._io.reading import read_mask
+from sklearn_melanoma._lesion import Lesion
 from sklearn_melanoma._validation import check_images, check_masks, element_errors, is_missing
 
 MaskMetric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
@@ -114,7 +115,13 @@ class MaskScorer:
         # Only images with a true mask are segmented. With few masks this is much faster.
         chosen = [images[position] for position in positions]
         # A segmenter of the user may have no `predict`. Its lesions hold the masks.
-        predicted = estimator.predict(chosen) if hasattr(estimator, "predict") else estimator.transform(chosen)
+        has_masks = hasattr(estimator, "predict")
+        predicted = estimator.predict(chosen) if has_masks else estimator.transform(chosen)
+        if not has_masks and not all(isinstance(lesion, Lesion) for lesion in predicted):
+            raise TypeError(
+                f"estimator must have predict, or transform that returns lesions, got {estimator!r}. "
+                "Score the steps up to the segmenter."
+            )
         predictions = np.full(len(masks), None, dtype=object)
         for position, mask in zip(positions, predicted, strict=True):
             predictions[position] = mask

@@ -6,6 +6,8 @@ from math import isfinite
 from numbers import Real
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Threshold(NamedTuple):
     """Decision threshold and its results.
@@ -53,6 +55,7 @@ def read_threshold(threshold: Threshold | float) -> float:
     0.3
     """
     cut = threshold.threshold if isinstance(threshold, Threshold) else threshold
+    cut = cut.item() if isinstance(cut, np.ndarray) and cut.ndim == 0 else cut
     if isinstance(cut, bool) or not isinstance(cut, Real) or not isfinite(cut):
         raise ValueError(
             f"threshold must be a finite number, got {cut!r}. Pass one, or the output of threshold_at_sensitivity."

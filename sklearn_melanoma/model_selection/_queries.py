@@ -65,7 +65,8 @@ def which_to_label(
     :math:`r` of :math:`N`, counted from 0, has the weight :math:`w_r = 1 - r / N`. Each choice lowers
     :math:`\sum_r w_r d_r` as far as possible, with :math:`d_r` the Euclidean distance to the nearest chosen sample.
     This is the first step of k-medoids, weighted. If there are more than 3 000 unlabeled samples, only the 3 000 most
-    uncertain ones are used. With groups, the samples of groups without a label are the :math:`N` samples.
+    uncertain ones are used, and others only if these are in fewer than `n` groups. With groups, the samples of groups
+    without a label are the :math:`N` samples.
 
     References
     ----------
@@ -114,8 +115,11 @@ def which_to_label(
         raise ValueError(f"n must be at most the number of {counted}, {n_free}, got {n}. Ask for fewer, {advice}.")
     ascending = np.sort(model.predict_proba(X)[free], axis=1)
     free = free[np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")]
-    firsts = np.sort(np.unique(codes[free], return_index=True)[1])  # the most uncertain sample of each group
-    free = free[np.union1d(firsts[:n], np.arange(min(_MAX_SAMPLES, len(free))))]
+    pool = np.arange(min(_MAX_SAMPLES, len(free)))
+    if len(np.unique(codes[free[pool]])) < n:
+        firsts = np.sort(np.unique(codes[free], return_index=True)[1])  # the most uncertain sample of each group
+        pool = np.union1d(firsts[:n], pool)
+    free = free[pool]
     return free[_choose_medoids(rows[free], codes[free], n)]
 
 

@@ -237,24 +237,27 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
         there = ", ".join(map(repr, list(names)[:3])) + (", …" if len(names) > 3 else "")
         raise ValueError(
             f"prior must name at least one of the columns of X, got {asked}, but they are {there}. "
-            "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False."
+            "Rename either; a FeatureUnion keeps plain names with verbose_feature_names_out=False and "
+            'set_output(transform="pandas").'
         )
     weights = _check_numbers([0.0 if key is None else prior[key] for key in found])
-    _warn_of_misspelled_names([name for name, weight in prior.items() if weight and name not in found], names)
+    _warn_of_misspelled_names([name for name in prior if name not in found], {*map(str, names)} - {*prior})
     return weights
 
 
-def _warn_of_misspelled_names(unused: Sequence[str], columns: Sequence[str]) -> None:
-    """Warn about names of a prior that are similar to a column or to a feature of the package, but not equal."""
-    known = {*map(str, columns), *_list_known_features()}
-    for name in unused:
-        if name not in known and (similar := get_close_matches(str(name), known, 1, _SIMILAR)):
-            warn_user(f"prior names {name!r}, which is no column of X and has no effect. Did you mean {similar[0]!r}?")
+def _warn_of_misspelled_names(unused: Sequence[str], columns: set[str]) -> None:
+    """Warn about names of a prior that are similar to another column or to a feature of the package, but not equal."""
+    known = {name.casefold(): name for name in (*_list_known_features(), *sorted(columns))}
+    for name in sorted({*map(str, unused)}.difference(known.values())):
+        if similar := get_close_matches(name.casefold(), known, 1, _SIMILAR):
+            warn_user(
+                f"prior names {name!r}, which is no column of X and has no effect. Did you mean {known[similar[0]]!r}?"
+            )
 
 
 @cache
-def _list_known_features() -> frozenset[str]:
-    return frozenset(feature_directions().index)
+def _list_known_features() -> tuple[str, ...]:
+    return tuple(feature_directions().index)
 
 
 def find_name(name: str, known: Container[str]) -> str | None:

@@ -262,8 +262,9 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         warn_of_unknown_words(classes, self._get_names(), diagnoses)
         prevalence = read_prevalence(self.prevalence, classes)
         priors = self._read_priors(classes, diagnoses)
-        _warn_of_unscaled_columns(rows, priors * scaling.is_counted.reshape(-1, *[1] * (priors.ndim - 2)), names)
         if self.prior_scale is not None:
+            given = priors * scaling.is_counted.reshape(-1, *[1] * (priors.ndim - 2))
+            _warn_of_unscaled_columns(rows if all_weights is None else rows[all_weights > 0], given, names)
             # Two classes have one vector of weights, the difference of two halves.
             lengths = scaling.measure_priors(priors, rows, all_weights) * (2 if len(classes) > 2 else 1)
             priors *= np.divide(self.prior_scale, lengths, out=np.zeros_like(lengths), where=lengths > 0)

@@ -83,7 +83,7 @@ def test_any_dtype_and_read_only_masks(score):
 
 @pytest.mark.parametrize("score", SCORES)
 def test_errors_name_the_mask(score):
-    with pytest.raises(ValueError, match=r"y_pred must have the shape of y_true, \(3, 4\), got \(4, 3\)\. Pass a"):
+    with pytest.raises(ValueError, match=r"y_pred must have the shape of y_true, \(3, 4\), got \(4, 3\)\. Pass a l"):
         score(TOP, TOP.T)
     with pytest.raises(ValueError, match=r"y_true must have shape \(height, width\), got \(12,\)"):
         score(TOP.ravel(), TOP)

@@ -169,8 +169,14 @@ class TestScorer:
             def transform(self, X):
                 return [Lesion(np.zeros((*mask.shape, 3), np.uint8), mask) for mask in Threshold().predict(X)]
 
+        class Measuring:
+            def transform(self, X):
+                return pd.DataFrame({"area": [1.0] * len(X), "b": 0.0})
+
         score = make_mask_scorer(mask_jaccard)
         assert score(Transforming(), images, masks) == score(Threshold(), images, masks)
+        with pytest.raises(TypeError, match=r"estimator must have predict, or transform that returns lesions, got <"):
+            score(Measuring(), images, masks)
 
 
 def test_lesions_are_predictions(images, masks):
@@ -181,7 +187,7 @@ def test_lesions_are_predictions(images, masks):
     lesion = Lesion(np.zeros((4, 6, 3), dtype=np.uint8), half, source_shape=(40, 60))
     assert mask_scores([whole, None], [lesion, lesion], mask_jaccard)[0] == mask_jaccard(whole, lesion) == 1
     np.testing.assert_array_equal(read_mask(lesion), whole)
-    with pytest.raises(ValueError, match=r"y_pred\[0\]: mask must be a mask, got a Lesion without a mask"):
+    with pytest.raises(ValueError, match=r"y_pred\[0\]: mask must hold pixels, got a Lesion without a mask"):
         mask_scores([whole], [Lesion(lesion.image)], mask_jaccard)
 
 

@@ -850,11 +850,12 @@ class OwnRatio(TransformerMixin, BaseEstimator):
         return np.array(["own_area"], dtype=object)
 
 
+@pytest.mark.parametrize("routing", [False, True])
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize(
     "own", [OwnRatio(), OwnRatio("own "), FeatureUnion([("inner", OwnRatio()), ("level", MeanLevel())])]
 )
-def test_tables_of_a_union_are_joined_by_position(paths, own, n_jobs):
+def test_tables_of_a_union_are_joined_by_position(paths, own, n_jobs, routing):
     members = [("known", MorphologyFeatures("survey")), ("own", own), ("none", "drop")]
     union = FeatureUnion(members, verbose_feature_names_out=False, n_jobs=n_jobs)
     pipeline = make_survey_pipeline().set_params(measure=union).set_output(transform="pandas")

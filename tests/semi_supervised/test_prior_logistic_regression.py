@@ -112,6 +112,9 @@ def test_warns_of_columns_that_are_not_standardized(data):
     with pytest.warns(UserWarning, match="standard deviation of 97.8 in column 0"):
         PriorLogisticRegression(prior, classes=(0, 1, 2)).fit(X.to_numpy() * [100, 1, 1, 1], np.where(y == 1, 2, 0))
     PriorLogisticRegression({"a": 1}).fit(X * [1, 100, 100, 100], y)  # columns without a prior weight
+    PriorLogisticRegression({"a": 1}, prior_scale=None).fit(X * 100, y)  # coefficients of a model of such columns
+    one_far = np.vstack([X, [1e6, 0, 0, 0]])
+    PriorLogisticRegression([1, 0, 0, 0]).fit(one_far, [*y, 0], sample_weight=[1] * len(y) + [0])
 
 
 def test_warns_of_misspelled_names(data):
@@ -119,12 +122,15 @@ def test_warns_of_misspelled_names(data):
     X = X.set_axis(["asymmetry_major", "n_colors", "own_depth", "solidity"], axis=1)
     right = PriorLogisticRegression({"n_colors": 1}).fit(X, y)
     with pytest.warns(UserWarning, match="prior names 'n_colours'.* no effect. Did you mean 'n_colors'") as caught:
-        model = PriorLogisticRegression({"n_colours": 1, "n_colors": 1, "own_dpeth": 0}).fit(X, y)
+        model = PriorLogisticRegression({"n_colours": 1, "n_colors": 1}).fit(X, y)
     assert len(caught) == 1
     np.testing.assert_array_equal(model.coef_, right.coef_)
     with pytest.warns(UserWarning, match="Did you mean 'own_depth'"):
         PriorLogisticRegression({"own_dpeth": 1, "n_colors": 1}).fit(X, y)
-    PriorLogisticRegression({"area": 1, "elsewhere": 1, "n_colors": 1}).fit(X, y)  # other columns, not misspelled
+    with pytest.warns(UserWarning, match="Did you mean 'own_depth'"):
+        PriorLogisticRegression({"OWN_depth": pd.NA, "n_colors": 1}).fit(X, y)
+    # Other columns are not misspelled.
+    PriorLogisticRegression({"area": 1, "elsewhere": 1, "own_depths": 1, "own_depth": 1}).fit(X, y)
 
 
 def test_ignores_unlabeled_rows(data):
