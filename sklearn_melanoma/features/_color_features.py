@@ -40,54 +40,52 @@ class ColorFeatures(HandcraftedFeatures):
     gives a row of NaN. The formulas are on the page :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white
     veil is in [1]_, and the individual typology angle in [2]_.
 
-    ==============================  ==================================================  =======
-    name                            definition                                          unit
-    ==============================  ==================================================  =======
-    `lightness_contrast`            mean L* of the lesion minus that of the skin        L*
-    `a_contrast`, `b_contrast`      the same for a* and for b*                          a*, b*
-    `color_contrast`                distance of the two mean colors                     ΔE
-    `lightness_std`, `a_std`,       standard deviation in the lesion                    L* …
-    `b_std`
-    `chroma_std`                    the same for the chroma √(a*² + b*²)                ΔE
-    `lightness_iqr`, `a_iqr`,       interquartile range in the lesion                   L* …
-    `b_iqr`
-    `hue_spread`                    1 minus the chroma of the mean color over the mean  1
-                                    chroma: 0 for one hue, 1 for hues that cancel
-    `color_entropy`                 entropy of the color histogram, cells 10 wide       bits
-    `fine_color_entropy`            the same for cells 5 wide                           bits
-    `color_asymmetry_major`,        distance of the mean colors of the two halves on    ΔE
-    `color_asymmetry_minor`         both sides of the major, or minor, axis
-    `lightness_p5` … `b_p95`        percentile (5, 25, 50, 75, 95) in the lesion minus  L* …
-                                    the mean of the skin
-    `lightness_core_to_rim`, …      mean of the inner half of the area minus that of    L* …
-                                    the outer half
-    `lightness_std_zone_1`, …       standard deviation in a quarter of the area by      L* …
-    `b_std_zone_4`                  depth, from 1 along the border to 4 in the core
-    `skin_lightness`, `skin_a`,     mean color of the skin                              L* …
-    `skin_b`
-    `skin_ita`                      individual typology angle of the skin, the          °
-                                    arctangent of (L* − 50) / b*; only by name
-    `red_ratio`, `green_ratio`,     mean of the channel over that of the skin           1
-    `blue_ratio`
-    `red_ratio_std`, …              its standard deviation over the mean of the skin    1
-    `hue_contrast`                  CIE hue difference to the skin, positive if         ΔE
-                                    yellower, negative if redder
-    `saturation_contrast`           mean saturation (HSV) minus that of the skin        1
-    `saturation_std`                standard deviation of the saturation                1
-    `white_fraction`,               fraction of the lesion with each of the six         1
-    `red_fraction`,                 dermoscopic colors, which follow from the ratios
-    `light_brown_fraction`,         of the channels to the skin
-    `dark_brown_fraction`,
-    `blue_gray_fraction`,
-    `black_fraction`
-    `n_colors`                      number of these colors that cover at least 2 %      1
-    `blue_white_veil_fraction`      fraction under a blue-white veil, by Celebi's rule  1
-    `border_contrast_mean`, …       distance of the colors inside and outside of the    ΔE
-    `_std`, `_min`                  border over eight sectors: mean, standard
-                                    deviation, minimum
-    `border_sharpness_mean`, …      the same for a narrow band inside the border        ΔE
-    `_std`, `_min`
-    ==============================  ==================================================  =======
+    ====================================  =====================================================  =======
+    name                                  definition                                             unit
+    ====================================  =====================================================  =======
+    `lightness_contrast`                  mean L* of the lesion minus that of the skin           L*
+    `a_contrast`, `b_contrast`            the same for a* and for b*                             a*, b*
+    `color_contrast`                      distance of the two mean colors                        ΔE
+    `lightness_std`, `a_std`, `b_std`     standard deviation in the lesion                       L* …
+    `chroma_std`                          the same for the chroma √(a*² + b*²)                   ΔE
+    `lightness_iqr`, `a_iqr`, `b_iqr`     interquartile range in the lesion                      L* …
+    `hue_spread`                          1 minus the chroma of the mean color over the mean     1
+                                          chroma: 0 for one hue, 1 for hues that cancel
+    `color_entropy`                       entropy of the color histogram, cells 10 wide          bits
+    `fine_color_entropy`                  the same for cells 5 wide                              bits
+    `color_asymmetry_major`               distance of the mean colors of the two halves on both  ΔE
+                                          sides of the major axis
+    `color_asymmetry_minor`               the same for the minor axis                            ΔE
+    `lightness_p5` … `b_p95`              percentile (5, 25, 50, 75, 95) in the lesion minus     L* …
+                                          the mean of the skin
+    `lightness_core_to_rim` …             mean of the inner half of the area minus that of       L* …
+                                          the outer half
+    `lightness_std_zone_1` …              standard deviation in a quarter of the area by         L* …
+                                          depth, from 1 along the border to 4 in the core
+    `skin_lightness`, `skin_a`, `skin_b`  mean color of the skin                                 L* …
+    `skin_ita`                            individual typology angle of the skin, the             °
+                                          arctangent of (L* − 50) / b*; only by name
+    `red_ratio`, `green_ratio`, …         mean of the channel over that of the skin              1
+    `red_ratio_std` …                     its standard deviation over the mean of the skin       1
+    `hue_contrast`                        CIE hue difference to the skin, positive if            ΔE
+                                          yellower, negative if redder
+    `saturation_contrast`                 mean saturation (HSV) minus that of the skin           1
+    `saturation_std`                      standard deviation of the saturation                   1
+    `white_fraction`                      fraction of the lesion that is white; this and the     1
+                                          next five follow from the ratios of the channels to
+                                          the skin
+    `red_fraction`                        the same for red                                       1
+    `light_brown_fraction`                the same for light brown                               1
+    `dark_brown_fraction`                 the same for dark brown                                1
+    `blue_gray_fraction`                  the same for blue-gray                                 1
+    `black_fraction`                      the same for black                                     1
+    `n_colors`                            number of these colors that cover at least 2 %         1
+    `blue_white_veil_fraction`            fraction under a blue-white veil, by Celebi's rule     1
+    `border_contrast_mean`                distance of the colors inside and outside of the       ΔE
+                                          border, mean over eight sectors
+    `border_contrast_std`, `…_min`        standard deviation and minimum over the sectors        ΔE
+    `border_sharpness_mean` …             the same for a narrow band inside the border           ΔE
+    ====================================  =====================================================  =======
 
     References
     ----------
