@@ -37,19 +37,21 @@ def make_page(folder: Path) -> Path:
     return path
 
 
-def save_screenshot(page: Path, name: str, *, anchor: str, **options: object) -> None:
+def save_screenshot(page: Path, name: str, *, first: str, last: str, **options: object) -> None:
+    """Save the page from one element to the end of another."""
     from tests.inspection._browser import Page, find_chromium
 
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        Page(find_chromium(), folder, **options) as browser,
+        Page(find_chromium(), folder, height=2000, **options) as browser,
     ):
         browser.open(page.as_uri())
-        browser.run(f"document.querySelector({anchor!r}).scrollIntoView()")
+        browser.run(f"document.querySelector({first!r}).scrollIntoView()")
         browser.settle()
         shot = Path(folder) / "shot.png"
         browser.save_screenshot(shot)
-        save_small(shot.read_bytes(), name)
+        height = round(browser.run(f"document.querySelector({last!r}).getBoundingClientRect().bottom")) + 8
+        save_small(shot.read_bytes(), name, height=height)
 
 
 def save_overview() -> None:
@@ -59,13 +61,14 @@ def save_overview() -> None:
     save_small(buffer.getvalue(), "overview.png")
 
 
-def save_small(png: bytes, name: str) -> None:
-    Image.open(BytesIO(png)).convert("RGB").quantize(128).save(HERE / "_static" / name, optimize=True)
+def save_small(png: bytes, name: str, *, height: int | None = None) -> None:
+    image = Image.open(BytesIO(png)).convert("RGB")
+    image.crop((0, 0, image.width, height or image.height)).quantize(128).save(HERE / "_static" / name, optimize=True)
 
 
 if __name__ == "__main__":
     save_overview()
     with tempfile.TemporaryDirectory() as folder:
         page = make_page(Path(folder))
-        save_screenshot(page, "report.png", anchor="header", width=1300, height=2060)
-        save_screenshot(page, "report_phone.png", anchor="#cards", width=400, height=960, dark=True)
+        save_screenshot(page, "report.png", first="header", last=".scroll", width=780)
+        save_screenshot(page, "report_phone.png", first="#cards", last=".card", width=400, dark=True)

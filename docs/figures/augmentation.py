@@ -13,8 +13,10 @@ def draw() -> Figure:
     lesion = Lesion(data.images[0], data.masks[0])
     copies = [augment_lesion(lesion, np.random.RandomState(seed)) for seed in range(4)]
 
-    figure = Figure(figsize=(10, 2.4), layout="constrained")
-    for number, (axes, shown) in enumerate(zip(figure.subplots(1, 5), [lesion, *copies], strict=True)):
+    figure = Figure(figsize=(6, 3.4), layout="constrained")
+    grid = figure.subplots(2, 3).ravel()
+    grid[-1].set_axis_off()
+    for number, (axes, shown) in enumerate(zip(grid[:-1], [lesion, *copies], strict=True)):
         axes.imshow(shown.image)
         axes.contour(shown.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
         axes.set_title(f"copy {number}" if number else "image", fontsize="medium")

@@ -7,17 +7,17 @@ WORKERS = 3
 
 
 def draw() -> Figure:
-    figure = Figure(figsize=(9, 3))
+    figure = Figure(figsize=(6, 3))
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
-    axes.set(xlim=(0, 9), ylim=(0, 3))
+    axes.set(xlim=(0, 6), ylim=(0, 3))
     axes.set_axis_off()
-    _box(axes, 0.1, 1.05, 2.1, "main process\n\ntransform(paths)", "#e3eef9")
-    _box(axes, 6.9, 1.05, 2.0, "shared disk\nor URLs\n\nimages", "#eeeeee")
+    _box(axes, 0.03, 1.05, 1.5, "main process\n\ntransform(paths)", "#e3eef9")
+    _box(axes, 4.9, 1.05, 1.07, "shared disk\nor URLs\n\nimages", "#eeeeee")
     for number in range(WORKERS):
         y = 2.05 - number
-        _box(axes, 4.0, y, 1.6, f"worker {number + 1}\n\nImagePipeline", "#fdf0e0")
-        _arrow(axes, (2.2, 1.475), (4.0, y + 0.425), "paths →\n← rows", "<->")
-        _arrow(axes, (5.6, y + 0.425), (6.9, 1.475), "", "<-")
+        _box(axes, 2.7, y, 1.4, f"worker {number + 1}\n\nImagePipeline", "#fdf0e0")
+        _arrow(axes, (1.53, 1.475), (2.7, y + 0.425), "paths →\n← rows", "<->")
+        _arrow(axes, (4.1, y + 0.425), (4.9, 1.475), "", "<-")
     return figure
 
 

@@ -23,8 +23,10 @@ def draw() -> Figure:
     lesion = Lesion(data.images[SEEN], data.masks[SEEN])
     crop, structures = lesion.shared(Crop), lesion.shared(Structures.of)
 
-    figure = Figure(figsize=(10, 3.5), layout="constrained")
-    panels = figure.subplots(1, 3)
+    figure = Figure(figsize=(6, 5.2), layout="constrained")
+    first, lines_axes, colors_axes, legend_axes = figure.subplots(2, 2).ravel()
+    panels = first, colors_axes, lines_axes
+    legend_axes.set_axis_off()
     titles = ("mask, skin and sectors", "six colors", "dark lines, dots and globules")
     for axes, title in zip(panels, titles, strict=True):
         axes.imshow(crop.image)
@@ -49,7 +51,7 @@ def draw() -> Figure:
         Patch(facecolor=face, edgecolor="0.6", label=f"{label} {fraction:.0%}")
         for face, label, fraction in zip(SHOWN, LABELS, fractions, strict=True)
     ]
-    panels[1].legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False, fontsize=7)
+    legend_axes.legend(handles=handles, loc="center left", frameon=False)
 
     top, left = (part.start for part in crop.inner)
     _, _, high = structures.texture.curvature[2]
@@ -61,5 +63,5 @@ def draw() -> Figure:
     for scale, color, name in ((2, "C0", "dots"), (4, "C3", "globules")):
         rows, columns = structures._spots(scale, 1).T
         panels[2].scatter(columns + left, rows + top, 12 * scale, "none", edgecolors=color, label=f"{len(rows)} {name}")
-    panels[2].legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False, fontsize=8)
+    panels[2].legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False, fontsize="medium")
     return figure

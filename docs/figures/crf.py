@@ -18,17 +18,18 @@ def draw() -> Figure:
     before = Lesion(image, rough > 0.5, probability=rough)
     (after,) = CRFRefiner(appearance_weight=2, smoothness_weight=2, threshold=0.35).transform([before])
 
-    figure = Figure(figsize=(10, 3.1), layout="constrained")
+    figure = Figure(figsize=(6, 2.25), layout="constrained")
     panels = {
         "probability before": (rough, before.mask),
         "probability after": (after.probability, after.mask),
-        "border before (dashed) and after": (image, after.mask),
+        "before (dashed), after": (image, after.mask),
     }
     for axes, (title, (shown, mask)) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
         axes.contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
         axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
-        axes.set_title(f"{title}\nJaccard {mask_jaccard(truth, mask):.2f} (blue: true border)", fontsize="medium")
+        axes.set_title(f"{title}\nJaccard {mask_jaccard(truth, mask):.2f}", fontsize="medium")
         axes.set_axis_off()
     figure.axes[2].contour(before.mask, levels=[0.5], colors="#ffd400", linewidths=1.2, linestyles="dashed")
+    figure.suptitle("Borders found (yellow) and true border (blue)", fontsize="medium")
     return figure

@@ -32,14 +32,11 @@ def draw() -> Figure:
     hull, moments, found = convex_hull(mask), Moments(mask), measure_morphology(mask)
     row, column, radius = minimum_enclosing_circle(mask)
 
-    figure = Figure(figsize=(9, 5.2))
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.93, wspace=0.04)
-    for axes, title in zip(
-        figure.subplots(1, 2), ("Outline, hull and circle", "Principal axes and mirror image"), strict=True
-    ):
-        axes.set_title(title)
+    figure = Figure(figsize=(6, 4.1), layout="constrained")
+    for axes, title in zip(figure.subplots(1, 2), ("outline, hull and circle", "axes and mirror image"), strict=True):
+        axes.set_title(title, fontsize="medium")
         axes.imshow(np.where(mask, 0.78, 1.0), cmap="gray", vmin=0, vmax=1)
-        axes.set(xlim=(20, 300), ylim=(285, -10), aspect="equal")
+        axes.set(xlim=(20, 300), ylim=(260, -10), aspect="equal")
         axes.set_axis_off()
     left, right = figure.axes
 
@@ -68,5 +65,5 @@ def draw() -> Figure:
         line = center + np.outer([-130, 130], axis)
         right.plot(line[:, 1], line[:, 0], color=color, label=f"asymmetry_{name} {found[f'asymmetry_{name}']:.2f}")
     for axes in (left, right):
-        axes.legend(loc="lower center", ncols=2, frameon=False, fontsize="small")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False, fontsize=9)
     return figure

@@ -32,22 +32,22 @@ def draw() -> Figure:
         )
         scores[n_labels] = fitted.decision_function(table), few == -1
 
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    left, *panels = figure.subplots(1, 4, width_ratios=[2.2, 1, 1, 1])
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    top, *panels = figure.subplot_mosaic("aaa;bcd", height_ratios=[1.6, 1]).values()
     places = np.arange(len(weights[0]))
     for i, n_labels in enumerate(LABELS):
-        left.barh(places + 0.25 * (i - 1), weights[n_labels], 0.25, color=f"C{i}", label=f"{n_labels} labels")
-    left.set(yticks=places, yticklabels=weights[0].index, xlabel="sum of the weights along the direction")
-    left.axvline(0, color="black", lw=0.8)
-    left.invert_yaxis()
-    left.legend(fontsize="small")
+        top.barh(places + 0.25 * (i - 1), weights[n_labels], 0.25, color=f"C{i}", label=f"{n_labels} labels")
+    top.set(yticks=places, yticklabels=weights[0].index, xlabel="sum of the weights along the direction")
+    top.axvline(0, color="black", lw=0.8)
+    top.invert_yaxis()
+    top.legend(fontsize=9)
     for axes, n_labels in zip(panels, LABELS, strict=True):
         score, unlabeled = scores[n_labels]
         bins = np.linspace(*np.percentile(score, [0, 100]), 16)
         for target, color, name in ((0, "C7", "nevi"), (1, "C3", "melanomas")):
             axes.hist(score[unlabeled & (data.target == target)], bins, color=color, alpha=0.6, label=name)
-        axes.set(title=f"{n_labels} labels per class", xlabel="log-odds", yticks=[])
+        axes.set(title=f"{n_labels} labels", xlabel="log-odds", yticks=[])
         axes.title.set_fontsize("medium")
-    panels[0].set_ylim(0, 1.4 * panels[0].get_ylim()[1])
-    panels[0].legend(fontsize="small")
+    panels[0].set_ylim(0, 1.5 * panels[0].get_ylim()[1])
+    panels[0].legend(fontsize=9)
     return figure

@@ -57,16 +57,16 @@ def draw() -> Figure:
     places = find_gaussians(every, mixture)
     places = np.argsort(order)[places].reshape(np.subtract(distances.shape, SIDE - 1))
 
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 1.1])
-    left.suptitle("patches of each Gaussian, and its weight", fontsize="medium")
-    grid = left.subplots(N_DRAWN, len(order))
+    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.6, 1])
+    top.suptitle("patches of each Gaussian, and its weight", fontsize="medium")
+    grid = top.subplots(N_DRAWN, len(order))
     palette = mpl.colormaps["tab10"].colors[: len(order)]
     for column, gaussian in zip(grid.T, order, strict=True):
         for axes, picture in zip(column, draw_patches(values[find_own(values, mixture, gaussian)]), strict=True):
             axes.imshow(picture)
-        column[0].set_title(f"{100 * mixture.weights[gaussian]:.0f} %", fontsize="small")
-    panels = right.subplots(1, 2)
+        column[0].set_title(f"{100 * mixture.weights[gaussian]:.0f} %", fontsize=9)
+    panels = bottom.subplots(1, 2)
     panels[0].imshow(np.clip(np.exp(levels) - 8, 0, 255).astype(np.uint8))
     panels[0].set_title("image", fontsize="medium")
     norm = BoundaryNorm(np.arange(len(order) + 1) - 0.5, len(order))

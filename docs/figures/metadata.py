@@ -20,7 +20,7 @@ def draw() -> Figure:
     score = classifier.predict_proba(features)[:, 1]
     chosen = np.argsort(score)[[4, 20, 35]]
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.4), layout="constrained")
     for column, number in enumerate(chosen):
         top, bottom = figure.add_subplot(2, 3, column + 1), figure.add_subplot(2, 3, column + 4)
         top.imshow(data.images[number])
@@ -28,5 +28,6 @@ def draw() -> Figure:
         rows = features.iloc[[number] * len(AGES)].assign(age=AGES.astype(float))
         bottom.plot(AGES, classifier.predict_proba(rows)[:, 1])
         bottom.axvline(age[number], color="0.5", lw=1)
-        bottom.set(ylim=(0, 1), xlabel="age of the patient", ylabel="probability" if column == 0 else None)
+        bottom.set(ylim=(0, 1), ylabel="probability" if column == 0 else None)
+        bottom.set_xlabel("age of the patient" if column == 1 else None)
     return figure

@@ -38,7 +38,7 @@ def draw() -> Figure:
         "SemiSupervisedSplit(3)": SemiSupervisedSplit(N_FOLDS).split(X, y),
         "SemiSupervisedSplit(3), groups=lesion": SemiSupervisedSplit(N_FOLDS).split(X, y, groups),
     }
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(6, 5), layout="constrained")
     for axes, (title, splits) in zip(figure.subplots(3, 1, sharex=True), panels.items(), strict=True):
         axes.pcolormesh(roles(y, splits), cmap=ListedColormap(list(ROLES.values())), vmin=0, vmax=4, edgecolor="gray")
         axes.set(yticks=np.arange(N_FOLDS) + 0.5, yticklabels=range(N_FOLDS), ylabel="fold")
@@ -48,6 +48,6 @@ def draw() -> Figure:
     figure.legend(
         handles=[Patch(facecolor=color, edgecolor="gray", label=role) for role, color in ROLES.items()],
         loc="outside lower center",
-        ncols=3,
+        ncols=2,
     )
     return figure

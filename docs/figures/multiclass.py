@@ -20,7 +20,7 @@ def draw() -> Figure:
     model = make_melanoma_pipeline().set_params(classify__classes=CLASSES)
     probabilities = model.fit(images, np.full(len(images), -1)).predict_proba(images)
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.subplots(2, 3, height_ratios=[1.5, 1])
     for (top, bottom), name in zip(axes.T, CLASSES, strict=True):
         own = np.flatnonzero(truth == name)

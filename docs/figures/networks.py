@@ -28,14 +28,14 @@ def draw() -> Figure:
         path.write_bytes(onnx.parser.parse_model(NETWORK).SerializeToString())
         lesions = NetworkSegmenter(path, mean=0, std=1).fit_transform(images)
 
-    figure = Figure(figsize=(8.5, 4.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
     grid = figure.subplots(2, 3)
     for (top, bottom), lesion in zip(grid.T, lesions, strict=True):
         top.imshow(lesion.image)
         top.contour(lesion.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
-        top.set_title("border above the threshold", fontsize="medium")
+        top.set_title("border", fontsize="medium")
         bottom.imshow(lesion.probability, cmap="gray", vmin=0, vmax=1)
-        bottom.set_title("probability of lesion", fontsize="medium")
+        bottom.set_title("probability", fontsize="medium")
     for axes in grid.ravel():
         axes.set_axis_off()
     return figure

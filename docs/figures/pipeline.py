@@ -19,24 +19,33 @@ TABLE_STEPS = {
 
 
 def draw() -> Figure:
-    figure = Figure(figsize=(11, 2.3))
-    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
-    axes.set(xlim=(0, 11), ylim=(0.25, 2.55))
+    figure = Figure(figsize=(6, 4))
+    axes = figure.add_axes((0.005, 0.005, 0.99, 0.99))
+    axes.set(xlim=(0, 6), ylim=(0, 4))
     axes.set_axis_off()
-    _frame(axes, 0.1, 6.05, "features: an ImagePipeline, a few images at a time", "#e3eef9")
-    _frame(axes, 6.35, 4.55, "scikit-learn, on the whole table", "#fdf0e0")
-    starts = [0.25 + 1.5 * i for i in range(4)] + [6.5 + 1.5 * i for i in range(3)]
-    for x, (name, text) in zip(starts, (IMAGE_STEPS | TABLE_STEPS).items(), strict=True):
-        axes.add_patch(
-            FancyBboxPatch((x, 0.55), 1.2, 1.3, boxstyle="round,pad=0,rounding_size=0.08", fc="white", ec="0.4")
-        )
-        axes.text(x + 0.6, 1.55, name, ha="center", va="center", family="monospace", weight="bold")
-        axes.text(x + 0.6, 0.98, text, ha="center", va="center", fontsize=9, color="0.25")
-    for left, right in pairwise(starts):
-        axes.annotate("", (right, 1.2), (left + 1.2, 1.2), arrowprops={"arrowstyle": "->", "color": "0.3"})
+    _frame(axes, 2.2, "features: an ImagePipeline, a few images at a time", "#e3eef9")
+    _frame(axes, 0.05, "scikit-learn, on the whole table", "#fdf0e0")
+    _row(axes, 2.35, 1.2, 0.24, IMAGE_STEPS)
+    _row(axes, 0.2, 1.45, 0.5, TABLE_STEPS)
+    _arrow(axes, (3, 2.2), (3, 1.8))
     return figure
 
 
-def _frame(axes, x, width, title, color):
-    axes.add_patch(FancyBboxPatch((x, 0.3), width, 2.2, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="none"))
-    axes.text(x + width / 2, 2.2, title, ha="center", va="center", fontsize=10)
+def _frame(axes, y, title, color):
+    axes.add_patch(FancyBboxPatch((0.05, y), 5.9, 1.75, boxstyle="round,pad=0,rounding_size=0.1", fc=color, ec="none"))
+    axes.text(3, y + 1.53, title, ha="center", va="center")
+
+
+def _row(axes, y, width, gap, steps):
+    lefts = [3 + (width + gap) * (i - len(steps) / 2) + gap / 2 for i in range(len(steps))]
+    for x, (name, text) in zip(lefts, steps.items(), strict=True):
+        box = FancyBboxPatch((x, y), width, 1.15, boxstyle="round,pad=0,rounding_size=0.08", fc="white", ec="0.4")
+        axes.add_patch(box)
+        axes.text(x + width / 2, y + 0.88, name, ha="center", va="center", family="monospace", weight="bold")
+        axes.text(x + width / 2, y + 0.4, text, ha="center", va="center", fontsize=9, color="0.25")
+    for left, right in pairwise(lefts):
+        _arrow(axes, (left + width, y + 0.57), (right, y + 0.57))
+
+
+def _arrow(axes, start, end):
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 0, "shrinkB": 0})

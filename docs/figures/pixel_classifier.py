@@ -12,7 +12,7 @@ def draw() -> Figure:
     segmenter = PixelClassifierSegmenter(random_state=0).fit(data.images[:20], data.masks[:20])
     images, masks = data.images[20:], data.masks[20:]
 
-    figure = Figure(figsize=(8.5, 4.6), layout="constrained")
+    figure = Figure(figsize=(6, 4), layout="constrained")
     grid = figure.subplots(2, 3)
     for column, lesion in enumerate(segmenter.transform(images)):
         top, bottom = grid[:, column]
@@ -21,7 +21,7 @@ def draw() -> Figure:
         top.contour(lesion.mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
         top.set_title(f"Jaccard {mask_jaccard(masks[column], lesion.mask):.2f}", fontsize="medium")
         bottom.imshow(lesion.probability, cmap="gray", vmin=0, vmax=1)
-        bottom.set_title("probability of lesion", fontsize="medium")
+        bottom.set_title("probability", fontsize="medium")
     for axes in grid.ravel():
         axes.set_axis_off()
     figure.suptitle("Borders found (yellow) and true borders (blue)", fontsize="medium")

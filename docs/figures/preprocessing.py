@@ -24,7 +24,7 @@ def draw() -> Figure:
     warm = np.rint(neutral * np.array([1, 0.8, 0.5])).astype(np.uint8)
     rows.append({"neutral light": neutral, "in warm light": warm, "shades of gray": normalize_color(warm)})
 
-    figure = Figure(figsize=(8.5, 6.6), layout="constrained")
+    figure = Figure(figsize=(6, 5.2), layout="constrained")
     for row, panels in zip(figure.subplots(3, 3), rows, strict=True):
         for axes, (title, image) in zip(row, panels.items(), strict=True):
             axes.imshow(image)

@@ -9,4 +9,4 @@ from sklearn_melanoma.segmentation import WatershedSegmenter
 
 def draw() -> Figure:
     data = make_lesions(8, random_state=0)
-    return BorderDisplay.from_estimator(WatershedSegmenter(), data.images, data.masks).figure_
+    return BorderDisplay.from_estimator(WatershedSegmenter(), data.images, data.masks, n_columns=3).figure_

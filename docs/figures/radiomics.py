@@ -19,8 +19,8 @@ def draw() -> Figure:
     levels = np.where(mask, gray // BIN_WIDTH - gray[mask].min() // BIN_WIDTH + 1, 0)  # 0 = outside the mask
     pairs = graycomatrix(levels.astype(np.uint8), [1], [0], levels=levels.max() + 1, symmetric=True)[1:, 1:, 0, 0]
 
-    figure = Figure(figsize=(9, 2.9), layout="constrained")
-    axes = figure.subplots(1, 3)
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = list(figure.subplot_mosaic("ab;cc", height_ratios=[1, 1.4]).values())
     axes[0].imshow(lesion.image[lesion.box])
     axes[0].set_title("image", fontsize="medium")
     axes[1].imshow(np.ma.masked_equal(levels, 0), interpolation="nearest")

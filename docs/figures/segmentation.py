@@ -25,19 +25,19 @@ def draw() -> Figure:
     slope = ndi.gaussian_gradient_magnitude(gray, _regions.SMOOTHING * side, truncate=3)
     found = segment_watershed(image)
 
-    figure = Figure(figsize=(8.5, 5), layout="constrained")
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
     panels = {
         "image": image,
-        "1, 2  blue channel, smoothed, without\nuneven light and artifacts": np.ma.masked_array(gray, surround),
-        "3  darker than Otsu's threshold": binary,
-        "4  chosen region, holes filled": core,
-        "5  watershed on the gradient,\nin the red band": slope,
-        f"6  border at level 0.5\n(blue: true border; Jaccard {mask_jaccard(truth, found):.2f})": image,
+        "1, 2  blue channel, smooth,\neven light, no artifacts": np.ma.masked_array(gray, surround),
+        "3  darker than\nOtsu's threshold": binary,
+        "4  chosen region,\nholes filled": core,
+        "5  watershed on the\ngradient, in the red band": slope,
+        f"6  border at level 0.5,\nJaccard {mask_jaccard(truth, found):.2f} (blue: true)": image,
     }
     grid = figure.subplots(2, 3).ravel()
     for axes, (title, shown) in zip(grid, panels.items(), strict=True):
         axes.imshow(shown, cmap="gray")
-        axes.set_title(title, fontsize="medium")
+        axes.set_title(title, fontsize=9)
         axes.set_axis_off()
     grid[4].imshow(np.where(band, 1.0, np.nan), cmap="autumn", alpha=0.35)
     grid[4].contour(segment_watershed(image, level=None), levels=[0.5], colors="#ffd400", linewidths=1.5)

@@ -15,14 +15,14 @@ def draw() -> Figure:
     (lesion,) = SegmenterSelector().transform([image])
     panels["vote"] = lesion.mask
 
-    figure = Figure(figsize=(8.5, 7), layout="constrained")
+    figure = Figure(figsize=(6, 5.8), layout="constrained")
     grid = figure.subplots(3, 3).ravel()
     for axes, (name, mask) in zip(grid, panels.items(), strict=True):
         axes.imshow(image)
         axes.contour(truth, levels=[0.5], colors="#00b4ff", linewidths=1.5)
         if mask.any():
             axes.contour(mask, levels=[0.5], colors="#ffd400", linewidths=1.5)
-        axes.set_title(f"{name}: Jaccard {mask_jaccard(truth, mask):.2f}", fontsize="medium")
+        axes.set_title(f"{name}\nJaccard {mask_jaccard(truth, mask):.2f}", fontsize="medium")
         axes.set_axis_off()
     figure.suptitle("Borders found (yellow) and true borders (blue)", fontsize="medium")
     return figure

@@ -35,15 +35,15 @@ def draw() -> Figure:
     few = hide_labels(data.target, 10, random_state=0)
     unlabeled = few == -1
 
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(6, 5.6), layout="constrained")
+    top, bottom = figure.subplots(2, 1)
     balanced = BalancedSelfTrainingClassifier(prior, prevalence=float(data.target[unlabeled].mean()))
     for classifier, name, color in ((prior, "the default", "C7"), (balanced, "with self-training", "C0")):
         probability = np.sort(classifier.fit(rows, few).predict_proba(rows)[unlabeled, 1])[::-1]
-        left.plot(probability, color=color, label=f"{name}: mean {probability.mean():.2f}")
-    left.axvline(data.target[unlabeled].sum(), color="black", lw=0.8, ls="--", label="number of melanomas")
-    left.set(xlabel="images without a label, the likeliest melanomas first", ylabel="probability", ylim=(0, 1))
-    left.legend(fontsize="small")
+        top.plot(probability, color=color, label=f"{name}: mean {probability.mean():.2f}")
+    top.axvline(data.target[unlabeled].sum(), color="black", lw=0.8, ls="--", label="number of melanomas")
+    top.set(xlabel="images without a label, the likeliest melanomas first", ylabel="probability", ylim=(0, 1))
+    top.legend(fontsize=9)
 
     wrong = np.zeros(len(few), dtype=bool)
     for target in (0, 1):
@@ -52,8 +52,8 @@ def draw() -> Figure:
     views = {name: family.FEATURES for name, family in FAMILIES.items()}
     trust = CoTrainingClassifier(prior, views).fit(rows, given).label_trust_
     order = np.flatnonzero(~unlabeled)[np.argsort(trust[~unlabeled])]
-    right.bar(np.arange(len(order)), trust[order], color=np.where(wrong[order], "C3", "C0"))
-    right.bar([0], [0], color="C3", label="wrong labels")
-    right.set(xlabel="the 20 labels", ylabel="trust of the views", ylim=(0, 1), xticks=[])
-    right.legend(fontsize="small", loc="upper left")
+    bottom.bar(np.arange(len(order)), trust[order], color=np.where(wrong[order], "C3", "C0"))
+    bottom.bar([0], [0], color="C3", label="wrong labels")
+    bottom.set(xlabel="the 20 labels", ylabel="trust of the views", ylim=(0, 1), xticks=[])
+    bottom.legend(fontsize=9, loc="upper left")
     return figure

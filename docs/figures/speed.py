@@ -17,12 +17,12 @@ METHODS = {
 
 def draw() -> Figure:
     tables = {table["title"]: table["rows"] for table in json.loads(RESULTS.read_text("utf-8"))["tables"]}
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
     axes = figure.subplots()
     for part, name in METHODS.items():
         rows = [row for row in tables["Time"] if part in row["method"]]
         axes.plot([row["width"] for row in rows], [row["milliseconds"][0] for row in rows], "o-", label=name)
     widths = sorted({row["width"] for row in tables["Time"]})
     axes.set(yscale="log", xlabel="width of the image in pixels", ylabel="ms per image", xticks=widths)
-    figure.legend(loc="outside right center", fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

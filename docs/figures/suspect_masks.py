@@ -15,4 +15,4 @@ def draw() -> Figure:
     masks[8] = masks[11]
     masks[14] = np.roll(masks[14], -30, axis=1)
     table = find_suspect_masks(data.images, masks, cv=3, random_state=0)
-    return BorderDisplay.from_suspects(table, data.images, masks, n_columns=3).figure_
+    return BorderDisplay.from_suspects(table, data.images, masks, n_columns=2).figure_

@@ -17,8 +17,8 @@ def draw() -> Figure:
     }
     tables = {name: model["features"].fit_transform(lesions.images) for name, lesions in sets.items()}
     scale = model[1:-1].fit(tables["old images"])
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True)
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    panels = figure.subplots(3, 1)
     scaled_as = {
         "as measured": tables,
         "scaled relative to the old images": {name: scale.transform(table) for name, table in tables.items()},
@@ -37,5 +37,5 @@ def draw() -> Figure:
         axes.set(title=title, yticks=[0, 1], yticklabels=list(sets))
         axes.title.set_fontsize("medium")
     panels[0].set_xlabel("area in px²")
-    panels[0].legend(fontsize="small")
+    panels[0].legend(fontsize=9)
     return figure
