@@ -65,7 +65,8 @@ for number, image in enumerate(synthetic.images):
 # are not in the result.
 
 data = load_dicom(folder)
-data.frame.assign(group=data.groups, diagnosis=data.diagnosis)
+names = [Path(path).name for path in data.images]
+data.frame.assign(group=data.groups, diagnosis=data.diagnosis).set_axis(names)
 
 # %%
 # Measure in millimeters
@@ -75,7 +76,7 @@ data.frame.assign(group=data.groups, diagnosis=data.diagnosis)
 
 lesions = WatershedSegmenter().fit_transform(ImageReader().fit_transform(data.images))
 features = MorphologyFeatures(["area", "max_span"], unit="mm").set_output(transform="pandas")
-features.fit_transform(lesions).round(1)
+features.fit_transform(lesions).round(1).set_axis(names)
 
 # %%
 # Boxes around the lesions

@@ -29,7 +29,7 @@ images, labels = [*data.images[30:], "missing.jpg"], [*data.target[30:], -1]
 # The flags have simple rules, which :func:`~sklearn_melanoma.inspection.quality_flags` describes.
 
 flags = quality_flags(images, model=model)
-flags.loc[:, flags.dtypes == "bool"].sum()
+flags.loc[:, flags.dtypes == "bool"].sum().to_frame("images")
 
 # %%
 # Why an image got its score

@@ -67,7 +67,7 @@ measure = FeatureUnion([("standard", steps["measure"]), ("own", PigmentOffset())
 measure.set_output(transform="pandas")
 steps.set_params(measure=measure)
 table = steps.fit_transform(synthetic.images)
-table["pigment_offset"].describe().round(2)
+table[["pigment_offset"]].describe().round(2)
 
 # %%
 # Look at the extremes
@@ -105,7 +105,7 @@ model.fit(synthetic.images, few)
 
 classifier = model["classify"]
 learned = pd.Series(classifier.coef_[0], classifier.feature_names_in_)
-learned[["asymmetry_major", "asymmetry_minor", "pigment_offset"]].round(3)
+learned[["asymmetry_major", "asymmetry_minor", "pigment_offset"]].round(3).to_frame("weight")
 
 # %%
 # **Next:** :doc:`../evaluation/plot_importance` asks which features a model uses. :doc:`/guide/few_labels` explains

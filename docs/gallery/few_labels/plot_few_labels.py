@@ -71,7 +71,8 @@ for target, name, color in ((0, "other", "C7"), (1, "melanoma", "C3")):
     axes.hist(probability[truth == target], bins, alpha=0.6, color=color, label=name)
 axes.set(xlabel="probability of melanoma", ylabel="unlabeled images")
 axes.set_title(f"ROC AUC {roc_auc_score(truth, probability):.2f}", fontsize="medium")
-axes.legend()
+axes.margins(y=0.25)
+axes.legend(loc="upper center", ncols=2)
 temporary.cleanup()
 
 # %%

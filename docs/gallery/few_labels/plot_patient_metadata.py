@@ -60,7 +60,7 @@ model.fit(patients, few)
 
 classifier = model["classify"]
 weights = pd.Series(classifier.coef_[0], classifier.feature_names_in_)
-weights[["age", "sex_female", "sex_male"]].round(3)
+weights[["age", "sex_female", "sex_male"]].round(3).to_frame("weight")
 
 # %%
 # The same lesion at other ages
