@@ -2,12 +2,14 @@
 
 import inspect
 import os
+import re
 import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib as mpl
+from docutils import nodes
 from sphinx_gallery.sorting import ExplicitOrder
 
 import sklearn_melanoma
@@ -99,6 +101,7 @@ html_title = f"sklearn-melanoma {version}"
 html_show_sourcelink = False
 html_static_path = ["_static", str(MATHJAX)]
 html_css_files = ["site.css"]
+html_js_files = ["wrap.js"]
 html_theme_options = {
     "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
@@ -130,6 +133,15 @@ def skip_foreign_members(app, what, name, obj, skip, options):
     return None if str(getattr(inspect.unwrap(obj), "__module__", None)).startswith("sklearn_melanoma") else True
 
 
+def keep_numbers_together(app, doctree):
+    """Put no-break spaces into numbers such as 400 000, and between a number and its unit."""
+    for text in list(doctree.findall(nodes.Text)):
+        joined = re.sub(r"(?<=\d) (?=\d{3}(?!\d)|%|px\b|mm\b)", "\N{NO-BREAK SPACE}", text)
+        if joined != text and not isinstance(text.parent, (nodes.literal, nodes.math, nodes.FixedTextElement)):
+            text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app):
     app.connect("builder-inited", draw_figures)
     app.connect("autodoc-skip-member", skip_foreign_members)
+    app.connect("doctree-read", keep_numbers_together, priority=400)  # before the titles are collected
