@@ -781,10 +781,10 @@ class Reader(ImageReader):
     def _transform_image(self, image):
         with open(log, "a") as file:
             file.write("read\\n")
-        time.sleep(pause)
+        time.sleep(float(sys.argv[4]))  # a global variable would be part of the key
         return super()._transform_image(image)
 
-folder, memory, log, pause, out = sys.argv[1:3] + [sys.argv[3], float(sys.argv[4]), sys.argv[5]]
+folder, memory, log, _, out = sys.argv[1:]
 steps = [("read", Reader()), ("segment", WatershedSegmenter()), ("measure", MorphologyFeatures("survey"))]
 paths = sorted(map(str, Path(folder).glob("*.png")))
 np.save(out, ImagePipeline(steps, batch_size=2, memory=memory).transform(paths))
