@@ -60,9 +60,15 @@ def check_names(
 
 def _suggest(name: str, known: Iterable[str]) -> str:
     """Return a question with the known name that is most similar to a name, or an empty text if none is."""
+    similar = find_similar(name, known)
+    return "" if similar is None else f"Did you mean {similar!r}? "
+
+
+def find_similar(name: str, known: Iterable[str], similarity: float = 0.6) -> str | None:
+    """Return the known name that is most similar to a name, in upper or lower case; None if none is similar enough."""
     by_folded = {each.casefold(): each for each in known}
-    similar = get_close_matches(name.casefold(), by_folded, 1)
-    return f"Did you mean {by_folded[similar[0]]!r}? " if similar else ""
+    similar = get_close_matches(name.casefold(), by_folded, 1, similarity)
+    return by_folded[similar[0]] if similar else None
 
 
 def check_nonempty_mask(mask: ArrayLike, *, shape: tuple[int, int] | None = None) -> NDArray[np.bool_]:

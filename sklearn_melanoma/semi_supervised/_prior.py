@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_melanoma._base import list_steps
 from sklearn_melanoma._validation.warn import warn_user
 from sklearn_melanoma.features import feature_directions
+from sklearn_melanoma.features._names import find_similar
 
 # Similarity of a misspelled name to the right one, as by `difflib.SequenceMatcher.ratio`: 1 for equal names.
 _SIMILAR = 0.8
@@ -247,12 +247,10 @@ def read_weights_by_name(prior: Mapping[str, float], names: Sequence[str] | None
 
 def _warn_of_misspelled_names(unused: Sequence[str], columns: set[str]) -> None:
     """Warn about names of a prior that are similar to another column or to a feature of the package, but not equal."""
-    known = {name.casefold(): name for name in (*_list_known_features(), *sorted(columns))}
-    for name in sorted({*map(str, unused)}.difference(known.values())):
-        if similar := get_close_matches(name.casefold(), known, 1, _SIMILAR):
-            warn_user(
-                f"prior names {name!r}, which is no column of X and has no effect. Did you mean {known[similar[0]]!r}?"
-            )
+    known = {name.casefold(): name for name in (*_list_known_features(), *sorted(columns))}.values()
+    for name in sorted({*map(str, unused)}.difference(known)):
+        if (similar := find_similar(name, known, _SIMILAR)) is not None:
+            warn_user(f"prior names {name!r}, which is no column of X and has no effect. Did you mean {similar!r}?")
 
 
 @cache
