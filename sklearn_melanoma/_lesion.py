@@ -33,8 +33,8 @@ class Lesion:
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB image at the working size. Gray, RGBA, uint16, bool and float arrays are converted (floats in 0..1), and so
-        are wider integers in 0..255.
+        RGB image at the working size. Other arrays are converted: gray, RGBA, uint16, bool, floats in 0..1, and wider
+        integers in 0..255.
     mask : ndarray of shape (height, width), dtype bool, optional
         Pixels of the lesion; numbers as in :func:`~sklearn_melanoma.images.read_mask`. All
         False means that no lesion was found; None means that the image was not segmented.
@@ -139,8 +139,8 @@ class Lesion:
     def shared(self, find: Callable[[Lesion], T]) -> T:
         """Return the result of a function of the lesion; it is computed once and then kept.
 
-        The results of at most 64 lesions are kept, so that a list of thousands does not fill the memory. The first
-        call for another lesion drops the results of the lesion that came first.
+        The results of at most 64 lesions are kept, so that a list of thousands does not fill the memory. After 64
+        lesions, each new lesion replaces the results of the oldest one.
 
         Parameters
         ----------
@@ -184,5 +184,12 @@ class Lesion:
         -------
         Lesion
             New lesion with the same image.
+
+        Raises
+        ------
+        ValueError
+            If the mask or the probability has a wrong shape, wrong values or masked pixels.
+        TypeError
+            If the mask or the probability does not hold numbers.
         """
         return replace(self, mask=mask, probability=probability)  # type: ignore[arg-type]  # checked by the new one

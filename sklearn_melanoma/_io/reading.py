@@ -69,9 +69,10 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
     Warns
     -----
     UserWarning
-        If a 16-bit image is almost black, as images with 8- or 12-bit levels are. If a color profile is ignored,
-        because it is damaged or for another kind of image. If a file has several pages or frames with different images;
-        only the first one is read. If the scale of a DICOM file is damaged, or its pixels are not square.
+        If an image is almost black, because its levels probably have another scale: 16-bit levels up to 4 095, 8-bit
+        levels up to 1, or floats up to 1/255. If a color profile is ignored, because it is damaged or for another kind
+        of image. If a file has several pages or frames with different images; only the first one is read. If the scale
+        of a DICOM file is damaged, or its pixels are not square.
 
     Examples
     --------
@@ -86,9 +87,9 @@ def read_image(source: PathLike | ArrayLike | Image.Image, *, max_side: int | No
 def read_mask(source: PathLike | ArrayLike | Image.Image | Lesion, *, lesion_label: Any = None) -> NDArray[np.bool_]:
     """Read a mask from a file, an array or a PIL image at its own size, or from a lesion at the size of its source.
 
-    A mask has two levels, 0 and the level of the lesion. Gray pixels of a resized border and the noise of a JPEG belong
-    to the lesion above half of the largest level. Floats in 0..1 are probabilities with the threshold 0.5. An image, a
-    label image or other levels raise an error.
+    A mask has two levels, 0 and the level of the lesion. A resized border or a JPEG also has other levels; such pixels
+    belong to the lesion if they are above half of the largest level. Floats in 0..1 are probabilities with the
+    threshold 0.5. An image, a label image or other levels raise an error.
 
     Parameters
     ----------
@@ -110,10 +111,15 @@ def read_mask(source: PathLike | ArrayLike | Image.Image | Lesion, *, lesion_lab
     ValueError
         If the file can't be read, the mask is not 2-D, or the lesion has none. If the mask has NaN, masked
         (``numpy.ma``) or negative pixels, more than two levels, several colors or a background that is not 0.
+        If `lesion_label` is given for a JPEG or a color file with 16 bits, or if the levels of such a file are too low
+        to be exact.
     TypeError
         If `source` holds neither bools nor numbers, or `lesion_label` holds anything but integers.
     OSError
-        If the file does not exist or can't be opened.
+        If the file does not exist, can't be opened, or has more than 300 000 000 bytes. If it is a folder, a pipe or a
+        device. If a URL is not read within 60 seconds, it is a TimeoutError.
+    ImportError
+        If a required package is not installed: pydicom for DICOM files, fsspec for URLs.
 
     Warns
     -----
