@@ -21,6 +21,9 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     .. math:: e_c = \Big(\frac1N \sum I_c^p\Big)^{1/p}, \qquad
               I'_c = I_c \, \frac{\bar e}{e_c}, \qquad \bar e = (e_R \, e_G \, e_B)^{1/3}.
 
+    Here :math:`I_c` is the level of channel :math:`c` (red, green or blue) of a pixel, :math:`N` the number of pixels,
+    :math:`e_c` the estimated light, and :math:`I'_c` the normalized level.
+
     Order 1 is the gray-world assumption. Order infinity assumes that the brightest spot is white.
     The method's authors found 6 to be best. If red, green or blue is 0 everywhere, the light can't
     be estimated, and the image stays unchanged.
@@ -35,9 +38,10 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8
-        RGB image. Its three means of order `norm` are equal, except for the effect of clipping at 255. Their geometric
-        mean does not change, so the brightness is approximately the same. If `image` is a uint8 RGB array and its light
-        is already neutral, `image` itself is returned.
+        RGB image. Its three means of order `norm` are nearly equal: the light is estimated at a longest side of 128
+        pixels, and levels are rounded and clipped at 255. The geometric mean of the three hardly changes, so the
+        brightness is approximately the same. If `image` is a uint8 RGB array and its light is already neutral, `image`
+        itself is returned.
 
     Raises
     ------
@@ -48,8 +52,8 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
 
     Notes
     -----
-    All pixels are used. Dark corners have almost no weight at order 6. Pixels with a saturated
-    channel often cover most of the skin. Without these pixels, the estimate followed a change of light less well.
+    All pixels are used. Dark corners have almost no weight at order 6. Saturated pixels (red, green or blue is 255)
+    often cover most of the skin. Without these pixels, the estimate was less accurate when the light changed.
 
     References
     ----------
@@ -59,6 +63,7 @@ def normalize_color(image: ArrayLike, *, norm: float = 6) -> NDArray[np.uint8]:
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.preprocessing import normalize_color
     >>> image = np.full((30, 40, 3), (160, 80, 40), dtype=np.uint8)
     >>> normalize_color(image)[0, 0]
     array([80, 80, 80], dtype=uint8)

@@ -48,8 +48,8 @@ class Lines(NamedTuple):
 def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: float = 0.12) -> NDArray[np.bool_]:
     """Detect the pixels of dark and light hair.
 
-    1. Dark hair is searched in the maximum of red, green and blue, and light hair in the
-       minimum. Hair differs from its surroundings in every color; pigment and vessels differ only in some.
+    1. Hair differs from its surroundings in every color; pigment and vessels differ only in some. Therefore, dark hair
+       is searched for in the maximum of red, green and blue, and light hair in the minimum.
     2. At twelve angles, gray levels are averaged along short segments and compared with the
        parallel segments on both sides. The contrast is the smaller of both differences. So a border, which is dark on
        one side only, is not a line.
@@ -90,7 +90,8 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     The line of a ruler is long and thin too, and is detected as hair. A network as even and clear as a honeycomb is
     also detected, but the networks of real images are less even.
 
-    Hair is detected at a longest side of 256 pixels, so an image gives the same result at any size.
+    Hair is detected at a longest side of 256 pixels; smaller images are not enlarged. So an image gives nearly the same
+    result at any larger size.
 
     References
     ----------
@@ -102,6 +103,7 @@ def detect_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.preprocessing import detect_hair
     >>> image = np.full((96, 128, 3), 200, dtype=np.uint8)
     >>> image[50:52, 20:110] = 60
     >>> hair = detect_hair(image)
@@ -153,6 +155,7 @@ def remove_hair(image: ArrayLike, *, min_contrast: float = 0.05, min_length: flo
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.preprocessing import remove_hair
     >>> image = np.full((96, 128, 3), 200, dtype=np.uint8)
     >>> remove_hair(image) is image
     True
