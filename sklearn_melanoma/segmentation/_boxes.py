@@ -15,9 +15,10 @@ from sklearn_melanoma._lesion import Lesion
 def lesion_boxes(lesions: Sequence[Lesion], *, margin: float = 0.1) -> NDArray[np.float64]:
     """Return a box around each lesion, in pixels of its source image.
 
-    Detectors learn from such boxes, and promptable segmenters take them as prompts. The order is that of torchvision
-    (``"xyxy"``) and Segment Anything. COCO has width and height instead of the last two. Label files of YOLO have a
-    class, the center, width and height, as fractions of the image. The user guide shows both conversions.
+    A box consists of x_min, y_min, x_max and y_max, as in torchvision (``"xyxy"``) and Segment Anything. Networks that
+    detect objects learn from such boxes; Segment Anything takes them as input. The COCO format has width and height
+    instead of x_max and y_max. Label files of YOLO have a class, the center, the width and the height, as fractions of
+    the image. The page :doc:`/guide/segmentation` shows both conversions.
 
     Parameters
     ----------

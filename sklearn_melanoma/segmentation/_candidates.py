@@ -52,12 +52,13 @@ _CORE = 0.5
 def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray[np.float64]:
     r"""Compute features of candidate masks that need no true mask.
 
-    Colors are logarithms of red, green and blue under even light. The features of a candidate are:
+    First, the image is smoothed, and the slowly varying light is divided out. The colors below are the logarithms of
+    the resulting red, green and blue. The features of a candidate are:
 
     - the fraction of the image that it covers;
-    - its mean, median and best agreement with the other candidates (:func:`agreement`);
-    - the length of its border over the root of its area;
-    - the fraction of the image's frame that it covers;
+    - its mean, median and largest Jaccard index with the other candidates;
+    - the length of its border, divided by the square root of its area;
+    - the fraction of the outermost pixels of the image that it covers;
     - its distance from the center of the image;
     - its contrast to a ring of skin around it, in blue, green and red;
     - the contrast in blue across its border, between its core and its rim, and between the ring
@@ -65,7 +66,7 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     - the standard deviation of blue inside the candidate and in the ring;
     - the fraction of its pixels that look like skin, and the fractions of pixels in the ring and
       beyond it that look like lesion;
-    - the slope at its border and in the ring, over the image's median slope.
+    - the mean gradient of blue along its border and in the ring, each divided by the median gradient of the image.
 
     Parameters
     ----------
@@ -77,17 +78,20 @@ def describe_candidates(image: ArrayLike, masks: Sequence[ArrayLike]) -> NDArray
     Returns
     -------
     ndarray of shape (n_masks, 20), dtype float64
-        The features, in the order above, dimensionless. Features that are undefined are 0. An
-        empty mask gives a row of zeros.
+        The features, in the order above, dimensionless. Features that are undefined are 0. The Jaccard indices of a
+        single candidate are 1. An empty mask gives a row of zeros.
 
     Raises
     ------
     ValueError
-        If a mask has another shape than the image.
+        If `image` is not an image, or a mask is not a mask or has another shape than the image.
+    TypeError
+        If the dtype of `image` is not one of an image, or a mask holds neither bools nor numbers.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.segmentation import describe_candidates
     >>> image = np.full((60, 80, 3), 200, dtype=np.uint8)
     >>> image[20:40, 30:50] = 90
     >>> true, shifted = np.zeros((2, 60, 80), dtype=bool)

@@ -87,7 +87,7 @@ def refine_probability(
         If `image` is not an image, or `probability` has another shape or is not in 0..1. If a weight is below 0, or a
         radius is not above 0.
     TypeError
-        If the dtype of `image` is not one of an image.
+        If the dtype of `image` is not one of an image, or `probability` does not hold numbers.
 
     Notes
     -----
@@ -103,6 +103,7 @@ def refine_probability(
     Examples
     --------
     >>> import numpy as np
+    >>> from sklearn_melanoma.segmentation import refine_probability
     >>> image = np.full((40, 60, 3), 200, dtype=np.uint8)
     >>> image[:, 30:] = 90
     >>> off = np.broadcast_to(np.linspace(0.2, 0.9, 60), (40, 60))  # half at the 26th column

@@ -23,16 +23,16 @@ class CRFRefiner(Segmenter):
 
     The refiner is a fully connected conditional random field, solved by mean-field iterations.
     It sharpens the blurred borders of a pixel classifier. It can follow any segmenter, and takes lesions that have a
-    mask. If the segmenter returned probabilities, they are first shifted so that they are one half on its border, and
-    then refined. Otherwise, probabilities are made from the mask: certain far from its border, and uncertain within
-    about a tenth of the lesion's radius. See :func:`refine_probability` for the formula.
+    mask. If the lesion has probabilities, they are shifted so that they are one half on the border of the mask.
+    Otherwise, probabilities are made from the mask: certain far from its border, and uncertain within about a tenth of
+    the lesion's radius. Then the probabilities are refined. See :func:`refine_probability` for the formula.
 
     Parameters
     ----------
     appearance_weight : float, default=1.0
         Weight of the neighbors of the same color. If all of them agree, they change the log-odds of a pixel by this
-        weight. The default equals odds of e, 2.7 to 1. It decides uncertain pixels and keeps certain ones. Use 2 or 3
-        for rough probabilities. 0 leaves the kernel out.
+        weight. With the default 1, they multiply or divide the odds of a pixel by 2.7 at most. This changes uncertain
+        pixels and keeps certain ones. Use 2 or 3 for rough probabilities. With 0, these neighbors have no influence.
     smoothness_weight : float, default=1.0
         Weight of the neighbors of any color. It removes frayed borders and speckles. The default equals the weight of
         the neighbors of the same color.

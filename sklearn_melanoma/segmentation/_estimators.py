@@ -91,10 +91,10 @@ class Segmenter(LesionTransformer):
 class WatershedSegmenter(Segmenter):
     """Segment each image by threshold and watershed, without labels.
 
-    The steps are those of the survey (gray levels → binarize → watershed), with additions for real images. Dark
-    corners, stickers and hairs are left out, and uneven light is corrected. One region is chosen by its position and
-    size. Its border is moved to a level of color between the skin around it and the lesion. See
-    :func:`segment_watershed` for the steps.
+    The steps are gray levels → binarize → watershed, as in a survey of medical image segmentation with few labels, with
+    additions for real images. Dark corners, stickers and hairs are left out, and uneven light is corrected. One region
+    is chosen by its position and size. Its border is moved to a level of color between the skin around it and the
+    lesion. See :func:`segment_watershed` for the steps.
 
     Parameters
     ----------
@@ -126,8 +126,9 @@ class WatershedSegmenter(Segmenter):
     gives nearly the same mask at 384, 768 and 3072 pixels. If no lesion is found, the mask is
     all False.
 
-    The survey's own system is
+    The survey's system has no additions. It is
     ``WatershedSegmenter(even_light=False, leave_out_artifacts=False, level=None)``.
+    ``make_melanoma_pipeline("survey")`` uses it with ``margin=0.005``.
 
     Examples
     --------

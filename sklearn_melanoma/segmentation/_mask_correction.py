@@ -24,16 +24,18 @@ from sklearn_melanoma.segmentation._training import check_few_masks
 class MaskCorrectingSegmenter(Segmenter):
     """Fit a segmenter to masks, some of which are wrong, such as masks by volunteers or another program.
 
-    Suspect masks are found as in :func:`~sklearn_melanoma.model_selection.find_suspect_masks`. Two models learn from
-    other images. A mask is suspect if the models agree with each other, but not with the mask. It is replaced by the
-    mask that the models propose. The segmenter is then fitted to the corrected masks.
+    For each image, two models predict the mask. They have not learned from this image. The given mask is suspect if the
+    two predictions agree with each other, but not with the given mask (see
+    :func:`~sklearn_melanoma.model_selection.find_suspect_masks`). It is replaced by the mask that the models propose.
+    The segmenter is then fitted to the corrected masks.
 
     Parameters
     ----------
     segmenter : segmenter, optional
         Any segmenter that learns from masks, or a search over one. Defaults to :class:`PixelClassifierSegmenter`.
     cv : int, default=5
-        Number of folds of the two models.
+        Number of parts into which the images are divided. The models that check the masks of one part learn from the
+        other parts.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
     random_state : int, RandomState instance or None, default=None

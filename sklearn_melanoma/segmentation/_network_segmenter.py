@@ -28,9 +28,9 @@ _TOLERANCE = 1e-3
 class NetworkSegmenter(NetworkStep, Segmenter):
     """Segment each image by a neural network from an ONNX file.
 
-    You provide the network, for example a U-Net that was trained with PyTorch. It gets the whole image without uniform
-    frames, stretched to its size. Its output becomes a probability of the lesion at the size of the image. The mask is
-    the connected region above the threshold with the largest sum of probabilities. Its holes are filled.
+    You provide the network, for example a U-Net that was trained with PyTorch. The network gets the whole image without
+    uniform frames, stretched to `size`. Its output becomes a probability of the lesion at the size of the image. The
+    mask is the connected region above the threshold with the largest sum of probabilities. Its holes are filled.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ class NetworkSegmenter(NetworkStep, Segmenter):
     size : int or tuple of (height, width), optional
         Size of the input in pixels. Defaults to the size that the network requires. It must be given if the network
         takes any size.
-    mean, std : float or sequence of 3 floats
+    mean, std : float or sequence of 3 floats, default=(0.485, 0.456, 0.406) and (0.229, 0.224, 0.225)
         Mean and standard deviation of the levels. The levels, 0 to 1, become ``(image - mean) / std``, as in
         torchvision. The defaults are those of ImageNet. ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives
         0 to 255. A network that takes uint8 gets 0 to 255 in any case.
     output : str, int or tuple, optional
-        Name or position of the output. Defaults to the first one. Its shape is (batch, height, width), or it has an
-        axis of channels at the same position as the input. A tuple ``(output, channel)`` chooses the channel of the
-        lesion. The channel defaults to the only one, or to the second of two.
+        Name or position of the output. Defaults to the first one. Its shape is (batch, height, width). It can have an
+        axis of channels, which must be at the same position as in the input. A tuple ``(output, channel)`` chooses the
+        channel of the lesion. The channel defaults to the only one, or to the second of two.
     logits : bool, default=True
         Whether the output holds logits, as in most exported networks. A sigmoid is then applied to a single channel,
         and a softmax to several. False is for an output of probabilities, or of labels 0 and 1.
@@ -59,8 +59,8 @@ class NetworkSegmenter(NetworkStep, Segmenter):
     Attributes
     ----------
     digest_ : str
-        SHA-256 of the file in `fit`, and of the files with its weights. If the content changes after `fit`, an error is
-        raised.
+        SHA-256 of the ONNX file and of separate files with its weights, as `fit` found them. If the content changes
+        after `fit`, an error is raised.
 
     See Also
     --------

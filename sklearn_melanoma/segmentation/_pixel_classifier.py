@@ -51,15 +51,16 @@ class PixelClassifierSegmenter(Segmenter):
     The features of a pixel are its color relative to the skin, its position, and masks found without labels. Any
     classifier of scikit-learn is trained on a few hundred pixels of each image that has a mask. Its probability is
     averaged with the mask of an unsupervised segmenter. The weight of this segmenter decreases with the number of
-    masks. The threshold maximizes the mean Jaccard index of the given masks, each predicted by a classifier that was
-    trained without it. So the annotators' style, tight or wide, is learned, too.
+    masks. The threshold maximizes the mean Jaccard index of up to 100 of the given masks, each predicted by a
+    classifier that was trained without it. So the annotators' style, tight or wide, is learned, too.
 
     Parameters
     ----------
     estimator : classifier, optional
         Any classifier with ``predict_proba``, or a pipeline that ends in one. By default 50
-        extremely randomized trees. :class:`PixelPerceptron` is better with hundreds of masks. If its
-        `fit` has a parameter `images`, it is told the image and the weight of each pixel.
+        extremely randomized trees. :class:`PixelPerceptron` is better with hundreds of masks. If the `fit` of the
+        classifier has a parameter `images`, it gets the image of each pixel as `images`, and the weight of each pixel
+        as `sample_weight`.
     n_pixels : int, default=300
         Number of pixels sampled from each image that has a mask, more of them near the border.
         Each image has the same weight.
@@ -83,13 +84,15 @@ class PixelClassifierSegmenter(Segmenter):
     threshold_ : float
         Probability above which a pixel belongs to the lesion.
     base_segmenter_ : segmenter or None
-        The base segmenter, fitted without masks. None if `base_segmenter` is None.
+        The base segmenter, fitted without masks. None if `base_segmenter` is None; the watershed, which is used then,
+        is not a separate object.
     base_weight_ : float
         Weight of the base segmenter in the probability, 0 to 1.
     out_of_fold_jaccard_ : float
-        Mean Jaccard index at `threshold_` over the given masks, each predicted by a classifier
-        that was trained without it. It is slightly too high, because it chooses the threshold. NaN if there is a single
-        mask. After `partial_fit`, the mean over the last 100 masks, each predicted before it was learned.
+        Mean Jaccard index at `threshold_` over the given masks, or over 100 random ones if there are more. Each mask is
+        predicted by a classifier that was trained without it. The mean is slightly too high, because it chooses the
+        threshold. NaN if there is a single mask. After `partial_fit`, the mean over the last 100 masks, each predicted
+        before it was learned.
     n_masks_ : int
         Number of masks in `fit`, and in `partial_fit` since then.
 
@@ -192,9 +195,10 @@ class PixelClassifierSegmenter(Segmenter):
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Continue to learn from more images that have a mask.
 
-        Use it for more masks than fit into memory. Pass some hundred masks at a time. If there are fewer than some
-        thousand, pass all of them several times. The threshold is found from the last 100 masks, each predicted before
-        it was learned.
+        This method exists only if `estimator` has `partial_fit`, like :class:`PixelPerceptron`. The default trees do
+        not. Use it if the memory is too small for all masks. Pass some hundred masks at a time. If there are fewer than
+        some thousand, pass all of them several times. The threshold is found from the last 100 masks, each predicted
+        before it was learned.
 
         Parameters
         ----------
@@ -212,6 +216,8 @@ class PixelClassifierSegmenter(Segmenter):
         ------
         ValueError, TypeError, OSError
             As in `fit`, but all masks of a part may be empty, or all full. After an error, nothing is learned.
+        AttributeError
+            If `estimator` has no `partial_fit`, or is a :class:`~sklearn.frozen.FrozenEstimator`.
         """
         self._check_parameters()
         images, masks, labeled = self._check_masks(X, y)

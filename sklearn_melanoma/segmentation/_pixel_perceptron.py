@@ -47,9 +47,10 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     batch_size : int, default=8
         Number of images in a step.
     learning_rate : float, default=0.003
-        Length of the first step of `fit`, and of all steps of `partial_fit`. In `fit`, it decreases to 0 like a cosine.
+        Length of the steps. In `fit`, the steps start with this length and become shorter, along a cosine, down to 0.
+        In `partial_fit`, all steps have this length.
     dropout : float, default=0.1
-        Fraction of the numbers of the input that are replaced by their mean in each step.
+        Probability that a feature of a pixel is replaced by the mean of this feature, in each step.
     early_stopping : bool, default=False
         Whether `fit` leaves out some images and stops when their loss no longer decreases. It then keeps the weights
         with the smallest loss. `partial_fit` learns from all images.
@@ -68,7 +69,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         The classes, sorted.
     network_ : Network
-        Scaling and weights: for 79 features, 7 233 numbers.
+        Scaling of the features, and weights: 7 233 weights for 79 features and the default layers.
     loss_curve_ : list of float
         Mean loss of each pass.
     validation_scores_ : list of float
@@ -177,6 +178,7 @@ class PixelPerceptron(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If there are not two classes, or an argument has another length. If a weight is negative, or all weights of
             an image are 0. If the features, the classes or `layer_sizes` have changed while learning continues.
+            If `early_stopping` leaves out all images.
         """
         self._validate_params()
         is_first = not (self.warm_start and hasattr(self, "network_"))

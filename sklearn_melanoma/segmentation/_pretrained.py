@@ -22,14 +22,15 @@ _FILE = "pretrained.npz"
 def load_pretrained_segmenter() -> PixelClassifierSegmenter:
     """Load a segmenter that was trained on images of ISIC 2017.
 
-    It segments images without `fit`. With 20 masks of your own, `fit` finds the threshold that fits the style of your
-    annotators. The perceptron does not change.
+    It segments images without `fit`. With 20 masks of your own, `fit` finds the threshold for the style of your
+    annotators. With n masks, it also sets the weight of the watershed to ``20 / (20 + n)``. The perceptron does not
+    change.
 
     Returns
     -------
     PixelClassifierSegmenter
-        Fitted segmenter. Its `estimator` is a frozen :class:`PixelPerceptron`. Its probability is the average of those
-        of the perceptron and of :class:`WatershedSegmenter`.
+        Fitted segmenter. Its `estimator` is a frozen :class:`PixelPerceptron`. Before `fit`, its probability is the
+        average of the probability of the perceptron and the mask of :class:`WatershedSegmenter`.
 
     See Also
     --------
@@ -41,9 +42,15 @@ def load_pretrained_segmenter() -> PixelClassifierSegmenter:
     The perceptron learned from the masks of 600 training images of the ISIC 2017 challenge, which are in the public
     domain (CC0). The script ``docs/examples/pretrain_segmenter.py`` made the file, and can make one from other images.
 
-    Without masks of your own, its mean Jaccard index is 0.838 on HAM10000, where the watershed has 0.813, and 0.824 on
-    PH², where the watershed has 0.864: PH² is drawn more tightly. With 20 masks, it is 0.845 and 0.867; see
-    :doc:`/benchmarks/masks`.
+    The table has mean Jaccard indices; see :doc:`/benchmarks/masks`. The borders of PH² are tighter than those of ISIC
+    2017.
+
+    ========  =========  ============================  ============================
+    data set  watershed  this segmenter without masks  this segmenter with 20 masks
+    ========  =========  ============================  ============================
+    HAM10000  0.813      0.838                         0.845
+    PH²       0.864      0.824                         0.867
+    ========  =========  ============================  ============================
 
     Examples
     --------

@@ -67,8 +67,9 @@ class SegmenterSelector(Segmenter, Composite):
     Parameters
     ----------
     segmenters : list of (str, segmenter), optional
-        Names and segmenters. Defaults to eight variants of :class:`WatershedSegmenter`: four channels, without even
-        light, without refinement, a wide and a tight one. Segmenters that learn are fitted to the same masks.
+        Names and segmenters. Defaults to eight variants of :class:`WatershedSegmenter`. Four use different channels.
+        The others have no correction of uneven light, no refinement of the border, a wider border, and a tighter
+        border. Segmenters that learn are fitted to the same masks.
     ranker : regressor, optional
         Regressor that predicts the Jaccard index of a candidate from its features, if ``fit`` gets masks. Defaults to
         100 extremely randomized trees.
@@ -104,12 +105,14 @@ class SegmenterSelector(Segmenter, Composite):
     The selector works without ``fit``, unless one of `segmenters` must be fitted. It needs at least five masks to learn
     the weights and the threshold. With fewer, it votes as without masks.
 
-    A random forest that chooses among twelve borders is evaluated in [1]_.
+    A random forest that chooses among twelve borders gave a good border in 96.4 % of 802 lesions. The best single
+    method gave one in 85.9 % [1]_.
 
     References
     ----------
-    .. [1] PMC7173402: a random forest choosing among 12 borders gave a good border in 96.4 % of
-       802 lesions, the best single method in 85.9 %.
+    .. [1] N. K. Mishra, R. Kaur, R. Kasmi, J. R. Hagerty, R. LeAnder, R. J. Stanley, R. H. Moss, W. V. Stoecker,
+           "Automatic lesion border selection in dermoscopy images using morphology and color features", Skin Res.
+           Technol. 25, 544-552, 2019 (PMC7173402).
 
     Examples
     --------

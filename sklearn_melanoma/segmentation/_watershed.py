@@ -49,23 +49,24 @@ def segment_watershed(
 ) -> NDArray[np.bool_]:
     """Segment the lesion of a dermoscopic image.
 
-    The steps are those of the survey's system: gray levels, binarization (Otsu), watershed.
+    The main steps are gray levels, binarization (Otsu [1]_) and watershed [2]_, as in a survey of medical image
+    segmentation with few labels.
 
     1. Uniform frames around the image are cut off. Hairs and other thin dark lines are erased.
-       The dark surround of a round lens, stickers and ink on the frame are left out. If there is another region, a dark
-       region along the frame, far from the center, is left out, too.
+       The dark surround of a round lens, stickers and ink on the frame are left out. A dark region along the frame and
+       far from the center is left out as well, if the image has another dark region.
     2. The gray levels of one channel are smoothed, and the uneven light is divided out.
-    3. Otsu's threshold splits them into skin and lesion. The connected dark region with the
-       largest weight is chosen. The weight of a pixel decreases with its distance from the
-       center. The weight of a region decreases with the length of the frame that it touches. Its
-       holes are filled.
+    3. Otsu's threshold splits them into skin and lesion. Pixels near the center have more weight. The weight of a
+       connected dark region is the sum over its pixels. It is lower if the region touches the frame along a greater
+       length. The region with the largest weight is chosen, and its holes are filled.
     4. A watershed on the gradient places the border. Its markers are the region and the pixels well outside it, so the
        border is in the narrow band between them. Otsu's threshold is half way to the dark core, so the true border is
        outside rather than inside the region.
     5. If a ragged region has a compact, much darker core, the core replaces it, because the rest is uneven skin. Dark
-       parts near the region are joined with it if, together, they lie around the center of the image. Then the border
-       is moved to the place where the color passes `level`, on the axis that best separates the lesion from the skin.
-       Bays are filled, and the watershed places the border again.
+       parts near the region are joined with it if this brings its pixels nearer to the center of the image on average.
+       Then the border is moved to the place where the color passes `level`, between skin (0) and lesion (1). The color
+       is measured along the direction in CIELAB that best separates lesion and skin [3]_. Bays are filled, and the
+       watershed places the border again.
     6. The border is moved outwards by `margin`.
 
     Parameters
@@ -112,6 +113,7 @@ def segment_watershed(
     --------
     >>> import numpy as np
     >>> from skimage.draw import disk
+    >>> from sklearn_melanoma.segmentation import segment_watershed
     >>> image = np.full((96, 128, 3), 200, dtype=np.uint8)
     >>> image[disk((48, 64), 20)] = 90
     >>> mask = segment_watershed(image)
