@@ -34,12 +34,14 @@ class AbcdFeatures(HandcraftedFeatures):
     ========================  =======================================================  ========
     name                      score                                                    range
     ========================  =======================================================  ========
-    `abcd_asymmetry`          number of principal axes about which more than a tenth   0 to 2
-                              of the area has no counterpart, or the two halves
-                              differ in color by more than ΔE 8
-    `abcd_border`             number of the eight sectors with a contrast of at least  0 to 8
-                              ΔE 10 in which a narrow band inside the border has two
-                              thirds of it
+    `abcd_asymmetry`          number of the two principal axes that divide the lesion  0 to 2
+                              into unlike halves: more than a tenth of the area has
+                              no counterpart in the mirror image, or the mean colors
+                              differ by more than ΔE 8
+    `abcd_border`             number of the eight sectors with an abrupt border: the   0 to 8
+                              contrast to the skin is at least ΔE 10, and a narrow
+                              band inside the border has at least two thirds of this
+                              contrast
     `abcd_colors`             number of colors that cover at least 2 % of the lesion:  1 to 6
                               white, red, light and dark brown, blue-gray, black
     `abcd_structures`         number of structures: network, structureless areas,      0 to 5

@@ -76,7 +76,7 @@ def measure_color(
         RGB image.
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
-    features : "all" or sequence of str, default="all"
+    features : "all", or list or tuple of str, default="all"
         Names of the features; :class:`~sklearn_melanoma.features.ColorFeatures` defines them.
     ring_width : float, default=0.2
         Width of the band of skin around the lesion, as a fraction of the square root of
@@ -90,7 +90,11 @@ def measure_color(
     Raises
     ------
     ValueError
-        If the mask is empty or has another shape than the image, or a name is unknown.
+        If `image` is not an image. If the mask is empty or has another shape than the image. If a name is unknown or
+        occurs twice.
+    TypeError
+        If `features` is neither a str nor a list or tuple of str. If the dtype of `image` is not one of an image, or
+        the mask holds neither bools nor numbers.
 
     Examples
     --------

@@ -38,7 +38,8 @@ class ColorFeatures(HandcraftedFeatures):
     left, features relative to the skin are NaN. Pixels outside the mask and the ring have no influence. The working
     size of the reader is 384 pixels on the longest side. Larger images are shrunk to it. A lesion that was not found
     gives a row of NaN. The formulas are on the page :doc:`/mathematics_color_texture`. Celebi's rule for the blue-white
-    veil is in [1]_, and the individual typology angle in [2]_.
+    veil is in [1]_, and the individual typology angle in [2]_. The unit "L* …" in the table is L*, a* or b*: that of
+    the channel.
 
     ====================================  =====================================================  =======
     name                                  definition                                             unit
@@ -49,8 +50,8 @@ class ColorFeatures(HandcraftedFeatures):
     `lightness_std`, `a_std`, `b_std`     standard deviation in the lesion                       L* …
     `chroma_std`                          the same for the chroma √(a*² + b*²)                   ΔE
     `lightness_iqr`, `a_iqr`, `b_iqr`     interquartile range in the lesion                      L* …
-    `hue_spread`                          1 minus the chroma of the mean color over the mean     1
-                                          chroma: 0 for one hue, 1 for hues that cancel
+    `hue_spread`                          1 − (chroma of the mean color) / (mean chroma):        1
+                                          0 for one hue, 1 for hues that cancel
     `color_entropy`                       entropy of the color histogram, cells 10 wide          bits
     `fine_color_entropy`                  the same for cells 5 wide                              bits
     `color_asymmetry_major`               distance of the mean colors of the two halves on both  ΔE
@@ -58,8 +59,8 @@ class ColorFeatures(HandcraftedFeatures):
     `color_asymmetry_minor`               the same for the minor axis                            ΔE
     `lightness_p5` … `b_p95`              percentile (5, 25, 50, 75, 95) in the lesion minus     L* …
                                           the mean of the skin
-    `lightness_core_to_rim` …             mean of the inner half of the area minus that of       L* …
-                                          the outer half
+    `lightness_core_to_rim` …             mean L*, a* or b* of the inner half of the area minus  L* …
+                                          that of the outer half
     `lightness_std_zone_1` …              standard deviation in a quarter of the area by         L* …
                                           depth, from 1 along the border to 4 in the core
     `skin_lightness`, `skin_a`, `skin_b`  mean color of the skin                                 L* …

@@ -81,8 +81,8 @@ def feature_directions(diagnosis: str = "melanoma") -> pd.DataFrame:
     """Return the expected direction of every feature: whether higher values suggest a melanoma, or another diagnosis.
 
     The directions are from the literature; none was estimated from data. Dermatologists assess criteria, such as
-    asymmetry or size. A criterion with many features is not more important: size has twelve features, and the
-    blue-white veil has one. So each criterion has the same weight, divided equally among its features.
+    asymmetry or size. Each criterion has the same weight, divided equally among its features. Otherwise, size with its
+    twelve features would count more than the blue-white veil with its one feature.
 
     Parameters
     ----------

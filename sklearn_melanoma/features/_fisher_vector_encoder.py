@@ -65,13 +65,15 @@ class FisherVectorEncoder(LearnedFeatures):
     right. The features are therefore the same if the image is mirrored or rotated by quarter turns. This also raised
     the AUC, because one Gaussian can describe an edge in all orientations.
 
-    There is a vector for the lesion and one for a rim along its border, from -0.08 to 0.15 of the square root of the
-    area. Values are replaced by square roots with their sign, and each vector has the length 1 [1]_.
+    There is a vector for the lesion and one for a rim along its border. The rim reaches from 0.08 of the square root of
+    the area outside the border to 0.15 of it inside. Values are replaced by square roots with their sign, and each
+    vector has the length 1 [1]_.
 
     The columns are ``fisher_s20_lesion_mean_00_00`` …: scale, zone, mean or variance, number of the Gaussian, number of
-    the component. They are dimensionless. Scale them as one block: center them and divide the whole block by one
-    number. Do not standardize each column. They are NaN for a lesion that was not found. The columns of one scale are
-    NaN for a lesion without a patch at this scale, such as small parts far apart.
+    the component. They are dimensionless. Scale them as one block with :class:`~sklearn_melanoma.pipeline.BlockScaler`,
+    which centers them and divides the whole block by one number. Do not standardize each column. All columns are NaN
+    for a lesion that was not found. The columns of one scale are NaN if there is no patch at this scale, for example if
+    the lesion consists of small parts far apart.
 
     References
     ----------

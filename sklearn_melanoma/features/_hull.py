@@ -172,6 +172,8 @@ def minimum_enclosing_circle(mask: ArrayLike) -> tuple[float, float, float]:
     ------
     ValueError
         If `mask` is not 2-D or has no True pixel.
+    TypeError
+        If `mask` holds neither bools nor numbers.
 
     References
     ----------

@@ -361,7 +361,7 @@ def measure_morphology(
     ----------
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
-    features : {"all", "survey"} or sequence of str, default="all"
+    features : {"all", "survey"}, or list or tuple of str, default="all"
         Names of the features; :class:`~sklearn_melanoma.features.MorphologyFeatures`
         defines them. Features with common intermediate results take less time in one call.
     pixel_width : float, default=1.0
@@ -375,7 +375,9 @@ def measure_morphology(
     Raises
     ------
     ValueError
-        If the mask is empty or a name is unknown.
+        If the mask is empty or not 2-D. If a name is unknown or occurs twice.
+    TypeError
+        If `features` is neither a str nor a list or tuple of str, or the mask holds neither bools nor numbers.
 
     Examples
     --------

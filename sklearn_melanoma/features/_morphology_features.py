@@ -22,8 +22,8 @@ class MorphologyFeatures(HandcraftedFeatures):
         Names of the features, in the order of the columns. ``"survey"`` stands for
         `area`, `perimeter_ratio` and `max_span`.
     unit : {"px", "mm"}, default="px"
-        Unit of lengths and areas. ``"mm"`` needs lesions with `mm_per_pixel`. The names of the columns then have the
-        unit: `area_mm2`, `max_span_mm`.
+        Unit of lengths and areas. ``"mm"`` needs lesions with `mm_per_pixel`; without it, `transform` raises a
+        ValueError. The names of the columns then have the unit: `area_mm2`, `max_span_mm`.
     n_jobs : int, optional
         Number of processes, as in joblib. Use it on one level only: here, in the pipeline or in the search around it.
 
@@ -39,9 +39,9 @@ class MorphologyFeatures(HandcraftedFeatures):
 
     Notes
     -----
-    Holes and separate parts of the mask count. A lesion that was not found
-    gives a row of NaN; every other mask gives finite numbers. The formulas, their references
-    and their accuracy are on the page :doc:`/mathematics`.
+    A hole is not part of the lesion, but its border counts in the perimeter. Separate parts of the mask count as one
+    lesion. A lesion that was not found gives a row of NaN; every other mask gives finite numbers. The formulas, their
+    references and their accuracy are on the page :doc:`/mathematics`.
 
     ===========================  ========================================================  ==========
     name                         definition                                                unit
@@ -64,8 +64,9 @@ class MorphologyFeatures(HandcraftedFeatures):
     `asymmetry_major`            fraction of the area without a counterpart in the         1
                                  mirror image about the major axis
     `asymmetry_minor`            the same about the minor axis                             1
-    `hu_1` … `hu_7`              n-th roots of Hu's invariants of degree n; they keep the  1
-                                 sign, except the seventh
+    `hu_1` … `hu_7`              Hu's invariants; an invariant of degree n in the moments  1
+                                 is replaced by its n-th root with the same sign; the
+                                 seventh has no sign
     `mean_feret_diameter`        mean width over all directions: perimeter of the convex   px or mm
                                  hull over π
     `rectangle_length`           longer side of the smallest rectangle around the lesion,  px or mm
@@ -86,9 +87,11 @@ class MorphologyFeatures(HandcraftedFeatures):
     `fourier_2` … `fourier_6`    harmonic of order k of the squared radius around the      1
                                  centroid, over its mean
     `box_counting_dimension`     of the border, from boxes at all positions of the grid    1
-    `protrusion_fraction`        fraction of the area that opening with a disk of radius   1
-                                 √area / 8 removes
-    `indentation_fraction`       area that closing with this disk adds, over the area      1
+    `protrusion_fraction`        fraction of the area that a morphological opening by a    1
+                                 disk of radius √area / 8 removes: parts narrower than
+                                 this disk
+    `indentation_fraction`       area that a morphological closing by this disk adds,      1
+                                 over the area
     `largest_irregularity`       area of the largest of these protrusions and              1
                                  indentations, over the area
     `indentation_depth`          largest distance of the outer border to the convex hull,  1

@@ -33,7 +33,7 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     size : int or tuple of (height, width), optional
         Size of the input in pixels. Defaults to the size that the network requires. It must be given if the network
         takes any size.
-    mean, std : float or sequence of 3 floats
+    mean, std : float or sequence of 3 floats, default=(0.485, 0.456, 0.406) and (0.229, 0.224, 0.225)
         Mean and standard deviation of the levels. The levels, 0 to 1, become ``(image - mean) / std``, as in
         torchvision. The defaults are those of ImageNet. ``mean=0, std=1`` keeps 0 to 1, and ``mean=0, std=1/255`` gives
         0 to 255. A network that takes uint8 gets 0 to 255 in any case.
@@ -41,7 +41,7 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
         Name or position of the output. Defaults to the first one. Its shape is (batch, n_features). Feature maps, such
         as (batch, n_features, height, width), are averaged over the pixels.
     region : {"lesion", "image"}, default="lesion"
-        Part of the image that the network gets, stretched to its size. "lesion" is a square around the lesion. It has a
+        Part of the image that the network gets, stretched to `size`. "lesion" is a square around the lesion. It has a
         margin of skin of 0.2 of the longest side of the lesion, inside the image. "image" is the whole image, and needs
         no mask.
     n_jobs : int, optional
@@ -50,8 +50,8 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     Attributes
     ----------
     digest_ : str
-        SHA-256 of the file in `fit`, and of the files with its weights. If the content changes after `fit`, an error is
-        raised.
+        SHA-256 of the ONNX file and of separate files with its weights, as `fit` found them. If the content changes
+        after `fit`, an error is raised.
 
     See Also
     --------
@@ -67,7 +67,8 @@ class NetworkEncoder(NetworkStep, FeatureTransformer):
     the path and the digest. On another machine, put the ONNX file at the same path, or set `path`.
 
     The columns are ``embedding_0000`` …, in the order of the output. They are NaN for a lesion that was not found.
-    Beside other features, scale them as a block: ``BlockScaler(StandardScaler(), prefix="embedding_")``.
+    If you use them together with other features, scale them as a block:
+    ``BlockScaler(StandardScaler(), prefix="embedding_")``.
 
     Examples
     --------

@@ -29,7 +29,8 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
 
     .. math:: z = \frac{x - m}{\operatorname{median} |x_i - m|}, \qquad m = \operatorname{median} x_i
 
-    with the values :math:`x_i` of all lesions of the patient in the same table. It is positive for a larger value.
+    Here :math:`x` is the value of the lesion, and the :math:`x_i` are the values of all lesions of the patient in the
+    same table. A value above the median gives a positive :math:`z`.
 
     Attributes
     ----------
@@ -50,8 +51,8 @@ class PatientRelative(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMix
     `groups`, the patient of each row, is required. `fit` and `transform` request it from scikit-learn's metadata
     routing: after ``sklearn.set_config(enable_metadata_routing=True)``, pass it as in
     ``pipeline.fit(X, y, groups=patients)`` and ``pipeline.predict(X, groups=patients)``. Scorers by name, such as
-    ``scoring="roc_auc"``, do not pass it on. To cross-validate with them, transform the whole table first, and keep the
-    lesions of a patient in one fold. This is valid, because no label is used.
+    ``scoring="roc_auc"``, do not pass `groups` on. To use such a scorer in a cross-validation, transform the whole
+    table first, and keep all lesions of a patient in one fold. This is valid, because no label is used.
 
     `transform` only compares the rows that it gets, without the patients of `fit`. So pass all lesions of a patient
     together. The output is NaN if the patient has fewer than three lesions with a value. It is also NaN if the patient

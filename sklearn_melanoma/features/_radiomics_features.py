@@ -69,10 +69,11 @@ class RadiomicsFeatures(HandcraftedFeatures):
     `ngtdm`         5     tone difference: difference to the mean level of the neighbors
     ==============  ====  =================================================================
 
-    The values agree with PyRadiomics 3.0.1 to seven digits if PyRadiomics gets the same pixels, a pixel spacing of
-    `scale` and ``force2D``. The texture classes also agree with the reference values of the Image Biomarker
-    Standardisation Initiative [2]_ for its digital phantom, "2D, averaged", in all three digits. The page
-    :doc:`/guide/radiomics` lists the names and the differences between PyRadiomics and the reference values.
+    The values agree with those of PyRadiomics 3.0.1 to seven digits. PyRadiomics must get the same pixels, ``force2D``,
+    and the `scale` of the :class:`~sklearn_melanoma.Lesion` as pixel spacing. The texture classes also agree with the
+    reference values of the Image Biomarker Standardisation Initiative (IBSI) [2]_ for its digital phantom. These
+    values, under "2D, averaged" in its manual, have three digits. The page :doc:`/guide/radiomics` lists the names and
+    the differences between PyRadiomics and the reference values.
 
     - The image is used at the size of the lesion, without resampling. Only pixels of the mask count.
     - "gray" is the luma of Pillow's ``convert("L")``, from 0 to 255. "lightness", "a" and "b" are CIE L*a*b*. L* has a
@@ -80,9 +81,11 @@ class RadiomicsFeatures(HandcraftedFeatures):
     - Lengths and areas are in pixels of the source, as in :class:`MorphologyFeatures`. `firstorder_TotalEnergy` is the
       energy times the area of a pixel.
     - `glcm` and `glrlm` are means over four directions.
-    - A lesion that was not found gives a row of NaN. `glcm` is NaN if no two pixels are adjacent, `glrlm` and
-      `shape2D_Elongation` are NaN for a single pixel. A single gray level gives the values of PyRadiomics, such as 1
-      for `glcm_Correlation` and 10⁶ for `ngtdm_Coarseness`.
+    - A lesion that was not found gives a row of NaN. `glcm` is NaN if no two pixels are adjacent. `glrlm` and
+      `shape2D_Elongation` are NaN for a single pixel. `firstorder_RobustMeanAbsoluteDeviation` is NaN for two pixels
+      with different values.
+    - A single gray level gives the values of PyRadiomics, such as 1 for `glcm_Correlation` and 10⁶ for
+      `ngtdm_Coarseness`.
 
     References
     ----------

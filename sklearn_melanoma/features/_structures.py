@@ -38,7 +38,7 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
         RGB image.
     mask : array-like of shape (height, width)
         Pixels of the lesion. At least one must be True.
-    features : "all" or sequence of str, default="all"
+    features : "all", or list or tuple of str, default="all"
         Names of the features; :class:`~sklearn_melanoma.features.TextureFeatures` defines them.
 
     Returns
@@ -49,7 +49,11 @@ def measure_texture(image: ArrayLike, mask: ArrayLike, features: str | Sequence[
     Raises
     ------
     ValueError
-        If the mask is empty or has another shape than the image, or a name is unknown.
+        If `image` is not an image. If the mask is empty or has another shape than the image. If a name is unknown or
+        occurs twice.
+    TypeError
+        If `features` is neither a str nor a list or tuple of str. If the dtype of `image` is not one of an image, or
+        the mask holds neither bools nor numbers.
 
     Examples
     --------

@@ -52,10 +52,11 @@ class TextureFeatures(HandcraftedFeatures):
     `glcm_energy_1` …                root of their angular second moment              1
     `glcm_correlation_1` …           their correlation                                1
     `glcm_entropy_1` …               their entropy                                    bits
-    `lbp_0` … `lbp_8`                fraction of pixels with 0 to 8 adjacent          1
-                                     brighter ones among the eight neighbors
-    `lbp_other`                      fraction of pixels whose brighter neighbors are  1
-                                     not adjacent
+    `lbp_0` … `lbp_8`                fraction of pixels with exactly 0 to 8 brighter  1
+                                     ones among the eight neighbors, all in one run
+                                     around the pixel
+    `lbp_other`                      fraction of pixels whose brighter neighbors      1
+                                     form more than one run
     `dark_lines_2`, `dark_lines_4`   mean strength of dark lines: how much darker     L*
                                      pixels are than both sides, 2 or 4 pixels away
     `bright_lines_2`, …              mean strength of bright lines                    L*
