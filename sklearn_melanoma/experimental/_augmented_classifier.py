@@ -39,11 +39,11 @@ from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
 
 class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Pipeline that learns from augmented copies of the labeled images, or averages predictions over copies.
+    """Classifier around a pipeline that learns from augmented copies of the labeled images.
 
-    An augmented copy shows the lesion rotated, possibly mirrored, in another light and with a slightly different
-    border. Copies are made inside `fit`, so that no copy of a test image is in the training data. On real images
-    augmentation did not help: :doc:`/benchmarks/few_labels` has the numbers.
+    It can also average predictions over copies. An augmented copy shows the lesion rotated, possibly mirrored, in
+    another light and with a slightly different border. Copies are made inside `fit`, so that no copy of a test image is
+    in the training data. On real images, augmentation did not help: :doc:`/benchmarks/few_labels` has the numbers.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class AugmentedClassifier(CallbackSupportMixin, LabeledScoreMixin, ClassifierMix
     :class:`~sklearn.semi_supervised.SelfTrainingClassifier`, each copy counts as one image. Unlabeled images have no
     copies. All steps before the classifier are fitted to the images without the copies.
 
-    A copy belongs to the group of its image. A classifier that requests ``groups`` by metadata routing gets them, for
-    example a search over the parameters of a classifier. Without routing, put the search around this estimator.
+    A copy belongs to the group of its image. If the last step requests ``groups``, such as a search over the parameters
+    of a classifier, metadata routing passes these groups to it. Without routing, put the search around this estimator.
 
     Each image is read and segmented once for all its copies. If no lesion was found, copies equal the image.
 

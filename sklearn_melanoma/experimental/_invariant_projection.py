@@ -48,9 +48,9 @@ class InvariantProjection(LearnedFeatures):
     transformer_ : transformer
         The fitted transformer.
     projection_ : Projection
-        Medians that replace NaN, means and standard deviations of the features, and the
-        `directions`, of shape (n_features, n_components). Their `ratios` are the variance between lesions over the
-        variance between copies.
+        Medians that replace NaN, means and standard deviations of the features, and the `directions`, of shape
+        (n_features, n_components). The `ratios`, of shape (n_components,), are for each direction the variance between
+        lesions divided by the variance between copies of one lesion.
 
     See Also
     --------
