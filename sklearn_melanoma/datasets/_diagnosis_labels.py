@@ -25,14 +25,14 @@ def read_diagnoses(labels: Sequence[object], classes: Sequence[Any] = ()) -> NDA
     labels : sequence of str
         Words, such as the field `diagnosis` of :func:`load_images`, and -1 for unlabeled images.
     classes : sequence of str, optional
-        Classes of a model, such as ``("mel", "nv")``. They replace the names of their diagnoses. If "other" is one of
-        them, it replaces all diagnoses that are not among them.
+        Classes of a model. Each diagnosis gets the name of its class: with ``("mel", "nv")``, "melanoma" becomes "mel".
+        If the classes contain "other", all other diagnoses become "other".
 
     Returns
     -------
     ndarray of shape (n_labels,), dtype object
         "nevus", "melanoma", "basal cell carcinoma", "actinic keratosis", "benign keratosis", "dermatofibroma",
-        "vascular lesion", "squamous cell carcinoma", or "other" for another lesion. -1 for labels such as "unknown".
+        "vascular lesion", "squamous cell carcinoma", or "other" for another lesion. Labels such as "unknown" become -1.
 
     Raises
     ------

@@ -63,9 +63,9 @@ def load_dicom(
         The fields of :func:`load_folder`, with these differences:
 
         - `masks` is None.
-        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". Files of a patient
-          have the same id, else the same name and date of birth, else the same study. Without these, the group is the
-          path of the file.
+        - `groups` are the patients, numbered in the order of the files: "patient 1", "patient 2". Files belong to one
+          patient if they have the same patient id. Without an id, name and date of birth decide; without a name, the
+          study decides. Without these, the group is the path of the file.
         - `frame` has one row per image with these columns, and the columns of `labels`. Missing values are None or NaN.
 
           - age : years, from the age or the dates of birth and image
@@ -81,7 +81,7 @@ def load_dicom(
     FileNotFoundError
         If `folder` or `labels` does not exist.
     ImportError
-        If pydicom is not installed.
+        If pydicom is not installed, or `labels` is an Excel file and openpyxl is not installed.
     TypeError
         If an argument has the wrong type.
     ValueError

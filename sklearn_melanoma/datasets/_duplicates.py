@@ -39,8 +39,8 @@ def find_duplicates(
     groups : array-like of shape (n_images,), optional
         Known group of each image, such as its patient or lesion. Groups with copies of the same image become one group.
     min_correlation : float, default=0.75
-        Smallest correlation between the details of copies, above 0 and at most 1. See Notes. Below 0.7, the hash misses
-        some pairs.
+        Smallest correlation at which two images count as copies, above 0 and at most 1 (see Notes). Below 0.7, some
+        such pairs are not found, because a faster comparison of all pairs leaves them out.
     n_jobs : int, optional
         Number of processes that read images, as in joblib.
 
@@ -61,9 +61,10 @@ def find_duplicates(
 
     Notes
     -----
-    Each image becomes a gray image of 64 × 64 pixels without its outline, scaled to the local contrast: its details. A
-    hash holds the signs of their 255 lowest frequencies (DCT). Pairs with similar hashes, in any of eight orientations,
-    are compared by the correlation of their details.
+    Each image is shrunk to a gray image of 64 × 64 pixels. Its coarse structure is removed, because most lesions are
+    dark spots in the middle and look alike. The rest is divided by the local contrast; this gives the details. A hash
+    holds the signs of the 255 lowest frequencies of the details (discrete cosine transform). Pairs with similar hashes,
+    in any of eight orientations, are compared by the correlation of their details.
 
     Among 3 722 images of PH², ISIC 2017 and HAM10000, the correlation of images of different lesions is 0.625 at most.
     All copies of 300 of them were found after compression with JPEG quality 50, shrinking to 100 pixels, a turn by 90°,

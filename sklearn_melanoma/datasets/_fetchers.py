@@ -31,7 +31,7 @@ def fetch_isic_2016(
     splits : collection of str, optional
         Which of "training" and "test" to download. Defaults to all.
     progress : callable, optional
-        Function that is told the progress, as in :func:`fetch_isic_2017`.
+        Function that is called with the progress of each file, as in :func:`fetch_isic_2017`.
 
     Returns
     -------
@@ -73,8 +73,9 @@ def fetch_isic_2017(
     splits : collection of str, optional
         Which of "training", "validation" and "test" to download. Defaults to all.
     progress : callable, optional
-        Function of the name of a file, the number of its bytes so far, and the number of all its bytes (None if
-        unknown). The first call is before the request to the server.
+        Function ``progress(name, n_bytes, n_total)``. It is called with the name of a file (str), the number of its
+        bytes so far (int), and the number of all its bytes (int, or None if unknown). The first call is before the
+        request to the server.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def fetch_isic_2018(
     folder : path, optional
         Folder of the data set, as in :func:`fetch_isic_2017`. Defaults to ``isic2018`` in ``SKLEARN_MELANOMA_DATA``.
     task : {1, 3}, default=3
-        The task: 1 for borders, 3 for diagnoses.
+        The task: 1 for masks, 3 for diagnoses.
     parts : collection of str, optional
         Which of "images" and "masks" of task 1, or "images" and "tables" of task 3, to download. Defaults to both.
     splits : collection of str, optional
@@ -126,7 +127,7 @@ def fetch_isic_2018(
     accept_license : bool, default=False
         Whether you accept the terms: CC0 or CC BY-NC 4.0; the file ``LICENSE.txt`` in the archives decides.
     progress : callable, optional
-        Function that is told the progress, as in :func:`fetch_isic_2017`.
+        Function that is called with the progress of each file, as in :func:`fetch_isic_2017`.
 
     Returns
     -------
@@ -175,7 +176,7 @@ def fetch_isic_2019(
     accept_license : bool, default=False
         Whether you accept the terms: CC BY-NC 4.0.
     progress : callable, optional
-        Function that is told the progress, as in :func:`fetch_isic_2017`.
+        Function that is called with the progress of each file, as in :func:`fetch_isic_2017`.
 
     Returns
     -------
@@ -220,7 +221,7 @@ def fetch_isic_2020(
     accept_license : bool, default=False
         Whether you accept the terms: CC BY-NC 4.0 or CC0; the license file in the archives decides.
     progress : callable, optional
-        Function that is told the progress, as in :func:`fetch_isic_2017`.
+        Function that is called with the progress of each file, as in :func:`fetch_isic_2017`.
 
     Returns
     -------
@@ -267,7 +268,7 @@ def fetch_ham10000(
     accept_license : bool, default=False
         Whether you accept the terms: CC BY-NC 4.0.
     progress : callable, optional
-        Function that is told the progress, as in :func:`fetch_isic_2017`.
+        Function that is called with the progress of each file, as in :func:`fetch_isic_2017`.
 
     Returns
     -------

@@ -79,31 +79,38 @@ def load_folder(
         Defaults to a file named ``labels`` in `folder` or beside it, with the suffix ``.csv``, ``.tsv``, ``.tab``,
         ``.txt`` or ``.xlsx``. Without a table, subfolders named by diagnoses, such as ``melanoma``, are the labels.
     masks : path, optional
-        Folder of masks. A mask has the name of its image, optionally followed by
-        ``_segmentation``, ``_mask``, ``_lesion``, ``_seg`` or ``_label``. Suffixes do not matter. Defaults to the
-        folder ``masks`` in `folder` or beside it. Without such a folder, files in subfolders with a name for masks are
-        masks (``train/masks``, ``ISIC2018_Task1_Training_GroundTruth``). Files beside the images with one of these
-        endings are masks, too. Superpixels and masks of dermoscopic attributes are ignored.
+        Folder of masks. A mask has the name of its image, optionally followed by ``_segmentation``, ``_mask``,
+        ``_lesion``, ``_seg``, ``_gt``, ``_ground_truth``, ``_label``, ``_annotation`` or ``_binary``, or preceded by
+        ``mask_``, ``seg_`` or ``segmentation_``. Suffixes do not matter. Defaults to the folder ``masks`` in `folder`
+        or beside it. Without such a folder, files in subfolders with a name for masks are masks (``train/masks``,
+        ``ISIC2018_Task1_Training_GroundTruth``). Files beside the images with such a name are masks, too. Superpixels
+        and masks of dermoscopic attributes are ignored.
     image_column : str, optional
-        Column with the paths in `folder`, file names, or names without suffix of the images. Defaults to the column
-        whose values match the most images. A name that differs in case or in its Unicode form matches if no other name
-        matches exactly.
+        Column that names the images: by the path in `folder`, by the file name, or by the file name without suffix.
+        Defaults to the column whose values match the most images. A name that differs in case or in its Unicode form
+        matches if no other name matches exactly.
     label_column : str, optional
-        Column of diagnoses. Defaults to the first existing column of diagnosis, dx, diagnostic, diagnose, diagnostico,
-        diagnosi, label and class. The columns melanoma, target, benign_malignant and diagnosis_1 … diagnosis_5 of the
-        ISIC Archive complete it. The columns must not contradict each other. A table with one column of 0 and 1 per
-        diagnosis (MEL, NV, BCC, …) is understood too.
+        Column of diagnoses. Defaults to the first column in the table among ``diagnosis``, ``dx``, ``diagnostic``,
+        ``diagnose``, ``diagnostico``, ``diagnosi``, ``label`` and ``class``. The columns ``melanoma``, ``is_melanoma``,
+        ``target``, ``benign_malignant``, ``diagnosis_1`` … ``diagnosis_5``, ``iddx_1`` … ``iddx_5`` and ``iddx_full``
+        are read as well. The columns must not contradict each other. A table with one column of 0 and 1 per diagnosis
+        (``MEL``, ``NV``, ``BCC``, …) is understood, too.
     group_column : str, optional
-        Column with the group of each image. Defaults to the patient (such as the column patient_id, patient or MRN) if
-        it is known, else to the lesion (lesion_id). Ids of lesions may repeat in different patients. An image without
-        such an id is a group of its own.
+        Column with the group of each image. Defaults to the patient (such as the column ``patient_id``, ``patient`` or
+        ``MRN``) if it is known, else to the lesion (``lesion_id``). Ids of lesions may repeat in different patients. An
+        image without such an id is a group of its own.
     melanoma : str, collection or mapping, optional
-        Meaning of values that the vocabulary does not understand, or for which you want another meaning. A value or a
-        collection names the values that mean melanoma. All other values then mean another diagnosis, except words for
-        unknown. A mapping gives values the label 1 (melanoma), 0 (other) or -1 (unknown). The vocabulary decides about
-        all other values. A mapping with your own codes, such as ``{2: 1}``, must also give 1 and 0 a meaning. Case,
-        accents, spaces and punctuation do not matter. Each value must be in the table. Pass ``()`` if no value means
-        melanoma. Pass ``{}`` if there may be no melanoma and the vocabulary decides.
+        Values that mean melanoma. By default, a vocabulary of diagnoses decides (see Notes). Pass one of these:
+
+        - A value or a collection of values: these mean melanoma. All others mean another diagnosis, except words for
+          unknown.
+        - A mapping from values to 1 (melanoma), 0 (other) or -1 (unknown): the vocabulary decides about all other
+          values. A mapping with your own codes, such as ``{2: 1}``, must also give 1 and 0 a meaning if they occur.
+        - ``()``: no value means melanoma.
+        - ``{}``: the vocabulary decides, and there may be no melanoma.
+
+        Each value must occur. Case, accents, spaces and punctuation do not matter, except for signs of doubt such as
+        "?".
 
     Returns
     -------

@@ -64,6 +64,8 @@ def load_images(
     ------
     FileNotFoundError, NotADirectoryError
         If an image, `labels` or `masks` does not exist.
+    ImportError
+        If `labels` is an Excel file and openpyxl is not installed.
     TypeError, ValueError
         As in :func:`find_images` and :func:`load_folder`.
 
@@ -126,6 +128,8 @@ def match_table(
     ------
     FileNotFoundError
         If `table` does not exist.
+    ImportError
+        If `table` is an Excel file and openpyxl is not installed.
     TypeError, ValueError
         If the table can't be read or has no column `image_column`. If it names an image twice, names no image at all,
         or a name matches several images.

@@ -75,7 +75,7 @@ def load_isic_2017(folder: PathLike | None = None) -> Bunch:
     Warns
     -----
     UserWarning
-        If no image is labeled, because the tables of diagnoses are missing and masks too.
+        If no image is labeled, because there are neither tables of diagnoses nor masks.
 
     Examples
     --------

@@ -43,7 +43,7 @@ SPLITS = {
 def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
     """Load all splits of a task of ISIC 2018 that a folder holds.
 
-    Task 1 has borders, and task 3 has diagnoses of other images. The images are in the folders
+    Task 1 has images with masks, and task 3 has other images with diagnoses. The images are in the folders
     ``ISIC2018_Task1-2_<split>_Input`` and ``ISIC2018_Task3_<split>_Input``, where `<split>` is Training, Validation or
     Test. The folders ``ISIC2018_Task<task>_<split>_GroundTruth`` are optional. For task 1, they hold the masks
     ``<image>_segmentation.png``; for task 3, the table ``ISIC2018_Task3_<split>_GroundTruth.csv``. The table of lesions
@@ -55,7 +55,7 @@ def load_isic_2018(folder: PathLike | None = None, *, task: int = 3) -> Bunch:
         Folder with these files. Defaults to ``isic2018`` in the folder that the environment variable
         ``SKLEARN_MELANOMA_DATA`` names.
     task : {1, 3}, default=3
-        The task: 1 for borders, 3 for diagnoses.
+        The task: 1 for masks, 3 for diagnoses.
 
     Returns
     -------

@@ -222,8 +222,8 @@ def find_masks(images: Sequence[PathLike], folder: PathLike) -> list[str | None]
     images : sequence of paths
         Paths or URLs of images.
     folder : path
-        Folder of masks. A mask has the name of its image, optionally followed by ``_mask``, ``_segmentation``,
-        ``_lesion`` or ``_seg``, as in :func:`load_folder`.
+        Folder of masks. A mask has the name of its image, optionally followed by an ending such as ``_mask``.
+        :func:`load_folder` lists all endings.
 
     Returns
     -------
