@@ -30,9 +30,12 @@ def find_suspect_masks(
     """Find masks that are probably wrong: masks of another lesion, shifted, too wide, too tight or rough masks.
 
     Two models predict the mask of each image. Both learn from the masks of other images. One uses the color and texture
-    of pixels, the other uses their position relative to masks found without labels. A mask is suspect under two
-    conditions. The models agree with each other as well as two experts do (Jaccard index of at least 0.8). The mask has
-    a Jaccard index under 0.65 with both.
+    of pixels, the other uses their position relative to masks found without labels. A mask is suspect if both
+    conditions are true:
+
+    - The two predicted masks agree with each other as well as the masks of two experts do (Jaccard index of at least
+      0.8).
+    - The given mask has a Jaccard index below 0.65 with each predicted mask.
 
     Parameters
     ----------
@@ -78,13 +81,13 @@ def find_suspect_masks(
 
     Notes
     -----
-    The idea is that of AIDE [1]_: two networks correct each other's masks. The limit of 0.8 is the Jaccard index of two
-    experts who draw the same skin lesion, which is 0.79 to 0.86. The limit of 0.65 is from task 1 of the ISIC 2018
-    challenge, where a mask below it counted as wrong. Small errors of the border are not found.
+    The idea is that of AIDE [1]_: two networks correct each other's masks. The limit of 0.8 is near the Jaccard index
+    of two experts who draw the same lesion: 0.79 to 0.86. The limit of 0.65 is from task 1 of the ISIC 2018 challenge,
+    where a mask below it counted as wrong. Small errors of the border are not found.
 
     References
     ----------
-    .. [1] C. Li et al., "AIDE: annotation-efficient deep learning for automatic medical image
+    .. [1] S. Wang, C. Li, R. Wang et al., "Annotation-efficient deep learning for automatic medical image
        segmentation", Nature Communications 12, 5915, 2021.
 
     Examples
