@@ -34,11 +34,14 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
         A classifier with `predict_proba`, and with `sample_weight` in `fit`. Copies of it are fitted. If it needs no
         labels, like :class:`PriorLogisticRegression` with a prior and `classes`, this classifier needs none either.
     prevalence : float or mapping from label to float, default=None
-        The fraction of a class among the unlabeled samples, between 0 and 1. A float is the fraction of the positive
-        class of `estimator`, if it defines one, like :class:`PriorLogisticRegression` with `classes`. Else it is the
-        fraction of the larger of two numeric labels. For other labels, a mapping names the class, as in
-        ``{"melanoma": 0.1}``. For more than two classes, a mapping names all classes; its sum is 1. None estimates the
-        prevalence, but only roughly. Pass the prevalence if you know it.
+        The fraction of a class among the unlabeled samples, between 0 and 1. Pass it if you know it.
+
+        - None: the prevalence is estimated, but only roughly.
+        - A float, for two classes: the fraction of the positive class of `estimator`, if it defines one, like
+          :class:`PriorLogisticRegression` with `classes`. Otherwise, the fraction of the larger of two numeric labels.
+        - A mapping, for two classes: one class and its fraction, as in ``{"melanoma": 0.1}``. Labels that are not
+          numbers need it if `estimator` defines no positive class.
+        - A mapping, for more than two classes: the fraction of each class; the sum is 1.
     pseudo_weight : float, default=10.0
         Upper bound of the total weight of all pseudo-labels, as a number of labels. With 0, pseudo-labels are not used.
         Only the probabilities are then shifted to the prevalence.
@@ -80,23 +83,23 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
 
     Notes
     -----
-    Pseudo-labels are the probabilities at the classifier's log-odds times the slope. The slope is found by
-    cross-fitting the labels, in up to five folds that keep groups together. Every unlabeled sample is used as one
-    sample of each class, weighted by their probabilities. At a slope of 1, a logistic regression is already the best
-    fit to these pseudo-labels, so they have no effect for any weight. They make an underconfident classifier more
-    confident, and an overconfident one less confident. Later rounds change the order of pseudo-labels, but not their
-    confidence.
+    The log-odds of the classifier are multiplied by the slope. The probabilities at the resulting log-odds are the
+    pseudo-labels. The slope is found by cross-fitting the labels, in up to five folds that keep groups together. Every
+    unlabeled sample is used as one sample of each class, weighted by their probabilities. At a slope of 1, a logistic
+    regression is already the best fit to these pseudo-labels, so they have no effect for any weight. They make an
+    underconfident classifier more confident, and an overconfident one less confident. Later rounds change the order of
+    pseudo-labels, but not their confidence.
 
     The total weight of all pseudo-labels is :math:`n m / (n + m)`, where :math:`n` is the weight of the labels and
-    :math:`m` is `pseudo_weight`. This is less than the weight of the labels, and less important with more labels. Half
-    of it goes to the quota of the second class: the samples with the highest scores. Their fraction is the prevalence.
-    The other half goes to the other samples. There are no pseudo-labels if a class has less than two labels, or labels
-    in less than two groups.
+    :math:`m` is `pseudo_weight`. It is always less than the weight of the labels; with many labels, it hardly matters.
+    The samples with the highest scores count as the second class; their fraction is the prevalence. These samples get
+    one half of the weight, and the other samples get the other half. There are no pseudo-labels if a class has fewer
+    than two labels, or labels in fewer than two groups.
 
     With more than two classes, the log-odds are log-probabilities, with one slope for all classes. Every unlabeled
     sample is used as one sample of each class that has a label. Each class has the same part of the weight. It is
     divided among the samples by their probabilities of the class, shifted to the prevalence. There are no pseudo-labels
-    if less than two classes have two labels in two groups.
+    if fewer than two classes have two labels in two groups.
 
     At the end, the intercept is shifted. If there are unlabeled samples, their mean probability becomes the prevalence.
     Otherwise, a given `prevalence` replaces the fraction among the labels. With two classes, the ranking does not
@@ -107,6 +110,7 @@ class BalancedSelfTrainingClassifier(SemiSupervisedMetaClassifier):
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn_melanoma.model_selection import hide_labels
+    >>> from sklearn_melanoma.semi_supervised import BalancedSelfTrainingClassifier
     >>> X, y = make_blobs([900, 100], centers=[[0, 0], [2, 2]], random_state=0)
     >>> few = hide_labels(y, 5, random_state=0)
     >>> alone = LogisticRegression().fit(X[few != -1], few[few != -1])

@@ -20,10 +20,10 @@ NOISE_WEIGHT = 10.0
 class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     r"""Co-training of groups of features, such as morphology, color and texture, which also finds wrong labels.
 
-    Each view, a group of columns, has its own classifier. The other views check each label without having learned from
-    it. If the label is improbable for them, it loses weight. If the other views agree on the class of an unlabeled
-    sample, it gets a soft pseudo-label. A last classifier learns from all columns, with the labels and pseudo-labels of
-    all views. It makes the predictions.
+    Each view, a group of columns, has its own classifier, which also learns from the other views. A label loses weight
+    if the other views, which have not learned from this label, find it improbable. An unlabeled sample gets a
+    pseudo-label, a probability, if the other views agree on its class. A last classifier learns from all columns, with
+    the labels and pseudo-labels of all views. It makes the predictions.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     estimator_ : classifier
         The copy fitted to all columns.
     views_ : dict from str to classifier
-        The copy of each view, which learned from the other views.
+        The copy fitted to the columns of each view, with pseudo-labels from the other views.
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
     pos_label_ : label or None
@@ -73,16 +73,17 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
     fraction of wrong labels :math:`\epsilon` is estimated, too. It is small if the views contradict few labels; then a
     contradicted label loses less weight. So correct labels lose almost no weight.
 
-    A sample gets a pseudo-label if the log-odds of all other views have the same sign. It is the probability at their
-    mean log-odds, rescaled to the mean and the spread of the log-odds of the classifier that learns it. So
-    pseudo-labels change the order of the samples, but not the confidence. Their total weight is :math:`n m / (n + m)`,
-    where :math:`n` is the weight of the labels and :math:`m` is `pseudo_weight`. If a class has less than two labels,
-    or labels in less than two groups, there are no pseudo-labels, and no label loses weight.
+    A sample gets a pseudo-label if the log-odds of all other views have the same sign. The log-odds of the other views
+    are averaged. The averages are rescaled to the mean and the spread of the log-odds of the classifier that learns the
+    pseudo-labels. The pseudo-label is the probability at the rescaled average. So pseudo-labels change the order of the
+    samples, but not the confidence. Their total weight is :math:`n m / (n + m)`, where :math:`n` is the weight of the
+    labels and :math:`m` is `pseudo_weight`. If a class has fewer than two labels, or labels in fewer than two groups,
+    there are no pseudo-labels, and no label loses weight.
 
     With more than two classes, log-probabilities replace log-odds. A wrong label is equally likely to be of each of the
     :math:`K - 1` other classes, so :math:`\epsilon / (K - 1)` replaces :math:`\epsilon` in the denominator. Views agree
     if they have the same most probable class. If a class has labels in one group only, its labels are not checked.
-    Classes without a label get no pseudo-labels. There are no pseudo-labels at all if less than two classes have two
+    Classes without a label get no pseudo-labels. There are no pseudo-labels at all if fewer than two classes have two
     labels in two groups.
 
     The classifier of all columns predicts, because the mean of the views' log-odds had a lower AUC with a prior. If
@@ -91,13 +92,15 @@ class CoTrainingClassifier(SemiSupervisedMetaClassifier):
 
     References
     ----------
-    A. Blum, T. Mitchell, Combining labeled and unlabeled data with co-training, COLT, 92-100, 1998. S. Wang
-    et al., Annotation-efficient deep learning for automatic medical image segmentation, Nat. Commun. 12, 5915, 2021.
+    A. Blum, T. Mitchell, Combining labeled and unlabeled data with co-training, COLT, 92-100, 1998. S. Wang, C. Li, R.
+    Wang et al., Annotation-efficient deep learning for automatic medical image segmentation, Nat. Commun. 12, 5915,
+    2021.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_melanoma.semi_supervised import CoTrainingClassifier
     >>> y = np.arange(40) % 2
     >>> X = y[:, np.newaxis] + np.random.default_rng(0).normal(0, 0.3, (40, 4))
     >>> given = np.where(np.arange(40) < 20, y, -1)

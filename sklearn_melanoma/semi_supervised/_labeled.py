@@ -87,7 +87,7 @@ def check_samples(estimator: Any, X: Any, y: Any) -> tuple[Array, NDArray[Any], 
 
 
 def check_classes(own: NDArray[Any], n_samples: int, estimator: Any) -> None:
-    """Raise an error if the labels `own` are of less than two classes."""
+    """Raise an error if the labels `own` are of fewer than two classes."""
     found = np.unique(own).tolist()
     if len(found) > 1:
         return

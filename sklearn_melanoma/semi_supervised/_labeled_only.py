@@ -141,7 +141,7 @@ class LabeledOnlyClassifier(CallbackSupportMixin, ClassifierMixin, MetaEstimator
         Raises
         ------
         ValueError, TypeError
-            If less than two classes are labeled, or a missing label is not -1. If `estimator` is not a classifier or
+            If fewer than two classes are labeled, or a missing label is not -1. If `estimator` is not a classifier or
             does not accept the metadata. If the input is not as described.
         """
         self._validate_params()

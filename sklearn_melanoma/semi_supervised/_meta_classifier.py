@@ -96,7 +96,7 @@ class SemiSupervisedMetaClassifier(
         Raises
         ------
         ValueError, TypeError
-            If `y` holds less than two classes and `estimator` needs them. If a missing label is the string "-1". If
+            If `y` holds fewer than two classes and `estimator` needs them. If a missing label is the string "-1". If
             `estimator` does not accept `sample_weight`. If a parameter or the input is not as described.
         """
         self._validate_params()

@@ -73,24 +73,28 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
 
         None means 0: this is a logistic regression with an L2 penalty.
     prior_scale : float or None, default=2.0
-        Confidence of the prior. The weights are multiplied so that their absolute values have this sum. The prior's
-        score is then this number times a weighted mean of the standardized features; features with a negative weight
-        are negated. With 2, the log-odds increase by 2 if all features are worse by one standard deviation. With more
-        than two classes, the weights of each class have half of this sum. None does not change the weights, which suits
-        the coefficients of a trusted model. A block of columns counts as one column, by the standard deviation of its
-        part of the score.
+        Confidence of the prior. The weights are multiplied so that their absolute values have this sum. With 2, the
+        log-odds of the second class rise by 2 if all features move by one standard deviation in the direction of the
+        prior. The score of the prior is this number times a weighted mean of the standardized features, in which
+        features with a negative weight are negated. With more than two classes, the weights of each class have half of
+        this sum. None does not change the weights, which suits the coefficients of a trusted model. A block of columns
+        counts as one column. Its weight is the standard deviation of the part of the score that comes from this block.
     alpha : float or "evidence", default=1.0
         Strength of the prior against the labels, above 0. Before any label, the log-odds of a sample have a standard
-        deviation of :math:`1/\sqrt{\text{alpha}}` around the log-odds of the prior, for any number of columns.
-        "evidence" starts from 1. If the labels contradict the prior, their marginal likelihood lowers the strength or
-        drops the prior.
+        deviation of :math:`1/\sqrt{\text{alpha}}` around the log-odds of the prior, for any number of columns. With
+        "evidence", the strength is 1 if the labels agree with the prior. If they contradict it, the strength is
+        lowered, down to 1/32, or the prior is dropped, with a warning. See Notes.
     classes : sequence of labels, or mapping from label to diagnosis, default=None
         The classes. With two classes, a high score of the prior suggests the second, as in ``("nevus", "melanoma")``.
-        Defaults to the sorted labels. With "literature", melanoma is the second of two, and the classes are 0 and 1 if
-        nothing else is labeled. `classes` must be given if labels of a class are missing. It must also be given for
-        other priors of two string labels, because their alphabetical order has no meaning. A mapping also names the
-        diagnosis of each label, as in ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``. With "literature",
-        melanoma is the second of two in any order of the mapping.
+        Name the classes if one of them has no label. Name them also for two labels that are strings, if there is a
+        prior other than "literature", because the alphabetical order has no meaning.
+
+        - None: the sorted labels. With "literature", melanoma is the second of two, and the classes are 0 and 1 if `y`
+          holds no other label.
+        - A sequence: the labels in their order.
+        - A mapping: the labels, and the diagnosis of each, as in
+          ``{0: "nevus", 1: "melanoma", 2: "basal cell carcinoma"}``. With "literature", melanoma is the second of two
+          in any order of the mapping.
     prevalence : float or mapping from class to float, default=None
         Fraction of the second of two `classes`, or of each class, among unseen samples, between 0 and 1. The intercept
         is shifted from the fractions among the labels to these. With two classes, the ranking does not change. None
@@ -159,9 +163,10 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
     Laplace's approximation. With more than two classes, the mean curvature of a sample is used for all of its
     directions.
 
-    In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, where :math:`L_k` is the sum of the
-    log-losses of its score at the best intercept. Without labels of two classes, all priors have the same weight. If
-    you trust all priors, pass their mean instead: it was better on the tested images.
+    In a list, the weight of prior :math:`k` is proportional to :math:`e^{-L_k}`, where :math:`L_k` is the log-loss of
+    the score of this prior, summed over the labels. The intercept is fitted to the labels. Without labels of two
+    classes, all priors have the same weight. If you trust all priors, pass their mean instead: it was better on the
+    tested images.
 
     Examples
     --------
@@ -237,7 +242,7 @@ class PriorLogisticRegression(CallbackSupportMixin, LogOddsMixin, ClassifierMixi
         Raises
         ------
         ValueError, TypeError
-            If there are less than two classes, or the labels do not determine them. If the prior does not fit the
+            If there are fewer than two classes, or the labels do not determine them. If the prior does not fit the
             columns or the classes. If labels and prior are both missing. If a parameter or the input is not as
             described.
 

@@ -31,7 +31,7 @@ def read_views(views: Mapping[str, Any], names: Sequence[str] | None, n_features
     Raises
     ------
     ValueError, TypeError
-        If there are less than two views. If a view has no column, a position out of range, or another type.
+        If there are fewer than two views. If a view has no column, a position out of range, or another type.
 
     Examples
     --------
