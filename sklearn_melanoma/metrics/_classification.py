@@ -147,8 +147,8 @@ def score_report(
         Label of the positive class, such as ``"melanoma"``. Defaults to 1 or True for the labels 0 and 1, or False and
         True; it must be given for other labels. With more than two classes, all others are negative.
     threshold : Threshold or float, default=0.5
-        Lowest probability that counts as positive, such as the output of :func:`threshold_at_sensitivity`. It has no
-        meaning for the probabilities of all classes.
+        Lowest probability that counts as positive, such as the output of :func:`threshold_at_sensitivity`. It is not
+        used if `y_probability` has more than two columns and `pos_label` is None.
     groups : array-like of shape (n_samples,), optional
         Lesion or patient of each sample. Each group counts once: the weights of its samples have the sum 1. In the AUC,
         balanced accuracy, sensitivity and specificity, a group with several classes counts once in each. Intervals
@@ -165,16 +165,28 @@ def score_report(
     Returns
     -------
     DataFrame
-        The rows are ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``, ``Brier score``,
-        ``prevalence``, and one for each range of probability that holds samples, such as ``positive at 0.2 to 0.4``.
-        The column ``value`` has the result, and ``low`` and ``high`` its interval. ``predicted`` is the mean
-        probability, for rows whose value is the fraction of positive samples. ``n`` is the number of groups. The
-        samples of a group may be in several ranges of probability. For the probabilities of more than two classes
-        without `pos_label`, the rows are others. ``macro ROC AUC`` is the mean AUC of each class against the rest, and
-        ``balanced accuracy`` is the mean sensitivity. The next rows are ``accuracy`` and ``log loss``, then
-        ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class. With `by`, the index has two levels: the
-        value of `by` ("missing" if there is none) and the row. If all samples of a value have the same label, its AUCs
-        are NaN. With two classes, its balanced accuracy and its Brier score are then NaN, too.
+        The columns are:
+
+        - ``value``: the result.
+        - ``low``, ``high``: the limits of its interval.
+        - ``predicted``: the mean probability, for rows whose value is the fraction of positive samples.
+        - ``n``: the number of groups that the row counts. For the sensitivity, these are the groups with a positive
+          sample.
+
+        The rows for a positive class are ``ROC AUC``, ``balanced accuracy``, ``sensitivity``, ``specificity``,
+        ``Brier score``, ``prevalence``, and one for each range of probability that holds samples, such as
+        ``positive at 0.2 to 0.4``. The samples of a group may be in several ranges.
+
+        The rows for all classes (more than two columns, no `pos_label`) are:
+
+        - ``macro ROC AUC``: the mean AUC of each class against the rest.
+        - ``balanced accuracy``: the mean sensitivity.
+        - ``accuracy`` and ``log loss``.
+        - ``ROC AUC of``, ``sensitivity of`` and ``prevalence of`` each class.
+
+        With `by`, the index has two levels: the value of `by` ("missing" if there is none) and the row. If all samples
+        with one value of `by` have the same label, the AUCs of this value are NaN. With two classes, its balanced
+        accuracy and its Brier score are then NaN, too.
 
     Raises
     ------
@@ -190,10 +202,10 @@ def score_report(
     Notes
     -----
     Fractions have Wilson's interval, with the number of groups instead of the number of samples. It has a width even if
-    the fraction is 0 or 1. The other intervals are percentiles of 1 000 draws of whole groups with replacement,
-    separately for groups with and without a positive sample. The interval of an AUC of 1 has no width; more labels are
-    then needed. If the threshold was found on the same scores, the sensitivity and its interval are too high. Use
-    `expected_sensitivity` of :func:`threshold_at_sensitivity` instead.
+    the fraction is 0 or 1. The other intervals are bootstrap intervals: percentiles of the score over 1 000 draws with
+    replacement. Whole groups are drawn, separately from the groups with and without a positive sample. The interval of
+    an AUC of 1 has no width; more labels are then needed. If the threshold was found on the same scores, the
+    sensitivity and its interval are too high. Use `expected_sensitivity` of :func:`threshold_at_sensitivity` instead.
 
     Examples
     --------

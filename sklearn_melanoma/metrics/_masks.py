@@ -16,7 +16,8 @@ from sklearn_melanoma._validation import check_masks
 def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the Jaccard index of two masks.
 
-    :math:`J = |T \cap P| / |T \cup P|`, the intersection over the union. Two empty masks have an index of 1.
+    The index is :math:`J = |T \cap P| / |T \cup P|`, the intersection over the union. Here, :math:`T` is the set of
+    pixels of the true mask, and :math:`P` that of the predicted mask. Two empty masks have an index of 1.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def mask_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> 
     ------
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    TypeError
+        If a mask holds neither bools nor numbers.
     OSError
         If a file does not exist or can't be opened.
 
@@ -66,7 +69,7 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
     y_pred : path or array-like of shape (height, width)
         Predicted mask.
     threshold : float, default=0.65
-        Lowest Jaccard index that counts.
+        Lowest Jaccard index that counts, from 0 to 1.
 
     Returns
     -------
@@ -77,6 +80,8 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
     ------
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    TypeError
+        If a mask holds neither bools nor numbers.
     OSError
         If a file does not exist or can't be opened.
 
@@ -101,7 +106,8 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
 def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the Dice coefficient of two masks.
 
-    :math:`D = 2 |T \cap P| / (|T| + |P|)`, the F1 score of the pixels. With the Jaccard index :math:`J`,
+    The coefficient is :math:`D = 2 |T \cap P| / (|T| + |P|)`, the F1 score of the pixels. Here, :math:`T` is the set of
+    pixels of the true mask, and :math:`P` that of the predicted mask. With the Jaccard index :math:`J`,
     :math:`D = 2J / (1 + J)`, so both rank masks in the same order. Two empty masks have a coefficient of 1.
 
     Parameters
@@ -120,6 +126,8 @@ def mask_dice(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> flo
     ------
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    TypeError
+        If a mask holds neither bools nor numbers.
     OSError
         If a file does not exist or can't be opened.
 
@@ -183,7 +191,8 @@ def mask_agreement(masks: Sequence[ArrayLike | PathLike]) -> float:
 def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the sensitivity of a mask: the fraction of the lesion that was found.
 
-    :math:`|T \cap P| / |T|`, over pixels. It is 1 if there is no lesion.
+    The sensitivity is :math:`|T \cap P| / |T|`, the fraction of the pixels of the true mask :math:`T` that the
+    predicted mask :math:`P` covers. It is 1 if there is no lesion.
 
     Parameters
     ----------
@@ -201,6 +210,8 @@ def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
     ------
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    TypeError
+        If a mask holds neither bools nor numbers.
     OSError
         If a file does not exist or can't be opened.
 
@@ -218,8 +229,9 @@ def mask_sensitivity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
 def mask_specificity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike) -> float:
     r"""Compute the specificity of a mask: the fraction of the skin around the lesion that was left out.
 
-    :math:`1 - |P \setminus T| / |\overline{T}|`, over pixels. It is 1 if the lesion fills the image. The value depends
-    on how much skin the image shows. So compare only images with a similar area of skin.
+    The specificity is :math:`1 - |P \setminus T| / |\overline{T}|`, the fraction of the pixels outside the true mask
+    :math:`T` that the predicted mask :math:`P` leaves out. It is 1 if the lesion fills the image. The value depends on
+    how much skin the image shows. So compare only images with a similar area of skin.
 
     Parameters
     ----------
@@ -237,6 +249,8 @@ def mask_specificity(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike)
     ------
     ValueError
         If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+    TypeError
+        If a mask holds neither bools nor numbers.
     OSError
         If a file does not exist or can't be opened.
 

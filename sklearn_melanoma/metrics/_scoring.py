@@ -158,9 +158,15 @@ def make_mask_scorer(metric: MaskMetric) -> Callable[[Any, Any, Any], float]:
 
     Examples
     --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_melanoma.datasets import make_lesions
     >>> from sklearn_melanoma.metrics import make_mask_scorer, threshold_jaccard
-    >>> make_mask_scorer(threshold_jaccard)
-    make_mask_scorer(threshold_jaccard)
+    >>> from sklearn_melanoma.segmentation import WatershedSegmenter
+    >>> lesions = make_lesions(4, random_state=0)
+    >>> scorer = make_mask_scorer(threshold_jaccard)
+    >>> search = GridSearchCV(WatershedSegmenter(), {"level": [0.3, 0.5]}, scoring=scorer, cv=2)
+    >>> search.fit(lesions.images, lesions.masks).best_params_
+    {'level': 0.5}
     """
     _check_metric(metric)
     return MaskScorer(metric)
@@ -182,6 +188,13 @@ class MeanInterval(NamedTuple):
         Lower bound, NaN for a single value.
     high : float
         Upper bound, NaN for a single value.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.metrics import MeanInterval
+    >>> interval = MeanInterval(0.84, low=0.74, high=0.94)
+    >>> interval.high
+    0.94
     """
 
     mean: float
@@ -198,7 +211,7 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     Parameters
     ----------
     values : array-like of shape (n_repeats,)
-        One score for each repeat, or one difference for each pair of repeats.
+        One score for each repeat; or, to compare two methods, the difference of their scores in each repeat.
     confidence : float, default=0.95
         Confidence level, between 0 and 1.
 

@@ -21,8 +21,14 @@ class Threshold(NamedTuple):
     specificity : float
         Fraction of the negative samples below the threshold.
     expected_sensitivity : float
-        Expected sensitivity on unseen samples. It is lower, because the threshold is the score of one of the given
-        samples.
+        Expected sensitivity on unseen samples. It is lower than `sensitivity`, because the threshold is the score of
+        one of the given samples.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma.metrics import Threshold
+    >>> Threshold(0.3, sensitivity=0.95, specificity=0.6, expected_sensitivity=0.9).threshold
+    0.3
     """
 
     threshold: float
