@@ -72,8 +72,8 @@ def label_efficiency(
         Fraction of the groups that is held out.
     scoring : str or callable, default="roc_auc"
         One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against the
-        rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, it must accept
-        `sample_weight`.
+        rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, the scorer must
+        accept `sample_weight`.
     pos_label : label, optional
         Label of the positive class, for a `scoring` by name. Defaults to the positive class of the classifiers, else to
         1 or True for the labels 0 and 1, or False and True. It must be given for two other labels. With more than two
@@ -96,11 +96,17 @@ def label_efficiency(
     Raises
     ------
     ValueError
-        Before any fit, in these cases. `y` has too few labels of a class, or holds masks. The positive class can't be
-        determined, or two classifiers contradict each other. A search treats -1 as a class. A parameter is out of
-        range. `scoring` accepts no weights, but groups have several samples. `results` holds scores of the same names
-        for other draws, another table or other parameters of the classifiers. After a fit, if a classifier treats -1 as
-        a class.
+        Before any fit, if
+
+        - `y` has too few labels of a class, or holds masks,
+        - the positive class can't be determined, or two classifiers contradict each other,
+        - a search treats -1 as a class,
+        - a parameter is out of range,
+        - `scoring` accepts no weights, but groups have several samples,
+        - `results` holds scores of the same names for other draws, another table or other parameters of the
+          classifiers.
+
+        After a fit, if a classifier treats -1 as a class, or does not know all classes.
     TypeError
         If `estimators` are neither a mapping nor a classifier.
 

@@ -26,8 +26,8 @@ def hide_labels(
 ) -> NDArray[Any]:
     """Hide all but a few labels of each class.
 
-    It is for experiments on fully labeled data, which show the results of a classifier if only `n_per_class` images per
-    diagnosis were labeled.
+    Use it for experiments on fully labeled data, to find out how good a classifier is with only `n_per_class` labels
+    per class.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def out_of_fold_scores(
     pos_label: Any = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Score each labeled sample by a copy of a classifier that learned neither from its label nor from its group.
+    """Score each labeled sample with a copy of a classifier that learned neither from this sample nor from its group.
 
     This is similar to :func:`~sklearn.model_selection.cross_val_predict`, which can't handle missing labels.
 
@@ -55,15 +55,22 @@ def out_of_fold_scores(
     -------
     ndarray of shape (n_samples,) or (n_samples, n_classes)
         Probability of the positive class, or the decision function, higher for the positive class; NaN for unlabeled
-        samples. For more than two classes without `pos_label`, the scores of all classes, in the order of the sorted
-        labels. If several splits score a sample, the mean of its scores.
+        samples. For more than two classes without `pos_label`, there is a column for each class, in the order of the
+        sorted labels. If several splits score a sample, its scores are averaged.
 
     Raises
     ------
     ValueError
-        Before any fit, in these cases. A class has fewer labels than there are folds, or a missing label is not -1. The
-        positive one of two classes can't be determined. `cv` splits by groups, but there are none. `estimator` is a
-        search whose `cv` treats -1 as a class. After a fit, if the classifier treats -1 as a class.
+        Before any fit, if
+
+        - a class has fewer labels than there are folds, or a missing label is not -1,
+        - the positive one of two classes can't be determined,
+        - `cv` splits by groups, but there are none,
+        - `estimator` is a search whose `cv` treats -1 as a class.
+
+        After a fit, if the classifier treats -1 as a class.
+    TypeError
+        If `estimator` has neither `predict_proba` nor `decision_function`.
 
     See Also
     --------

@@ -35,7 +35,7 @@ def which_to_label(
     ----------
     model : classifier or Pipeline
         Fitted model with `predict_proba`. For a pipeline, samples are compared by the input of its last step. A
-        threshold around it has no effect.
+        :class:`~sklearn.model_selection.FixedThresholdClassifier` around the model does not change the choice.
     X : sequence of images, DataFrame or ndarray of shape (n_samples, ...)
         Input of the model. Its features should be on one scale.
     n : int
@@ -56,17 +56,20 @@ def which_to_label(
     Raises
     ------
     ValueError
-        If there are fewer than `n` unlabeled samples, or groups without a label. If a missing label is not -1, or a
-        group is missing.
+        If there are fewer than `n` unlabeled samples, or groups without a label. If `n` is not an int of at least 1, a
+        missing label is not -1, or a group is missing.
+    TypeError
+        If `model`, or the last step of a pipeline, has no `predict_proba`.
 
     Notes
     -----
     The samples are sorted by the difference between the probabilities of their two most probable classes. Sample
     :math:`r` of :math:`N`, counted from 0, has the weight :math:`w_r = 1 - r / N`. Each choice lowers
     :math:`\sum_r w_r d_r` as far as possible, with :math:`d_r` the Euclidean distance to the nearest chosen sample.
-    This is the first step of k-medoids, weighted. If there are more than 3 000 unlabeled samples, only the 3 000 most
-    uncertain ones are used, and others only if these are in fewer than `n` groups. With groups, the samples of groups
-    without a label are the :math:`N` samples.
+    This is the first step of k-medoids, weighted.
+
+    At most the 3 000 most uncertain unlabeled samples are compared. Others are added only if these belong to fewer than
+    `n` groups. With `groups`, :math:`N` counts only the samples of groups without a label.
 
     References
     ----------
