@@ -98,7 +98,8 @@ class BorderDisplay:
         X : sequence of images
             Paths, arrays, PIL images or lesions.
         y : sequence of masks, optional
-            True masks as arrays or paths; None for missing ones.
+            True masks as arrays or paths, at the size of the image or at another size with the same proportions. None
+            for missing ones.
         n_columns : int, default=4
             Images per row.
 
@@ -106,6 +107,14 @@ class BorderDisplay:
         -------
         BorderDisplay
             The display, already drawn.
+
+        Raises
+        ------
+        ValueError, TypeError, OSError
+            If an image or a mask can't be read, there are more or fewer masks than images, or a mask has other
+            proportions than its image.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls.from_lesions(estimator.transform(X), y, n_columns=n_columns)
 
@@ -130,9 +139,11 @@ class BorderDisplay:
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError, OSError
             If there are more or fewer masks than images, a mask can't be read, or it has other proportions than its
             image.
+        ImportError
+            If matplotlib is not installed.
         """
         images = check_images(X)
         lesions = [read_lesion(images[i]) for i in range(len(images))]
@@ -172,9 +183,11 @@ class BorderDisplay:
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError, OSError
             If the table does not have one row for each image and mask, with the position as index. If it names other
-            files. If a mask can't be read or has other proportions than its image.
+            files. If an image or a mask can't be read, or a mask has other proportions than its image.
+        ImportError
+            If matplotlib is not installed.
         """
         images, masks = check_images(images, name="images"), check_masks(masks, name="masks")
         _check_length(len(images), len(masks), "images", "masks")

@@ -29,13 +29,13 @@ class FeatureImportanceDisplay:
     Parameters
     ----------
     importances : ndarray of shape (n_features, n_repeats)
-        Loss of score without each feature, in every repeat.
+        Decrease of the score when the values of each feature are permuted, in every repeat.
     feature_names : sequence of str
         One name for each row of `importances`.
     families : sequence of str
         The family of each feature.
     family_importances : dict of str to ndarray of shape (n_repeats,), optional
-        Loss of score without each whole family.
+        Decrease of the score when all features of each family are permuted together.
     score_name : str, default="score"
         Name of the score on the axes.
 
@@ -129,8 +129,8 @@ class FeatureImportanceDisplay:
             Number of permutations.
         scoring : str or callable, default="roc_auc"
             One of scikit-learn's scorers. For more than two classes, "roc_auc" is the mean AUC of each class against
-            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, it must
-            accept `sample_weight`.
+            the rest ("roc_auc_ovr"), unless `pos_label` chooses one class. If a group has several samples, the scorer
+            must accept `sample_weight`.
         pos_label : label, optional
             Label of the positive class, for a `scoring` by name. Defaults to the positive class of the classifier, else
             to 1 or True for the labels 0 and 1, or False and True. It must be given for two other labels. With more
@@ -222,14 +222,14 @@ class FeatureImportanceDisplay:
         Parameters
         ----------
         importances : array-like of shape (n_features, n_repeats) or (n_features,)
-            Loss of score without each feature.
+            Decrease of the score when the values of each feature are permuted.
         names : sequence of str
             One name for each feature.
         families : mapping of str to str, optional
             Families by feature name. They take precedence over the families of the package.
         family_importances : mapping of str to array-like of shape (n_repeats,), optional
-            Loss of score without each whole family. It does not follow from `importances`, because the importances of
-            correlated features do not add up.
+            Decrease of the score when all features of each family are permuted together. It does not follow from
+            `importances`, because the importances of correlated features do not add up.
         score_name : str, default="score"
             Name of the score on the axes.
         max_features : int, default=15

@@ -40,11 +40,27 @@ class Report:
 
     Attributes
     ----------
+    table : DataFrame
+        Numbers of each image.
+    html : str
+        The page.
     results : DataFrame or None
         Output of :func:`~sklearn_melanoma.metrics.score_report` for the labeled images; None without labels of two
         classes.
     results_by : dict of str to DataFrame
-        Results for each value of a column of metadata, and for each skin tone.
+        The keys are names of columns of the metadata, and "skin tone". Each table has the results for every value of
+        this column.
+
+    Examples
+    --------
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.inspection import make_report
+    >>> lesions = make_lesions(12, image_size=(96, 128), random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    >>> report = make_report(model, lesions.images)
+    >>> report.table["prediction"].shape
+    (12,)
     """
 
     def __init__(
@@ -62,11 +78,16 @@ class Report:
     def table(self) -> pd.DataFrame:
         """Numbers of each image, with its path or position as index.
 
-        ``score`` is the score of the positive class, or of the predicted class if there is no positive one.
-        ``prediction`` follows, then ``label``, which is missing for unlabeled images. More than two classes have
-        ``probability_<class>``. Next are the quality flags and numbers of :func:`quality_flags`, ``skin_ita`` and
-        ``skin_tone``. A linear model has ``contribution_<criterion>`` and ``intercept``. ``error`` is the reason why an
-        image could not be read.
+        The columns are:
+
+        - ``score``: the score of the positive class, or of the predicted class if there is no positive one.
+        - ``prediction``: the predicted class.
+        - ``label``: the given label, missing for unlabeled images.
+        - ``probability_<class>``: only with more than two classes.
+        - the flags and numbers of :func:`quality_flags`.
+        - ``skin_ita`` and ``skin_tone``: the individual typology angle of the skin in degrees, and its category.
+        - ``contribution_<criterion>`` and ``intercept``: only for a linear model.
+        - ``error``: why the image could not be read.
         """
         import pandas as pd
 
@@ -133,8 +154,8 @@ def make_report(
     """Make a report of a model's predictions, with an explanation of each.
 
     The page has a summary and a card for each image. A card shows the border and the score. It explains the score by
-    the contribution of each criterion, the features with the largest contributions, the most similar labeled lesions,
-    and quality flags. The page can be sorted, filtered, searched and printed.
+    the contribution of each criterion, and by the features with the largest contributions. It also shows the most
+    similar labeled lesions and the quality flags. The page can be sorted, filtered, searched and printed.
 
     Parameters
     ----------
@@ -190,10 +211,11 @@ def make_report(
     Notes
     -----
     Contributions are exact for linear classifiers: the contributions and the intercept add up to the decision function.
-    They are left out for other classifiers. The percentile of a feature is among the images of the report. Similar
-    lesions are the nearest images with a label in `y`, by Euclidean distance between the features as the classifier
-    sees them. The training images are not among them, because a model does not keep them. Skin tones follow from the
-    individual typology angle. Dermoscopic images are not calibrated, so they are approximate.
+    They are left out for other classifiers. The percentile of a feature is its rank among the images of the report (in
+    :class:`ContributionDisplay`, among the training images). Similar lesions are the nearest images with a label in
+    `y`, by Euclidean distance between the features as the classifier sees them. The training images are not among them,
+    because a model does not keep them. Skin tones follow from the individual typology angle. They are only approximate,
+    because dermoscopic images are not calibrated.
 
     Examples
     --------
