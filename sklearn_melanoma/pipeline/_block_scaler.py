@@ -17,18 +17,19 @@ from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
 class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    r"""Scale each feature by another scaler, but a block of learned features by one number.
+    """Scale a block of learned features by one number, and all other columns by a scaler that you choose.
 
     The columns of a Fisher vector belong together. If each were standardized, columns that hardly vary would count
-    most. So the block is centered and divided by one number. The mean squared length of its rows then equals the number
-    of the other columns, as for the same number of standardized columns.
+    most. So the block is centered and divided by one number. The block then has as much weight as all other columns
+    together: the mean squared length of its rows equals the number of the other columns. Standardized columns have the
+    same mean squared length.
 
     Parameters
     ----------
     scaler : transformer or "passthrough"
         Scaler of all other columns, such as :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted. It must
         return as many columns as it gets. "passthrough" does not change the columns.
-    prefix : str, default="fisher\_"
+    prefix : str, default=``"fisher_"``
         Beginning of the names of the columns of the block.
 
     Attributes
@@ -107,6 +108,11 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
         -------
         ndarray of shape (n_samples, n_features)
             The scaled table.
+
+        Raises
+        ------
+        ValueError
+            If the scaler does not return as many columns as it gets.
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)

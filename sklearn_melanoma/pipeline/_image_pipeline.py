@@ -53,9 +53,10 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         only: here or in the search around it.
     on_error : {"raise", "skip"}, default="raise"
         Action if an image can't be read or measured. "raise" raises an error that names the image. "skip" continues,
-        and warns once. It treats the image as an image without a lesion: its features are NaN, and its image is one
-        black pixel. The :class:`SkippedImagesWarning` lists all skipped images with their errors.
-    memory : str or PathLike, optional
+        and warns once. The image then counts as an image without a lesion: its features are NaN. If the last step
+        returns lesions, its lesion is one black pixel. The :class:`SkippedImagesWarning` lists all skipped images with
+        their errors.
+    memory : str, PathLike or joblib.Memory, optional
         Folder of a cache of feature rows, or a :class:`joblib.Memory` with the folder. All pipelines and processes that
         use the same folder share the cache. :doc:`/guide/memory` describes when a cached row is used. By default,
         nothing is cached.
@@ -206,8 +207,10 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         Warns
         -----
         UserWarning
-            Once about the images in which no lesion was found. Once if `memory` can't be used. Each time a worker
-            process dies and its batch is repeated.
+            Once if `memory` can't be used. Each time a worker process dies and its batch is repeated.
+        NoLesionWarning
+            Once about the images in which no lesion was found. Its attribute ``positions`` lists the positions of all
+            of them.
         SkippedImagesWarning
             Once about the skipped images. Its attribute ``skipped`` lists all of them.
         """
@@ -303,6 +306,11 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         -------
         self
             The pipeline itself.
+
+        Raises
+        ------
+        ValueError
+            If the last step has no `set_output`.
         """
         for step in (steps := self._active()):
             if hasattr(step, "set_output"):

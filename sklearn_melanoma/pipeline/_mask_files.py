@@ -41,7 +41,7 @@ def write_masks(
     Parameters
     ----------
     segmenter : transformer
-        A fitted segmenter, or a pipeline that ends in one.
+        A segmenter, or a pipeline that ends in one. It must be fitted if it learns from masks.
     X : sequence of images
         Paths, arrays, PIL images or lesions, of any sizes.
     paths : sequence of paths
@@ -63,8 +63,8 @@ def write_masks(
     Raises
     ------
     ValueError, TypeError, OSError
-        If an image can't be read or a mask can't be written. If `paths` has another length than `X`, or `on_error` has
-        another value.
+        If an image can't be read or a mask can't be written. If `paths` has another length than `X`, a path does not
+        end in ``.png``, or `on_error` has another value.
 
     See Also
     --------

@@ -26,9 +26,9 @@ def transfer_pipeline(
     """Transfer a fitted pipeline to another kind of images, with few or no labels.
 
     All steps between the features and the classifier, such as imputing and scaling, are fitted to the new images.
-    The classifier becomes a :class:`PriorLogisticRegression` with two priors: the prior of the old classifier, and
-    the weights that it learned. A prior has more weight if it fits the new labels better. The labels then correct the
-    weighted mean. Without labels, both priors have the same weight.
+    The classifier becomes a :class:`PriorLogisticRegression`. Its priors are the prior of the old classifier, if that
+    has one, and the weights that the old classifier learned. A prior has more weight if it fits the new labels better.
+    The labels then correct the weighted mean. Without labels, all priors have the same weight.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def transfer_pipeline(
 
     Notes
     -----
-    Between all tested data sets, the transferred model was better than learning from few labels alone. If both sets
-    were of the same kind, it was also better than the prior directions alone. :doc:`/benchmarks/transfer` has the
-    numbers and the limits. Images of the same kind need no transfer.
+    Between all tested data sets, the transferred model was better than learning from few labels alone. For images of
+    the same kind, it was also better than the prior directions alone, but worse than the old model without changes. So
+    images of the same kind need no transfer. :doc:`/benchmarks/transfer` has the numbers and the limits.
 
     Examples
     --------
