@@ -49,6 +49,21 @@ class ModelInfo:
         Versions of Python and of the packages that the model was saved with.
     digest : str
         SHA-256 of the file. It identifies a saved model.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.persistence import read_model_info, save_model
+    >>> lesions = make_lesions(12, image_size=(96, 128), random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(model, Path(folder, "model.skops"), summary={"images": 12})
+    ...     info = read_model_info(Path(folder, "model.skops"))
+    >>> info.classes, info.pos_label, info.summary
+    ((0, 1), 1, {'images': 12})
     """
 
     classes: tuple[Any, ...] | None
@@ -80,11 +95,11 @@ def save_model(
         The file. Its suffix is usually ``.skops``. An existing file is replaced when the new one is complete; its
         permissions do not change. A link is kept, and the file behind it is replaced.
     threshold : Threshold or float, optional
-        Decision threshold. The loaded model predicts the positive class if its probability is at least this number. For
-        a model without probabilities, its score is compared. :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity`
-        finds a threshold. The loaded model is then a :class:`~sklearn.model_selection.FixedThresholdClassifier` around
-        this one. With more than two classes, the threshold of `pos_label` against the rest is only stored in the
-        information about the model; `predict` does not change.
+        Decision threshold; :func:`~sklearn_melanoma.metrics.threshold_at_sensitivity` finds one. The loaded model is
+        then a :class:`~sklearn.model_selection.FixedThresholdClassifier` around `model`. It predicts the positive class
+        if the probability of this class is at least the threshold. For a model without probabilities, the decision
+        function is compared. With more than two classes, the threshold of `pos_label` against the rest is only stored
+        in the information about the model; `predict` does not change.
     pos_label : label, optional
         Label of the positive class, such as ``"melanoma"``. Defaults to the positive class of the classifier, if it
         defines one, like :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with `classes`. Else it
@@ -216,6 +231,21 @@ def load_model(path: PathLike, *, trusted: Sequence[str] = ()) -> Any:
 
     The file may unpack to 1 GiB, in 100 000 entries, and describe 500 000 objects. A forest of 1 000 trees has a tenth
     of that. The `memory` of all steps is set to None.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.persistence import load_model, save_model
+    >>> lesions = make_lesions(12, image_size=(96, 128), random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(model, Path(folder, "model.skops"))
+    ...     loaded = load_model(Path(folder, "model.skops"))
+    >>> bool((loaded.predict(lesions.images) == model.predict(lesions.images)).all())
+    True
     """
     skops = import_skops()
     info, archive = _read(path)
@@ -270,6 +300,21 @@ def read_model_info(path: PathLike) -> ModelInfo:
         If the file is not a model of this package, or is damaged.
     OSError
         If the file can't be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_melanoma import make_melanoma_pipeline
+    >>> from sklearn_melanoma.datasets import make_lesions
+    >>> from sklearn_melanoma.persistence import read_model_info, save_model
+    >>> lesions = make_lesions(12, image_size=(96, 128), random_state=0)
+    >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
+    >>> with TemporaryDirectory() as folder:
+    ...     save_model(model, Path(folder, "model.skops"), threshold=0.3)
+    ...     info = read_model_info(Path(folder, "model.skops"))
+    >>> info.threshold, info.feature_names[:2]
+    (0.3, ('area', 'perimeter_ratio'))
     """
     return _read(path)[0]
 

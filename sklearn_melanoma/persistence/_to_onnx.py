@@ -35,7 +35,8 @@ def to_onnx(model: BaseEstimator, *, threshold: Threshold | float | None = None,
         - Output ``label``: the predicted classes, of shape (n_samples,). They are strings or int64; bools become 0 and
           1.
         - Output ``probabilities``: float64 of shape (n_samples, n_classes), in the order of `classes_`. A classifier
-          without probabilities has ``scores`` instead: its decision function, of shape (n_samples, 1) for two classes.
+          without probabilities has ``scores`` instead: its decision function, of shape (n_samples, 1) for two classes
+          and (n_samples, n_classes) for more.
 
         The metadata are JSON texts by name: ``feature_names``, the columns of the input, ``classes``, ``pos_label``,
         ``threshold`` and ``versions``.
