@@ -218,24 +218,23 @@ def make_melanoma_pipeline(
     Parameters
     ----------
     features : {"all", "survey", "learned"}, default="all"
-        "survey" is the system of the survey that this package implements. It segments gray levels by threshold and
-        watershed. Its three features are the area, the maximum span, and the perimeter divided by the perimeter of the
-        circumscribed circle. Its classifier is scikit-learn's self-training. It reads images at 192 pixels, the size at
-        which masks are computed. "all" corrects uneven light before it segments, and computes morphology, color,
-        texture and ABCD features at 384 pixels. Its classifier starts from the expected direction of each feature.
-        "learned" adds the features of a :class:`~sklearn_melanoma.features.FisherVectorEncoder`, which learns from all
-        images, labeled or not.
+        Features, with the segmentation before and the classifier after them:
+
+        - "all" corrects uneven light before it segments, and computes morphology, color, texture and ABCD features at
+          384 pixels. Its classifier starts from the expected direction of each feature.
+        - "survey" is the system of a survey of medical image segmentation with few labels. It segments gray levels by
+          threshold and watershed. Its three features are the area, the maximum span, and the perimeter divided by the
+          perimeter of the circumscribed circle. Its classifier is scikit-learn's self-training. It reads images at 192
+          pixels, the size at which masks are computed.
+        - "learned" is "all" with the features of a :class:`~sklearn_melanoma.features.FisherVectorEncoder`, which
+          learns from all images, labeled or not.
     classifier : estimator, optional
-        Any scikit-learn classifier. If it would treat -1, the missing label, as a class, it becomes the `estimator` of
-        a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`. Its notes list the classifiers that need
-        this. The classifier then learns from the labeled images only, and its parameters are called
-        ``classify__estimator__…``. The default for "survey" is self-training with a logistic regression. It accepts any
-        labels but needs some of each class. The default for "all" and "learned" is a
+        Any scikit-learn classifier. By default, "all" and "learned" use a
         :class:`~sklearn_melanoma.semi_supervised.PriorLogisticRegression` with the prior "literature" (the weights of
-        :func:`~sklearn_melanoma.features.feature_directions`) and ``alpha="evidence"``. Its labels are 1 = melanoma and
-        0 = other, or names of two or more diagnoses, and -1 = unlabeled. If all images are unlabeled, the classes are 0
-        and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``. Use the parameter `classes` also to
-        name diagnoses that are numbers or unknown words.
+        :func:`~sklearn_melanoma.features.feature_directions`) and ``alpha="evidence"``, and "survey" uses self-training
+        with a logistic regression. Most other classifiers would treat -1, the missing label, as a class. Such a
+        classifier is put into a :class:`~sklearn_melanoma.semi_supervised.LabeledOnlyClassifier`, whose notes list the
+        exceptions. It learns from the labeled images only, and its parameters are called ``classify__estimator__…``.
     columns : sequence of str, optional
         Columns of the patient, such as ``["age", "sex"]``. The input is then a DataFrame with these columns and a
         column of images. The features are the features of the images, then those of the patient, such as ``age`` and
@@ -244,7 +243,7 @@ def make_melanoma_pipeline(
         Name of the column of images. By default, the pipeline finds it by its content.
     n_jobs : int, optional
         Number of processes that read and measure images.
-    memory : str or PathLike, optional
+    memory : str, PathLike or joblib.Memory, optional
         Folder of a cache of feature rows, so that a search reads each image once; see
         :doc:`/guide/memory`. By default, nothing is cached.
 
@@ -252,10 +251,10 @@ def make_melanoma_pipeline(
     -------
     Pipeline
         Pipeline with the steps ``features`` (an :class:`ImagePipeline` of ``read``, ``clean``, ``segment`` and
-        ``measure``), ``impute``, ``scale`` and ``classify``. Parameters of a search have names such as
-        ``classify__threshold`` and ``features__segment__margin``. The columns of its tables have names. It checks
-        labels before it reads images. Its `score` leaves out unlabeled images. Its `pos_label_` is the label of the
-        positive class, if the classifier or the labels 0 and 1 determine it.
+        ``measure``), ``impute``, ``scale`` and ``classify``. In a search, its parameters have names such as
+        ``classify__threshold`` and ``features__segment__margin``. Each step before the classifier returns a DataFrame
+        with named columns. `fit` checks the labels before it reads an image. `score` leaves out unlabeled images.
+        `pos_label_` is the label of the positive class, if the classifier or the labels 0 and 1 determine it.
 
     Raises
     ------
@@ -267,8 +266,15 @@ def make_melanoma_pipeline(
 
     Notes
     -----
-    "all" scales each feature by its rank among the images of `fit`. A new image therefore never gets more extreme
-    values than the most extreme image of `fit`.
+    The default classifiers accept these labels:
+
+    - "all" and "learned": 1 = melanoma, 0 = other, -1 = unlabeled; or names of two or more diagnoses, and -1. If all
+      images are unlabeled, the classes are 0 and 1, or those of ``set_params(classify__classes=("nv", "mel", "bcc"))``.
+      Use the parameter `classes` also to name diagnoses that are numbers or unknown words.
+    - "survey": any labels, some of each class.
+
+    "all" and "learned" scale each feature by its rank among the images of `fit`, except for the columns of the Fisher
+    vector. A new image therefore never gets more extreme values of these features than the most extreme image of `fit`.
 
     Examples
     --------
