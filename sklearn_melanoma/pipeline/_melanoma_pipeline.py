@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -29,6 +30,7 @@ from sklearn_melanoma.features import (
 from sklearn_melanoma.images import ImageReader
 from sklearn_melanoma.metrics._positive import infer_pos_label
 from sklearn_melanoma.model_selection._labels import read_labels, take_labels
+from sklearn_melanoma.pipeline._array_steps import without_names
 from sklearn_melanoma.pipeline._block_scaler import BlockScaler
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._metadata import MetadataPipeline
@@ -99,9 +101,7 @@ class MelanomaPipeline(Pipeline):
         ndarray of shape (n_samples,)
             Elements of `classes_`.
         """
-        self._check_samples(X)
-        with named_columns(X):
-            return super().predict(X, **params)
+        return self._call("predict", X, params)
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: Any, **params: Any) -> Any:
@@ -119,9 +119,7 @@ class MelanomaPipeline(Pipeline):
         ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
-        self._check_samples(X)
-        with named_columns(X):
-            return super().predict_proba(X, **params)
+        return self._call("predict_proba", X, params)
 
     @available_if(_has("decision_function"))
     def decision_function(self, X: Any, **params: Any) -> Any:
@@ -139,9 +137,22 @@ class MelanomaPipeline(Pipeline):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Scores, in the shape that the classifier returns.
         """
+        return self._call("decision_function", X, params)
+
+    def _call(self, method: str, X: Any, params: dict[str, Any]) -> Any:
+        """Call a method of the pipeline; if possible, the steps after the features take an array instead of a table."""
         self._check_samples(X)
+        measure, rest = self.steps[0][1], Pipeline(self.steps[1:])
+        nameless = without_names(rest) if isinstance(measure, ImagePipeline) and not params else None
         with named_columns(X):
-            return super().decision_function(X, **params)
+            if nameless is None:
+                return getattr(super(), method)(X, **params)
+            rows = measure.transform(X)
+            names = list(getattr(rows, "columns", ()))
+            if names != list(getattr(self.steps[1][1], "feature_names_in_", ())):
+                return getattr(rest, method)(rows)  # scikit-learn's error
+            with config_context(transform_output="default"):
+                return getattr(nameless, method)(np.asarray(rows))
 
     def _check_samples(self, X: Any) -> None:
         """Raise an error if there are no samples, or images are given to steps that take a table."""

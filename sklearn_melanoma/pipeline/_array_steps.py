@@ -1,0 +1,41 @@
+"""Steps that take arrays instead of tables, because checks of a table cost a millisecond for each step."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from sklearn_melanoma.pipeline._block_scaler import BlockScaler
+from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+
+# Steps that, once fitted, use columns by their positions alone.
+_BY_POSITION = (SimpleImputer, QuantileTransformer, StandardScaler, BlockScaler, PriorLogisticRegression)
+
+
+def without_names(step: Any) -> Any:
+    """Return a copy of a fitted step that takes arrays.
+
+    Parameters
+    ----------
+    step : estimator
+        A step, or a :class:`~sklearn.pipeline.Pipeline` of several. What they learned is not copied.
+
+    Returns
+    -------
+    estimator or None
+        It returns arrays if ``transform_output`` of :func:`sklearn.config_context` is "default". None if the step is
+        not fitted, or may need the names of the columns.
+    """
+    if type(step) is Pipeline:
+        members = [(name, without_names(member)) for name, member in step.steps]
+        return None if any(member is None for _, member in members) else Pipeline(members)
+    if type(step) not in _BY_POSITION or not hasattr(step, "n_features_in_"):  # a subclass may use the names
+        return None
+    nameless = copy(step)
+    for attribute in ("feature_names_in_", "_sklearn_output_config"):
+        vars(nameless).pop(attribute, None)
+    return nameless
