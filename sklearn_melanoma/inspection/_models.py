@@ -16,6 +16,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma._base import list_steps, split_first_step
+from sklearn_melanoma._sklearn_compat import get_tuned_label
 from sklearn_melanoma._typing import Array
 from sklearn_melanoma.metrics._positive import find_pos_label, get_pos_label
 
@@ -189,7 +190,8 @@ def find_decision(model: Any, pos_label: Any = None) -> Decision:
             chosen = part.threshold
         if chosen is not None:
             asked = part.response_method if hasattr(part, "response_method") else "auto"
-            of_second = getattr(part, "pos_label", None) in (None, classes[1])
+            tuned = hasattr(part, "best_threshold_")
+            of_second = (get_tuned_label(part) if tuned else part.pos_label) in (None, classes[1])
             method = method if asked == "auto" else asked
             threshold = float(chosen) if of_second == (positive == classes[1]) else _turn(float(chosen), method)
             break

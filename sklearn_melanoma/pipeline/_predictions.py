@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_melanoma._validation import check_images, source_name
+from sklearn_melanoma.inspection._models import compute_scores, find_decision
 from sklearn_melanoma.metrics import Threshold
-from sklearn_melanoma.metrics._positive import find_pos_label, get_positive_scores, infer_pos_label
+from sklearn_melanoma.metrics._positive import find_pos_label
 from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._warnings import record_problems
@@ -83,7 +84,7 @@ def predict_images(
         has none; for a saved one, :func:`~sklearn_melanoma.persistence.read_model_info` returns it.
     pos_label : label, optional
         Label of the positive class. Defaults to the positive class of the classifier, else to 1 or True for the labels
-        0 and 1, or False and True.
+        0 and 1, or False and True. Required for other labels if the classifier defines no positive class.
 
     Returns
     -------
@@ -166,16 +167,9 @@ def _score_images(model: Any, X: Any, threshold: Threshold | float | None, pos_l
             pos_label = find_pos_label(labels, pos_label, estimator=model, name="classes_")
             columns["positive"] = scores[:, labels.index(pos_label)] >= cut
         return columns
-    pos_label = infer_pos_label(model) if pos_label is None else pos_label
-    pos_label = labels[1] if pos_label is None else find_pos_label(labels, pos_label, name="classes_")
-    scores = get_positive_scores(model, X, pos_label)
-    positive = scores >= (_find_threshold(model) if cut is None else cut)
+    decision = find_decision(model, pos_label)
+    pos_label = decision.pos_label
+    scores = compute_scores(model, X, decision)[:, labels.index(pos_label)]
+    positive = scores >= (cast(float, decision.threshold) if cut is None else cut)
     other = next(label for label in labels if label != pos_label)
     return {"score": scores, "label": np.where(positive, pos_label, other).astype(classes.dtype), "positive": positive}
-
-
-def _find_threshold(model: Any) -> float:
-    threshold = getattr(model, "threshold", "auto")
-    if isinstance(threshold, int | float):
-        return float(threshold)
-    return 0.5 if hasattr(model, "predict_proba") else 0.0

@@ -1,12 +1,14 @@
 """Tests of tables of predictions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.metrics import fbeta_score, make_scorer
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -46,6 +48,39 @@ def test_labels_of_words_in_any_order(lesions, model):
     np.testing.assert_array_equal(table["score"], worded.predict_proba(lesions.images)[:, 0])
     np.testing.assert_array_equal(table["label"], fixed.predict(lesions.images))
     assert table["label"][table["positive"].astype(bool)].eq("melanoma").all()
+
+
+def test_positive_class_of_words_must_be_known(lesions):
+    words = np.where(lesions.target == 1, "melanoma", "nevus")
+    model = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, words)
+    with pytest.raises(ValueError, match=r"pos_label must say which of the labels \['melanoma', 'nevus'\] in classes_"):
+        predict_images(model, lesions.images)
+    table = predict_images(model, lesions.images, pos_label="melanoma")
+    np.testing.assert_array_equal(table["score"], model.predict_proba(lesions.images)[:, 0])
+
+
+THRESHOLDS = {
+    "fixed": lambda model: FixedThresholdClassifier(model, threshold=0.3, pos_label="melanoma"),
+    "on the decision function": lambda model: FixedThresholdClassifier(
+        model, threshold=-0.5, pos_label="melanoma", response_method="decision_function"
+    ),
+    "tuned": lambda model: TunedThresholdClassifierCV(
+        model, scoring=make_scorer(fbeta_score, beta=3, pos_label="melanoma"), cv="prefit", refit=False
+    ),
+}
+
+
+@pytest.mark.parametrize("pos_label", ["melanoma", "nevus"])
+@pytest.mark.parametrize("make", THRESHOLDS.values(), ids=THRESHOLDS.keys())
+def test_labels_are_the_model_s_for_both_classes(lesions, make, pos_label):
+    words = np.where(lesions.target == 1, "melanoma", "nevus")
+    plain = make_melanoma_pipeline("survey", LogisticRegression()).fit(lesions.images, words)
+    changed = make(FrozenEstimator(plain)).fit(lesions.images, words)
+    table = predict_images(changed, lesions.images, pos_label=pos_label)
+    np.testing.assert_array_equal(table["label"], changed.predict(lesions.images))
+    np.testing.assert_array_equal(table["label"] == pos_label, table["positive"].astype(bool))
+    assert (table["label"] != plain.predict(lesions.images)).any()  # the threshold has an effect
+    pd.testing.assert_frame_equal(predict_images(FrozenEstimator(changed), lesions.images, pos_label=pos_label), table)
 
 
 def test_images_without_lesion_or_unreadable_get_no_score(lesions, model, skin, tmp_path):
