@@ -758,6 +758,11 @@ def test_rows_held_in_process_are_bounded(make_pipeline, log, images, monkeypatc
     assert count_reads(log) == 12
     (held,) = row_cache._HELD.values()
     assert sum(map(len, held.rows.values())) <= 7
+    row_cache._HELD.clear()  # as in another process, which reads all rows at once
+    np.testing.assert_array_equal(pipeline.transform(images), rows)
+    (held,) = row_cache._HELD.values()
+    assert not any(held.rows.values())
+    assert count_reads(log) == 12
 
 
 # Processes

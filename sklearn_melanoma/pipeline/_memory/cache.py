@@ -49,17 +49,21 @@ class _ProcessCache:
         self.off_until = 0.0  # time.monotonic from which a failed store is used again
 
     def add_rows(self, steps_key: bytes, rows: dict[bytes, CachedRow]) -> None:
-        self._grow(sum(row.numbers.nbytes + _OVERHEAD for row in rows.values()))
-        self.rows.setdefault(steps_key, {}).update(rows)
+        if self._make_room(sum(row.numbers.nbytes + _OVERHEAD for row in rows.values())):
+            self.rows.setdefault(steps_key, {}).update(rows)
 
     def add_files(self, files: dict[str, tuple[FileStamp, bytes]]) -> None:
-        self._grow(sum(len(path) + _OVERHEAD for path in files))
-        self.files.update(files)
+        if self._make_room(sum(len(path) + _OVERHEAD for path in files)):
+            self.files.update(files)
 
-    def _grow(self, size: int) -> None:
+    def _make_room(self, size: int) -> bool:
+        """Return whether a number of bytes fits, and count them; drop everything if it fits only then."""
+        if size > MAX_HELD:
+            return False
         self.size += size
         if self.size > MAX_HELD:
             self.rows, self.files, self.size = {}, {}, size
+        return True
 
 
 _HELD: dict[str, _ProcessCache] = {}  # by folder
