@@ -114,5 +114,5 @@ def find_task(task: int) -> DataSet:
     """Return the description of the data of a task."""
     datasets = {1: _catalog.ISIC_2018_TASK_1, 3: _catalog.ISIC_2018_TASK_3}
     if not isinstance(task, Integral) or task not in datasets:
-        raise ValueError(f"task must be 1 (borders) or 3 (diagnoses), got {task!r}. Pass one of them.")
+        raise ValueError(f"task must be 1 (masks) or 3 (diagnoses), got {task!r}. Pass one of them.")
     return datasets[task]

@@ -79,7 +79,7 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
     Raises
     ------
     ValueError
-        If a mask can't be read, is not 2-D or not a mask, or the shapes differ.
+        If a mask can't be read, is not 2-D or not a mask, the shapes differ, or `threshold` is out of its range.
     TypeError
         If a mask holds neither bools nor numbers.
     OSError
@@ -99,6 +99,8 @@ def threshold_jaccard(y_true: ArrayLike | PathLike, y_pred: ArrayLike | PathLike
     >>> threshold_jaccard([[1, 1, 1, 0]], [[0, 1, 1, 1]])
     0.0
     """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie in 0..1, got {threshold!r}. 65 % is 0.65.")
     jaccard = mask_jaccard(y_true, y_pred)
     return jaccard if jaccard >= threshold else 0.0
 

@@ -92,8 +92,9 @@ def predict_images(
         One row for each image, with its path or position as index.
 
         score : float
-            Probability of the positive class; the decision function if the model has no probabilities. With more than
-            two classes, there is a column ``score <class>`` for each class instead.
+            Probability of the positive class; the decision function if the model has no probabilities, or its threshold
+            is for the decision function. With more than two classes, there is a column ``score <class>`` for each class
+            instead.
         label : object
             Predicted class. With two classes, the class by the threshold; with more, the most probable one.
         positive : bool

@@ -146,7 +146,7 @@ def test_isic_2018_without_the_table_of_lesions(isic_2018):
 
 
 def test_isic_2018_invalid(isic_2018):
-    with pytest.raises(ValueError, match=r"task must be 1 \(borders\) or 3 \(diagnoses\), got 2"):
+    with pytest.raises(ValueError, match=r"task must be 1 \(masks\) or 3 \(diagnoses\), got 2"):
         load_isic_2018(isic_2018, task=2)
     name = "ISIC2018_Task3_Test_GroundTruth"
     write(isic_2018, f"{name}/{name}.csv", "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\nISIC_5,1,1,0,0,0,0,0\n")

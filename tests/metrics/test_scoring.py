@@ -53,6 +53,13 @@ def masks(images):
     return [image < 0.3 for image in images]
 
 
+@pytest.mark.parametrize("threshold", [65, -0.1, float("nan")])
+def test_threshold_of_the_jaccard_index_is_a_fraction(threshold):
+    with pytest.raises(ValueError, match=r"threshold must lie in 0\.\.1, got"):
+        threshold_jaccard(WHOLE, HALF, threshold=threshold)
+
+
+
 class TestMaskScores:
     def test_one_score_per_image(self):
         scores = mask_scores([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard)

@@ -762,7 +762,7 @@ def test_rows_held_in_process_are_bounded(make_pipeline, log, images, monkeypatc
     np.testing.assert_array_equal(pipeline.transform(images), rows)
     (held,) = row_cache._HELD.values()
     assert not any(held.rows.values())
-    assert count_reads(log) == 12
+    assert count_reads(log) == 0
 
 
 # Processes
