@@ -41,7 +41,7 @@ from benchmarks._report import (
 from benchmarks._simple_features import N_SIMPLE, compute_simple_features
 from benchmarks._statistics import gain_interval
 from benchmarks._tables import FAMILIES, segment_images
-from benchmarks._timing import time_call, time_methods
+from benchmarks._timing import time_methods
 from sklearn_melanoma import Lesion, make_melanoma_pipeline
 from sklearn_melanoma.features import FisherVectorEncoder, RadiomicsFeatures
 from sklearn_melanoma.images import read_mask
@@ -83,7 +83,6 @@ INTRO = (
     "results of each other, so all four together cost less than their sum. The time of Fisher vectors does not include "
     "learning.",
 )
-SPEED_NOTE = "From file to all features with two processes: {speed:.0f} images per second."
 
 AUC_COLUMNS = {
     "features": text("features"),
@@ -223,7 +222,7 @@ def count_columns(rows: Rows, name: str) -> int:
     return sum(rows[family].shape[1] for family in SETS[name])
 
 
-def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[Any]) -> Section:
+def make_cost_section(title: str, segmented: Sequence[Lesion]) -> Section:
     """Return the table of times: each family on a lesion without earlier results, and all families together."""
 
     def transform(families: Sequence[BaseEstimator], lesion: Lesion) -> None:
@@ -256,14 +255,7 @@ def make_cost_section(title: str, segmented: Sequence[Lesion], images: Sequence[
         }
         for name, values in times.items()
     ]
-    return Section(title, COST_COLUMNS, records, [SPEED_NOTE.format(speed=measure_speed(images))])
-
-
-def measure_speed(images: Sequence[Any]) -> float:
-    """Return the images per second from file to all features with two processes that were started before."""
-    step = make_melanoma_pipeline(n_jobs=2)["features"]
-    step.fit_transform(images[:64])  # a single batch would start no process
-    return len(images) / time_call(step.fit_transform, images).seconds
+    return Section(title, COST_COLUMNS, records)
 
 
 def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> list[Section]:
@@ -278,7 +270,7 @@ def run_set(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: P
         title = f"{name}: automatic and experts' masks"
         sections.append(make_mask_section(title, rows, experts, lesions, repeats=repeats, n_jobs=n_jobs))
     title = f"{name}: cost of the features, masks given"
-    return [*sections, make_cost_section(title, segmented, lesions.images[:200])]
+    return [*sections, make_cost_section(title, segmented)]
 
 
 def run_trees(name: str, lesions: Bunch, *, repeats: int, n_jobs: int, progress: Progress) -> Section:

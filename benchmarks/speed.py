@@ -1,4 +1,4 @@
-"""Speed from a JPEG file to three features, compared with the usual OpenCV and scikit-image scripts."""
+"""Speed from a file to features, compared with the usual OpenCV and scikit-image scripts, and with two processes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import typer
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
-from benchmarks._data import load_sets
+from benchmarks._data import load_sets, save_images
 from benchmarks._options import DataOption, ResultsOption
 from benchmarks._report import (
     RESULTS,
@@ -40,6 +41,8 @@ WIDTHS = (768, 1536, 3072)
 SET = "isic2017_large"
 REFERENCE = "OpenCV script"
 DECODING = "OpenCV, decoding alone"
+PARALLEL_SETS = ("ph2", "isic2017", "ham10000")
+PROCESSES, PARALLEL_IMAGES = 2, 100
 
 INTRO = (
     "Time from a JPEG file to area, perimeter over that of the circumscribed circle, and maximum span. "
@@ -51,6 +54,15 @@ INTRO = (
     ".transform([path])`. The scripts are in `_scripts.py`.",
 )
 STAGE_NOTE = "Milliseconds of each stage of our pipelines, quartiles in brackets."
+CALL_NOTE = (
+    "All images of a width in one call, `transform(paths)`, as for a folder. The scripts loop over the same images in "
+    "turn with it. Medians of {rounds} rounds."
+)
+PARALLEL_NOTE = (
+    f'`make_melanoma_pipeline(n_jobs={PROCESSES})["features"].transform(paths)`: every feature of the first '
+    f"{PARALLEL_IMAGES} images of each data set. In the last column, the time includes the start of the processes. "
+    "Medians of {rounds} rounds."
+)
 
 COLUMNS = {
     "width": number("width", "d"),
@@ -64,6 +76,18 @@ STAGE_COLUMNS = {
     "width": number("width", "d"),
     "features": text("features"),
     **{name: interval(name, ".1f") for name in STAGES},
+}
+CALL_COLUMNS = {
+    "width": number("width", "d"),
+    "features": text("features"),
+    "ms per image": number("milliseconds", ".1f"),
+    "time over the OpenCV script's": number("ratio", ".2f"),
+    "over its decoding": number("decoding_ratio", ".2f"),
+}
+PARALLEL_COLUMNS = {
+    "images": text("data"),
+    "images per second": number("running", ".0f"),
+    "with the start of the processes": number("starting", ".0f"),
 }
 
 
@@ -104,12 +128,52 @@ def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str
     return {"features": f'"{features}"', **dict(zip(STAGES, map(find_quartiles, seconds * 1e3), strict=True))}
 
 
+def time_calls(paths: Sequence[str], *, rounds: int) -> list[dict[str, Any]]:
+    """Return the time per image of our pipelines for all images in one call, and of the scripts for the same images."""
+
+    def loop(method: Callable[[str], Any]) -> None:
+        for path in paths:
+            method(path)
+
+    pipelines = {f'"{features}"': make_melanoma_pipeline(features)["features"] for features in ("survey", "all")}
+    seconds: dict[str, list[float]] = {name: [] for name in (REFERENCE, DECODING, *pipelines)}
+    for _ in range(rounds):
+        for name, method in {REFERENCE: opencv_script, DECODING: cv2.imread}.items():
+            seconds[name].append(time_call(loop, method).seconds)
+        for name, pipeline in pipelines.items():
+            seconds[name].append(time_call(pipeline.transform, paths).seconds)
+    return [
+        {
+            "features": name,
+            "milliseconds": 1e3 * np.median(seconds[name]) / len(paths),
+            "ratio": np.median(np.divide(seconds[name], seconds[REFERENCE])),
+            "decoding_ratio": np.median(np.divide(seconds[name], seconds[DECODING])),
+        }
+        for name in pipelines
+    ]
+
+
+def time_processes(data: str, paths: Sequence[str], *, rounds: int) -> dict[str, Any]:
+    """Return the images per second of two processes that were started before, and of two that are started."""
+    features = make_melanoma_pipeline(n_jobs=PROCESSES)["features"]
+    starting, running = [], []
+    for _ in range(rounds):
+        get_reusable_executor().shutdown()
+        starting.append(time_call(features.transform, paths).seconds)
+        running.append(time_call(features.transform, paths).seconds)
+    return {
+        "data": f"{data}: {len(paths)}",
+        "running": len(paths) / np.median(running),
+        "starting": len(paths) / np.median(starting),
+    }
+
+
 def time_widths(
     images: Sequence[Any], *, rounds: int, progress: Progress
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Time every method and every stage of our pipelines at every width."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Time every method, every stage of our pipelines, and their calls with all images, at every width."""
     methods = make_methods()
-    records, stages = [], []
+    records, stages, calls = [], [], []
     keep_freed_memory()
     with TemporaryDirectory() as folder:
         for width in WIDTHS:
@@ -129,7 +193,8 @@ def time_widths(
             stages += [
                 {"width": width, **time_stages(paths, features, rounds=rounds)} for features in ("survey", "all")
             ]
-    return records, stages
+            calls += [{"width": width, **record} for record in time_calls(paths, rounds=rounds)]
+    return records, stages, calls
 
 
 def main(
@@ -138,16 +203,26 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Number of times that every image is timed.")] = 5,
     results: ResultsOption = RESULTS,
 ) -> None:
-    """Time the way from a JPEG file to features, one image at a time, on one thread."""
+    """Time the way from a file to features, on one thread and with two processes."""
     if data is None:
         source, chosen = SYNTHETIC, make_lesions(images, image_size=(576, 768), random_state=0).images
     else:
         source, chosen = SET, load_sets(data, (SET,))[SET].images[:images]
     cv2.setNumThreads(1)
-    with threadpool_limits(1), progress_bar() as progress:
-        records, stages = time_widths(chosen, rounds=rounds, progress=progress)
+    with threadpool_limits(1), progress_bar() as progress, TemporaryDirectory() as folder:
+        records, stages, calls = time_widths(chosen, rounds=rounds, progress=progress)
+        parallel = [
+            time_processes(name, save_images(lesions.images[:PARALLEL_IMAGES], Path(folder)), rounds=rounds)
+            for name, lesions in load_sets(data, PARALLEL_SETS).items()
+        ]
     intro = [*fill_in(INTRO, n_images=len(chosen), source=source, rounds=rounds), *synthetic_note([source])]
-    sections = [Section("Time", COLUMNS, records), Section("Stages", STAGE_COLUMNS, stages, [STAGE_NOTE])]
+    call_note, parallel_note = fill_in((CALL_NOTE, PARALLEL_NOTE), rounds=rounds)
+    sections = [
+        Section("Time", COLUMNS, records),
+        Section("Stages", STAGE_COLUMNS, stages, [STAGE_NOTE]),
+        Section("One call", CALL_COLUMNS, calls, [call_note]),
+        Section("Two processes", PARALLEL_COLUMNS, parallel, [parallel_note]),
+    ]
     packages = ("opencv-python-headless",)
     write_report("speed", title="Speed", intro=intro, sections=sections, folder=results, packages=packages)
 
