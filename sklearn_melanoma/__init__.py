@@ -21,42 +21,8 @@ The subpackages, in the order in which an image passes them:
 The package is a research tool and not a medical device.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sklearn_melanoma._lesion import Lesion
-    from sklearn_melanoma.pipeline import make_melanoma_pipeline
+import lazy_loader as lazy
 
 __version__ = "0.1.0"
 
-__all__ = ["Lesion", "__version__", "make_melanoma_pipeline"]
-
-_MODULES = {"Lesion": "_lesion", "make_melanoma_pipeline": "pipeline"}
-_STAGES = (
-    "datasets",
-    "experimental",
-    "features",
-    "images",
-    "inspection",
-    "metrics",
-    "model_selection",
-    "persistence",
-    "pipeline",
-    "preprocessing",
-    "segmentation",
-    "semi_supervised",
-)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, *_STAGES]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a subpackage, or a name in one, at its first use, as scikit-learn does."""
-    if name in _STAGES:
-        return import_module(f"sklearn_melanoma.{name}")
-    if name in _MODULES:
-        return getattr(import_module(f"sklearn_melanoma.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'sklearn_melanoma' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

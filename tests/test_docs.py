@@ -18,7 +18,7 @@ import sklearn
 import typer
 from packaging.version import Version
 
-from sklearn_melanoma import _STAGES as STAGES
+import sklearn_melanoma
 from sklearn_melanoma import __version__
 from sklearn_melanoma.cli import app
 from sklearn_melanoma.datasets import make_lesions
@@ -26,6 +26,7 @@ from sklearn_melanoma.segmentation import PixelPerceptron
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+STAGES = [name for name in sklearn_melanoma.__all__ if (ROOT / "sklearn_melanoma" / name).is_dir()]
 GALLERY = sorted((ROOT / "docs" / "gallery").glob("*/*.py"))
 BLOCK = re.compile(
     r"(?P<skip>^% not run: [^\n]+\n)?(?:^% needs: scikit-learn (?P<version>\S+)\n)?^```python\n(?P<code>.*?)^```$",

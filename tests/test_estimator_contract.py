@@ -714,5 +714,5 @@ def test_stages_are_attributes_of_the_package():
     assert {name for name in dir(sklearn_melanoma) if inspect.ismodule(getattr(sklearn_melanoma, name))} == public - {
         "cli"
     }
-    with pytest.raises(AttributeError, match="module 'sklearn_melanoma' has no attribute 'featurs'"):
+    with pytest.raises(AttributeError, match="No sklearn_melanoma attribute featurs"):
         sklearn_melanoma.featurs  # noqa: B018

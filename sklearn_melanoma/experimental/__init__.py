@@ -1,6 +1,5 @@
 """Experimental estimators without a measured gain on real images; they may change without deprecation."""
 
-from sklearn_melanoma.experimental._augmented_classifier import AugmentedClassifier
-from sklearn_melanoma.experimental._invariant_projection import InvariantProjection
+import lazy_loader as lazy
 
-__all__ = ["AugmentedClassifier", "InvariantProjection"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

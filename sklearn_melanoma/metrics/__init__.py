@@ -1,38 +1,5 @@
 """Metrics of masks and of classification scores."""
 
-from sklearn_melanoma.metrics._classification import score_report, threshold_at_sensitivity
-from sklearn_melanoma.metrics._groups import average_by_group
-from sklearn_melanoma.metrics._masks import (
-    mask_agreement,
-    mask_dice,
-    mask_jaccard,
-    mask_sensitivity,
-    mask_specificity,
-    threshold_jaccard,
-)
-from sklearn_melanoma.metrics._scoring import (
-    MeanInterval,
-    make_mask_scorer,
-    mask_scores,
-    mean_interval,
-    mean_mask_score,
-)
-from sklearn_melanoma.metrics._threshold import Threshold
+import lazy_loader as lazy
 
-__all__ = [
-    "MeanInterval",
-    "Threshold",
-    "average_by_group",
-    "make_mask_scorer",
-    "mask_agreement",
-    "mask_dice",
-    "mask_jaccard",
-    "mask_scores",
-    "mask_sensitivity",
-    "mask_specificity",
-    "mean_interval",
-    "mean_mask_score",
-    "score_report",
-    "threshold_at_sensitivity",
-    "threshold_jaccard",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

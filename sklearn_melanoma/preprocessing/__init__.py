@@ -1,7 +1,5 @@
 """Preprocessing: removal of hair and normalization of colors."""
 
-from sklearn_melanoma.preprocessing._color import normalize_color
-from sklearn_melanoma.preprocessing._estimators import ColorNormalizer, HairRemover
-from sklearn_melanoma.preprocessing._hair import detect_hair, remove_hair
+import lazy_loader as lazy
 
-__all__ = ["ColorNormalizer", "HairRemover", "detect_hair", "normalize_color", "remove_hair"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,13 +1,5 @@
 """Classifiers of feature rows with few labels, in addition to those of scikit-learn."""
 
-from sklearn_melanoma.semi_supervised._balanced_self_training import BalancedSelfTrainingClassifier
-from sklearn_melanoma.semi_supervised._co_training import CoTrainingClassifier
-from sklearn_melanoma.semi_supervised._labeled_only import LabeledOnlyClassifier
-from sklearn_melanoma.semi_supervised._prior_logistic_regression import PriorLogisticRegression
+import lazy_loader as lazy
 
-__all__ = [
-    "BalancedSelfTrainingClassifier",
-    "CoTrainingClassifier",
-    "LabeledOnlyClassifier",
-    "PriorLogisticRegression",
-]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -59,7 +59,6 @@ def test_threshold_of_the_jaccard_index_is_a_fraction(threshold):
         threshold_jaccard(WHOLE, HALF, threshold=threshold)
 
 
-
 class TestMaskScores:
     def test_one_score_per_image(self):
         scores = mask_scores([WHOLE, None, HALF], [HALF, HALF, HALF], mask_jaccard)
