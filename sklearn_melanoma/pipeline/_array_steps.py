@@ -6,14 +6,25 @@ from copy import copy
 from typing import Any
 
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma.pipeline._block_scaler import BlockScaler
-from sklearn_melanoma.semi_supervised import PriorLogisticRegression
+from sklearn_melanoma.semi_supervised import LabeledOnlyClassifier, PriorLogisticRegression
 
 # Steps that, once fitted, use columns by their positions alone.
-_BY_POSITION = (SimpleImputer, QuantileTransformer, StandardScaler, BlockScaler, PriorLogisticRegression)
+_BY_POSITION = (
+    SimpleImputer,
+    QuantileTransformer,
+    StandardScaler,
+    BlockScaler,
+    PriorLogisticRegression,
+    LogisticRegression,
+    SelfTrainingClassifier,
+    LabeledOnlyClassifier,
+)
 
 
 def without_names(step: Any) -> Any:
@@ -38,4 +49,7 @@ def without_names(step: Any) -> Any:
     nameless = copy(step)
     for attribute in ("feature_names_in_", "_sklearn_output_config"):
         vars(nameless).pop(attribute, None)
+    if type(step) is LabeledOnlyClassifier:  # unlike SelfTrainingClassifier, it hands tables on
+        nameless.estimator_ = without_names(step.estimator_)
+        return None if nameless.estimator_ is None else nameless
     return nameless

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
@@ -82,6 +84,8 @@ def test_same_scores_with_any_scaler(lesions, scale, takes_arrays):
         ("survey", {}),
         ("learned", {}),
         ("all", {"classifier": LogisticRegression()}),
+        ("all", {"classifier": RandomForestClassifier(10, random_state=0)}),
+        ("all", {"classifier": SelfTrainingClassifier(PriorLogisticRegression())}),
         ("all", {"classifier": PriorLogisticRegression()}),
         ("all", {"columns": ["age", "sex"], "image": "picture"}),
     ],
