@@ -140,19 +140,24 @@ class MelanomaPipeline(Pipeline):
         return self._call("decision_function", X, params)
 
     def _call(self, method: str, X: Any, params: dict[str, Any]) -> Any:
-        """Call a method of the pipeline; if possible, the steps after the features take an array instead of a table."""
+        """Call a method of the pipeline; if possible, its steps hand on arrays instead of tables."""
         self._check_samples(X)
-        measure, rest = self.steps[0][1], Pipeline(self.steps[1:])
-        nameless = without_names(rest) if isinstance(measure, ImagePipeline) and not params else None
+        nameless = None if params else self._without_names()
         with named_columns(X):
             if nameless is None:
                 return getattr(super(), method)(X, **params)
-            rows = measure.transform(X)
-            names = list(getattr(rows, "columns", ()))
-            if names != list(getattr(self.steps[1][1], "feature_names_in_", ())):
-                return getattr(rest, method)(rows)  # scikit-learn's error
             with config_context(transform_output="default"):
-                return getattr(nameless, method)(np.asarray(rows))
+                return getattr(nameless, method)(X)
+
+    def _without_names(self) -> Any:
+        """Return the same fitted pipeline for arrays; None if its steps may need names, or `fit` had other names."""
+        measure = self.steps[0][1]
+        nameless = without_names(Pipeline(self.steps)) if isinstance(measure, ImagePipeline) else None
+        if nameless is None or not hasattr(self.steps[1][1], "feature_names_in_"):
+            return nameless
+        # The steps before the last one of an image pipeline need not have names.
+        names = (measure if isinstance(measure, MetadataPipeline) else measure[-1]).get_feature_names_out()
+        return nameless if list(names) == list(self.steps[1][1].feature_names_in_) else None
 
     def _check_samples(self, X: Any) -> None:
         """Raise an error if there are no samples, or images are given to steps that take a table."""

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import config_context
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -18,6 +19,7 @@ from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import AbcdFeatures, MorphologyFeatures
 from sklearn_melanoma.pipeline._array_steps import without_names
+from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
 
 METHODS = ["predict", "predict_proba", "decision_function"]
@@ -29,6 +31,16 @@ class Doubled(StandardScaler):
     def transform(self, X):
         assert list(X.columns) == list(self.feature_names_in_)
         return 2 * super().transform(X)
+
+
+class OwnSegmenter(BaseEstimator):
+    """A segmenter of one's own, with nothing but fit and transform."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return WatershedSegmenter().fit_transform(X)
 
 
 # Steps after the features, and whether they take arrays.
@@ -94,6 +106,12 @@ def test_same_scores_of_other_pipelines(lesions, kind, options):
     model, X = make_model(lesions, kind, **options)
     assert_same_scores(model, X)
     assert_same_scores(model, X[:1])
+
+
+def test_same_scores_with_a_segmenter_of_ones_own(lesions):
+    model = make_melanoma_pipeline().set_params(features__segment=OwnSegmenter()).fit(lesions.images, lesions.target)
+    assert without_names(Pipeline(model.steps)) is not None
+    assert_same_scores(model, lesions.images[:2])
 
 
 @pytest.mark.parametrize("container", ["default", "pandas"])
