@@ -17,7 +17,7 @@ from sklearn_melanoma.semi_supervised._rows import check_rows
 
 
 class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Scale a block of learned features by one number, and all other columns by a scaler that you choose.
+    r"""Scale a block of learned features by one number, and all other columns by a scaler that you choose.
 
     The columns of a Fisher vector belong together. If each were standardized, columns that hardly vary would count
     most. So the block is centered and divided by one number. The block then has as much weight as all other columns
@@ -29,7 +29,7 @@ class BlockScaler(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, 
     scaler : transformer or "passthrough"
         Scaler of all other columns, such as :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted. It must
         return as many columns as it gets. "passthrough" does not change the columns.
-    prefix : str, default=``"fisher_"``
+    prefix : str, default="fisher\_"
         Beginning of the names of the columns of the block.
 
     Attributes
