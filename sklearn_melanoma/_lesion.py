@@ -145,7 +145,7 @@ class Lesion:
         Parameters
         ----------
         find : callable
-            Function of the lesion. Calls share a result if they pass the same function object.
+            Function of the lesion. Calls with the same function object get the same result.
 
         Returns
         -------

@@ -35,8 +35,8 @@ def without_names(step: Any) -> Any:
     Parameters
     ----------
     step : estimator
-        A step, a :class:`~sklearn.pipeline.Pipeline` of several, or an :class:`ImagePipeline`, which takes images. What
-        they learned is not copied.
+        A step, a :class:`~sklearn.pipeline.Pipeline` of several, or an :class:`ImagePipeline`, which takes images.
+        Learned attributes are not copied.
 
     Returns
     -------

@@ -58,7 +58,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         their errors.
     memory : str, PathLike or joblib.Memory, optional
         Folder of a cache of feature rows, or a :class:`joblib.Memory` with the folder. All pipelines and processes that
-        use the same folder share the cache. :doc:`/guide/memory` describes when a cached row is used. By default,
+        use the same folder use one cache. :doc:`/guide/memory` describes when a cached row is used. By default,
         nothing is cached.
 
     Attributes
