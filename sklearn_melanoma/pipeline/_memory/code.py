@@ -55,7 +55,7 @@ def describe_code(value: Any, digest: Digest, digest_or_type: Digest) -> tuple[A
 def _describe_function(function: FunctionType, digest: Digest, digest_or_type: Digest) -> tuple[Any, ...]:
     code = function.__code__
     is_own = _find_version(function.__globals__.get("__name__")) is None
-    # A decorator of a library may hold locks and weak references. The results of an own function depend on what it holds.
+    # The results of an own function depend on what it holds. A decorator may hold locks and weak references.
     held = digest if is_own else digest_or_type
     cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
     values = [cell.cell_contents for name, cell in cells if name != "__class__"]  # the cell of super()
