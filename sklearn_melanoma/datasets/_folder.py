@@ -246,7 +246,7 @@ def make_data(
         frame=None if table is None else table.pick_rows(rows),
         split=find_split(images, root),
     )
-    messages = _list_warnings(table, rows, paths, labels, root)
+    messages = _list_warnings(table, rows, paths, labels)
     # Without a table, the user may want masks or attributes only.
     if set(labels.target) == {-1} and (table is not None or not (masks.by_image or patients)):
         advice = "Pass a table as labels, or name subfolders by diagnoses, such as 'melanoma' and 'nevus'."
@@ -387,15 +387,13 @@ def _group_images(table: Table | None, rows: list[int | None], columns: Columns,
     return make_groups(pick(patients), pick(lesions), paths)
 
 
-def _list_warnings(
-    table: Table | None, rows: list[int | None], paths: list[str], labels: Labels, root: Path
-) -> list[str]:
+def _list_warnings(table: Table | None, rows: list[int | None], paths: list[str], labels: Labels) -> list[str]:
     """Return warnings about rows without an image and images without a row."""
     messages = list(labels.warnings)
     if table is not None:
         without_row = [path for path, row in zip(paths, rows, strict=True) if row is None]
         n_rows = len(table) - len(paths) + len(without_row)
-        parts = [f"{n_rows} of {len(table)} rows name no image of {str(root)!r}"] if n_rows else []
+        parts = [f"{n_rows} of {len(table)} rows name none of the {len(paths)} images"] if n_rows else []
         if without_row:
             parts.append(
                 f"{len(without_row)} of {len(paths)} images have no row, such as {without_row[0]!r}, and are unlabeled"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -33,7 +32,7 @@ from sklearn_melanoma._validation.labels import find_labeled
 from sklearn_melanoma.experimental._augmented_features import AugmentedFeatures
 from sklearn_melanoma.pipeline._image_pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._stack import stack_parts
-from sklearn_melanoma.pipeline._warnings import SkippedImagesWarning
+from sklearn_melanoma.pipeline._warnings import record_problems
 from sklearn_melanoma.semi_supervised._input import takes
 from sklearn_melanoma.semi_supervised._labeled import LabeledScoreMixin
 
@@ -272,10 +271,7 @@ def _transform_copies(head: Pipeline, images: Sequence[Any], n_augmentations: in
     *before, transformer = [step for _, step in list_steps(features)]
     steps = [*before, AugmentedFeatures(transformer, n_augmentations, seed)]
     features.steps = [(str(number), step) for number, step in enumerate(steps)]
-    with warnings.catch_warnings():
-        # These warnings were already given for the images themselves.
-        warnings.simplefilter("ignore", SkippedImagesWarning)
-        warnings.filterwarnings("ignore", "No lesion was found")
+    with record_problems():  # they are those of the images themselves
         rows = features.transform(images).reshape(len(images), n_augmentations, -1)
     tables = [wrap_rows(rows[:, number], transformer) for number in range(n_augmentations)]
     return [after.transform(table) for table in tables] if len(after) else tables

@@ -31,7 +31,7 @@ from sklearn_melanoma._sklearn_compat import (
 from sklearn_melanoma._typing import PathLike
 from sklearn_melanoma._validation import check_images, element_of_error
 from sklearn_melanoma.pipeline._batches import Batch, BatchResult, Outcome, Transformed, run_batch
-from sklearn_melanoma.pipeline._warnings import warn_about_images
+from sklearn_melanoma.pipeline._warnings import find_error_action, warn_about_images
 
 
 class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -182,6 +182,7 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
             with task.fitting(f"fit-{name}", step):
                 # FrozenEstimator requires y.
                 step.fit(Transformed(images, steps[:position]) if position else images, None)
+        self._is_fitted = True
 
     def transform(self, X: Any) -> Any:
         """Transform all images with all steps.
@@ -280,14 +281,16 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
                 if n_done := outcome.n_done:
                     vars(error)["computed"] = outcome.output()
                     error.add_note(f"The output for the first {n_done} images is in `computed` of this error.")
-            if element_of_error(error) is not None and self.on_error == "raise":
+            if element_of_error(error) is not None and find_error_action(self.on_error) == "raise":
                 error.add_note("on_error='skip' continues without images that can't be read or measured.")
             raise
         return outcome.output()
 
     def _run_round(self, batches: Iterable[Batch], outcome: Outcome) -> Iterator[BatchResult]:
+        on_error = find_error_action(self.on_error)
+
         def make_arguments(batch: Batch) -> tuple[Batch, list[Any], str]:
-            return batch, [outcome.images[i] for i in batch.positions], self.on_error
+            return batch, [outcome.images[i] for i in batch.positions], on_error
 
         if outcome.n_pending <= self.batch_size:
             # One batch runs without workers: setting them up takes as long as a small image.
@@ -357,6 +360,8 @@ class ImagePipeline(CallbackSupportMixin, TransformerMixin, Composite, auto_wrap
         return self.named_steps[index] if isinstance(index, str) else self.steps[index][1]
 
     def __sklearn_is_fitted__(self) -> bool:
+        if hasattr(self, "_is_fitted"):  # a step of the user's own may have no fitted attribute
+            return True
         try:
             for step in self._active():
                 check_is_fitted(step)

@@ -68,15 +68,19 @@ def get_image_pipeline(model: Any) -> ImagePipeline:
 
 
 def predict_images(
-    model: Any, X: Any, *, threshold: Threshold | float | None = None, pos_label: Any = None
+    model: Any,
+    X: Any,
+    *,
+    threshold: Threshold | float | None = None,
+    pos_label: Any = None,
+    on_error: str | None = None,
 ) -> pd.DataFrame:
     """Predict images, and list the problems of images without a score.
 
     Parameters
     ----------
     model : classifier
-        Fitted pipeline from images to a label, as :func:`~sklearn_melanoma.persistence.load_model` returns it. With
-        ``get_image_pipeline(model).set_params(on_error="skip")``, images that can't be read are skipped.
+        Fitted pipeline from images to a label, as :func:`~sklearn_melanoma.persistence.load_model` returns it.
     X : sequence of images
         Paths, arrays, PIL images or lesions, of any sizes. For a model with columns of the patient, a table.
     threshold : Threshold or float, optional
@@ -85,6 +89,9 @@ def predict_images(
     pos_label : label, optional
         Label of the positive class. Defaults to the positive class of the classifier, else to 1 or True for the labels
         0 and 1, or False and True. Required for other labels if the classifier defines no positive class.
+    on_error : {"raise", "skip"}, optional
+        Action if an image can't be read or measured. "raise" raises an error that names the image. "skip" gives the
+        image a row without a score. Defaults to `on_error` of the image steps of the model, usually "raise".
 
     Returns
     -------
@@ -109,14 +116,18 @@ def predict_images(
     NotFittedError
         If `model` is not a fitted classifier.
     ValueError, TypeError, OSError
-        If an image can't be read, unless the image steps skip it.
+        If an image can't be read, with ``on_error="raise"``.
     ValueError
-        If `pos_label` is not a class of the model, the positive class can't be determined, or `threshold` is not a
-        finite number.
+        If `on_error` has another value, `pos_label` is not a class of the model, the positive class can't be
+        determined, or `threshold` is not a finite number.
 
     See Also
     --------
     get_image_pipeline : The image steps of a model.
+
+    Notes
+    -----
+    Several threads can predict with one model at the same time.
 
     Examples
     --------
@@ -127,17 +138,26 @@ def predict_images(
     >>> lesions = make_lesions(20, random_state=0)
     >>> model = make_melanoma_pipeline().fit(lesions.images, lesions.target)
     >>> skin = np.full((60, 80, 3), 200, dtype=np.uint8)
-    >>> predict_images(model, [lesions.images[0], skin])[["label", "positive", "problem"]]
-      label positive          problem
+    >>> table = predict_images(model, [lesions.images[0], skin, "gone.jpg"], on_error="skip")
+    >>> table[["label", "positive"]]
+      label positive
     0     0    False
-    1   NaN      NaN  no lesion found
+    1   NaN      NaN
+    2   NaN      NaN
+    >>> for problem in table["problem"]:
+    ...     print(repr(problem))
+    ''
+    'no lesion found'
+    "could not open 'gone.jpg': No such file or directory"
     """
     import pandas as pd
 
+    if on_error not in (None, "raise", "skip"):
+        raise ValueError(f"on_error must be 'raise', 'skip' or None, got {on_error!r}.")
     if not hasattr(model, "classes_"):
         raise NotFittedError(f"model must be a fitted classifier, got {type(model).__name__}. Call its fit first.")
     images = check_images(_take_images(model, X))
-    with record_problems() as problems:
+    with record_problems(on_error) as problems:
         columns = _score_images(model, X, threshold, pos_label)
     names = [source_name(images[i]) for i in range(len(images))]
     scored = ~np.isin(np.arange(len(images)), list(problems))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 from sklearn_melanoma._validation import remove_position
 from sklearn_melanoma._validation.warn import warn_user
@@ -79,32 +79,56 @@ class NoLesionWarning(UserWarning):
         self.positions = sorted(positions)
 
 
+class _Recorder(NamedTuple):
+    problems: dict[int, str]
+    on_error: str | None
+
+
+# `warnings.catch_warnings` would mix up the images of several threads, as in a server.
+_recorder: ContextVar[_Recorder | None] = ContextVar("_recorder", default=None)
+
+
 @contextmanager
-def record_problems() -> Iterator[dict[int, str]]:
-    """Collect the problems of images by position instead of warning about them; pass on other warnings."""
+def record_problems(on_error: str | None = None) -> Iterator[dict[int, str]]:
+    """Collect the problems of images by position, instead of warning about them, in the calls of this thread.
+
+    Parameters
+    ----------
+    on_error : {"raise", "skip"}, optional
+        Replaces `on_error` of the pipelines inside the block.
+
+    Yields
+    ------
+    dict of int to str
+        "no lesion found", or the error of a skipped image, by the position of the image.
+    """
     problems: dict[int, str] = {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    token = _recorder.set(_Recorder(problems, on_error))
+    try:
         yield problems
-    for warning in caught:
-        message = warning.message
-        if isinstance(message, NoLesionWarning):
-            problems |= dict.fromkeys(message.positions, NO_LESION)
-        elif isinstance(message, SkippedImagesWarning):
-            problems |= {position: remove_position(text) for position, text in message.skipped.items()}
-        else:
-            warnings.warn_explicit(message, warning.category, warning.filename, warning.lineno)
+    finally:
+        _recorder.reset(token)
+
+
+def find_error_action(on_error: str) -> str:
+    """Return what `record_problems` sets for `on_error`, else the given value."""
+    recorder = _recorder.get()
+    return on_error if recorder is None or recorder.on_error is None else recorder.on_error
 
 
 def warn_about_images(outcome: Outcome, memory: Any) -> None:
     """Warn about skipped images, missing lesions and a failed cache, with one warning for each."""
-    skipped = dict(sorted(outcome.skipped.items()))
-    without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
-    n_images = len(outcome.images)
     if outcome.problem:
         shown = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
         message = f"memory={shown!r} could not be used, rows are computed without it: {outcome.problem}"
         warn_user(message)
+    skipped = dict(sorted(outcome.skipped.items()))
+    if (recorder := _recorder.get()) is not None:
+        recorder.problems.update(dict.fromkeys(outcome.without_lesion, NO_LESION))
+        recorder.problems.update({position: remove_position(text) for position, text in skipped.items()})
+        return
+    without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
+    n_images = len(outcome.images)
     if skipped:
         message = _format_message(f"Skipped {len(skipped)} of {n_images} images", list(skipped.values()))
         warn_user(SkippedImagesWarning(message, skipped))

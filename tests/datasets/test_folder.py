@@ -9,7 +9,7 @@ from sklearn_melanoma.datasets import load_folder
 # Most tests label some of the images, or none. Tests of the warnings catch them themselves.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*images have no row"),
-    pytest.mark.filterwarnings("ignore:.*rows name no image"),
+    pytest.mark.filterwarnings("ignore:.*rows name none of the"),
     pytest.mark.filterwarnings("ignore:no image of .* is labeled"),
 ]
 

@@ -5,20 +5,23 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.experimental import AugmentedClassifier
+from sklearn_melanoma.features import MorphologyFeatures
 from sklearn_melanoma.inspection import FeatureImportanceDisplay
 from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels, out_of_fold_scores
 from sklearn_melanoma.persistence import load_model, save_model
@@ -307,6 +310,32 @@ def test_a_step_of_your_own_may_take_images():
     few = hide_labels(lesions.target, 4, random_state=0)
     model = make_melanoma_pipeline("survey").set_params(features=step).set_output(transform="default")
     assert model.fit(lesions.images, few).predict(lesions.images).shape == (12,)
+
+
+class MeanRed(TransformerMixin, BaseEstimator):
+    """A feature of one's own, whose fit sets no attribute."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.array([[lesion.image[lesion.mask, 0].mean()] for lesion in X])
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["mean_red"], dtype=object)
+
+
+def test_a_feature_of_your_own_may_have_nothing_to_learn(lesions):
+    model = make_melanoma_pipeline("survey", LogisticRegression())
+    measure = FeatureUnion([("standard", MorphologyFeatures()), ("own", MeanRed())], verbose_feature_names_out=False)
+    model.set_params(features__measure=measure).set_output(transform="pandas").fit(lesions.images, lesions.target)
+    table = model[:1].transform(lesions.images[:3])
+    assert table.columns[-1] == "mean_red"
+    display = FeatureImportanceDisplay.from_estimator(model, lesions.images, lesions.target, n_repeats=2)
+    assert "mean_red" in list(display.feature_names)
+    unfitted = clone(model)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(unfitted["features"])
 
 
 def test_number_of_labels_is_that_of_the_images():

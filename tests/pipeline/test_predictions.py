@@ -1,9 +1,13 @@
 """Tests of tables of predictions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -89,17 +93,40 @@ def test_images_without_lesion_or_unreadable_get_no_score(lesions, model, skin, 
     paths = [str(tmp_path / name) for name in ("0.png", "1.png", "gone.png")]
     with pytest.raises(FileNotFoundError, match=r"X\[2\] \('.*gone.png'\)"):
         predict_images(model, paths)
-    get_image_pipeline(model).set_params(on_error="skip")
-    try:
-        table = predict_images(model, paths)  # warnings would be errors
-    finally:
-        get_image_pipeline(model).set_params(on_error="raise")
+    table = predict_images(model, paths, on_error="skip")  # warnings would be errors
     assert list(table.index) == paths
     assert table["score"].isna().tolist() == [False, True, True]
     assert table["label"].isna().tolist() == [False, True, True]
     assert table["positive"].isna().tolist() == [False, True, True]
     assert table["problem"].iloc[1] == "no lesion found"
     assert table["problem"].iloc[2] == f"could not open '{paths[2]}': No such file or directory"
+
+
+def test_unreadable_images_of_models_in_folds(lesions, skin):
+    calibrated = CalibratedClassifierCV(make_melanoma_pipeline("survey", LogisticRegression()), cv=2, ensemble=True)
+    calibrated.fit(lesions.images, lesions.target)
+    table = predict_images(calibrated, [lesions.images[0], "gone.png", skin], on_error="skip")
+    assert table["score"].isna().tolist() == [False, True, True]
+    with pytest.raises(FileNotFoundError, match=r"X\[1\] \('gone.png'\)"):
+        predict_images(calibrated, [lesions.images[0], "gone.png"])
+
+
+def test_setting_of_the_model_can_be_replaced(lesions, model):
+    skips = FrozenEstimator(clone(model).set_params(features__on_error="skip").fit(lesions.images, lesions.target))
+    assert predict_images(skips, ["gone.png"])["problem"].str.startswith("could not open").all()
+    with pytest.raises(FileNotFoundError):
+        predict_images(skips, ["gone.png"], on_error="raise")
+    with pytest.raises(ValueError, match="on_error must be 'raise', 'skip' or None, got 'ignore'"):
+        predict_images(model, lesions.images[:1], on_error="ignore")
+
+
+def test_threads_do_not_mix_up_their_images(lesions, model, skin):
+    def finds_problem(image):
+        return bool(predict_images(model, [image])["problem"].item())
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(finds_problem, [skin, lesions.images[0]] * 40))
+    assert found == [True, False] * 40
 
 
 def test_other_warnings_come_through(model, lesions):
