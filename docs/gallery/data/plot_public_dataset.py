@@ -22,14 +22,13 @@ official layout of ISIC 2017, but holds synthetic images.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
 from sklearn_melanoma.datasets import find_duplicates, load_isic_2017, make_lesions
 from sklearn_melanoma.metrics import score_report
-from sklearn_melanoma.model_selection import SemiSupervisedSplit, hide_labels
+from sklearn_melanoma.model_selection import hide_labels, out_of_fold_scores
 from sklearn_melanoma.pipeline import make_melanoma_pipeline
 
 temporary = TemporaryDirectory()
@@ -79,11 +78,7 @@ few = hide_labels(data.target, 12, random_state=0, groups=groups)
 model = make_melanoma_pipeline()
 features = model["features"].fit_transform(data.images)
 
-probability = np.full(len(few), np.nan)
-for training, test in SemiSupervisedSplit(5).split(features, few, groups):
-    fitted = model[1:].fit(features.iloc[training], few[training])
-    probability[test] = fitted.predict_proba(features.iloc[test])[:, 1]
-
+probability = out_of_fold_scores(model[1:], features, few, cv=5, groups=groups)
 report = score_report(few, probability, groups=groups)
 report.loc[["ROC AUC", "sensitivity", "specificity"]].round(2)
 
