@@ -47,6 +47,9 @@ from sklearn_melanoma.pipeline._warnings import NO_LESION, record_problems
 if TYPE_CHECKING:
     import pandas as pd
 
+# Results that do not depend on the fraction of melanomas among the labels.
+_OF_ANY_PREVALENCE = ["ROC AUC", "balanced accuracy", "sensitivity", "specificity"]
+
 
 @app.command(epilog="Example: sklearn-melanoma train images/ --labels labels.csv -o model.skops --sensitivity 0.9")
 def train(
@@ -123,6 +126,8 @@ def train(
         with show_spinner("Cross-validating"), note_memory(memory), record_problems():
             scores = _score_folds(model, X, y, folds, groups, positive)
         threshold, report = _evaluate(y, scores, groups, positive, sensitivity)
+        if prevalence is not None:  # the labels have another prevalence, which does not fit the probabilities
+            report = report.loc[_OF_ANY_PREVALENCE]
         with show_spinner("Fitting the model"), note_memory(memory), record_problems():
             model.fit(X, y)
     summary = {

@@ -124,8 +124,8 @@ def warn_about_images(outcome: Outcome, memory: Any) -> None:
         warn_user(message)
     skipped = dict(sorted(outcome.skipped.items()))
     if (recorder := _recorder.get()) is not None:
-        recorder.problems.update(dict.fromkeys(outcome.without_lesion, NO_LESION))
         recorder.problems.update({position: remove_position(text) for position, text in skipped.items()})
+        recorder.problems.update(dict.fromkeys(outcome.without_lesion, NO_LESION))
         return
     without_lesion = [name for _, name in sorted(outcome.without_lesion.items())]
     n_images = len(outcome.images)

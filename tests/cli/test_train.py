@@ -84,6 +84,9 @@ def test_prevalence(run):
     summary = read_model_info("rare.skops").summary
     assert summary["prevalence"] == 0.05
     assert "prevalence" not in read_model_info("half.skops").summary
+    assert "Brier score" in read_model_info("half.skops").summary["report"]
+    # The probabilities are for another prevalence than that of the labels, so their errors are not shown.
+    assert list(summary["report"]) == ["ROC AUC", "balanced accuracy", "sensitivity", "specificity"]
     assert "- prevalence: 0.05\n" in Path("rare.md").read_text()
 
 
