@@ -32,6 +32,9 @@ _FORWARDERS = {
 }
 
 
+_DEFAULT_THRESHOLDS = {"predict_proba": 0.5, "decision_function": 0.0}
+
+
 class ImageModel(NamedTuple):
     """A fitted classifier of images, in two parts."""
 
@@ -73,6 +76,7 @@ class Decision(NamedTuple):
     pos_label: Any  # None for more than two classes without a named one
     method: str  # predict_proba or decision_function
     threshold: float | None  # None if there is no positive class
+    own: tuple[int, float] | None  # position of the class of the model's own threshold, and the threshold
 
 
 def split_model(model: Any) -> ImageModel:
@@ -180,35 +184,52 @@ def find_decision(model: Any, pos_label: Any = None) -> Decision:
     positive = get_pos_label(model) if pos_label is None else pos_label
     if len(classes) == 2 or positive is not None:
         positive = find_pos_label(classes, positive, name="classes_")
-    method = "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
-    threshold: Any = 0.5 if method == "predict_proba" else 0.0
     if len(classes) > 2:
-        return Decision(classes, positive, method, None)
+        return Decision(classes, positive, _find_method(model), None, None)
+    method, own = _find_own_threshold(model, classes)
+    if own is None:
+        return Decision(classes, positive, method, _DEFAULT_THRESHOLDS[method], None)
+    position, threshold = own
+    turned = 1 - threshold if method == "predict_proba" else -threshold  # on the score of the other class
+    return Decision(classes, positive, method, threshold if classes[position] == positive else turned, own)
+
+
+def _find_own_threshold(model: Any, classes: list[Any]) -> tuple[str, tuple[int, float] | None]:
+    """Return the score by which a model decides, and the class and the threshold if it has a threshold."""
     for part in _walk(model):
-        chosen = getattr(part, "best_threshold_", None)
-        if type(part).__name__ == "FixedThresholdClassifier" and part.threshold != "auto":
-            chosen = part.threshold
-        if chosen is not None:
-            asked = part.response_method if hasattr(part, "response_method") else "auto"
-            tuned = hasattr(part, "best_threshold_")
-            of_second = (get_tuned_label(part) if tuned else part.pos_label) in (None, classes[1])
-            method = method if asked == "auto" else asked
-            threshold = float(chosen) if of_second == (positive == classes[1]) else _turn(float(chosen), method)
-            break
-    return Decision(classes, positive, method, float(threshold))
+        bases = {base.__name__ for base in type(part).__mro__}
+        if "FixedThresholdClassifier" in bases:
+            threshold, label = part.threshold, part.pos_label
+        elif "TunedThresholdClassifierCV" in bases:
+            threshold, label = part.best_threshold_, get_tuned_label(part)
+        else:
+            continue
+        method = _find_method(part) if part.response_method == "auto" else part.response_method
+        threshold = _DEFAULT_THRESHOLDS[method] if threshold == "auto" else float(threshold)
+        return method, (1 if label is None else classes.index(label), threshold)
+    return _find_method(model), None
 
 
-def _turn(threshold: float, method: str) -> float:
-    """Return the threshold on the score of the other class."""
-    return 1 - threshold if method == "predict_proba" else -threshold
+def _find_method(model: Any) -> str:
+    return "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
+
+
+def choose_classes(scores: Array, decision: Decision) -> NDArray[np.intp]:
+    """Return the positions of the predicted classes, from the scores of each class, as `predict` of the model does."""
+    if decision.own is None:
+        return scores.argmax(axis=1)
+    position, threshold = decision.own
+    return np.where(scores[:, position] >= threshold, position, 1 - position)
 
 
 def _walk(model: Any) -> Iterator[Any]:
     """Yield a model and the estimators inside it, as far as each forwards to the next."""
     while model is not None:
         yield model
-        attribute = find_inner(model)
-        model = getattr(model, attribute) if attribute else None
+        if isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        else:
+            model = getattr(model, attribute) if (attribute := find_inner(model)) else None
 
 
 def compute_scores(model: Any, table: Any, decision: Decision) -> Array:
@@ -275,12 +296,7 @@ def drop_unknown_names(estimator: Any, table: Any) -> Any:
 
 def is_calibrated(model: Any) -> bool:
     """Return whether a fitted model calibrates its probabilities."""
-    for part in _walk(model):
-        if hasattr(part, "calibrated_classifiers_"):
-            return True
-        if isinstance(part, Pipeline):
-            return is_calibrated(part.steps[-1][1])
-    return False
+    return any(hasattr(part, "calibrated_classifiers_") for part in _walk(model))
 
 
 def compare_with_training(part: TablePart, table: Any) -> tuple[Array, Array] | None:

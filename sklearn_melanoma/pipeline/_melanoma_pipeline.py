@@ -140,24 +140,19 @@ class MelanomaPipeline(Pipeline):
         return self._call("decision_function", X, params)
 
     def _call(self, method: str, X: Any, params: dict[str, Any]) -> Any:
-        """Call a method of the pipeline; if possible, its steps hand on arrays instead of tables."""
+        """Call a method of the pipeline; if possible, the steps after the images hand on arrays instead of tables."""
         self._check_samples(X)
-        nameless = None if params else self._without_names()
-        with named_columns(X):
-            if nameless is None:
-                return getattr(super(), method)(X, **params)
-            with config_context(transform_output="default"):
-                return getattr(nameless, method)(X)
-
-    def _without_names(self) -> Any:
-        """Return the same fitted pipeline for arrays; None if its steps may need names, or `fit` had other names."""
         measure = self.steps[0][1]
-        nameless = without_names(Pipeline(self.steps)) if isinstance(measure, ImagePipeline) else None
-        if nameless is None or not hasattr(self.steps[1][1], "feature_names_in_"):
-            return nameless
-        # The steps before the last one of an image pipeline need not have names.
-        names = (measure if isinstance(measure, MetadataPipeline) else measure[-1]).get_feature_names_out()
-        return nameless if list(names) == list(self.steps[1][1].feature_names_in_) else None
+        with named_columns(X):
+            if params or not isinstance(measure, ImagePipeline):
+                return getattr(super(), method)(X, **params)
+            check_is_fitted(self)
+            rows, rest = measure.transform(X), Pipeline(self.steps[1:])
+            nameless = without_names(rest, list(getattr(rows, "columns", ())))
+            if nameless is None:
+                return getattr(rest, method)(rows)
+            with config_context(transform_output="default"):
+                return getattr(nameless, method)(np.asarray(rows))
 
     def _check_samples(self, X: Any) -> None:
         """Raise an error if there are no samples, or images are given to steps that take a table."""

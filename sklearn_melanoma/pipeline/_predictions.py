@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_melanoma._validation import check_images, source_name
-from sklearn_melanoma.inspection._models import compute_scores, find_decision
+from sklearn_melanoma.inspection._models import choose_classes, compute_scores, find_decision
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.metrics._positive import find_pos_label
 from sklearn_melanoma.metrics._threshold import read_threshold
@@ -103,10 +103,11 @@ def predict_images(
             is for the decision function. With more than two classes, there is a column ``score <class>`` for each class
             instead.
         label : object
-            Predicted class. With two classes, the class by the threshold; with more, the most probable one.
+            Predicted class. With two classes and a threshold, the class by the threshold; else, the class with the
+            highest score.
         positive : bool
-            Whether the score of the positive class is at or above the threshold. With more than two classes, only if
-            `threshold` is given.
+            Whether the score of the positive class is at or above the threshold; without a threshold, whether it is
+            the highest. With more than two classes, only if `threshold` is given.
         problem : str
             "no lesion found", the error of a skipped image, or an empty text. An image with a problem has no score: its
             features are unknown, and the model would score a typical image instead.
@@ -189,8 +190,8 @@ def _score_images(model: Any, X: Any, threshold: Threshold | float | None, pos_l
             columns["positive"] = scores[:, labels.index(pos_label)] >= cut
         return columns
     decision = find_decision(model, pos_label)
-    pos_label = decision.pos_label
-    scores = compute_scores(model, X, decision)[:, labels.index(pos_label)]
-    positive = scores >= (cast(float, decision.threshold) if cut is None else cut)
-    other = next(label for label in labels if label != pos_label)
-    return {"score": scores, "label": np.where(positive, pos_label, other).astype(classes.dtype), "positive": positive}
+    scores, column = compute_scores(model, X, decision), labels.index(decision.pos_label)
+    chosen = choose_classes(scores, decision)
+    if cut is not None:
+        chosen = np.where(scores[:, column] >= cut, column, 1 - column)
+    return {"score": scores[:, column], "label": classes[chosen], "positive": chosen == column}

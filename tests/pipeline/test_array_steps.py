@@ -18,6 +18,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn_melanoma import make_melanoma_pipeline
 from sklearn_melanoma.datasets import make_lesions
 from sklearn_melanoma.features import AbcdFeatures, MorphologyFeatures
+from sklearn_melanoma.pipeline import ImagePipeline
 from sklearn_melanoma.pipeline._array_steps import without_names
 from sklearn_melanoma.segmentation import WatershedSegmenter
 from sklearn_melanoma.semi_supervised import PriorLogisticRegression
@@ -85,7 +86,8 @@ def assert_same_scores(model, X):
 @pytest.mark.parametrize(("scale", "takes_arrays"), SCALERS.values(), ids=SCALERS.keys())
 def test_same_scores_with_any_scaler(lesions, scale, takes_arrays):
     model, X = make_model(lesions, scale=scale)
-    assert (without_names(Pipeline(model.steps[1:])) is not None) == takes_arrays
+    names = list(model["features"].get_feature_names_out())
+    assert (without_names(Pipeline(model.steps[1:]), names) is not None) == takes_arrays
     assert_same_scores(model, X)
     assert_same_scores(model, X[:1])
 
@@ -110,7 +112,6 @@ def test_same_scores_of_other_pipelines(lesions, kind, options):
 
 def test_same_scores_with_a_segmenter_of_ones_own(lesions):
     model = make_melanoma_pipeline().set_params(features__segment=OwnSegmenter()).fit(lesions.images, lesions.target)
-    assert without_names(Pipeline(model.steps)) is not None
     assert_same_scores(model, lesions.images[:2])
 
 
@@ -150,6 +151,37 @@ def test_features_that_changed_after_fit_are_an_error(lesions):
     model["features"].set_params(measure=others)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(lesions.images[:1])
+
+
+def test_a_step_fitted_to_other_columns_is_an_error(lesions):
+    model, X = make_model(lesions)
+    table = model[1:-1].transform(model["features"].transform(X))
+    model.steps[-1] = ("classify", LogisticRegression().fit(table[sorted(table.columns)], lesions.target))
+    for method in METHODS:
+        with pytest.raises(ValueError, match="feature names should match"):
+            getattr(model, method)(X[:1])
+
+
+def test_error_has_the_table_of_the_images_before(lesions):
+    model, X = make_model(lesions)
+    with pytest.raises(FileNotFoundError) as caught:
+        model.predict([*X[:16], "gone.png"])
+    assert list(caught.value.computed.columns) == list(model["features"].get_feature_names_out())
+
+
+def test_a_subclass_of_the_image_pipeline_gets_its_table(lesions):
+    class Larger(ImagePipeline):
+        def transform(self, X):
+            table = super().transform(X)
+            return table.assign(area=100 * table["area"])
+
+        def fit_transform(self, X, y=None):
+            return self.fit(X, y).transform(X)
+
+    model = make_melanoma_pipeline()
+    model.steps[0] = ("features", Larger(model["features"].steps))
+    model.fit(lesions.images, lesions.target)
+    assert_same_scores(model, lesions.images)
 
 
 def test_warns_of_nothing(lesions):

@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import fbeta_score, make_scorer
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_melanoma import make_melanoma_pipeline
@@ -72,6 +73,43 @@ THRESHOLDS = {
         model, scoring=make_scorer(fbeta_score, beta=3, pos_label="melanoma"), cv="prefit", refit=False
     ),
 }
+
+
+def fit_frozen_twice(model, X, y):
+    fixed = FixedThresholdClassifier(FrozenEstimator(model.fit(X, y)), threshold=0.9).fit(X, y)
+    return FixedThresholdClassifier(FrozenEstimator(fixed)).fit(X, y)
+
+
+class OwnThreshold(FixedThresholdClassifier):
+    """A subclass."""
+
+
+# Thresholds inside and outside of a pipeline, and classifiers whose scores are often at the threshold.
+DECIDERS = {
+    "inside": (FixedThresholdClassifier(LogisticRegression(), threshold=0.2), None),
+    "subclass inside": (OwnThreshold(LogisticRegression(), threshold=0.2), None),
+    "tuned inside": (TunedThresholdClassifierCV(LogisticRegression(), scoring="recall", cv=3), None),
+    "search": (FixedThresholdClassifier(LogisticRegression(), threshold=0.2), lambda m, X, y: search(m).fit(X, y)),
+    "outer default": (LogisticRegression(), fit_frozen_twice),
+    "ties": (KNeighborsClassifier(4), None),
+    "ties at a threshold": (FixedThresholdClassifier(KNeighborsClassifier(4), threshold=0.25), None),
+    "no probabilities": (RidgeClassifier(), None),
+}
+
+
+def search(model):
+    return GridSearchCV(model, {"classify__estimator__threshold": [0.2]}, cv=2)
+
+
+@pytest.mark.parametrize("pos_label", [None, 0])
+@pytest.mark.parametrize(("classifier", "fit"), DECIDERS.values(), ids=DECIDERS.keys())
+def test_labels_are_the_model_s(lesions, classifier, fit, pos_label):
+    y = np.where(np.arange(24) % 4 == 0, 1 - lesions.target, lesions.target)
+    model = make_melanoma_pipeline("survey", classifier)
+    fitted = model.fit(lesions.images, y) if fit is None else fit(model, lesions.images, y)
+    table = predict_images(fitted, lesions.images, pos_label=pos_label)
+    np.testing.assert_array_equal(table["label"].astype(int), fitted.predict(lesions.images))
+    np.testing.assert_array_equal(table["positive"].astype(bool), table["label"] == (1 if pos_label is None else 0))
 
 
 @pytest.mark.parametrize("pos_label", ["melanoma", "nevus"])
