@@ -66,7 +66,7 @@ class MorphologyFeatures(HandcraftedFeatures):
     `asymmetry_minor`            the same about the minor axis                             1
     `hu_1` … `hu_7`              Hu's invariants; an invariant of degree n in the moments  1
                                  is replaced by its n-th root with the same sign; the
-                                 seventh has no sign
+                                 seventh is taken without its sign
     `mean_feret_diameter`        mean width over all directions: perimeter of the convex   px or mm
                                  hull over π
     `rectangle_length`           longer side of the smallest rectangle around the lesion,  px or mm
