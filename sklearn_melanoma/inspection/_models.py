@@ -69,6 +69,14 @@ class TablePart(NamedTuple):
     classifier: Any
 
 
+class OwnThreshold(NamedTuple):
+    """Threshold of a model, and the score to which it applies."""
+
+    position: int  # of the class that is predicted at or above the threshold
+    value: float
+    method: str  # predict_proba or decision_function
+
+
 class Decision(NamedTuple):
     """Positive label, score and threshold with which a model decides."""
 
@@ -76,7 +84,7 @@ class Decision(NamedTuple):
     pos_label: Any  # None for more than two classes without a named one
     method: str  # predict_proba or decision_function
     threshold: float | None  # None if there is no positive class
-    own: tuple[int, float] | None  # position of the class of the model's own threshold, and the threshold
+    own: OwnThreshold | None  # threshold of the model, which may be for the other class
 
 
 def split_model(model: Any) -> ImageModel:
@@ -185,32 +193,33 @@ def find_decision(model: Any, pos_label: Any = None) -> Decision:
     if len(classes) == 2 or positive is not None:
         positive = find_pos_label(classes, positive, name="classes_")
     if len(classes) > 2:
-        return Decision(classes, positive, _find_method(model), None, None)
-    method, own = _find_own_threshold(model, classes)
+        return Decision(classes, positive, find_method(model), None, None)
+    own = next((own for part in _walk(model) if (own := get_own_threshold(part)) is not None), None)
     if own is None:
+        method = find_method(model)
         return Decision(classes, positive, method, _DEFAULT_THRESHOLDS[method], None)
-    position, threshold = own
-    turned = 1 - threshold if method == "predict_proba" else -threshold  # on the score of the other class
-    return Decision(classes, positive, method, threshold if classes[position] == positive else turned, own)
+    turned = 1 - own.value if own.method == "predict_proba" else -own.value  # on the score of the other class
+    return Decision(classes, positive, own.method, own.value if classes[own.position] == positive else turned, own)
 
 
-def _find_own_threshold(model: Any, classes: list[Any]) -> tuple[str, tuple[int, float] | None]:
-    """Return the score by which a model decides, and the class and the threshold if it has a threshold."""
-    for part in _walk(model):
-        bases = {base.__name__ for base in type(part).__mro__}
-        if "FixedThresholdClassifier" in bases:
-            threshold, label = part.threshold, part.pos_label
-        elif "TunedThresholdClassifierCV" in bases:
-            threshold, label = part.best_threshold_, get_tuned_label(part)
-        else:
-            continue
-        method = _find_method(part) if part.response_method == "auto" else part.response_method
-        threshold = _DEFAULT_THRESHOLDS[method] if threshold == "auto" else float(threshold)
-        return method, (1 if label is None else classes.index(label), threshold)
-    return _find_method(model), None
+def get_own_threshold(model: Any) -> OwnThreshold | None:
+    """Return the threshold of a fitted threshold classifier of two classes; None for any other model."""
+    bases = {base.__name__ for base in type(model).__mro__}
+    if "FixedThresholdClassifier" in bases:
+        value, label = model.threshold, model.pos_label
+    elif "TunedThresholdClassifierCV" in bases:
+        value, label = model.best_threshold_, get_tuned_label(model)
+    else:
+        return None
+    method = find_method(model) if model.response_method == "auto" else model.response_method
+    value = _DEFAULT_THRESHOLDS[method] if value == "auto" else float(value)
+    classes = np.asarray(model.classes_).tolist()
+    position = 1 if label is None else classes.index(find_pos_label(classes, label, name="classes_"))
+    return OwnThreshold(position, value, method)
 
 
-def _find_method(model: Any) -> str:
+def find_method(model: Any) -> str:
+    """Return the method that gives the scores of a classifier."""
     return "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
 
 
@@ -218,8 +227,8 @@ def choose_classes(scores: Array, decision: Decision) -> NDArray[np.intp]:
     """Return the positions of the predicted classes, from the scores of each class, as `predict` of the model does."""
     if decision.own is None:
         return scores.argmax(axis=1)
-    position, threshold = decision.own
-    return np.where(scores[:, position] >= threshold, position, 1 - position)
+    position = decision.own.position
+    return np.where(scores[:, position] >= decision.own.value, position, 1 - position)
 
 
 def _walk(model: Any) -> Iterator[Any]:

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_melanoma._sklearn_compat import get_tuned_label
+from sklearn_melanoma.inspection._models import get_own_threshold
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.metrics._positive import find_pos_label, infer_pos_label
 from sklearn_melanoma.metrics._threshold import read_threshold
@@ -83,13 +83,8 @@ def set_threshold(
 
 def _get_threshold(model: Any, pos_label: Any) -> float | None:
     """Return the threshold of a model for the positive class; None if it has none."""
-    if isinstance(model, FixedThresholdClassifier) and model.threshold != "auto":
-        return float(model.threshold)
-    if isinstance(model, TunedThresholdClassifierCV):
-        label = get_tuned_label(model)
-        if pos_label == (model.classes_[1] if label is None else label):
-            return float(model.best_threshold_)
-    return None
+    own = None if getattr(model, "threshold", None) == "auto" else get_own_threshold(model)
+    return own.value if own is not None and pos_label == model.classes_[own.position] else None
 
 
 def _is_fitted(model: Any) -> bool:

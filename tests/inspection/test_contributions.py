@@ -287,6 +287,14 @@ def test_positive_class_must_be_known():
         find_decision(model, "naevus")
 
 
+def test_label_of_a_threshold_must_be_a_class():
+    frozen = FrozenEstimator(fit_words())
+    with pytest.raises(
+        ValueError, match=r"one of the labels \['melanoma', 'nevus'\] in classes_, got 'naevus'"
+    ):
+        find_decision(FixedThresholdClassifier(frozen, threshold=0.3, pos_label="naevus"), "nevus")
+
+
 def test_range_of_the_training_rows():
     X = pd.DataFrame({"a": [0.0, 1, 2, 3], "b": [5.0, 5, 5, 6]})
     scale = make_pipeline(QuantileTransformer(n_quantiles=4), StandardScaler())

@@ -174,6 +174,16 @@ def test_thresholds(table, method, pos_label):
     assert read_metadata(to_onnx(threshold))["threshold"] == 0.3
 
 
+def test_threshold_of_a_subclass(table):
+    class OwnThreshold(FixedThresholdClassifier):
+        pass
+
+    fitted = make_table_model(LogisticRegression()).fit(table, make_labels(2))
+    model = OwnThreshold(FrozenEstimator(fitted), threshold=0.2).fit(table, make_labels(2))
+    assert (model.predict(table) != fitted.predict(table)).any()
+    check_same(model, table)
+
+
 @pytest.mark.parametrize("scoring", ["balanced_accuracy", make_scorer(f1_score, pos_label=0)], ids=["1", "0"])
 def test_tuned_thresholds(table, scoring):
     model = TunedThresholdClassifierCV(make_table_model(LogisticRegression()), cv=2, scoring=scoring, thresholds=9)

@@ -16,12 +16,10 @@ from sklearn.linear_model import (
     RidgeClassifierCV,
     SGDClassifier,
 )
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
-from sklearn_melanoma._sklearn_compat import get_tuned_label
-from sklearn_melanoma.inspection._models import find_inner
+from sklearn_melanoma.inspection._models import OwnThreshold, find_inner, get_own_threshold
 from sklearn_melanoma.persistence._onnx.graph import Graph
 from sklearn_melanoma.persistence._onnx.transformers import add_transformer, interpolate
 from sklearn_melanoma.semi_supervised import (
@@ -105,8 +103,8 @@ def add_labels(graph: Graph, model: Any, x: str) -> str:
     """
     if isinstance(model, Pipeline):
         return add_labels(graph, model.steps[-1][1], add_transformer(graph, model[:-1], x))
-    if type(model) in (FixedThresholdClassifier, TunedThresholdClassifierCV):
-        number = _add_threshold(graph, model, x)
+    if (own := get_own_threshold(model)) is not None:
+        number = _add_threshold(graph, model, own, x)
     elif attribute := find_inner(model):
         return add_labels(graph, getattr(model, attribute), x)
     elif isinstance(model, SVC | NuSVC) and len(model.classes_) > 2 and hasattr(model, PROBABILITY):
@@ -267,22 +265,14 @@ def _add_calibrator(graph: Graph, calibrator: Any, scores: str) -> str:
     return graph.add("Sigmoid", graph.add("Sub", graph.add("Mul", scores, -calibrator.a_), calibrator.b_))
 
 
-def _add_threshold(graph: Graph, model: Any, x: str) -> str:
+def _add_threshold(graph: Graph, model: Any, own: OwnThreshold, x: str) -> str:
     """Add the number of the class that a threshold predicts."""
     estimator = getattr(model, find_inner(model) or "estimator_")
-    is_tuned = type(model) is TunedThresholdClassifierCV
-    label = get_tuned_label(model) if is_tuned else model.pos_label
-    position = 1 if label is None else np.asarray(model.classes_).tolist().index(label)
-    method = model.response_method
-    if method == "auto":
-        method = PROBABILITY if hasattr(estimator, PROBABILITY) else DECISION
-    threshold = model.best_threshold_ if is_tuned else model.threshold
-    if threshold == "auto":
-        threshold = 0.5 if method == PROBABILITY else 0.0
+    position, threshold, method = own
     scores = add_scores(graph, estimator, x, method)
     if method == PROBABILITY:
         score = graph.add("Gather", scores, np.array(position), axis=1)
     else:
         score = graph.add("Mul", graph.add("Reshape", scores, np.array([-1])), 1.0 if position else -1.0)
-    is_positive = graph.add("GreaterOrEqual", score, float(threshold))
+    is_positive = graph.add("GreaterOrEqual", score, threshold)
     return graph.add("Where", is_positive, np.array(position), np.array(1 - position))

@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from sklearn_melanoma._base import list_steps
-from sklearn_melanoma.inspection._models import find_inner, split_model
+from sklearn_melanoma.inspection._models import find_inner, find_method, split_model
 from sklearn_melanoma.metrics import Threshold
 from sklearn_melanoma.metrics._threshold import read_threshold
 from sklearn_melanoma.persistence._checks import check_model, set_threshold
@@ -48,7 +48,7 @@ def build_model(model: Any, *, threshold: Threshold | float | None, pos_label: A
     model, threshold, positive = set_threshold(model, threshold, pos_label)
     model, names, n_features = _take_table_side(model)
     graph, classes = Graph(), encode_labels(model.classes_)
-    method = PROBABILITY if hasattr(model, PROBABILITY) else DECISION
+    method = find_method(model)
     outputs = {LABEL: add_labels(graph, model, INPUT), SCORES[method]: add_scores(graph, model, INPUT, method)}
     n_scores = 1 if method == DECISION and len(classes) == 2 else len(classes)
     exported = _make_model(graph, outputs, n_features, n_scores, has_strings=classes.dtype.hasobject)
