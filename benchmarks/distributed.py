@@ -224,9 +224,8 @@ def measure_kill(way: str, paths: list[str], list_workers: ListWorkers, alone: A
             run = transform_with(backend, WorkerKiller(paths, len(paths) // 2, list_workers))
         except Exception as error:
             return type(error).__name__
-        same = run.rows.reset_index(drop=True).equals(
-            alone.reset_index(drop=True)
-        )  # only a list has its paths as index
+        # Only the rows of a list have its paths as index.
+        same = run.rows.reset_index(drop=True).equals(alone.reset_index(drop=True))
         return "all rows, the same" if same else "**other rows**"
 
     outcome, seconds, _ = time_call(find_outcome)

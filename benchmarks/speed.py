@@ -130,18 +130,16 @@ def time_stages(paths: Sequence[str], features: str, *, rounds: int) -> dict[str
 
 def time_calls(paths: Sequence[str], *, rounds: int) -> list[dict[str, Any]]:
     """Return the time per image of our pipelines for all images in one call, and of the scripts for the same images."""
-
-    def loop(method: Callable[[str], Any]) -> None:
-        for path in paths:
-            method(path)
-
     pipelines = {f'"{features}"': make_melanoma_pipeline(features)["features"] for features in ("survey", "all")}
-    seconds: dict[str, list[float]] = {name: [] for name in (REFERENCE, DECODING, *pipelines)}
+    calls: dict[str, Callable[[Sequence[str]], Any]] = {
+        REFERENCE: lambda paths: [opencv_script(path) for path in paths],
+        DECODING: lambda paths: [cv2.imread(path) for path in paths],
+        **{name: pipeline.transform for name, pipeline in pipelines.items()},
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
-        for name, method in {REFERENCE: opencv_script, DECODING: cv2.imread}.items():
-            seconds[name].append(time_call(loop, method).seconds)
-        for name, pipeline in pipelines.items():
-            seconds[name].append(time_call(pipeline.transform, paths).seconds)
+        for name, call in calls.items():
+            seconds[name].append(time_call(call, paths).seconds)
     return [
         {
             "features": name,
