@@ -289,9 +289,7 @@ def test_positive_class_must_be_known():
 
 def test_label_of_a_threshold_must_be_a_class():
     frozen = FrozenEstimator(fit_words())
-    with pytest.raises(
-        ValueError, match=r"one of the labels \['melanoma', 'nevus'\] in classes_, got 'naevus'"
-    ):
+    with pytest.raises(ValueError, match=r"one of the labels \['melanoma', 'nevus'\] in classes_, got 'naevus'"):
         find_decision(FixedThresholdClassifier(frozen, threshold=0.3, pos_label="naevus"), "nevus")
 
 
